@@ -1,0 +1,9 @@
+"""Data sets, each read into one `Trial` type: DEAP, DREAMER, BIDS, recorded sessions, simulated.
+
+What lives here: readers that check what they read, and simulated people with known ground truth.
+What never will: models, Qt, and LSL.
+"""
+
+from bci_affect.datasets.trial import Trial
+
+__all__ = ["Trial"]

@@ -1,0 +1,12 @@
+"""The signal: from chunks of raw EEG to windows of band features, causally and exactly.
+
+What lives here: `Chunk` and `Montage`, the ring buffer, causal filters, signal quality, artefacts,
+band features, normalisation to the person, and `Pipeline`, the one path that live use, replay and
+training share. What never will: torch, LSL, Qt, and files.
+"""
+
+from bci_affect.eeg.chunk import Chunk
+from bci_affect.eeg.montage import Montage
+from bci_affect.eeg.window import FeatureWindow, State
+
+__all__ = ["Chunk", "FeatureWindow", "Montage", "State"]

@@ -1,0 +1,54 @@
+"""What the signal room hands to the encoder: one window of band features and its honest state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class State(StrEnum):
+    """Whether a window, or an estimate made from it, is a reading."""
+
+    OK = "ok"
+    WARMING = "warming"
+    ARTIFACT = "artifact"
+    GAP = "gap"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureWindow:
+    """Band features of the last ``n_steps`` time steps before ``time``.
+
+    Attributes
+    ----------
+    bands : ndarray of float32, shape (n_steps, n_channels, n_bands)
+        Differential entropy: natural logarithm of band power in square microvolts, plus the
+        constant of a Gaussian, per step. Not normalised to the person. Oldest step first.
+    mask : ndarray of bool, shape (n_channels,)
+        Electrodes that the encoder may use. A masked electrode's features are finite all the same.
+    quality : ndarray of float32, shape (n_channels,)
+        0 (unusable) to 1 (clean).
+    time : float
+        LSL time of the window's last sample, corrected for the delay of resampling (not of filters,
+        whose group delay the pipeline reports beside it).
+    state : State
+        ``OK`` only where every sample in the window is real and the filters have settled.
+    index : int
+        Number of the hop that ended this window, counted from the stream's start (first window of a
+        stream is hop 1).
+    reasons : tuple of str
+        Why the state is not ``OK``, and which electrodes are masked for what; empty when
+        all is well.
+    """
+
+    bands: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    quality: NDArray[np.float32]
+    time: float
+    state: State
+    index: int
+    reasons: tuple[str, ...] = ()

@@ -1,0 +1,9 @@
+"""Music: decoding, the tagger, the library, retrieval, and playback.
+
+What lives here: everything about audio files and what is in them. What never will: EEG and Qt. The
+common space is the model room's: retrieval takes rows that somebody has projected.
+"""
+
+from bci_affect.music.types import PlayerState, Suggestion, Track
+
+__all__ = ["PlayerState", "Suggestion", "Track"]

@@ -1,0 +1,59 @@
+"""Where shipped files and the user's own data are found.
+
+Weights, presets and the demonstration recording stand beside the package in the repository
+(``models/``, ``configs/``, ``recordings/``) and inside it, under ``_data``, in an installed wheel.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from bci_affect.errors import BciAffectError
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def shipped(relative: str) -> Path:
+    """Return the path of a shipped file or folder.
+
+    Parameters
+    ----------
+    relative : str
+        Path below the repository's root, such as ``"models/demo.safetensors"``.
+
+    Raises
+    ------
+    BciAffectError
+        If the installation lacks it.
+    """
+    for root in (_PACKAGE / "_data", _PACKAGE.parent):
+        path = root / relative
+        if path.exists():
+            return path
+    raise BciAffectError(
+        f"The installation lacks '{relative}'; install bci_affect again "
+        "(pip install --force-reinstall)."
+    )
+
+
+def user_home() -> Path:
+    """Return (and make) the folder of profiles, library and logs.
+
+    ``BCI_AFFECT_HOME`` overrides the platform's user data directory.
+    """
+    override = os.environ.get("BCI_AFFECT_HOME")
+    if override:
+        home = Path(override).expanduser()
+    else:
+        from platformdirs import user_data_path
+
+        home = user_data_path("bci_affect", appauthor=False)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BciAffectError(
+            f"Cannot make the data folder {home} ({error.strerror}); set BCI_AFFECT_HOME to a "
+            "folder that you may write."
+        ) from None
+    return home

@@ -1,0 +1,123 @@
+"""What every source of EEG gives, whether an LSL inlet, a recording or a simulator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from bci_affect.eeg import Chunk, Montage
+
+
+class ConnectionState(StrEnum):
+    """Where a source stands; each comes with a reason and an age in `Health`."""
+
+    SEARCHING = "searching"
+    CONNECTING = "connecting"
+    STREAMING = "streaming"
+    STALLED = "stalled"
+    LOST = "lost"
+    RECONNECTING = "reconnecting"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """What a stream says of itself.
+
+    Attributes
+    ----------
+    name, type, source_id : str
+        As LSL has them; a recording gives its own.
+    rate_hz : float
+        Nominal rate; 0 for an irregular stream.
+    labels : tuple of str
+        Channel labels, unique and not empty.
+    units : tuple of str
+        Unit of each channel as named by the stream; "" where it names none.
+    montage : Montage
+        Positions of the channels, and which of them are EEG.
+    simulated : bool
+        True for the simulator and the demonstration: the screen shows a badge.
+    """
+
+    name: str
+    type: str
+    source_id: str
+    rate_hz: float
+    labels: tuple[str, ...]
+    units: tuple[str, ...]
+    montage: Montage
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """One event of a marker stream: LSL time, text, and the stream that sent it."""
+
+    time: float
+    text: str
+    stream: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Read-out of a source, always consistent in itself.
+
+    Attributes
+    ----------
+    state : ConnectionState
+        Where the connection stands.
+    reason : str
+        One sentence for the user; "" while all is well.
+    since : float
+        LSL time at which `state` began.
+    nominal_hz, effective_hz : float
+        Named rate, and the measured one (NaN until it is known).
+    expected, received, lost, late : int
+        Samples: due by the stamps, arrived, missing, and arrived after their time.
+    clock_offset_s : float
+        Sender's clock to ours.
+    """
+
+    state: ConnectionState
+    reason: str
+    since: float
+    nominal_hz: float
+    effective_hz: float
+    expected: int = 0
+    received: int = 0
+    lost: int = 0
+    late: int = 0
+    clock_offset_s: float = 0.0
+
+
+class Source(Protocol):
+    """A source of EEG chunks. One thread reads; `health` may be asked from any thread."""
+
+    @property
+    def info(self) -> StreamInfo:
+        """Description of the stream; raises `RuntimeError` before `open`."""
+
+    @property
+    def health(self) -> Health:
+        """State, rates and losses now."""
+
+    def open(self, timeout_s: float) -> StreamInfo:
+        """Connect, waiting at most `timeout_s`; raises `BciAffectError` when nothing is found."""
+
+    def read(self, timeout_s: float) -> Chunk | None:
+        """Return the next chunk, or None when none arrived in `timeout_s`.
+
+        Raises `EndOfStream` when a finite source is at its end.
+        """
+
+    def markers(self) -> list[Marker]:
+        """Return events that arrived since the last call."""
+
+    def close(self) -> None:
+        """Release everything; safe to call twice and from any thread."""
+
+
+class EndOfStream(Exception):
+    """A recording has been read to its end."""

@@ -1,0 +1,43 @@
+"""The command line answers mistakes with one line, and help without importing torch or Qt."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bci_affect", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_version() -> None:
+    from bci_affect import __version__
+
+    assert run("--version").stdout.strip() == f"bci-affect {__version__}"
+
+
+def test_usage_error_exits_2() -> None:
+    result = run("no-such-command")
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['bci-affect', '--help']\n"
+        "from bci_affect.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = ('torch', 'mne', 'PyQt6', 'librosa', 'scipy', 'pylsl')\n"
+        "print([m for m in heavy if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert result.stdout.strip().endswith("[]"), result.stdout[-200:]

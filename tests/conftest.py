@@ -1,0 +1,47 @@
+"""Every test runs in its own LSL session, without a screen, a sound card, or the user's files."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+import pytest
+
+# Set before anything imports Qt, torch, or liblsl, here and in every process that a test starts.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Isolate LSL: a session id of its own, on this machine's loopback only."""
+    folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"bci-affect-lsl-{uuid.uuid4().hex}"
+    folder.mkdir(parents=True)
+    cfg = folder / "lsl_api.cfg"
+    cfg.write_text(
+        "[log]\nlevel=-2\n[ports]\nIPv6=disable\n[multicast]\nResolveScope=machine\n"
+        f"[lab]\nSessionID={uuid.uuid4().hex}\n"
+    )
+    os.environ["LSLAPICFG"] = str(cfg)
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BCI_AFFECT_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real recordings and reference arrays that are not part of the repository."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("needs ../shared/data (real recordings and reference arrays), which is absent")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def cyton_xdf(shared_data: Path) -> Path:
+    """Return a real 8-channel recording: 250 Hz, 90 s, offsets of tens of thousands of uV."""
+    return shared_data / "recordings" / "openbci_cyton.xdf"
