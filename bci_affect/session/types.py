@@ -50,12 +50,16 @@ class AffectEstimate:
 
 @dataclass(frozen=True, slots=True)
 class RecordingStatus:
-    """A recording in progress (or the last one): file, bytes written, seconds, and any error."""
+    """A recording in progress (or the last one): file, bytes written, seconds, and any error.
+
+    `active` is False once the file is finished.
+    """
 
     path: str
     size_bytes: int
     seconds: float
     error: str = ""
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,10 @@ class Message:
 class SessionSnapshot:
     """Everything that a window or dashboard shows, taken at one moment.
 
-    Latencies are of the last minute, newest sample to estimate, in milliseconds.
+    Latencies are of the last minute, newest sample to estimate, in milliseconds. `band_names` and
+    `step_s` name the axes of `window.bands`; `smoothing_s` is the estimate's time constant (NaN
+    if unknown). `baseline` is mean and SD of the person's band features, shape (2, n_channels,
+    n_bands), None until it is measured; `baseline_left_s` counts down while it is being measured.
     """
 
     time: float
@@ -94,3 +101,8 @@ class SessionSnapshot:
     messages: tuple[Message, ...]
     elapsed_s: float
     ended: bool
+    band_names: tuple[str, ...] = ()
+    step_s: float = 0.5
+    smoothing_s: float = float("nan")
+    baseline: NDArray[np.float32] | None = None
+    baseline_left_s: float = 0.0
