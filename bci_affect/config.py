@@ -67,7 +67,9 @@ class SignalSettings(Section):
     window: WindowSettings = WindowSettings()
     bands: dict[str, tuple[float, float]] = Field(default_factory=lambda: dict(CLASSIC_BANDS))
     """Band name to (low, high) edge in Hz, in the order of the feature axis."""
-    resample_hz: float | None = None
+    band_order: int = Field(3, ge=1, le=8)
+    """Butterworth poles at each edge of a band: more separate better and delay longer."""
+    resample_hz: float | None = Field(None, gt=0)
     """Rate to resample to (with anti-aliasing) before filtering; None keeps the device's rate."""
     high_pass_hz: float = Field(0.5, gt=0)
     low_pass_hz: float = Field(45.0, gt=0)

@@ -6,7 +6,22 @@ training share. What never will: torch, LSL, Qt, and files.
 """
 
 from bci_affect.eeg.chunk import Chunk
-from bci_affect.eeg.montage import Montage
+from bci_affect.eeg.montage import Montage, make_montage, montage_messages, unique_names
+from bci_affect.eeg.normalise import Normaliser
+from bci_affect.eeg.pipeline import Pipeline
+from bci_affect.eeg.units import judge_units, units_scale
 from bci_affect.eeg.window import FeatureWindow, State
 
-__all__ = ["Chunk", "FeatureWindow", "Montage", "State"]
+__all__ = [
+    "Chunk",
+    "FeatureWindow",
+    "Montage",
+    "Normaliser",
+    "Pipeline",
+    "State",
+    "judge_units",
+    "make_montage",
+    "montage_messages",
+    "unique_names",
+    "units_scale",
+]

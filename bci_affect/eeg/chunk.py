@@ -15,7 +15,8 @@ class Chunk:
     Attributes
     ----------
     samples : ndarray of float32, shape (n_channels, n_samples)
-        Microvolts.
+        As received, in the units that the stream names (``StreamInfo.units``). `Pipeline` is the
+        one place that turns them into microvolts; who only shows raw values uses `units_scale`.
     times : ndarray of float64, shape (n_samples,)
         Seconds on the LSL clock of this machine, dejittered, strictly increasing.
     gap_before : float

@@ -1,11 +1,74 @@
-"""Where electrodes sit, and which channels are EEG."""
+"""Where electrodes sit, and which channels are EEG.
+
+Names are read as people and vendors write them: any case, old 10-20 names (T3), prefixes and
+suffixes ("EEG Fp1-REF"), vendor names. Positions are those of MNE's template head.
+"""
 
 from __future__ import annotations
 
+import logging
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bci_affect.errors import BciAffectError
+
+log = logging.getLogger(__name__)
+
+MAX_CHANNELS = 1024
+"""More channels than any EEG amplifier has: a stream with more is refused as no EEG."""
+
+MASTOIDS = ("M1", "M2", "A1", "A2", "TP9", "TP10")
+"""Electrodes on or beside the mastoids and ear lobes, best first."""
+
+# Names that vendors and old papers use, in lower case, and what they are in the 10-05 system.
+_ALIASES = {
+    "t3": "T7",
+    "t4": "T8",
+    "t5": "P7",
+    "t6": "P8",
+    "left mastoid": "M1",
+    "right mastoid": "M2",
+    "lm": "M1",
+    "rm": "M2",
+    "l_ear": "TP9",  # Muse by its older names
+    "r_ear": "TP10",
+    "l_forehead": "AF7",
+    "r_forehead": "AF8",
+    "left ear": "TP9",
+    "right ear": "TP10",
+    "left forehead": "AF7",
+    "right forehead": "AF8",
+}
+
+# What a channel without an electrode is called. Whole words, or words with a number behind them.
+_NO_EEG = re.compile(
+    r"""^(
+    trig(ger)?s? | stim(ulus)? | sti | status | event(s)? | marker(s)? | annotations? | digital.* |
+    acc(el(erometer)?)? .* | gyro(scope)?.* | mag(netometer)?.* | quat.* | imu.* | motion.* |
+    q[0-3] | mot\.?q[0-3] | mot\..* | [xyz] |
+    counter | (sample|packet|frame|chunk)[ _-]?(number|counter|index|num|id)? | seq(uence)?.* |
+    index | time(stamp)?s?(_.*)? | interpolated | (raw_?)?cq.* | eq[_.].* | battery.* |
+    temp(erature)?.* | hardware.* | error.* | timing.* | rssi | impedance.* | unused.* |
+    [hv]?eog.* | emg.* | ecg.* | ekg.* | gsr\d* | eda\d* | resp(iration)?.* | plet(h)?.* | ppg.* |
+    hr | [hv]eo[gl] | [hz]emg | tmp\d* | aux.* | right[ _]aux | left[ _]aux | audio.* | sound.* |
+    photo.* | exg\d+ | gaze.* | pupil.* | valence | arousal | validity.* |
+    valid(ation)?[ _-]?indicator
+    )$""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+# Channel types, as a stream's description may name them, that are EEG.
+_EEG_TYPES = {"", "eeg", "electrode", "voltage", "exg", "unknown", "misc/eeg"}
+
+_DECORATION = re.compile(r"^(eeg|ch(annel)?|chan|electrode)[\s_:.-]+(?=\D)", re.IGNORECASE)
+_REFERENCE = re.compile(
+    r"[\s_-]+(ref|reference|le|ar|avg|av|cz|linked|a1a2|a1|a2|m1|m2|raw|uv)\.?$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +91,137 @@ class Montage:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def placed(self) -> NDArray[np.bool_]:
+        """Which channels are EEG electrodes whose place on the head is known, (n_channels,)."""
+        known: NDArray[np.bool_] = self.is_eeg & np.isfinite(self.positions).all(axis=1)
+        return known
+
+
+def make_montage(
+    names: Sequence[str],
+    *,
+    user_map: Mapping[str, str] | None = None,
+    types: Sequence[str] | None = None,
+) -> Montage:
+    """Find the place of each channel by its name.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Labels as the stream gives them. Empty labels become "EEG 001" (with the channel's number),
+        a label that came before gets "-2", "-3", ... behind it.
+    user_map : mapping of str to str, optional
+        The user's own names: label to name in the 10-05 system ("Ch1" -> "Fp1"), or to "" for a
+        channel that is no EEG. Case does not matter. It wins over everything else.
+    types : sequence of str, optional
+        Type of each channel as the stream names it; any that is clearly no EEG ("ACC", "EOG")
+        takes the channel out.
+
+    Returns
+    -------
+    Montage
+        An electrode with an unknown name keeps it, is EEG, and has a position of NaN.
+
+    Raises
+    ------
+    BciAffectError
+        If there is no channel, there are too many, `types` has another length, or `user_map` names
+        a place that does not exist.
+    """
+    if not names:
+        raise BciAffectError("The stream has no channels; check that it is the EEG stream.")
+    if len(names) > MAX_CHANNELS:
+        raise BciAffectError(
+            f"The stream has {len(names)} channels, more than {MAX_CHANNELS}: it is no EEG; choose "
+            "another stream."
+        )
+    if types is not None and len(types) != len(names):
+        raise BciAffectError(
+            f"The stream describes {len(types)} channel types for {len(names)} channels."
+        )
+    places = _places()
+    wanted = {key.strip().casefold(): value.strip() for key, value in (user_map or {}).items()}
+    for label, place in wanted.items():
+        if place and place.casefold() not in places:
+            raise BciAffectError(
+                f"The electrode map sends '{label}' to '{place}', which is no place of the 10-05 "
+                "system; use names such as Fp1, Cz, TP9, or an empty name where there is no EEG."
+            )
+    unique = unique_names(names)
+    positions = np.full((len(names), 3), np.nan, np.float32)
+    is_eeg = np.ones(len(names), np.bool_)
+    for row, raw in enumerate(names):
+        label = raw.strip()
+        mapped = wanted.get(label.casefold())
+        if mapped is not None:
+            is_eeg[row] = mapped != ""
+            place = mapped.casefold()
+        else:
+            place = _place_name(label, places)
+            kind = "" if types is None else types[row].strip().casefold()
+            is_eeg[row] = kind in _EEG_TYPES and not (not place and _NO_EEG.match(label))
+        if is_eeg[row] and place:
+            positions[row] = places[place]
+    return Montage(unique, positions, is_eeg)
+
+
+def montage_messages(montage: Montage) -> tuple[str, ...]:
+    """Say which channels are left out and why, one sentence each; empty when all have a place."""
+    said = []
+    other = [n for n, eeg in zip(montage.names, montage.is_eeg, strict=True) if not eeg]
+    if other:
+        said.append(f"No EEG, left out: {', '.join(other)}.")
+    lost = montage.is_eeg & ~montage.placed
+    unknown = [n for n, missing in zip(montage.names, lost, strict=True) if missing]
+    if unknown:
+        said.append(
+            f"Unknown electrode names, masked for the model: {', '.join(unknown)}; name their "
+            "places in an electrode map."
+        )
+    return tuple(said)
+
+
+def unique_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return labels without empty ones ("EEG 001") and without repeats ("Cz", "Cz-2")."""
+    taken: set[str] = set()
+    result = []
+    given = {name.strip() for name in names}
+    for number, raw in enumerate(names, start=1):
+        base = raw.strip() or f"EEG {number:03d}"
+        name, count = base, 1
+        while name in taken or (count > 1 and name in given):
+            count += 1
+            name = f"{base}-{count}"
+        taken.add(name)
+        result.append(name)
+    return tuple(result)
+
+
+def _place_name(label: str, places: Mapping[str, NDArray[np.float32]]) -> str:
+    """Return the key in `places` that a label means, or "" when it means none."""
+    candidates = [label]
+    bare = _DECORATION.sub("", label)
+    candidates += [bare, _REFERENCE.sub("", bare), bare.replace(" ", "").strip(".")]
+    candidates.append(re.split(r"[-:/]", bare)[0])
+    for candidate in candidates:
+        key = candidate.strip().strip(".").casefold()
+        key = _ALIASES.get(key, key).casefold()
+        if key in places:
+            return key
+    return ""
+
+
+@lru_cache(maxsize=1)
+def _places() -> dict[str, NDArray[np.float32]]:
+    """Positions of all 10-05 electrodes in head coordinates, by name in lower case."""
+    import mne  # slow to import, so only where positions are needed
+
+    known = mne.channels.get_builtin_montages()
+    # MNE 1.13 gave the same template a new name and warns at the old one.
+    template = "colin27_1005" if "colin27_1005" in known else "standard_1005"
+    montage = mne.channels.make_standard_montage(template)
+    info = mne.create_info(montage.ch_names, 100.0, "eeg")
+    info.set_montage(montage)  # turns the template's coordinates into head coordinates
+    return {ch["ch_name"].casefold(): ch["loc"][:3].astype(np.float32) for ch in info["chs"]}

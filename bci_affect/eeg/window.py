@@ -26,8 +26,8 @@ class FeatureWindow:
     Attributes
     ----------
     bands : ndarray of float32, shape (n_steps, n_channels, n_bands)
-        Differential entropy: natural logarithm of band power in square microvolts, plus the
-        constant of a Gaussian, per step. Not normalised to the person. Oldest step first.
+        Differential entropy in nats, ``0.5 ln(2 pi e variance)`` with the band's variance in square
+        microvolts over the step. Not normalised to the person. Oldest step first.
     mask : ndarray of bool, shape (n_channels,)
         Electrodes that the encoder may use. A masked electrode's features are finite all the same.
     quality : ndarray of float32, shape (n_channels,)

@@ -1,0 +1,181 @@
+"""Causal filters: designs as second-order sections, and a bank that runs many of them at once.
+
+A cascade of second-order sections is linear in its input and its state, so that what it does to a
+block of n samples is one matrix: ``[y; state'] = M [x; state]``. `FilterBank` reads M off SciPy's
+own ``sosfilt`` (by sending unit vectors through it) and then runs all filters and channels of a
+block in one matrix product. The numbers are ``sosfilt``'s to rounding; the cost is a tenth for the
+short blocks of live use, where ``sosfilt`` spends its time on being called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import signal
+
+MAX_BLOCK = 32
+"""Longest block of one matrix product: longer ones do more work per sample than they save."""
+
+NOTCH_Q = 30.0
+"""Centre frequency over width of the mains notch: 1.7 Hz wide at 50 Hz."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cascade:
+    """A named filter as second-order sections, shape (n_sections, 6), for one sampling rate."""
+
+    name: str
+    sos: NDArray[np.float64]
+    rate_hz: float
+
+    def response(self, hz: NDArray[np.float64]) -> NDArray[np.complex128]:
+        """Complex gain at each frequency in Hz."""
+        h: NDArray[np.complex128] = signal.sosfreqz(self.sos, worN=hz, fs=self.rate_hz)[1]
+        return h
+
+    def delay_s(self, hz: float) -> float:
+        """Group delay in seconds at one frequency: minus the slope of the phase."""
+        step = min(1e-3, hz / 10)
+        low, high = self.response(np.array([hz - step, hz + step]))
+        return float(-np.angle(high / low) / (2 * np.pi * 2 * step))
+
+    def settle_s(self, share: float = 1e-3) -> float:
+        """Seconds after which no more than `share` of the impulse response's energy is to come."""
+        n = int(self.rate_hz * 4)
+        while True:
+            impulse = np.zeros(n)
+            impulse[0] = 1.0
+            energy = np.cumsum(signal.sosfilt(self.sos, impulse)[::-1] ** 2)[::-1]
+            done = np.flatnonzero(energy <= share * energy[0])
+            if (done.size and done[0] < n // 2) or n > self.rate_hz * 120:
+                return float(done[0] if done.size else n) / self.rate_hz
+            n *= 2
+
+
+def high_pass(hz: float, rate_hz: float, order: int = 2) -> NDArray[np.float64]:
+    """Butterworth high-pass."""
+    return _sos(signal.butter(order, hz, "highpass", fs=rate_hz, output="sos"))
+
+
+def low_pass(hz: float, rate_hz: float, order: int = 4) -> NDArray[np.float64]:
+    """Butterworth low-pass; an edge too near the Nyquist frequency passes everything."""
+    if hz >= 0.49 * rate_hz:
+        return identity(1)
+    return _sos(signal.butter(order, hz, "lowpass", fs=rate_hz, output="sos"))
+
+
+def band_pass(low: float, high: float, rate_hz: float, order: int = 3) -> NDArray[np.float64]:
+    """Butterworth band-pass with `order` poles at each edge.
+
+    An upper edge above what the rate can hold leaves a high-pass.
+    """
+    if high >= 0.49 * rate_hz:
+        return high_pass(low, rate_hz, order)
+    return _sos(signal.butter(order, (low, high), "bandpass", fs=rate_hz, output="sos"))
+
+
+def notches(line_hz: Sequence[float], rate_hz: float, top_hz: float) -> NDArray[np.float64]:
+    """Notches at each mains frequency and its harmonics, up to `top_hz` and below Nyquist.
+
+    The harmonics keep the width of the first notch, so that all of them ring equally long.
+    """
+    sections = []
+    for base in line_hz:
+        hz = base
+        while hz < min(0.47 * rate_hz, top_hz):
+            b, a = signal.iirnotch(hz, NOTCH_Q * hz / base, fs=rate_hz)
+            sections.append(np.concatenate([b, a]))
+            hz += base
+    return np.array(sections) if sections else identity(1)
+
+
+def identity(n_sections: int) -> NDArray[np.float64]:
+    """Sections that change nothing."""
+    return np.tile(np.array([1.0, 0, 0, 1, 0, 0]), (n_sections, 1))
+
+
+def _sos(sections: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.ascontiguousarray(sections, np.float64)
+
+
+class FilterBank:
+    """Several causal filters over the same channels, run block by block with state.
+
+    Parameters
+    ----------
+    cascades : sequence of ndarray, shape (n_sections, 6)
+        Filters; each sees the same input.
+    n_channels : int
+        Channels, all filtered alike. All states begin at rest: take a channel's first value off it
+        before, and the start has no step to ring at.
+    """
+
+    def __init__(self, cascades: Sequence[NDArray[np.float64]], n_channels: int) -> None:
+        longest = max(len(sos) for sos in cascades)
+        self._sos = np.stack(
+            [np.vstack([sos, identity(longest - len(sos))]) for sos in cascades]
+        )  # (n_filters, n_sections, 6)
+        self._state = np.zeros((len(cascades), 2 * longest, n_channels))
+        self._matrices: dict[int, NDArray[np.float64]] = {}
+
+    def reset(self) -> None:
+        """Put all filters at rest."""
+        self._state[:] = 0.0
+
+    def run(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Filter the next samples.
+
+        Parameters
+        ----------
+        block : ndarray of float64, shape (n_samples, n_channels)
+            Finite values.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_filters, n_samples, n_channels)
+        """
+        n, n_channels = block.shape
+        out = np.empty((len(self._sos), n, n_channels))
+        for start in range(0, n, MAX_BLOCK):
+            out[:, start : start + MAX_BLOCK], self._state = self._step(
+                block[start : start + MAX_BLOCK]
+            )
+        return out
+
+    def peek(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Filter samples as `run` does, but leave the state as it is (for a look ahead)."""
+        kept = self._state
+        try:
+            return self.run(block)
+        finally:
+            self._state = kept
+
+    def scale(self, factors: NDArray[np.float64]) -> None:
+        """Multiply the past of each channel, as if its input had been multiplied from the start."""
+        self._state = self._state * factors
+
+    def _step(self, block: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        n = len(block)
+        matrix = self._matrices.get(n)
+        if matrix is None:
+            matrix = self._matrices[n] = _block_matrices(self._sos, n)
+        stacked = np.empty((len(self._sos), n + self._state.shape[1], block.shape[1]))
+        stacked[:, :n] = block
+        stacked[:, n:] = self._state
+        result = matrix @ stacked
+        return result[:, :n], result[:, n:]
+
+
+def _block_matrices(cascades: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """Matrices that take (input, state) to (output, new state) over n samples, one per filter."""
+    n_states = 2 * cascades.shape[1]
+    inputs = np.eye(n, n + n_states)  # a unit impulse at each sample, then none for the states
+    states = np.eye(n + n_states)[n:].reshape(cascades.shape[1], 2, n + n_states)
+    matrices = []
+    for sos in cascades:
+        out, final = signal.sosfilt(sos, inputs, axis=0, zi=states)
+        matrices.append(np.vstack([out, final.reshape(n_states, -1)]))
+    return np.stack(matrices)

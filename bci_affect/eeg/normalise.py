@@ -1,0 +1,155 @@
+"""Causal normalisation to the person: a slow z-score per electrode and band."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bci_affect.eeg.window import FeatureWindow, State
+from bci_affect.errors import BciAffectError
+
+MIN_SD = 0.05
+"""Smallest SD, in nats, that a z-score divides by: a constant signal must not explode."""
+
+
+class Normaliser:
+    """Running z-score of band features with exponential forgetting and a population prior.
+
+    Mean and variance follow the newest step of each window with weight ``hop_s`` (overlapping steps
+    count once a second of EEG, not once a window) and forget with time constant `memory_s`. The
+    prior stands for `prior_weight_s` seconds already seen; it is forgotten at the same pace. An
+    electrode that is masked, and every electrode while the window is not ``OK``, keeps its
+    statistics frozen. The same object, run over the windows of a session in order, is what live
+    use, replay and training have.
+
+    Parameters
+    ----------
+    n_channels, n_bands : int
+        Shape of one step.
+    hop_s : float
+        Seconds between two windows.
+    memory_s : float
+        Time constant of forgetting.
+    mean, sd : array_like, shape (n_bands,) or (n_channels, n_bands), optional
+        Population prior in nats. Without a mean, the first good window's own mean takes its place;
+        without an SD, 0.5.
+    prior_weight_s : float
+        Seconds that the prior counts for.
+    clip : float
+        Bound of the z-scores.
+    """
+
+    def __init__(
+        self,
+        n_channels: int,
+        n_bands: int,
+        *,
+        hop_s: float = 0.125,
+        memory_s: float = 300.0,
+        mean: ArrayLike | None = None,
+        sd: ArrayLike | None = None,
+        prior_weight_s: float = 20.0,
+        clip: float = 5.0,
+    ) -> None:
+        shape = (n_channels, n_bands)
+        self.hop_s = float(hop_s)
+        self.memory_s = float(memory_s)
+        self.prior_weight_s = float(prior_weight_s)
+        self.clip = float(clip)
+        self._mean = _prior(mean, shape, np.nan)  # NaN: not begun
+        prior_sd = _prior(sd, shape, 0.5)
+        self._weight = np.full(n_channels, self.prior_weight_s)  # seconds remembered
+        self._square = self.prior_weight_s * prior_sd**2  # weighted sum of squared deviations
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Current mean in nats, (n_channels, n_bands); NaN where nothing is known yet."""
+        return self._mean.copy()
+
+    @property
+    def sd(self) -> NDArray[np.float64]:
+        """Current SD in nats, (n_channels, n_bands)."""
+        sd: NDArray[np.float64] = np.sqrt(self._square / self._weight[:, None])
+        return sd
+
+    def apply(self, window: FeatureWindow) -> NDArray[np.float32]:
+        """Take the window into the statistics (where it is good) and return its z-scores.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_steps, n_channels, n_bands)
+            Within +-`clip`; 0 for masked electrodes and where nothing is known yet.
+        """
+        if window.bands.shape[1:] != self._mean.shape:
+            raise BciAffectError(
+                f"The profile's statistics are for {self._mean.shape[0]} channels and "
+                f"{self._mean.shape[1]} bands; this stream has {window.bands.shape[1]} and "
+                f"{window.bands.shape[2]}."
+            )
+        if window.state is State.OK:
+            self._update(window)
+        z = (window.bands - self._mean) / np.maximum(self.sd, MIN_SD)
+        z = np.where(window.mask[:, None] & np.isfinite(z), z, 0.0)
+        return np.clip(z, -self.clip, self.clip).astype(np.float32)
+
+    def _update(self, window: FeatureWindow) -> None:
+        good = window.mask
+        begin = good & np.isnan(self._mean[:, 0])
+        if begin.any():
+            self._mean[begin] = window.bands[:, begin].mean(axis=0)
+        newest = window.bands[-1].astype(np.float64)  # (n_channels, n_bands)
+        fade = np.exp(-self.hop_s / self.memory_s)
+        weight = fade * self._weight + self.hop_s
+        away = newest - self._mean
+        mean = self._mean + (self.hop_s / weight)[:, None] * away
+        square = fade * self._square + self.hop_s * away * (newest - mean)
+        self._weight = np.where(good, weight, self._weight)
+        self._mean = np.where(good[:, None], mean, self._mean)
+        self._square = np.where(good[:, None], square, self._square)
+
+    def state(self) -> dict[str, NDArray[np.float64]]:
+        """Return everything that `from_state` needs, as plain arrays."""
+        return {
+            "mean": self._mean.copy(),
+            "square": self._square.copy(),
+            "weight": self._weight.copy(),
+            "settings": np.array([self.hop_s, self.memory_s, self.prior_weight_s, self.clip]),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Normaliser:
+        """Go on where another normaliser's `state` stood.
+
+        Raises
+        ------
+        BciAffectError
+            If arrays are missing or do not fit together.
+        """
+        try:
+            mean = np.array(state["mean"], np.float64)
+            square = np.array(state["square"], np.float64)
+            weight = np.array(state["weight"], np.float64)
+            hop_s, memory_s, prior_weight_s, clip = (float(v) for v in state["settings"])
+            if mean.ndim != 2 or square.shape != mean.shape or weight.shape != mean.shape[:1]:
+                raise ValueError("shapes")
+        except (KeyError, ValueError, TypeError) as error:
+            raise BciAffectError(
+                f"The normaliser's state is damaged ({error}); calibrate again."
+            ) from None
+        made = cls(
+            *mean.shape,
+            hop_s=hop_s,
+            memory_s=memory_s,
+            prior_weight_s=prior_weight_s,
+            clip=clip,
+        )
+        made._mean, made._square, made._weight = mean, square, weight
+        return made
+
+
+def _prior(values: ArrayLike | None, shape: tuple[int, int], default: float) -> NDArray[np.float64]:
+    given = np.asarray(default if values is None else values, np.float64)
+    return np.broadcast_to(given, shape).copy()

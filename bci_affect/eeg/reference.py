@@ -1,0 +1,84 @@
+"""The common reference, robust to electrodes that come and go."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.eeg.montage import MASTOIDS, Montage
+from bci_affect.errors import BciAffectError
+
+MIN_FOR_AVERAGE = 8
+"""With fewer electrodes their average is not near zero, and taking it off smears EEG."""
+
+
+class Reference:
+    """Subtracts the mean of some good electrodes from all.
+
+    It stands behind the high-pass filter: an electrode that leaves the average then takes tens of
+    microvolts with it, not its offset of tens of thousands. A change of electrodes fades in over
+    one hop.
+
+    Parameters
+    ----------
+    kind : {"none", "average", "mastoids"} or tuple of str
+        Keep the device's reference; average of good EEG electrodes (of montages with at least
+        `MIN_FOR_AVERAGE`); linked mastoids or ear lobes; the mean of the named electrodes.
+    montage : Montage
+        Channels of the stream.
+
+    Raises
+    ------
+    BciAffectError
+        If the stream lacks the electrodes.
+    """
+
+    def __init__(
+        self, kind: Literal["none", "average", "mastoids"] | tuple[str, ...], montage: Montage
+    ) -> None:
+        names = [n for n, eeg in zip(montage.names, montage.is_eeg, strict=True) if eeg]
+        folded = [name.casefold() for name in names]
+        self._members = np.zeros(len(names), np.bool_)
+        if kind == "average":
+            self._members[:] = len(names) >= MIN_FOR_AVERAGE
+        elif kind != "none":
+            wanted = _mastoids(folded) if kind == "mastoids" else kind
+            missing = [name for name in wanted if name.casefold() not in folded]
+            if missing or not wanted:
+                what = ", ".join(missing) if missing else "mastoids (M1 M2, A1 A2, TP9 TP10)"
+                raise BciAffectError(
+                    f"The reference needs electrodes that the stream lacks: {what}; choose "
+                    'reference = "average" or "none".'
+                )
+            for name in wanted:
+                self._members[folded.index(name.casefold())] = True
+        self._weights: NDArray[np.float64] = self._members / max(1, self._members.sum())
+
+    def apply(self, block: NDArray[np.float64], good: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Subtract from one hop, (n, n_channels), the mean of the electrodes that are good now."""
+        if not self._members.any():
+            return block
+        before, members = self._weights, self._members & good
+        if members.any():  # else the last electrodes stay the reference
+            self._weights = members / members.sum()
+        if np.array_equal(before, self._weights):
+            return self.peek(block)
+        fade = np.arange(1, len(block) + 1)[:, None] / len(block)
+        weights = before * (1 - fade) + self._weights * fade  # (n, n_channels)
+        mean: NDArray[np.float64] = np.einsum("nc,nc->n", block, weights)
+        return block - mean[:, None]
+
+    def peek(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Subtract the mean of the last hop's electrodes, and remember nothing."""
+        mean: NDArray[np.float64] = block @ self._weights
+        return block - mean[:, None]
+
+
+def _mastoids(names: list[str]) -> tuple[str, ...]:
+    """First pair of mastoid or ear electrodes that the stream has."""
+    for left, right in zip(MASTOIDS[::2], MASTOIDS[1::2], strict=True):
+        if left.casefold() in names and right.casefold() in names:
+            return left, right
+    return ()

@@ -1,0 +1,159 @@
+"""The path as a whole: what would make live, replay and training differ, or a window lie."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bci_affect.config import SignalSettings, WindowSettings
+from bci_affect.eeg import Chunk, Pipeline, State, make_montage
+from bci_affect.errors import BciAffectError
+from tests.eeg.signals import CAP_8, CAP_32, SHORT, pink, run, times_of
+
+quick = settings(max_examples=25, deadline=None, derandomize=True)
+
+
+def same(a, b) -> bool:
+    return len(a) == len(b) and all(
+        np.array_equal(x.bands, y.bands)
+        and np.array_equal(x.mask, y.mask)
+        and np.array_equal(x.quality, y.quality)
+        and (x.time, x.state, x.index, x.reasons) == (y.time, y.state, y.index, y.reasons)
+        for x, y in zip(a, b, strict=True)
+    )
+
+
+@quick
+@given(
+    sizes=st.lists(st.integers(1, 400), max_size=60),
+    rate=st.sampled_from([128.0, 250.0, 256.0, 499.7]),
+    holes=st.booleans(),
+)
+def test_any_chunking_gives_identical_windows(sizes, rate, holes):
+    n = int(6 * rate)
+    eeg = pink(1, 8, n) + 60_000
+    times = times_of(n, rate)
+    if holes:
+        eeg[2, 300:340] = np.nan
+        eeg[5, :60] = np.inf
+        eeg[:, 500:503] = np.nan
+        times[600:] += 1.7
+    whole = run(eeg, rate, times=times)
+    assert same(whole, run(eeg, rate, times=times, sizes=sizes))
+
+
+@quick
+@given(cut=st.integers(1, 1200), value=st.sampled_from([np.nan, np.inf, 0.0, 1e6]))
+def test_nothing_before_a_sample_depends_on_it(cut, value):
+    eeg = pink(2, 8, 1250)
+    changed = eeg.copy()
+    changed[:, cut:] = value
+    times = times_of(1250, 250.0)
+    before = [w for w in run(eeg, 250.0) if w.time < times[cut]]
+    after = [w for w in run(changed, 250.0) if w.time < times[cut]]
+    assert same(before, after)
+
+
+@pytest.mark.parametrize("rate", [125.0, 250.0, 256.0, 300.0, 512.0])
+def test_hops_come_at_their_rate_from_the_start_on(rate):
+    setting = SignalSettings(window=WindowSettings(window_s=2, step_s=0.5, hop_s=0.125))
+    windows = run(pink(3, 8, int(10 * rate)), rate, settings=setting)
+    assert [w.index for w in windows] == list(range(1, 81))
+    ends = np.array([w.time for w in windows]) - 100.0 + 1 / rate
+    assert np.abs(ends - 0.125 * np.arange(1, 81)).max() < 1 / rate
+    warm = Pipeline(setting, rate, make_montage(CAP_8)).warm_up_s
+    states = [w.state for w in windows]
+    assert states[: round(warm / 0.125) - 1] == [State.WARMING] * (round(warm / 0.125) - 1)
+    assert set(states[round(warm / 0.125) :]) == {State.OK}
+
+
+def test_after_a_gap_windows_equal_those_of_a_fresh_start():
+    eeg = pink(4, 8, 4000)
+    times = times_of(4000, 250.0)
+    times[2033:] += 1.0
+    windows = run(eeg, 250.0, times=times)
+    fresh = run(eeg[:, 2033:], 250.0, times=times[2033:])
+    later = windows[-len(fresh) :]
+    assert all(np.array_equal(a.bands, b.bands) for a, b in zip(later, fresh, strict=True))
+    assert [w.index for w in windows] == list(range(1, len(windows) + 1))
+    assert later[0].state is State.GAP
+    assert "gap of 1.00 s" in later[0].reasons[0]
+    ok = [w.state is State.OK for w in later]
+    assert ok == [w.state is State.OK for w in fresh]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_sample_that_is_none_masks_its_electrode_and_touches_no_other(bad):
+    eeg = pink(5, 6, 5000)  # six electrodes: no common average couples them
+    spoilt = eeg.copy()
+    spoilt[1, 2000:2003] = bad
+    clean, dirty = run(eeg, 250.0), run(spoilt, 250.0)
+    others = [0, 2, 3, 4, 5]
+    for a, b in zip(clean, dirty, strict=True):
+        assert np.isfinite(b.bands).all()
+        assert np.array_equal(a.bands[:, others], b.bands[:, others])
+    masked = [w.time for w in dirty if not w.mask[1]]
+    assert min(masked) - 108.0 < 0.26
+    assert max(masked) - min(masked) > SHORT.window.window_s
+    assert dirty[-1].mask[1]
+    assert dirty[-1].state is State.OK
+
+
+@quick
+@given(order=st.permutations(range(12)))
+def test_permuted_channels_give_permuted_windows(order):
+    eeg = pink(6, 12, 1500)
+    names = CAP_32[:12]
+    straight = run(eeg, 250.0, names=names)[-1]
+    turned = run(eeg[order], 250.0, names=[names[i] for i in order])[-1]
+    np.testing.assert_allclose(turned.bands, straight.bands[:, order], atol=1e-5)
+    assert np.array_equal(turned.mask, straight.mask[order])
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), 4.0])
+def test_a_rate_that_is_none_is_refused_in_one_sentence(rate):
+    with pytest.raises(BciAffectError, match="rate is"):
+        Pipeline(SHORT, rate, make_montage(CAP_8))
+
+
+def test_a_changed_number_of_channels_is_refused():
+    pipeline = Pipeline(SHORT, 250.0, make_montage(CAP_8))
+    with pytest.raises(BciAffectError, match="7 channels instead of 8"):
+        pipeline.push(Chunk(pink(7, 7, 50), times_of(50, 250.0)))
+
+
+@pytest.mark.parametrize("n_channels", [1, 256])
+def test_one_and_many_channels(n_channels):
+    names = ["Cz"] if n_channels == 1 else CAP_32 + [f"X{i}" for i in range(224)]
+    windows = run(pink(8, n_channels, 1500), 250.0, names=names)
+    assert windows[-1].bands.shape == (4, n_channels, 5)
+    assert windows[-1].state is State.OK
+    assert windows[-1].mask.sum() == min(n_channels, 32)
+
+
+def test_channels_without_eeg_are_masked_and_change_nothing():
+    eeg = pink(9, 8, 1500)
+    plain = run(eeg, 250.0, names=CAP_8)[-1]
+    counter = np.arange(1500, dtype=np.float32)[None]
+    mixed = run(np.vstack([counter, eeg]), 250.0, names=["Sample Number", *CAP_8])[-1]
+    assert np.array_equal(mixed.bands[:, 1:], plain.bands)
+    assert not mixed.mask[0]
+    assert mixed.quality[0] == 0
+
+
+def test_traces_reach_to_the_newest_sample_and_do_not_disturb_the_windows():
+    eeg = pink(10, 8, 2500) + 60_000
+    times = times_of(2500, 250.0)
+    watched = Pipeline(SHORT, 250.0, make_montage(CAP_8), units=["uV"] * 8)
+    windows, shown = [], None
+    for at in range(0, 2500, 17):
+        windows += watched.push(Chunk(eeg[:, at : at + 17], times[at : at + 17]))
+        shown = watched.traces(4.0)
+    assert same(windows, run(eeg, 250.0, names=CAP_8))
+    stamps, traces = shown
+    assert traces.shape == (8, 1000)
+    np.testing.assert_allclose(np.diff(stamps), 1 / 250.0, atol=1e-9)
+    assert stamps[-1] == pytest.approx(times[-1] - watched.delays["traces"])
+    assert np.abs(traces).max() < 200
