@@ -3,7 +3,7 @@
 Live use, replay and training all run this object, so that what a model learned from is what it
 gets. Samples are counted from the stream's start (or the last gap) and all work is done at hop
 boundaries of that count, on blocks that are the same however the samples arrived: any chunking
-gives the same numbers, bit for bit. ``docs/signal-path.md`` gives the order of processing with formulas.
+gives the same numbers, bit for bit. ``docs/signal-path.md`` has the order of processing.
 """
 
 from __future__ import annotations
