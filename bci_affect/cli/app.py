@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from bci_affect import __version__
+from bci_affect.cli.simulate import simulate
 from bci_affect.errors import BciAffectError
 
 app = typer.Typer(
@@ -38,6 +39,9 @@ def _options(
 ) -> None:
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+
+
+app.add_typer(simulate, name="simulate")
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ What lives here: everything about audio files and what is in them. What never wi
 common space is the model room's: retrieval takes rows that somebody has projected.
 """
 
+from bci_affect.music.encoders import MusicEncoder, load_encoder
 from bci_affect.music.types import PlayerState, Suggestion, Track
 
-__all__ = ["PlayerState", "Suggestion", "Track"]
+__all__ = ["MusicEncoder", "PlayerState", "Suggestion", "Track", "load_encoder"]

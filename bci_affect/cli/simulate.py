@@ -1,0 +1,14 @@
+"""``simulate``: honest synthetic data with known ground truth. Each room adds its command here."""
+
+from __future__ import annotations
+
+import typer
+
+from bci_affect.cli.simulate_music import simulate_music
+
+simulate = typer.Typer(
+    help="Make synthetic data with known ground truth.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+simulate.command("music")(simulate_music)

@@ -1,0 +1,49 @@
+"""``simulate music``: render short royalty-free pieces spread over valence and arousal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def simulate_music(
+    folder: Annotated[Path, typer.Argument(help="Folder for the pieces (made if need be).")],
+    count: Annotated[
+        int, typer.Option(min=0, help="How many random pieces; 0: the demonstration's fourteen.")
+    ] = 0,
+    seconds: Annotated[float, typer.Option(min=4, max=600, help="Length of random pieces.")] = 32.0,
+    seed: Annotated[int, typer.Option(help="Seed of random pieces.")] = 0,
+    file_format: Annotated[
+        str, typer.Option("--format", help="flac, ogg, wav, mp3 or opus.")
+    ] = "flac",
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON.")] = False,
+) -> None:
+    """Compose and render music whose intended valence and arousal are known.
+
+    Example: bci-affect simulate music ~/Music/demo
+    """
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from bci_affect.cli.output import print_json
+    from bci_affect.music import simulate as studio
+
+    pieces = studio.random_pieces(count, seed, seconds) if count else list(studio.PIECES)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Rendering", total=len(pieces))
+        paths = studio.write(
+            folder,
+            pieces,
+            file_format=file_format,
+            progress=lambda n, _: bar.update(task, completed=n),
+        )
+    if as_json:
+        print_json(
+            [asdict(piece) | {"file": str(path)} for piece, path in zip(pieces, paths, strict=True)]
+        )
+    else:
+        typer.echo(f"{len(paths)} pieces in {folder}; what each is meant to be: pieces.json")

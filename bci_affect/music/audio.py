@@ -1,0 +1,212 @@
+"""Reading audio files: whole for analysis, in blocks for playback, and one error for all failures.
+
+soundfile (libsndfile) reads wav, flac, ogg, opus, mp3 and aiff; m4a and aac go through PyAV where
+the ``m4a`` extra is installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.errors import BciAffectError
+from bci_affect.music import loudness
+
+PLAIN_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff")
+AV_SUFFIXES = (".m4a", ".mp4", ".aac")
+SUFFIXES = PLAIN_SUFFIXES + AV_SUFFIXES
+MAX_ANALYSED_S = 3600.0
+"""Of longer files (mixes, audio books) the first hour is analysed; they play whole."""
+_BLOCK_S = 10.0
+
+
+class DecodeError(BciAffectError):
+    """A file that cannot be decoded, with the reason in words."""
+
+
+class Reader(Protocol):
+    """An open audio file that is read from front to back."""
+
+    rate_hz: int
+    n_channels: int
+    duration_s: float
+
+    def read(self, n_frames: int) -> NDArray[np.float32]:
+        """Return the next frames (n, n_channels); fewer at the end, none after it."""
+
+    def seek(self, position_s: float) -> None:
+        """Go on from another place."""
+
+    def close(self) -> None:
+        """Release the file."""
+
+
+class _PlainReader:
+    """libsndfile's formats."""
+
+    def __init__(self, path: Path) -> None:
+        import soundfile
+
+        if path.stat().st_size == 0:
+            raise DecodeError("the file is empty")
+        try:
+            self._file = soundfile.SoundFile(path)
+        except soundfile.SoundFileError as error:
+            reason = str(error).split("':", 1)[-1].split(": ", 1)[-1].strip().rstrip(".")
+            raise DecodeError(f"not readable as audio ({reason})") from None
+        self._error = soundfile.SoundFileError
+        self.rate_hz = int(self._file.samplerate)
+        self.n_channels = int(self._file.channels)
+        self.duration_s = self._file.frames / self.rate_hz
+
+    def read(self, n_frames: int) -> NDArray[np.float32]:
+        try:
+            return self._file.read(n_frames, dtype="float32", always_2d=True)  # type: ignore[no-any-return]
+        except self._error as error:
+            raise DecodeError(f"damaged ({error})") from None
+
+    def seek(self, position_s: float) -> None:
+        try:
+            self._file.seek(min(int(position_s * self.rate_hz), self._file.frames))
+        except self._error as error:
+            raise DecodeError(f"cannot be searched ({error})") from None
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _AvReader:
+    """m4a and aac through PyAV."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            import av
+        except ImportError:
+            raise DecodeError("m4a and aac need an extra: pip install 'bci_affect[m4a]'") from None
+        try:
+            self._container = av.open(str(path))
+            self._stream = self._container.streams.audio[0]
+        except (av.FFmpegError, IndexError) as error:
+            raise DecodeError(f"not readable as audio ({error})") from None
+        self._av = av
+        self.rate_hz = int(self._stream.rate)
+        self.n_channels = 2
+        length = self._container.duration
+        self.duration_s = float(length) / av.time_base if length else 0.0
+        self._start(0.0)
+
+    def _start(self, position_s: float) -> None:
+        self._resampler = self._av.AudioResampler(format="flt", layout="stereo", rate=self.rate_hz)
+        self._frames = self._container.decode(self._stream)
+        self._left: NDArray[np.float32] = np.empty((0, 2), dtype=np.float32)
+        self._from_s = position_s
+
+    def read(self, n_frames: int) -> NDArray[np.float32]:
+        parts, have = [self._left], len(self._left)
+        while have < n_frames:
+            try:
+                frame = next(self._frames)
+            except StopIteration:
+                break
+            except self._av.FFmpegError as error:
+                raise DecodeError(f"damaged ({error})") from None
+            time_s = frame.time or 0.0
+            for piece in self._resampler.resample(frame):
+                block = piece.to_ndarray().reshape(-1, 2).astype(np.float32)
+                skip = int((self._from_s - time_s) * self.rate_hz)
+                if skip > 0:
+                    block = block[skip:]
+                parts.append(block)
+                have += len(block)
+        whole = np.concatenate(parts)
+        self._left = whole[n_frames:]
+        return whole[:n_frames]
+
+    def seek(self, position_s: float) -> None:
+        self._container.seek(int(position_s * self._av.time_base))
+        self._start(position_s)
+
+    def close(self) -> None:
+        self._container.close()
+
+
+def open_audio(path: Path) -> Reader:
+    """Open a file for reading.
+
+    Raises
+    ------
+    DecodeError
+        If it is missing, empty, of no known format, or damaged at its start; says why in words.
+    """
+    try:
+        if path.suffix.lower() in AV_SUFFIXES:
+            return _AvReader(path)
+        return _PlainReader(path)
+    except OSError as error:
+        raise DecodeError(f"cannot be opened ({error.strerror or error})") from None
+
+
+def blocks(path: Path, seconds: float = _BLOCK_S) -> Iterator[tuple[NDArray[np.float32], int]]:
+    """Yield blocks of frames (n, n_channels) with the rate, until the file really ends.
+
+    A truncated mp3 announces its full length; only what was decoded is trusted. Samples that are
+    not finite become silence.
+    """
+    reader = open_audio(path)
+    try:
+        size = max(1, int(seconds * reader.rate_hz))
+        while len(block := reader.read(size)):
+            if not np.isfinite(block).all():
+                block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
+            yield block, reader.rate_hz
+    finally:
+        reader.close()
+
+
+def decode(path: Path, max_s: float = np.inf) -> tuple[NDArray[np.float32], int]:
+    """Decode a file, at most its first `max_s` seconds: frames (n, n_channels) and rate.
+
+    Raises
+    ------
+    DecodeError
+        If it cannot be decoded or holds no audio. Damage after a good start ends the audio there.
+    """
+    parts, have, rate = [], 0, 1
+    try:
+        for block, rate in blocks(path):
+            parts.append(block)
+            have += len(block)
+            if have >= max_s * rate:
+                break
+    except DecodeError:
+        if not parts:
+            raise
+    if not parts:
+        raise DecodeError("no audio in it (zero length)")
+    return np.concatenate(parts)[: int(min(max_s * rate, have))], rate
+
+
+def analysis_audio(
+    frames: NDArray[np.float32], rate_hz: int, target_hz: int, *, as_is: bool = False
+) -> NDArray[np.float32]:
+    """Return what encoders hear: the mean of all channels, resampled, at -14 LUFS.
+
+    Parameters
+    ----------
+    frames : ndarray of float32, shape (n, n_channels)
+        Decoded audio.
+    rate_hz, target_hz : int
+        Its rate, and the encoder's.
+    as_is : bool
+        Keep the level.
+    """
+    import soxr
+
+    mono = frames.mean(axis=1, dtype=np.float32)
+    if rate_hz != target_hz:
+        mono = soxr.resample(mono, rate_hz, target_hz).astype(np.float32)
+    return mono if as_is else loudness.normalised(mono, target_hz)

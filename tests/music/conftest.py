@@ -1,0 +1,17 @@
+"""Generated music, rendered once for all tests of the room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bci_affect.music import simulate
+
+
+@pytest.fixture(scope="session")
+def piece_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with six pieces of 8 s, spread over the plane."""
+    folder = tmp_path_factory.mktemp("pieces")
+    simulate.write(folder, simulate.random_pieces(6, seed=3, seconds=8.0), file_format="flac")
+    return folder
