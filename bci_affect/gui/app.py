@@ -1,0 +1,189 @@
+"""The application around the window: a screen or a clear word, and one place for errors."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from bci_affect.errors import BciAffectError
+
+if TYPE_CHECKING:
+    from bci_affect.gui.services import MusicView
+    from bci_affect.session.control import SessionControl
+
+_LOG = logging.getLogger(__name__)
+
+
+def check_display() -> None:
+    """Raise `BciAffectError` where no window can open; Qt itself would abort the process."""
+    if not sys.platform.startswith("linux") or os.environ.get("QT_QPA_PLATFORM"):
+        return
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise BciAffectError(
+            "There is no screen for a window (neither DISPLAY nor WAYLAND_DISPLAY is set); use "
+            "--headless for the terminal dashboard."
+        )
+
+
+def application() -> Any:
+    """Return the one QApplication, made on first call.
+
+    Raises
+    ------
+    BciAffectError
+        If there is no screen, or Qt's libraries are missing.
+    """
+    check_display()
+    try:
+        from pyqtgraph.Qt import QtCore, QtWidgets
+    except ImportError as error:
+        raise BciAffectError(
+            f"The window cannot open because Qt does not load ({error}); run `bci-affect doctor`."
+        ) from None
+    import pyqtgraph
+
+    from bci_affect.gui.texts import set_translator
+
+    running = QtWidgets.QApplication.instance()
+    if running is None:
+        QtWidgets.QApplication.setHighDpiScaleFactorRoundingPolicy(
+            QtCore.Qt.HighDpiScaleFactorRoundingPolicy.PassThrough
+        )
+        running = QtWidgets.QApplication(["bci-affect"])
+        running.setApplicationName("bci-affect")
+        running.setApplicationDisplayName("bci-affect")
+        running.setStyle("Fusion")
+    pyqtgraph.setConfigOptions(antialias=False, useOpenGL=False, imageAxisOrder="row-major")
+    set_translator(lambda text: QtCore.QCoreApplication.translate("bci_affect", text))
+    return running
+
+
+class OnePlaceForErrors:
+    """Exceptions in slots reach this: logged with their trace, shown once each.
+
+    PyQt6 ends the process on an exception in a slot unless `sys.excepthook` is set.
+    """
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._shown: set[str] = set()
+        self._before = sys.excepthook
+
+    def install(self) -> None:
+        """Take over from now on."""
+        sys.excepthook = self
+
+    def remove(self) -> None:
+        """Give back what was there before."""
+        sys.excepthook = self._before
+
+    def __call__(
+        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            self._before(kind, error, trace)
+            return
+        if isinstance(error, BciAffectError):
+            text = str(error)
+            _LOG.warning("%s", text)
+        else:
+            what = f"{kind.__name__}: {error}"
+            text = f"Something went wrong in the window ({what}); the session goes on."
+            _LOG.error("Exception in the window", exc_info=(kind, error, trace))
+        if text not in self._shown:
+            self._shown.add(text)
+            self._show(text)
+
+
+def run_window(
+    control: SessionControl,
+    *,
+    music: MusicView | None = None,
+    screenshot: Path | None = None,
+    after_s: float = 0.0,
+    duration_s: float | None = None,
+    theme: str | None = None,
+    size: tuple[int, int] | None = None,
+) -> int:
+    """Show a session in a window until it is closed.
+
+    Parameters
+    ----------
+    control : SessionControl
+        The session; it goes on when the window is frozen, and ends when the window is closed.
+    music : MusicView, optional
+        Covers, waveforms and the map of the library.
+    screenshot : Path, optional
+        Save a picture of the window here, `after_s` seconds after it opened.
+    after_s : float
+        See `screenshot`.
+    duration_s : float, optional
+        End the session and close after this many seconds.
+    theme : str, optional
+        ``dark`` or ``light``; what was used last where not given.
+    size : tuple of int, optional
+        Width and height; what was used last where not given.
+
+    Returns
+    -------
+    int
+        Exit status: 0.
+
+    Raises
+    ------
+    BciAffectError
+        If there is no screen, or the picture cannot be written.
+    """
+    app = application()
+    from pyqtgraph.Qt import QtCore
+
+    from bci_affect.gui.window import MainWindow
+
+    window = MainWindow(control, music=music, theme=theme, size=size)
+    errors = OnePlaceForErrors(window.show_error)
+    errors.install()
+    failed: list[BciAffectError] = []
+
+    def take_picture() -> None:
+        if screenshot is not None:
+            try:
+                save_picture(window, screenshot)
+            except BciAffectError as error:
+                failed.append(error)
+                window.end_and_close()
+
+    if screenshot is not None:
+        QtCore.QTimer.singleShot(max(0, round(after_s * 1000)), take_picture)
+    if duration_s is not None:
+        QtCore.QTimer.singleShot(max(0, round(duration_s * 1000)), window.end_and_close)
+    try:
+        window.show()
+        app.exec()
+    finally:
+        errors.remove()
+        window.deleteLater()
+    if failed:
+        raise failed[0]
+    return 0
+
+
+def save_picture(window: Any, path: Path) -> None:
+    """Save what the window shows as PNG, whole or not at all.
+
+    Raises
+    ------
+    BciAffectError
+        If the file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    if not window.grab().save(str(part), "PNG"):
+        raise BciAffectError(
+            f"Cannot write the picture {path}; choose a folder that you may write."
+        )
+    part.replace(path)

@@ -1,0 +1,43 @@
+"""Fewer points for a screen without losing a peak."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def peaks(
+    times: NDArray[np.float64], values: NDArray[np.float32], n_columns: int, rate_hz: float
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Keep the smallest and largest value of every screen column.
+
+    The columns are tied to the clock and not to the newest sample, so that a scrolling trace does
+    not shimmer. A column with any NaN is NaN, so a gap stays a gap.
+
+    Parameters
+    ----------
+    times : ndarray, shape (n,)
+        Seconds, increasing.
+    values : ndarray, shape (n_channels, n)
+        What is drawn.
+    n_columns : int
+        Width of the screen in columns; with at most two samples a column nothing is changed.
+    rate_hz : float
+        Sampling rate, which gives the columns their place on the clock.
+
+    Returns
+    -------
+    times : ndarray, shape (m,)
+    values : ndarray, shape (n_channels, m)
+    """
+    n = values.shape[1]
+    width = n // max(1, n_columns)
+    if width <= 2:
+        return times, values
+    start = int(-round(times[0] * rate_hz) % width) if np.isfinite(times[0]) else 0
+    whole = (n - start) // width
+    blocks = values[:, start : start + whole * width].reshape(len(values), whole, width)
+    pairs = np.stack([blocks.min(axis=2), blocks.max(axis=2)], axis=2)
+    stamps = times[start : start + whole * width].reshape(whole, width)
+    moments = np.stack([stamps[:, 0], stamps[:, width // 2]], axis=1)
+    return moments.reshape(-1), pairs.reshape(len(values), 2 * whole)

@@ -1,0 +1,254 @@
+"""What the encoder looked at: electrodes by time, and by place on the head."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+
+from bci_affect.gui import heads
+from bci_affect.gui.panels.base import Caption, Panel, colour, font
+from bci_affect.gui.reading import Kind
+from bci_affect.gui.texts import tr
+from bci_affect.gui.theme import Theme
+from bci_affect.gui.viewmodel import ViewModel
+
+TOP_OF_SCALE = 3.0
+"""Upper end of the fixed colour scale, in even shares (1 = attention spread evenly)."""
+
+
+def colours(name: str = "cividis", n: int = 256) -> NDArray[np.uint8]:
+    """Return a colour map as RGBA rows, shape (n, 4)."""
+    return np.asarray(pg.colormap.get(name).getLookupTable(0.0, 1.0, n, alpha=True))
+
+
+def to_image(values: NDArray[np.float64], table: NDArray[np.uint8]) -> QtGui.QImage:
+    """Return an image of values in [0, 1] (NaN transparent), rows from the top."""
+    index = np.clip(np.nan_to_num(values) * (len(table) - 1), 0, len(table) - 1).astype(np.intp)
+    rgba = np.ascontiguousarray(table[index])
+    rgba[~np.isfinite(values)] = 0
+    height, width = values.shape
+    image = QtGui.QImage(rgba.data, width, height, 4 * width, QtGui.QImage.Format.Format_RGBA8888)
+    return image.copy()  # the buffer dies with this function
+
+
+class _Heat(QtWidgets.QWidget):
+    """Heat map of electrodes x time steps, oldest step at the left."""
+
+    def __init__(self, vm: ViewModel) -> None:
+        super().__init__()
+        self.vm = vm
+        self.theme: Theme | None = None
+        self._image: QtGui.QImage | None = None
+        self._rows: list[int] = []
+        self.setMinimumSize(150, 70)
+
+    def take(self, image: QtGui.QImage | None, rows: list[int]) -> None:
+        self._image, self._rows = image, rows
+        self.update()
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        t = self.theme
+        if t is None:
+            return
+        p = QtGui.QPainter(self)
+        area = QtCore.QRectF(52, 2, max(10, self.width() - 58), max(10, self.height() - 18))
+        p.fillRect(area, colour(t.raised))
+        names = [self.vm.labels[r] for r in self._rows]
+        if self._image is not None:
+            p.setOpacity(1.0 if self.vm.reading.kind in (Kind.READING, Kind.UNSURE) else 0.35)
+            p.drawImage(area, self._image)
+            p.setOpacity(1.0)
+            row = area.height() / max(1, len(names))
+            every = max(1, int(np.ceil(12 / row)))
+            p.setFont(font(self, min(11.0, max(9.0, row * 0.8))))
+            mask = self.vm.snapshot.window
+            for i, name in enumerate(names):
+                if i % every:
+                    continue
+                out = mask is not None and not mask.mask[self._rows[i]]
+                p.setPen(colour(t.bad if out else t.text))
+                box = QtCore.QRectF(0, area.top() + i * row, 48, row * (every if every > 1 else 1))
+                flag = QtCore.Qt.AlignmentFlag
+                p.drawText(box, flag.AlignRight | flag.AlignVCenter, ("✕ " if out else "") + name)
+            self._time_axis(p, area, t)
+        else:
+            p.setPen(colour(t.muted))
+            p.setFont(font(self, 12))
+            p.drawText(area, QtCore.Qt.AlignmentFlag.AlignCenter, self.vm.reading.why)
+        p.end()
+
+    def _time_axis(self, p: QtGui.QPainter, area: QtCore.QRectF, t: Theme) -> None:
+        estimate = self.vm.snapshot.estimate
+        if estimate is None:
+            return
+        length = estimate.attention.shape[1] * self.vm.snapshot.step_s
+        p.setFont(font(self, 10))
+        p.setPen(colour(t.muted))
+        flag = QtCore.Qt.AlignmentFlag
+        below = QtCore.QRectF(area.left(), area.bottom() + 1, area.width(), 14)
+        p.drawText(below, flag.AlignLeft, f"-{length:g} s")
+        p.drawText(below, flag.AlignHCenter, f"-{length / 2:g} s")
+        p.drawText(below, flag.AlignRight, tr("newest"))
+
+
+class _Head(QtWidgets.QWidget):
+    """The same on the head, summed over the window."""
+
+    def __init__(self, vm: ViewModel) -> None:
+        super().__init__()
+        self.vm = vm
+        self.theme: Theme | None = None
+        self.places = np.zeros((0, 2))
+        self.share = np.zeros(0)
+        self._image: QtGui.QImage | None = None
+        self.setMinimumSize(96, 90)
+
+    def take(self, image: QtGui.QImage | None, share: NDArray[np.float64]) -> None:
+        self._image, self.share = image, share
+        self.update()
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        t = self.theme
+        if t is None:
+            return
+        p = QtGui.QPainter(self)
+        p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        p.setRenderHint(QtGui.QPainter.RenderHint.SmoothPixmapTransform)
+        radius = min(self.width() / 2 - 8, (self.height() - 12) / 2)
+        centre = QtCore.QPointF(self.width() / 2, 8 + radius)
+        held = self.vm.reading.kind not in (Kind.READING, Kind.UNSURE)
+        paint_head(p, centre, radius, t)
+        if self._image is not None and not held:
+            clip = QtGui.QPainterPath()
+            clip.addEllipse(centre, radius - 1, radius - 1)
+            p.save()
+            p.setClipPath(clip)
+            p.drawImage(
+                QtCore.QRectF(centre.x() - radius, centre.y() - radius, 2 * radius, 2 * radius),
+                self._image,
+            )
+            p.restore()
+        table = colours()
+        few = self._image is None
+        for (x, y), value in zip(self.places, self.share, strict=False):
+            if not np.isfinite(x):
+                continue
+            at = QtCore.QPointF(centre.x() + x * radius, centre.y() - y * radius)
+            if few and not held:
+                level = table[int(np.clip(value / TOP_OF_SCALE, 0, 1) * 255)]
+                p.setBrush(QtGui.QColor(*[int(c) for c in level]))
+                p.setPen(QtGui.QPen(colour(t.text), 1))
+                p.drawEllipse(at, radius * 0.12, radius * 0.12)
+            else:
+                p.setBrush(colour(t.text, 0.8))
+                p.setPen(QtCore.Qt.PenStyle.NoPen)
+                p.drawEllipse(at, 1.6, 1.6)
+        p.end()
+
+
+def paint_head(p: QtGui.QPainter, centre: QtCore.QPointF, radius: float, t: Theme) -> None:
+    """Draw the outline of a head seen from above: nose, ears, and skull."""
+    p.setPen(QtGui.QPen(colour(t.muted), 1.4))
+    p.setBrush(colour(t.raised))
+    ear = radius * 0.08
+    for side in (-1, 1):
+        p.drawEllipse(QtCore.QPointF(centre.x() + side * radius, centre.y()), ear, ear * 2.2)
+    nose = QtGui.QPainterPath(
+        QtCore.QPointF(centre.x() - radius * 0.13, centre.y() - radius * 0.98)
+    )
+    nose.lineTo(centre.x(), centre.y() - radius - 6)
+    nose.lineTo(centre.x() + radius * 0.13, centre.y() - radius * 0.98)
+    p.drawPath(nose)
+    p.drawEllipse(centre, radius, radius)
+
+
+class _Scale(QtWidgets.QWidget):
+    """The fixed colour scale."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.theme: Theme | None = None
+        self.setFixedWidth(42)
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        t = self.theme
+        if t is None:
+            return
+        p = QtGui.QPainter(self)
+        bar = QtCore.QRectF(4, 8, 9, max(10, self.height() - 16))
+        p.drawImage(bar, to_image(np.linspace(1, 0, 64)[:, None], colours()))
+        p.setFont(font(self, 10))
+        p.setPen(colour(t.muted))
+        for value in range(int(TOP_OF_SCALE) + 1):
+            y = bar.bottom() - value / TOP_OF_SCALE * bar.height()
+            more = "+" if value == TOP_OF_SCALE else ""
+            p.drawText(QtCore.QRectF(16, y - 7, 26, 14), 0, f"{value}×{more}")
+        p.end()
+
+
+class AttentionPanel(Panel):
+    """Heat map, head map, scale and caption."""
+
+    key = "attention"
+    divisor = 3
+
+    def __init__(self, vm: ViewModel) -> None:
+        super().__init__(vm)
+        self._heat, self._head, self._scale = _Heat(vm), _Head(vm), _Scale()
+        self._weights: NDArray[np.float64] | None = None
+        self._table = colours()
+        row = QtWidgets.QHBoxLayout()
+        row.setSpacing(4)
+        row.addWidget(self._heat, 5)
+        row.addWidget(self._head, 2)
+        row.addWidget(self._scale)
+        box = QtWidgets.QVBoxLayout(self)
+        box.setContentsMargins(8, 4, 6, 4)
+        box.setSpacing(2)
+        box.addLayout(row, 1)
+        box.addWidget(
+            Caption(
+                tr(
+                    "Share of the encoder's weight; 1× is an even share. "
+                    "It says what the model used, not where the brain was active."
+                )
+            )
+        )
+        vm.stream_changed.connect(lambda _: self._place())
+
+    def title(self) -> str:
+        return tr("Attention of the model")
+
+    def apply_theme(self, theme: Theme) -> None:
+        for part in (self._heat, self._head, self._scale):
+            part.theme = theme
+        super().apply_theme(theme)
+
+    def _place(self) -> None:
+        info = self.vm.snapshot.info
+        if info is None:
+            return
+        self._head.places = heads.project(info.montage)
+        enough = int(np.isfinite(self._head.places[:, 0]).sum()) >= heads.MIN_FOR_MAP
+        self._weights = heads.spread(self._head.places) if enough else None
+
+    def refresh(self) -> None:
+        estimate, info = self.vm.snapshot.estimate, self.vm.snapshot.info
+        if estimate is None or info is None or not estimate.attention.any():
+            self._heat.take(None, [])
+            self._head.take(None, np.zeros(0))
+            return
+        attention = np.asarray(estimate.attention, dtype=np.float64)  # (n_channels, n_steps)
+        used = attention.sum(axis=1) > 0
+        even = attention / (attention.sum() / max(1, int(used.sum()) * attention.shape[1]))
+        rows = [i for i in range(len(info.labels)) if info.montage.is_eeg[i]]
+        shown = np.where(used[rows, None], even[rows], np.nan)
+        self._heat.take(to_image(shown / TOP_OF_SCALE, self._table), rows)
+        share = np.where(used, even.mean(axis=1), 0.0)
+        image = None
+        if self._weights is not None:
+            blended = heads.blend(self._weights, share, used)
+            image = to_image(blended / TOP_OF_SCALE, self._table)
+        self._head.take(image, share)

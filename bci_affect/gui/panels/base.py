@@ -1,0 +1,90 @@
+"""What all panels share: how they are refreshed, themed, and painted."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+
+from bci_affect.gui.theme import DARK, Theme
+from bci_affect.gui.viewmodel import ViewModel
+
+
+class Panel(QtWidgets.QWidget):
+    """A part of the window that draws the view model at its own rate.
+
+    Attributes
+    ----------
+    key : str
+        Name in saved layouts; never translated.
+    divisor : int
+        The panel is drawn at every `divisor`-th tick.
+    """
+
+    key: ClassVar[str] = ""
+    divisor: ClassVar[int] = 1
+
+    def __init__(self, vm: ViewModel) -> None:
+        super().__init__()
+        self.vm = vm
+        self.theme = DARK
+        self.setObjectName("panel")
+        self.setAttribute(QtCore.Qt.WidgetAttribute.WA_StyledBackground, True)
+        self.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
+
+    def title(self) -> str:
+        """Return the heading of the panel."""
+        raise NotImplementedError
+
+    def tools(self) -> list[QtWidgets.QWidget]:
+        """Return what stands at the right of the heading."""
+        return []
+
+    def refresh(self) -> None:
+        """Draw what the view model holds now; called only while the panel can be seen."""
+        raise NotImplementedError
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Take over new colours."""
+        self.theme = theme
+        self.update()
+
+
+def font(widget: QtWidgets.QWidget, points: float, *, bold: bool = False) -> QtGui.QFont:
+    """Return the widget's font at a size in device-independent pixels."""
+    made = QtGui.QFont(widget.font())
+    made.setPixelSize(max(8, round(points)))
+    made.setBold(bold)
+    return made
+
+
+def colour(value: str, alpha: float = 1.0) -> QtGui.QColor:
+    """Return a colour of the theme, more or less transparent."""
+    made = QtGui.QColor(value)
+    made.setAlphaF(min(1.0, max(0.0, alpha)))
+    return made
+
+
+def label(text: str = "", name: str = "", tip: str = "") -> QtWidgets.QLabel:
+    """Return a label with a style name and a tool tip."""
+    made = QtWidgets.QLabel(text)
+    if name:
+        made.setObjectName(name)
+    if tip:
+        made.setToolTip(tip)
+    return made
+
+
+def set_text(widget: QtWidgets.QLabel, text: str) -> None:
+    """Set a label's text only when it is another one, so that nothing is laid out in vain."""
+    if widget.text() != text:
+        widget.setText(text)
+
+
+class Caption(QtWidgets.QLabel):
+    """A wrapped explanation below a drawing."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.setObjectName("caption")
+        self.setWordWrap(True)

@@ -1,0 +1,333 @@
+"""What plays, where it is, why it was chosen, and the controls of the music."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+
+from bci_affect.gui.icons import icon
+from bci_affect.gui.panels.base import Panel, colour, font, label, set_text
+from bci_affect.gui.services import MusicView
+from bci_affect.gui.texts import clock, tr
+from bci_affect.gui.theme import Theme
+from bci_affect.gui.viewmodel import ViewModel
+from bci_affect.music import Suggestion, Track
+from bci_affect.session.control import Policy
+
+POLICIES: tuple[tuple[Policy, str, str], ...] = (
+    ("follow", "Follow", "Music that fits the running estimate"),
+    ("steer", "Steer", "Music that leads from the present towards the target"),
+    ("manual", "Manual", "Only what you choose"),
+    ("music-only", "Music only", "The next fitting track without regard to the EEG"),
+)
+"""The policies with a button. A sham session looks like following, or it would be no control."""
+
+
+class NowPlayingPanel(Panel):
+    """Cover, title, waveform with seeking, why this track, volume, and policy."""
+
+    key = "nowplaying"
+    divisor = 5
+
+    def __init__(self, vm: ViewModel, music: MusicView | None = None) -> None:
+        super().__init__(vm)
+        self._cover = _Cover(music)
+        self._wave = _Wave(vm, music)
+        self._title = label("", "title")
+        self._artist = label("", "muted")
+        self._why = label("", "caption")
+        for text in (self._title, self._artist, self._why):
+            text.setSizePolicy(
+                QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed
+            )
+        self._device = label("", "muted")
+        self._play = _button("", tr("Play or pause the music (Space)"), self.play_or_pause)
+        self._play.setObjectName("primary")
+        self._play.setFixedWidth(44)
+        self._next = _button("", tr("Next track (N)"), vm.control.skip)
+        self._like = _button(tr("Like"), tr("Like this track, or take it back (L)"), self.like)
+        self._like.setCheckable(True)
+        self._ban = _button(tr("Ban"), tr("Never play this track again (B)"), self.ban)
+        self._volume = QtWidgets.QSlider(QtCore.Qt.Orientation.Horizontal)
+        self._volume.setRange(0, 100)
+        self._volume.setFixedWidth(96)
+        self._volume.setToolTip(tr("Volume"))
+        self._volume.valueChanged.connect(lambda v: vm.control.set_volume(v / 100))
+        self._policy = QtWidgets.QButtonGroup(self)
+        self._shows_playing = False
+        self._lay_out()
+
+    def title(self) -> str:
+        return tr("Now playing")
+
+    def _lay_out(self) -> None:
+        texts = QtWidgets.QVBoxLayout()
+        texts.setSpacing(0)
+        for widget in (self._title, self._artist):
+            texts.addWidget(widget)
+        texts.addWidget(self._wave, 1)
+        texts.addWidget(self._why)
+        buttons = QtWidgets.QHBoxLayout()
+        buttons.setSpacing(4)
+        for widget in (self._play, self._next, self._like, self._ban):
+            buttons.addWidget(widget)
+        buttons.addStretch(1)
+        buttons.addWidget(label(tr("Volume"), "muted"))
+        buttons.addWidget(self._volume)
+        policies = QtWidgets.QHBoxLayout()
+        policies.setSpacing(4)
+        for key, word, tip in POLICIES:
+            button = _button(tr(word), tr(tip), partial(self.vm.control.set_policy, key))
+            button.setCheckable(True)
+            button.setProperty("policy", key)
+            self._policy.addButton(button)
+            policies.addWidget(button)
+        right = QtWidgets.QVBoxLayout()
+        right.setSpacing(5)
+        right.addStretch(1)
+        right.addLayout(buttons)
+        right.addLayout(policies)
+        right.addWidget(self._device)
+        right.addStretch(1)
+        row = QtWidgets.QHBoxLayout(self)
+        row.setContentsMargins(8, 6, 10, 6)
+        row.setSpacing(10)
+        row.addWidget(self._cover)
+        row.addLayout(texts, 1)
+        row.addLayout(right)
+
+    # --- commands, also called by shortcuts ----------------------------------
+
+    def play_or_pause(self) -> None:
+        player = self.vm.snapshot.player
+        if player is not None and player.playing:
+            self.vm.control.pause()
+        else:
+            self.vm.control.play()
+
+    def like(self) -> None:
+        track = self.vm.snapshot.track
+        if track is not None:
+            self.vm.control.like(track.id, not track.liked)
+
+    def ban(self) -> None:
+        track = self.vm.snapshot.track
+        if track is not None:
+            self.vm.control.ban(track.id)
+
+    # --- what is shown -------------------------------------------------------
+
+    def refresh(self) -> None:
+        s = self.vm.snapshot
+        track, player = s.track, s.player
+        self._cover.take(track)
+        self._wave.take(track)
+        set_text(self._title, track.title if track else tr("Nothing plays"))
+        set_text(
+            self._artist, _credits(track) if track else tr("Play, or add music to the library")
+        )
+        set_text(self._why, why_words(s.why) if track else "")
+        playing = player is not None and player.playing
+        if playing is not self._shows_playing:
+            self._shows_playing = playing
+            self._icons()
+        self._like.setChecked(track is not None and track.liked)
+        for button in (self._next, self._like, self._ban):
+            button.setEnabled(track is not None)
+        if player is not None and not self._volume.isSliderDown():
+            blocked = self._volume.blockSignals(True)
+            self._volume.setValue(round(player.volume * 100))
+            self._volume.blockSignals(blocked)
+        shown = "follow" if s.policy == "sham" else s.policy
+        for button in self._policy.buttons():
+            button.setChecked(button.property("policy") == shown)
+        set_text(self._device, self._device_words())
+
+    def _device_words(self) -> str:
+        player = self.vm.snapshot.player
+        if player is None:
+            return tr("No music in this session")
+        if player.message:
+            return player.message
+        return player.device or tr("No audio device: time runs without sound")
+
+    def apply_theme(self, theme: Theme) -> None:
+        self._cover.theme = self._wave.theme = theme
+        super().apply_theme(theme)
+        self._icons()
+
+    def _icons(self) -> None:
+        t = self.theme
+        back = t.back if t.dark else "#FFFFFF"
+        self._play.setIcon(icon("pause" if self._shows_playing else "play", back))
+        self._next.setIcon(icon("next", t.text))
+        self._like.setIcon(icon("heart", t.muted, back))
+        self._ban.setIcon(icon("ban", t.muted))
+
+
+def _credits(track: Track) -> str:
+    return " - ".join(part for part in (track.artist, track.album) if part)
+
+
+def why_words(why: Suggestion | None) -> str:
+    """Return in words why a track was chosen; figures with what they are."""
+    if why is None:
+        return tr("Chosen by hand")
+    parts = [tr("Why: {rule}", rule=why.rule or tr("nearest"))]
+    parts.append(tr("similarity {score:.2f}", score=why.score))
+    parts.append(tr("best match from {at}", at=clock(why.segment_s)))
+    tags = why.shared_tags or tuple(name for name, _ in why.track.tags[:3])
+    if tags:
+        parts.append(tr("tags {tags}", tags=", ".join(tags[:4])))
+    return " · ".join(parts)
+
+
+def _button(text: str, tip: str, action: Callable[[], None]) -> QtWidgets.QPushButton:
+    button = QtWidgets.QPushButton(text)
+    button.setToolTip(tip)
+    button.setAccessibleName(tip)
+    button.clicked.connect(lambda *_: action())
+    return button
+
+
+class _Cover(QtWidgets.QWidget):
+    """The cover; where a file has none, a pattern drawn from the track's name."""
+
+    def __init__(self, music: MusicView | None) -> None:
+        super().__init__()
+        self._music = music
+        self._track: Track | None = None
+        self._picture: QtGui.QPixmap | None = None
+        self.theme: Theme | None = None
+        self.setFixedWidth(92)
+
+    def take(self, track: Track | None) -> None:
+        if (track and track.id) == (self._track and self._track.id):
+            return
+        self._track, self._picture = track, None
+        data = self._music.cover(track.id) if self._music is not None and track else None
+        if data:
+            picture = QtGui.QPixmap()
+            if picture.loadFromData(data):
+                self._picture = picture
+        self.update()
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        t = self.theme
+        if t is None:
+            return
+        p = QtGui.QPainter(self)
+        p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        side = min(self.width(), self.height())
+        box = QtCore.QRectF(0, (self.height() - side) / 2, side, side)
+        clip = QtGui.QPainterPath()
+        clip.addRoundedRect(box, 6, 6)
+        p.setClipPath(clip)
+        if self._picture is not None:
+            p.drawPixmap(box, self._picture, QtCore.QRectF(self._picture.rect()))
+        else:
+            p.fillRect(box, colour(t.raised))
+            if self._track is not None:
+                self._pattern(p, box, self._track, t)
+        p.end()
+
+    @staticmethod
+    def _pattern(p: QtGui.QPainter, box: QtCore.QRectF, track: Track, t: Theme) -> None:
+        seed = hashlib.blake2b(f"{track.artist}/{track.title}".encode(), digest_size=8).digest()
+        tones = (t.eeg, t.music, t.fused, t.target, t.report)
+        p.setPen(QtCore.Qt.PenStyle.NoPen)
+        for k in range(4):
+            a, b = seed[2 * k], seed[2 * k + 1]
+            p.setBrush(colour(tones[a % 5], 0.55))
+            at = QtCore.QPointF(
+                box.left() + box.width() * (a / 255), box.top() + box.height() * (b / 255)
+            )
+            r = box.width() * (0.22 + 0.3 * ((a ^ b) / 255))
+            p.drawEllipse(at, r, r)
+
+
+class _Wave(QtWidgets.QWidget):
+    """Waveform (or a plain bar) of the track; a click or the arrow keys seek."""
+
+    def __init__(self, vm: ViewModel, music: MusicView | None) -> None:
+        super().__init__()
+        self.vm = vm
+        self.theme: Theme | None = None
+        self._music = music
+        self._id: int | None = None
+        self._peaks: NDArray[np.float32] | None = None
+        self.setMinimumHeight(26)
+        self.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
+        self.setToolTip(tr("Click to seek; arrow keys move by 10 s"))
+
+    def take(self, track: Track | None) -> None:
+        if (track.id if track else None) != self._id or self._peaks is None:
+            self._id = track.id if track else None
+            known = self._music is not None and track is not None
+            self._peaks = self._music.waveform(track.id) if known else None  # type: ignore[union-attr]
+        self.update()
+
+    def _bar(self) -> QtCore.QRectF:
+        return QtCore.QRectF(40, 2, max(10, self.width() - 86), self.height() - 4)
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        t, player = self.theme, self.vm.snapshot.player
+        if t is None or player is None:
+            return
+        p = QtGui.QPainter(self)
+        bar = self._bar()
+        p.setFont(font(self, 11))
+        flag = QtCore.Qt.AlignmentFlag
+        full = player.duration_s
+        done = min(1.0, player.position_s / full) if full > 0 else 0.0
+        p.setPen(colour(t.muted))
+        ends = ((0.0, clock(player.position_s)), (bar.right() + 6, clock(full)))
+        for x, text in ends:
+            p.drawText(QtCore.QRectF(x, 0, 40, self.height()), flag.AlignVCenter, text)
+        middle = bar.center().y()
+        if self._peaks is None or not len(self._peaks):
+            p.fillRect(QtCore.QRectF(bar.left(), middle - 2, bar.width(), 4), colour(t.line))
+            p.fillRect(
+                QtCore.QRectF(bar.left(), middle - 2, bar.width() * done, 4), colour(t.music)
+            )
+        else:
+            n = max(1, int(bar.width() // 3))
+            at = (np.arange(n) * len(self._peaks) / n).astype(int)
+            for k, level in enumerate(self._peaks[at]):
+                height = max(1.5, float(level) * bar.height())
+                tone = t.music if k / n <= done else t.line
+                p.fillRect(
+                    QtCore.QRectF(bar.left() + 3 * k, middle - height / 2, 2, height), colour(tone)
+                )
+        why = self.vm.snapshot.why
+        if why is not None and full > 0 and 0 <= why.segment_s < full:
+            x = bar.left() + why.segment_s / full * bar.width()
+            p.fillRect(QtCore.QRectF(x, bar.top(), 2, bar.height()), colour(t.fused, 0.9))
+        p.fillRect(
+            QtCore.QRectF(bar.left() + done * bar.width() - 1, bar.top(), 2, bar.height()),
+            colour(t.text),
+        )
+        if self.hasFocus():
+            p.setPen(QtGui.QPen(colour(t.accent), 1))
+            p.drawRect(bar)
+        p.end()
+
+    def mousePressEvent(self, event: QtGui.QMouseEvent) -> None:
+        player, bar = self.vm.snapshot.player, self._bar()
+        if player is not None and player.duration_s > 0:
+            share = min(1.0, max(0.0, (event.position().x() - bar.left()) / bar.width()))
+            self.vm.control.seek(share * player.duration_s)
+
+    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
+        keys = QtCore.Qt.Key
+        step = {keys.Key_Left: -10.0, keys.Key_Right: 10.0}.get(keys(event.key()))
+        player = self.vm.snapshot.player
+        if step is None or player is None:
+            super().keyPressEvent(event)
+            return
+        self.vm.control.seek(min(player.duration_s, max(0.0, player.position_s + step)))

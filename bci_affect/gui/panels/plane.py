@@ -1,0 +1,302 @@
+"""The valence-arousal plane: the estimate and how sure it is, the music, reports, the target."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from pyqtgraph.Qt import QtCore, QtGui
+
+from bci_affect.gui.panels.base import Panel, colour, font
+from bci_affect.gui.reading import Kind, Reading, fuse, spread_ellipse
+from bci_affect.gui.texts import tr
+from bci_affect.gui.theme import Theme
+from bci_affect.gui.viewmodel import ViewModel
+
+TRAIL_S = 60.0
+SPREAD_S = 10.0
+_SHADES = 6
+
+
+class PlanePanel(Panel):
+    """The plane. Dragging in it sets the target of steering; arrow keys move the target."""
+
+    key = "plane"
+    divisor = 2
+
+    def __init__(self, vm: ViewModel) -> None:
+        super().__init__(vm)
+        self._drag: tuple[float, float] | None = None
+        self.setMinimumSize(220, 200)
+        self.setToolTip(tr("Drag to set the target of steering; arrow keys move it"))
+
+    def title(self) -> str:
+        return tr("Valence and arousal")
+
+    def refresh(self) -> None:
+        self.update()
+
+    def _square(self) -> QtCore.QRectF:
+        words = 72.0  # lines below the plane
+        side = max(60.0, min(self.width() - 44.0, self.height() - words - 22.0))
+        top = 20 + max(0.0, (self.height() - words - 22.0 - side) / 2)
+        return QtCore.QRectF((self.width() - side) / 2, top, side, side)
+
+    def to_screen(self, valence: float, arousal: float) -> QtCore.QPointF:
+        """Return where a point of the plane is drawn."""
+        s = self._square()
+        return QtCore.QPointF(
+            s.left() + (valence + 1) / 2 * s.width(), s.bottom() - (arousal + 1) / 2 * s.height()
+        )
+
+    def from_screen(self, at: QtCore.QPointF) -> tuple[float, float]:
+        """Return the point of the plane under a place on the screen, kept within it."""
+        s = self._square()
+        valence = (at.x() - s.left()) / s.width() * 2 - 1
+        arousal = (s.bottom() - at.y()) / s.height() * 2 - 1
+        return min(1.0, max(-1.0, valence)), min(1.0, max(-1.0, arousal))
+
+    # --- drawing -------------------------------------------------------------
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        super().paintEvent(event)
+        p = QtGui.QPainter(self)
+        p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        self._paint_axes(p, self.theme)
+        p.save()
+        p.setClipRect(self._square().adjusted(-8, -8, 8, 8))
+        self._paint_trail(p, self.theme)
+        self._paint_reports(p, self.theme)
+        self._paint_target(p, self.theme)
+        self._paint_music(p, self.theme)
+        self._paint_estimate(p, self.theme, self.vm.reading)
+        p.restore()
+        self._paint_words(p, self.theme)
+        p.end()
+
+    def _paint_axes(self, p: QtGui.QPainter, t: Theme) -> None:
+        s = self._square()
+        p.fillRect(s, colour(t.raised, 0.5))
+        p.setPen(QtGui.QPen(colour(t.grid), 1))
+        for k in range(5):
+            x = s.left() + s.width() * k / 4
+            y = s.top() + s.height() * k / 4
+            p.drawLine(QtCore.QPointF(x, s.top()), QtCore.QPointF(x, s.bottom()))
+            p.drawLine(QtCore.QPointF(s.left(), y), QtCore.QPointF(s.right(), y))
+        p.setPen(QtGui.QPen(colour(t.line), 1.5))
+        c = s.center()
+        p.drawLine(QtCore.QPointF(c.x(), s.top()), QtCore.QPointF(c.x(), s.bottom()))
+        p.drawLine(QtCore.QPointF(s.left(), c.y()), QtCore.QPointF(s.right(), c.y()))
+        p.setFont(font(self, 11))
+        p.setPen(colour(t.muted))
+        flag = QtCore.Qt.AlignmentFlag
+        p.drawText(
+            QtCore.QRectF(s.left(), s.top() - 18, s.width(), 16),
+            flag.AlignCenter,
+            tr("arousal high"),
+        )
+        below = QtCore.QRectF(s.left(), s.bottom() + 2, s.width(), 15)
+        p.drawText(below, flag.AlignHCenter, tr("arousal low"))
+        for text, x, turn in (
+            (tr("valence low"), s.left() - 3, -90),
+            (tr("valence high"), s.right() + 3, 90),
+        ):
+            p.save()
+            p.translate(x, c.y())
+            p.rotate(turn)
+            p.drawText(QtCore.QRectF(-80, -14, 160, 14), flag.AlignCenter, text)
+            p.restore()
+
+    def _paint_trail(self, p: QtGui.QPainter, t: Theme) -> None:
+        now = self.vm.snapshot.time
+        rows = self.vm.timeline.since(now - TRAIL_S)
+        rows = rows[(rows[:, 4] > 0) & np.isfinite(rows[:, 1])]
+        if len(rows) < 2:
+            return
+        rows = rows[:: max(1, len(rows) // 240)]
+        age = (now - rows[:, 0]) / TRAIL_S
+        for shade in range(_SHADES):
+            low, high = shade / _SHADES, (shade + 1) / _SHADES
+            at = np.flatnonzero((age >= low) & (age <= high))
+            if len(at) < 2:
+                continue
+            last = min(len(rows) - 1, at[-1] + 1)  # joins the next, younger part
+            path = QtGui.QPainterPath(self.to_screen(rows[at[0], 1], rows[at[0], 2]))
+            for i in range(at[0] + 1, last + 1):
+                point = self.to_screen(rows[i, 1], rows[i, 2])
+                if rows[i, 0] - rows[i - 1, 0] > 2.0:
+                    path.moveTo(point)
+                else:
+                    path.lineTo(point)
+            p.setBrush(QtCore.Qt.BrushStyle.NoBrush)
+            p.setPen(QtGui.QPen(colour(t.eeg, 0.85 * (1 - low) + 0.08), 1.6))
+            p.drawPath(path)
+
+    def _paint_estimate(self, p: QtGui.QPainter, t: Theme, reading: Reading) -> None:
+        if reading.kind is Kind.NONE:
+            return
+        at = self.to_screen(reading.valence, reading.arousal)
+        live = reading.kind is not Kind.HELD
+        tone = t.eeg if live else t.muted
+        if live:
+            rows = self.vm.timeline.since(self.vm.snapshot.time - SPREAD_S)
+            rows = rows[(rows[:, 4] > 0) & np.isfinite(rows[:, 1])]
+            curve = spread_ellipse(rows[:, 1], rows[:, 2])
+            if curve is not None:
+                shape = QtGui.QPolygonF([self.to_screen(v, a) for v, a in curve])
+                p.setBrush(colour(tone, 0.16))
+                p.setPen(QtGui.QPen(colour(tone, 0.6), 1, QtCore.Qt.PenStyle.DashLine))
+                p.drawPolygon(shape)
+        if reading.kind is Kind.READING:
+            p.setBrush(colour(tone))
+            p.setPen(QtGui.QPen(colour(t.text), 1.5))
+            p.drawEllipse(at, 7, 7)
+            return
+        p.setBrush(colour(t.panel))
+        style = QtCore.Qt.PenStyle
+        p.setPen(QtGui.QPen(colour(tone), 1.6, style.DashLine if live else style.DotLine))
+        p.drawEllipse(at, 9, 9)
+        p.setPen(colour(tone))
+        p.setFont(font(self, 12, bold=True))
+        where = QtCore.QRectF(at.x() - 9, at.y() - 9, 18, 18)
+        p.drawText(where, QtCore.Qt.AlignmentFlag.AlignCenter, "?" if live else "‖")
+
+    def _music_point(self) -> tuple[float, float, float, float] | None:
+        track = self.vm.snapshot.track
+        if track is None or not math.isfinite(track.valence):
+            return None
+        return track.valence, track.arousal, track.valence_sd, track.arousal_sd
+
+    def _paint_music(self, p: QtGui.QPainter, t: Theme) -> None:
+        music = self._music_point()
+        if music is None:
+            return
+        at = self.to_screen(music[0], music[1])
+        s = self._square()
+        p.setBrush(QtCore.Qt.BrushStyle.NoBrush)
+        if math.isfinite(music[2]) and math.isfinite(music[3]):
+            p.setPen(QtGui.QPen(colour(t.music, 0.5), 1, QtCore.Qt.PenStyle.DotLine))
+            p.drawEllipse(at, music[2] / 2 * s.width(), music[3] / 2 * s.height())
+        p.setBrush(colour(t.music))
+        p.setPen(QtGui.QPen(colour(t.panel), 1))
+        p.drawPolygon(_diamond(at, 7))
+        if self.vm.reading.kind in (Kind.READING, Kind.UNSURE):
+            valence, arousal = fuse(self.vm.reading, music)
+            both = self.to_screen(valence, arousal)
+            p.setPen(QtGui.QPen(colour(t.fused), 2))
+            for dx, dy in ((6, 0), (0, 6)):
+                p.drawLine(both - QtCore.QPointF(dx, dy), both + QtCore.QPointF(dx, dy))
+
+    def _paint_reports(self, p: QtGui.QPainter, t: Theme) -> None:
+        reports = [note.rating for note in self.vm.notes if note.rating is not None][-12:]
+        p.setBrush(QtCore.Qt.BrushStyle.NoBrush)
+        for i, (valence, arousal) in enumerate(reports):
+            alpha = 0.35 + 0.65 * (i + 1) / len(reports)
+            p.setPen(QtGui.QPen(colour(t.report, alpha), 1.6))
+            at = self.to_screen(valence, arousal)
+            p.drawRect(QtCore.QRectF(at.x() - 4, at.y() - 4, 8, 8))
+
+    def _paint_target(self, p: QtGui.QPainter, t: Theme) -> None:
+        target = self._drag or self.vm.snapshot.target
+        if target is None:
+            return
+        at = self.to_screen(*target)
+        active = self.vm.snapshot.policy == "steer" or self._drag is not None
+        p.setBrush(QtCore.Qt.BrushStyle.NoBrush)
+        p.setPen(QtGui.QPen(colour(t.target, 1.0 if active else 0.5), 1.8))
+        p.drawEllipse(at, 8, 8)
+        for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+            p.drawLine(at + QtCore.QPointF(dx * 5, dy * 5), at + QtCore.QPointF(dx * 12, dy * 12))
+
+    def _paint_words(self, p: QtGui.QPainter, t: Theme) -> None:
+        reading = self.vm.reading
+        s = self._square()
+        y = s.bottom() + 19
+        flag = QtCore.Qt.AlignmentFlag
+        line = QtCore.QRectF(6, y, self.width() - 12, 17)
+        p.setFont(font(self, 13, bold=True))
+        p.setPen(colour(t.text if reading.kind is Kind.READING else t.muted))
+        p.drawText(line, flag.AlignHCenter, reading_words(reading))
+        p.setFont(font(self, 11))
+        line = QtCore.QRectF(6, y + 17, self.width() - 12, 15)
+        p.setPen(colour(t.fair if reading.kind is not Kind.READING else t.muted))
+        why = reading.why or self._steadiness()
+        text = p.fontMetrics().elidedText(
+            why, QtCore.Qt.TextElideMode.ElideRight, int(line.width())
+        )
+        p.drawText(line, flag.AlignHCenter, text)
+        self._paint_legend(p, t, y + 34)
+
+    def _steadiness(self) -> str:
+        smoothing = self.vm.snapshot.smoothing_s
+        if math.isfinite(smoothing):
+            return tr("smoothed over {s:g} s; ellipse: spread of the last 10 s", s=smoothing)
+        return tr("ellipse: spread of the last 10 s")
+
+    def _paint_legend(self, p: QtGui.QPainter, t: Theme, y: float) -> None:
+        p.setFont(font(self, 11))
+        entries = [("●", t.eeg, tr("EEG")), ("◆", t.music, tr("music")), ("+", t.fused, tr("both"))]
+        entries += [("□", t.report, tr("your word")), ("◎", t.target, tr("target"))]
+        widths = [p.fontMetrics().horizontalAdvance(f"{m} {w}") + 10 for m, _, w in entries]
+        x = (self.width() - sum(widths)) / 2
+        for (mark, tone, word), width in zip(entries, widths, strict=True):
+            p.setPen(colour(tone))
+            p.drawText(QtCore.QPointF(x, y + 11), mark)
+            p.setPen(colour(t.muted))
+            p.drawText(
+                QtCore.QPointF(x + p.fontMetrics().horizontalAdvance(mark + " "), y + 11), word
+            )
+            x += width
+
+    # --- steering ------------------------------------------------------------
+
+    def mousePressEvent(self, event: QtGui.QMouseEvent) -> None:
+        if event.button() == QtCore.Qt.MouseButton.LeftButton:
+            self._drag = self.from_screen(event.position())
+            self.update()
+
+    def mouseMoveEvent(self, event: QtGui.QMouseEvent) -> None:
+        if self._drag is not None:
+            self._drag = self.from_screen(event.position())
+            self.update()
+
+    def mouseReleaseEvent(self, event: QtGui.QMouseEvent) -> None:
+        if self._drag is not None:
+            target, self._drag = self._drag, None
+            self.vm.control.set_target(*target)
+            self.update()
+
+    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
+        keys = QtCore.Qt.Key
+        steps = {
+            keys.Key_Left: (-0.1, 0.0),
+            keys.Key_Right: (0.1, 0.0),
+            keys.Key_Up: (0.0, 0.1),
+            keys.Key_Down: (0.0, -0.1),
+        }
+        step = steps.get(keys(event.key()))
+        if step is None:
+            super().keyPressEvent(event)
+            return
+        valence, arousal = self.vm.snapshot.target or (0.0, 0.0)
+        self.vm.control.set_target(
+            min(1.0, max(-1.0, valence + step[0])), min(1.0, max(-1.0, arousal + step[1]))
+        )
+
+
+def reading_words(reading: Reading) -> str:
+    """Return the estimate in figures, with its certainty in words."""
+    if reading.kind is Kind.NONE:
+        return tr("no estimate")
+    figures = tr("valence {v:+.2f}   arousal {a:+.2f}", v=reading.valence, a=reading.arousal)
+    if reading.kind is Kind.HELD:
+        return tr("{figures}   held", figures=figures)
+    if reading.kind is Kind.UNSURE:
+        return tr("{figures}   unsure", figures=figures)
+    return tr("{figures}   confidence {c:.0%}", figures=figures, c=reading.confidence)
+
+
+def _diamond(at: QtCore.QPointF, r: float) -> QtGui.QPolygonF:
+    return QtGui.QPolygonF(
+        [at + QtCore.QPointF(x * r, y * r) for x, y in ((0, -1), (1, 0), (0, 1), (-1, 0))]
+    )

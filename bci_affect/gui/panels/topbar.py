@@ -1,0 +1,154 @@
+"""The line on top: what must be checked before the rest is trusted."""
+
+from __future__ import annotations
+
+import math
+
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+
+from bci_affect.gui.panels.base import Panel, colour, label, set_text
+from bci_affect.gui.texts import clock, size, tr
+from bci_affect.gui.theme import Theme
+from bci_affect.gui.viewmodel import ViewModel
+from bci_affect.session import SessionSnapshot
+from bci_affect.streams import ConnectionState, Health
+
+_GOOD = {ConnectionState.STREAMING}
+_FAIR = {ConnectionState.SEARCHING, ConnectionState.CONNECTING, ConnectionState.RECONNECTING}
+_MARKS = {"good": "●", "fair": "◐", "bad": "✕"}
+
+
+class Elided(QtWidgets.QLabel):
+    """A label that gives way: what does not fit is elided, and stands in the tool tip."""
+
+    def __init__(self, name: str = "") -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
+        self.setMinimumWidth(30)
+
+    def show_text(self, text: str) -> None:
+        """Show a text, as much of it as fits."""
+        if text != self.text():
+            self.setText(text)
+            self.setToolTip(text)
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        p = QtGui.QPainter(self)
+        p.setPen(self.palette().color(self.foregroundRole()))
+        p.setFont(self.font())
+        text = p.fontMetrics().elidedText(
+            self.text(), QtCore.Qt.TextElideMode.ElideRight, self.width()
+        )
+        p.drawText(self.rect(), QtCore.Qt.AlignmentFlag.AlignVCenter, text)
+        p.end()
+
+
+class TopBar(Panel):
+    """Everything that a scientist checks before trusting the rest."""
+
+    key = "topbar"
+    divisor = 10
+
+    def __init__(self, vm: ViewModel) -> None:
+        super().__init__(vm)
+        self.setObjectName("bar")
+        self.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
+        self._badge = label(tr("DEMO DATA"), "badge", tr("This EEG is simulated or replayed"))
+        self._source = Elided("title")
+        self._state = label("", "number", tr("State of the connection"))
+        self._rate = label("", "", tr("Effective and nominal sampling rate"))
+        self._loss = label("", "", tr("Share of samples that never came"))
+        self._latency = label(
+            "", "", tr("Newest sample to estimate: median and 99th percentile of the last minute")
+        )
+        self._model = Elided("muted")
+        self._profile = Elided("muted")
+        self._clock = label("", "number", tr("Session clock"))
+        self._record = label("", "", tr("Recording: time and size of the file"))
+        row = QtWidgets.QHBoxLayout(self)
+        row.setContentsMargins(10, 4, 6, 4)
+        row.setSpacing(12)
+        row.addWidget(self._badge)
+        row.addWidget(self._source, 3)
+        for widget in (self._state, self._rate, self._loss, self._latency):
+            row.addWidget(widget)
+        row.addWidget(self._model, 4)
+        row.addWidget(self._profile, 3)
+        row.addWidget(self._clock)
+        row.addWidget(self._record)
+        self.corner = QtWidgets.QHBoxLayout()
+        self.corner.setSpacing(2)
+        row.addLayout(self.corner)
+
+    def title(self) -> str:
+        return tr("Status")
+
+    def refresh(self) -> None:
+        s = self.vm.snapshot
+        info, health = s.info, s.health
+        self._badge.setVisible(info is not None and info.simulated)
+        if info is None:
+            self._source.show_text(tr("No stream"))
+        else:
+            n = int(info.montage.is_eeg.sum())
+            self._source.show_text(tr("{name} ({n} electrodes)", name=info.name, n=n))
+        self._show_health(health)
+        set_text(self._latency, _latency(s))
+        self._model.show_text(
+            tr("Model {name}: {what}", name=s.model_name, what=s.model_summary)
+            if s.model_name
+            else ""
+        )
+        self._profile.show_text(
+            tr("Profile {name}", name=s.profile) if s.profile else tr("No profile")
+        )
+        set_text(self._clock, clock(s.elapsed_s))
+        self._show_recording(s)
+
+    def _show_health(self, health: Health | None) -> None:
+        t = self.theme
+        if health is None:
+            set_text(self._state, "")
+            return
+        grade = "good" if health.state in _GOOD else "fair" if health.state in _FAIR else "bad"
+        age = self.vm.snapshot.time - health.since
+        text = f"{_MARKS[grade]} {tr(health.state.value).upper()}"
+        if grade != "good" and math.isfinite(age):
+            text += f" {clock(age)}"
+        set_text(self._state, text)
+        self._state.setToolTip(health.reason or tr("State of the connection"))
+        self._state.setStyleSheet(f"color: {getattr(t, grade)};")
+        if math.isfinite(health.effective_hz):
+            set_text(self._rate, f"{health.effective_hz:.1f} / {health.nominal_hz:g} Hz")
+        else:
+            set_text(self._rate, f"{health.nominal_hz:g} Hz")
+        share = health.lost / health.expected if health.expected else 0.0
+        set_text(self._loss, tr("loss {share:.2%}", share=share))
+        self._loss.setStyleSheet(f"color: {t.bad if share > 0.01 else t.text};")
+
+    def _show_recording(self, s: SessionSnapshot) -> None:
+        r = s.recording
+        if r is None:
+            set_text(self._record, "")
+            return
+        if r.error:
+            text, tone = tr("REC failed"), self.theme.bad
+        elif r.active:
+            text = tr("● REC {t} {size}", t=clock(r.seconds), size=size(r.size_bytes))
+            tone = self.theme.bad
+        else:
+            text, tone = tr("saved {size}", size=size(r.size_bytes)), self.theme.muted
+        set_text(self._record, text)
+        self._record.setToolTip(r.error or r.path)
+        self._record.setStyleSheet(f"color: {tone}; font-weight: 600;")
+
+    def apply_theme(self, theme: Theme) -> None:
+        super().apply_theme(theme)
+        self._source.setStyleSheet(f"color: {colour(theme.text).name()};")
+
+
+def _latency(s: SessionSnapshot) -> str:
+    if not (math.isfinite(s.latency_p50_ms) and math.isfinite(s.latency_p99_ms)):
+        return tr("latency -")
+    return tr("latency {a:.0f} / {b:.0f} ms", a=s.latency_p50_ms, b=s.latency_p99_ms)

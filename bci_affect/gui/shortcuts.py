@@ -1,0 +1,36 @@
+"""Every shortcut in one table, which also feeds the help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """A key, the window's method that it calls, and what the help says of it."""
+
+    keys: str
+    action: str
+    text: str
+    group: str
+
+
+SHORTCUTS: tuple[Shortcut, ...] = (
+    Shortcut("Space", "play_or_pause", "Play or pause the music", "Music"),
+    Shortcut("N", "skip", "Next track", "Music"),
+    Shortcut("L", "like", "Like the track, or take it back", "Music"),
+    Shortcut("B", "ban", "Never play the track again", "Music"),
+    Shortcut("M", "mark", "Mark this moment, with a note if you like", "Session"),
+    Shortcut("S", "rate", "Say how you feel (self-report)", "Session"),
+    Shortcut("R", "record", "Start or finish the recording", "Session"),
+    Shortcut("Ctrl+B", "baseline", "Measure a rest baseline", "Session"),
+    Shortcut("Ctrl+E", "stop", "End the session", "Session"),
+    Shortcut("+", "traces_larger", "Larger traces", "View"),
+    Shortcut("-", "traces_smaller", "Smaller traces", "View"),
+    Shortcut("T", "toggle_theme", "Dark or light", "View"),
+    Shortcut("D", "toggle_diagnostics", "Diagnostics drawer", "View"),
+    Shortcut("F11", "toggle_full_screen", "Full screen", "View"),
+    Shortcut("Ctrl+0", "reset_layout", "Panels back to their places", "View"),
+    Shortcut("Ctrl+,", "preferences", "Preferences", "View"),
+    Shortcut("?", "help", "This help", "View"),
+)

@@ -1,0 +1,167 @@
+"""What is shown, without Qt: one snapshot per tick, what follows from it, and events on change.
+
+`ViewModel.tick` is the only place that asks the session. Views read its fields and subscribe to its
+few events; nothing is emitted per sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.eeg import State
+from bci_affect.gui.notes import Note, read_note
+from bci_affect.gui.reading import UNSURE_BELOW, Reading, judge
+from bci_affect.session import AffectEstimate, Message, SessionSnapshot
+from bci_affect.session.control import SessionControl
+
+T = TypeVar("T")
+
+
+class Event(Generic[T]):
+    """A list of functions to call with a value when something has changed."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Callable[[T], None]] = []
+
+    def connect(self, listener: Callable[[T], None]) -> None:
+        """Call `listener` at every change from now on."""
+        self._listeners.append(listener)
+
+    def emit(self, value: T) -> None:
+        """Tell every listener."""
+        for listener in list(self._listeners):
+            listener(value)
+
+
+class Timeline:
+    """All estimates of the session in arrays that grow without copying at every tick.
+
+    Columns are time, valence, arousal, confidence, and the state (0 held, 1 unsure, 2 reading).
+    """
+
+    COLUMNS = 5
+
+    def __init__(self) -> None:
+        self._rows = np.empty((1024, self.COLUMNS))
+        self._n = 0
+
+    def __len__(self) -> int:
+        return self._n
+
+    @property
+    def rows(self) -> NDArray[np.float64]:
+        """What there is, shape (n, 5), oldest first; a view that nobody changes."""
+        return self._rows[: self._n]
+
+    @property
+    def newest(self) -> float:
+        """Time of the newest row; minus infinity while there is none."""
+        return float(self._rows[self._n - 1, 0]) if self._n else -np.inf
+
+    def add(self, estimates: list[AffectEstimate]) -> None:
+        """Append the estimates that are newer than the newest row."""
+        fresh = [e for e in estimates if e.time > self.newest]
+        while self._n + len(fresh) > len(self._rows):
+            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
+        for e in fresh:
+            rank = 0.0 if e.state is not State.OK else 1.0 + (e.confidence >= UNSURE_BELOW)
+            self._rows[self._n] = (e.time, e.valence, e.arousal, e.confidence, rank)
+            self._n += 1
+
+    def since(self, time: float) -> NDArray[np.float64]:
+        """Return the rows at and after `time`, shape (n, 5)."""
+        rows = self.rows
+        return rows[np.searchsorted(rows[:, 0], time) :]
+
+
+class ViewModel:
+    """Everything that the panels draw.
+
+    Parameters
+    ----------
+    control : SessionControl
+        The session that is shown.
+
+    Attributes
+    ----------
+    control : SessionControl
+        Commands go straight to it.
+    snapshot : SessionSnapshot
+        Of the last tick.
+    reading : Reading
+        The newest estimate, and how it may be shown.
+    timeline : Timeline
+        All estimates so far.
+    notes : list of Note
+        All events so far.
+    manual_bad : set of str
+        Channels that the user has taken out of use.
+    stream_changed, message_added, ended, note_added : Event
+        Fired from `tick`.
+    """
+
+    def __init__(self, control: SessionControl) -> None:
+        self.control = control
+        self.snapshot: SessionSnapshot = control.snapshot()
+        self.reading: Reading = judge(self.snapshot)
+        self.timeline = Timeline()
+        self.notes: list[Note] = []
+        self.manual_bad: set[str] = set()
+        self.stream_changed: Event[SessionSnapshot] = Event()
+        self.message_added: Event[Message] = Event()
+        self.note_added: Event[Note] = Event()
+        self.ended: Event[SessionSnapshot] = Event()
+        self._messages_seen: set[tuple[float, str]] = set()
+        self._stream: object = None
+        self._was_ended = False
+
+    @property
+    def started(self) -> float:
+        """LSL time at which the session began."""
+        return self.snapshot.time - self.snapshot.elapsed_s
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the stream's channels; empty until it is known."""
+        info = self.snapshot.info
+        return info.labels if info is not None else ()
+
+    def tick(self) -> None:
+        """Ask the session once, and tell listeners what has changed."""
+        before = self.timeline.newest
+        self.snapshot = snapshot = self.control.snapshot()
+        gone = snapshot.time - before if np.isfinite(before) else snapshot.elapsed_s
+        if gone > 0:
+            self.timeline.add(self.control.history(gone + 1.0))
+        self.reading = judge(snapshot)
+        self._tell(snapshot)
+
+    def _tell(self, snapshot: SessionSnapshot) -> None:
+        stream = snapshot.info.labels if snapshot.info is not None else None
+        if stream != self._stream:
+            self._stream = stream
+            self.manual_bad &= set(stream or ())
+            self.stream_changed.emit(snapshot)
+        events = self.control.events()
+        for time, text in events[len(self.notes) :]:
+            note = read_note(time, text)
+            self.notes.append(note)
+            self.note_added.emit(note)
+        for message in snapshot.messages:
+            key = (message.time, message.text)
+            if key not in self._messages_seen:
+                self._messages_seen.add(key)
+                self.message_added.emit(message)
+        if snapshot.ended and not self._was_ended:
+            self._was_ended = True
+            self.ended.emit(snapshot)
+
+    def toggle_bad(self, channel: str) -> None:
+        """Take a channel out of use by hand, or give it back to the program's judgement."""
+        bad = channel not in self.manual_bad
+        (self.manual_bad.add if bad else self.manual_bad.discard)(channel)
+        self.control.set_bad(channel, bad)

@@ -1,0 +1,385 @@
+"""A scripted session for layout and widget tests: honest about being a double.
+
+It fulfils `SessionControl` from numbers that NumPy makes (EEG-like noise with alpha and blinks;
+estimates on a slow path through the plane). Nothing of it may be shown as a result: it exists so
+that every state of the window can be reached at will. Live tests use the real session.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from bci_affect.eeg import FeatureWindow, Montage, State, make_montage
+from bci_affect.music import PlayerState, Suggestion, Track
+from bci_affect.session import AffectEstimate, Message, RecordingStatus, SessionSnapshot
+from bci_affect.streams import ConnectionState, Health, StreamInfo
+
+NAMES = {
+    4: ("TP9", "AF7", "AF8", "TP10"),
+    8: ("Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2"),
+    32: tuple(
+        [
+            "Fp1",
+            "AF3",
+            "F3",
+            "F7",
+            "FC5",
+            "FC1",
+            "C3",
+            "T7",
+            "CP5",
+            "CP1",
+            "P3",
+            "P7",
+            "PO3",
+            "O1",
+            "Oz",
+            "Pz",
+            "Fp2",
+            "AF4",
+            "Fz",
+            "F4",
+            "F8",
+            "FC6",
+            "FC2",
+            "Cz",
+            "C4",
+            "T8",
+            "CP6",
+            "CP2",
+            "P4",
+            "P8",
+            "PO4",
+            "O2",
+        ]
+    ),
+}
+BANDS = ("delta", "theta", "alpha", "beta", "gamma")
+
+
+def names_of(n_channels: int) -> tuple[str, ...]:
+    """Names of the 10-5 system for any number of electrodes."""
+    if n_channels in NAMES:
+        return NAMES[n_channels]
+    import mne
+
+    have = NAMES[32]
+    montage = mne.channels.make_standard_montage("standard_1005")
+    more = [n for n in montage.ch_names if n not in have and n[-1] != "h" and n not in ("T3", "T4")]
+    return (have + tuple(more))[:n_channels]
+
+
+def montage_of(names: tuple[str, ...]) -> Montage:
+    return make_montage(names)
+
+
+def tracks(n: int = 12) -> list[Track]:
+    rng = np.random.default_rng(5)
+    words = ("Slow Tide", "Copper Sun", "Night Bus", "Paper Birds", "North Window", "Quiet Engine")
+    tags = (("mellow", 0.61), ("acoustic", 0.44), ("ambient", 0.3), ("piano", 0.22))
+    made = []
+    for i in range(n):
+        v, a = rng.uniform(-0.9, 0.9, 2)
+        made.append(
+            Track(
+                id=i + 1,
+                path=f"/music/{i}.flac",
+                title=f"{words[i % 6]} {'I' * (1 + i // 6)}",
+                artist=("Lumen Quartet", "Ada Field", "The Halyards")[i % 3],
+                album="Small Hours",
+                duration_s=150.0 + 13 * i,
+                valence=float(v),
+                arousal=float(a),
+                valence_sd=0.25,
+                arousal_sd=0.18,
+                tags=tags,
+                gain_db=-3.2,
+            )
+        )
+    return made
+
+
+class ScriptedSession:
+    """A session that does what a test says; time stands still unless `advance` is called."""
+
+    def __init__(self, n_channels: int = 8, rate_hz: float = 250.0, seed: int = 1) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.rate_hz = rate_hz
+        self.names = names_of(n_channels)
+        self.montage = montage_of(self.names)
+        self.start = 1000.0
+        self.now = self.start
+        self.connection = ConnectionState.STREAMING
+        self.reason = ""
+        self.state = State.OK
+        self.reasons: tuple[str, ...] = ()
+        self.confidence = 0.55
+        self.bad: set[str] = set()
+        self.commands: list[tuple[object, ...]] = []
+        self.ended = False
+        self.simulated = True
+        self.policy = "follow"
+        self.target: tuple[float, float] | None = None
+        self.recording: RecordingStatus | None = None
+        self.messages: tuple[Message, ...] = ()
+        self.tracks = tracks()
+        self.current = 0
+        self.playing = True
+        self.position = 0.0
+        self.volume = 0.7
+        self.marks: list[tuple[float, str]] = []
+        self.estimates: list[AffectEstimate] = []
+        self.baseline_left = 0.0
+        n = int(60 * rate_hz)
+        self._noise = self._eeg(n)
+        self._note("track_start", title=self.tracks[0].title, track=self.tracks[0].path)
+
+    def _eeg(self, n: int) -> np.ndarray:
+        t = np.arange(n) / self.rate_hz
+        white = self.rng.standard_normal((len(self.names), n))
+        pink = np.cumsum(white, axis=1)
+        pink -= np.apply_along_axis(
+            lambda x: np.convolve(x, np.ones(200) / 200, mode="same"), 1, pink
+        )
+        eeg = 1.1 * pink + 1.5 * white
+        envelope = 0.6 + 0.4 * np.sin(2 * np.pi * 0.13 * t)
+        for i, place in enumerate(self.montage.positions):
+            back = np.clip(0.4 - 6 * place[1], 0.1, 1.2)
+            front = np.clip(8 * place[1] - 0.2, 0, 1)
+            eeg[i] += 9 * back * envelope * np.sin(2 * np.pi * 10.2 * t + 3 * place[0])
+            for at in np.arange(2.7, t[-1], 4.3):
+                eeg[i] += 70 * front * np.exp(-(((t - at) / 0.09) ** 2))
+        return eeg.astype(np.float32)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass; estimates come eight times a second."""
+        until = self.now + seconds
+        while self.now + 0.125 <= until + 1e-9:
+            self.now += 0.125
+            if self.connection is ConnectionState.STREAMING:
+                self.estimates.append(self._estimate())
+            if self.playing:
+                self.position += 0.125
+            self.baseline_left = max(0.0, self.baseline_left - 0.125)
+            if self.recording is not None and self.recording.active:
+                r = self.recording
+                grown = int(0.125 * self.rate_hz * 4 * len(self.names))
+                self.recording = replace(
+                    r, seconds=r.seconds + 0.125, size_bytes=r.size_bytes + grown
+                )
+
+    def _estimate(self) -> AffectEstimate:
+        s = self.now - self.start
+        v = 0.45 * np.sin(s / 17) + 0.12 * np.sin(s / 3.1)
+        a = 0.4 * np.cos(s / 23) + 0.1 * np.sin(s / 2.3)
+        mask = self._mask()
+        ch = np.arange(len(self.names))[:, None]
+        step = np.arange(12)[None, :]
+        weight = np.exp(1.1 * np.sin(ch * 1.7 + s / 9) + 0.8 * np.cos(step / 2.1 - s / 4 + ch / 5))
+        weight = np.where(mask[:, None], weight, 0.0)
+        ok = self.state is State.OK
+        return AffectEstimate(
+            time=self.now,
+            valence=float(v),
+            arousal=float(a),
+            valence_prob=float((v + 1) / 2),
+            arousal_prob=float((a + 1) / 2),
+            confidence=self.confidence if ok else 0.0,
+            embedding=np.array([v, a, v * a, 0.1], dtype=np.float32),
+            attention=(weight / weight.sum()).astype(np.float32),
+            quality=float(mask.mean()),
+            state=self.state,
+        )
+
+    def _mask(self) -> np.ndarray:
+        return np.array([name not in self.bad for name in self.names])
+
+    def _note(self, event: str, **values: object) -> None:
+        self.marks.append((self.now, json.dumps({"event": event, **values})))
+
+    # --- SessionControl -------------------------------------------------------------------------
+
+    def snapshot(self) -> SessionSnapshot:
+        mask = self._mask()
+        quality = np.where(mask, 0.95 - 0.4 * (np.arange(len(mask)) % 5 == 3), 0.1)
+        window = FeatureWindow(
+            bands=np.zeros((12, len(mask), 5), np.float32)
+            + np.array([4.0, 3.2, 3.6, 1.8, 0.4], np.float32)
+            + 0.3 * np.sin(self.now / 7 + np.arange(5), dtype=np.float64).astype(np.float32),
+            mask=mask,
+            quality=quality.astype(np.float32),
+            time=self.now,
+            state=self.state,
+            index=int((self.now - self.start) * 8),
+            reasons=self.reasons + tuple(f"{name}: line noise 50 Hz" for name in sorted(self.bad)),
+        )
+        elapsed = self.now - self.start
+        expected = int(elapsed * self.rate_hz)
+        track = self.tracks[self.current]
+        queue = tuple(
+            Suggestion(t, 0.83 - 0.04 * i, 48.0, 0.2, ("mellow",), "nearest")
+            for i, t in enumerate(self.tracks[self.current + 1 : self.current + 6])
+        )
+        baseline = np.stack(
+            [
+                np.zeros((len(mask), 5)) + np.array([4.0, 3.2, 3.6, 1.8, 0.4]),
+                np.full((len(mask), 5), 0.35),
+            ]
+        ).astype(np.float32)
+        return SessionSnapshot(
+            time=self.now,
+            info=StreamInfo(
+                name="scripted",
+                type="EEG",
+                source_id="double",
+                rate_hz=self.rate_hz,
+                labels=self.names,
+                units=("microvolts",) * len(self.names),
+                montage=self.montage,
+                simulated=self.simulated,
+            ),
+            health=Health(
+                state=self.connection,
+                reason=self.reason,
+                since=self.now - 3,
+                nominal_hz=self.rate_hz,
+                effective_hz=self.rate_hz - 0.02,
+                expected=expected,
+                received=expected,
+            ),
+            model_name="demo",
+            model_summary="trained on simulated EEG, for demonstration until calibrated",
+            profile="P01: 12 clips, above chance (p = .02)",
+            policy=self.policy,
+            target=self.target,
+            window=window if self.estimates else None,
+            estimate=self.estimates[-1] if self.estimates else None,
+            latency_p50_ms=2.1,
+            latency_p99_ms=7.4,
+            player=PlayerState(
+                track_id=track.id,
+                position_s=min(self.position, track.duration_s),
+                duration_s=track.duration_s,
+                playing=self.playing,
+                volume=self.volume,
+                device="scripted double",
+            ),
+            track=track,
+            why=Suggestion(track, 0.83, 48.0, 0.2, ("mellow", "acoustic"), "nearest of 412"),
+            queue=queue,
+            recording=self.recording,
+            messages=self.messages,
+            elapsed_s=elapsed,
+            ended=self.ended,
+            band_names=BANDS,
+            step_s=0.5,
+            smoothing_s=4.0,
+            baseline=baseline,
+            baseline_left_s=self.baseline_left,
+        )
+
+    def traces(self, seconds: float) -> tuple[np.ndarray, np.ndarray]:
+        n = min(int(seconds * self.rate_hz), int((self.now - self.start) * self.rate_hz))
+        end = int((self.now - self.start) * self.rate_hz)
+        at = np.arange(end - n, end)
+        return self.start + at / self.rate_hz, self._noise[:, at % self._noise.shape[1]]
+
+    def history(self, seconds: float) -> list[AffectEstimate]:
+        return [e for e in self.estimates if e.time >= self.now - seconds]
+
+    def events(self) -> list[tuple[float, str]]:
+        return list(self.marks)
+
+    def play(self) -> None:
+        self.playing = True
+        self.commands.append(("play",))
+
+    def pause(self) -> None:
+        self.playing = False
+        self.commands.append(("pause",))
+
+    def skip(self) -> None:
+        self.choose(self.tracks[(self.current + 1) % len(self.tracks)].id)
+        self.commands.append(("skip",))
+
+    def seek(self, position_s: float) -> None:
+        self.position = position_s
+        self.commands.append(("seek", position_s))
+
+    def set_volume(self, volume: float) -> None:
+        self.volume = volume
+        self.commands.append(("set_volume", volume))
+
+    def choose(self, track_id: int) -> None:
+        self.current = next(i for i, t in enumerate(self.tracks) if t.id == track_id)
+        self.position = 0.0
+        track = self.tracks[self.current]
+        self._note("track_start", title=track.title, track=track.path)
+        self.commands.append(("choose", track_id))
+
+    def like(self, track_id: int, liked: bool = True) -> None:
+        self.tracks = [replace(t, liked=liked) if t.id == track_id else t for t in self.tracks]
+        self.commands.append(("like", track_id, liked))
+
+    def ban(self, track_id: int, banned: bool = True) -> None:
+        self.tracks = [replace(t, banned=banned) if t.id == track_id else t for t in self.tracks]
+        self.commands.append(("ban", track_id, banned))
+
+    def set_policy(self, policy: str) -> None:
+        self.policy = policy
+        self.commands.append(("set_policy", policy))
+
+    def set_target(self, valence: float, arousal: float) -> None:
+        self.target = (valence, arousal)
+        self.commands.append(("set_target", valence, arousal))
+
+    def mark(self, note: str = "") -> None:
+        self._note("mark", note=note)
+        self.commands.append(("mark", note))
+
+    def rate(self, valence: float, arousal: float, **other: float) -> None:
+        self._note("rating", valence=valence, arousal=arousal, **other)
+        self.commands.append(("rate", valence, arousal, other))
+
+    def set_bad(self, channel: str, bad: bool = True) -> None:
+        (self.bad.add if bad else self.bad.discard)(channel)
+        self.commands.append(("set_bad", channel, bad))
+
+    def baseline(self, seconds: float = 60.0) -> None:
+        self.baseline_left = seconds
+        self._note("rest_start", seconds=seconds)
+        self.commands.append(("baseline", seconds))
+
+    def start_recording(self) -> None:
+        self.recording = RecordingStatus("/recordings/sub-P001_eeg.xdf", 4096, 0.0)
+        self.commands.append(("start_recording",))
+
+    def stop_recording(self) -> None:
+        if self.recording is not None:
+            self.recording = replace(self.recording, active=False)
+        self.commands.append(("stop_recording",))
+
+    def stop(self) -> None:
+        self.stop_recording()
+        self.ended = True
+        self.commands.append(("stop",))
+
+
+class WallSession(ScriptedSession):
+    """The same, with time passing by itself at every look."""
+
+    def __init__(self, n_channels: int = 8, rate_hz: float = 250.0, seed: int = 1) -> None:
+        super().__init__(n_channels, rate_hz, seed)
+        self._wall = time.monotonic()
+
+    def snapshot(self) -> SessionSnapshot:
+        now = time.monotonic()
+        passed = now - self._wall
+        if passed >= 0.125:
+            self.advance(passed)
+            self._wall = now
+        return super().snapshot()

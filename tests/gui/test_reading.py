@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from bci_affect.eeg import State
+from bci_affect.gui.heads import blend, project, spread
+from bci_affect.gui.notes import read_note
+from bci_affect.gui.panels.plane import reading_words
+from bci_affect.gui.reading import Kind, Reading, fuse, judge, spread_ellipse
+from bci_affect.streams import ConnectionState
+from tests.gui.scripted import ScriptedSession, montage_of, names_of
+
+
+def test_a_good_estimate_is_a_reading(session: ScriptedSession) -> None:
+    reading = judge(session.snapshot())
+    assert reading.kind is Kind.READING
+    assert "confidence 55%" in reading_words(reading)
+
+
+def test_low_confidence_is_unsure_and_says_so(session: ScriptedSession) -> None:
+    session.confidence = 0.1
+    session.advance(1)
+    reading = judge(session.snapshot())
+    assert reading.kind is Kind.UNSURE
+    assert "unsure" in reading_words(reading)
+    assert "confidence" not in reading_words(reading)
+
+
+@pytest.mark.parametrize("state", [State.ARTIFACT, State.GAP, State.WARMING, State.LOST])
+def test_whatever_is_not_ok_is_held_with_its_reason(session: ScriptedSession, state: State) -> None:
+    session.state, session.reasons = state, ("jaw clench",)
+    session.advance(1)
+    reading = judge(session.snapshot())
+    assert reading.kind is Kind.HELD
+    assert reading.why == "jaw clench"
+    assert "held" in reading_words(reading)
+
+
+def test_a_lost_stream_holds_even_a_confident_estimate(session: ScriptedSession) -> None:
+    session.connection, session.reason = ConnectionState.LOST, "The headset is gone."
+    reading = judge(session.snapshot())
+    assert reading.kind is Kind.HELD
+    assert reading.why == "The headset is gone."
+
+
+def test_an_old_estimate_is_held(session: ScriptedSession) -> None:
+    session.now += 5
+    assert judge(session.snapshot()).kind is Kind.HELD
+
+
+def test_before_the_first_estimate_there_are_no_figures() -> None:
+    reading = judge(ScriptedSession(4).snapshot())
+    assert reading.kind is Kind.NONE
+    assert not any(c.isdigit() for c in reading_words(reading))
+
+
+def test_fusion_lies_between_and_follows_the_certain_one() -> None:
+    sure = Reading(Kind.READING, 0.8, -0.4, 0.9, "", 0.0)
+    held = Reading(Kind.HELD, 0.8, -0.4, 0.9, "", 0.0)
+    v, a = fuse(sure, (-0.2, 0.6, 0.2, 0.2))
+    assert -0.2 < v < 0.8
+    assert -0.4 < a < 0.6
+    assert fuse(held, (-0.2, 0.6, 0.2, 0.2)) == pytest.approx((-0.2, 0.6))
+    assert all(map(math.isnan, fuse(held, (math.nan, math.nan, math.nan, math.nan))))
+
+
+def test_the_ellipse_has_the_spread_of_the_readings() -> None:
+    rng = np.random.default_rng(0)
+    v, a = rng.normal(0, 0.2, 4000), rng.normal(0, 0.05, 4000)
+    curve = spread_ellipse(v, a)
+    assert curve is not None
+    assert np.ptp(curve[:, 0]) / 2 == pytest.approx(0.2, rel=0.05)
+    assert np.ptp(curve[:, 1]) / 2 == pytest.approx(0.05, rel=0.05)
+    assert spread_ellipse(v[:5], a[:5]) is None
+
+
+def test_notes_read_what_sessions_write_and_what_strangers_write() -> None:
+    rating = read_note(1.0, '{"event": "rating", "valence": 9, "arousal": 1}')
+    assert rating.rating == (1.0, -1.0)
+    assert read_note(1.0, '{"event": "track_start", "title": "Tide"}').kind == "track"
+    assert read_note(1.0, "S 12").text == "S 12"
+    assert read_note(1.0, "[1, 2]").kind == "mark"
+    assert read_note(1.0, '{"event": "rating", "valence": "x"}').rating is None
+
+
+def test_electrodes_lie_where_a_head_has_them() -> None:
+    names = names_of(32)
+    at = dict(zip(names, project(montage_of(names)), strict=True))
+    assert at["Fp1"][1] > 0.6 > -0.6 > at["O1"][1]
+    assert at["T7"][0] < -0.6 < 0.6 < at["T8"][0]
+    assert np.hypot(*at["Cz"]) < 0.15
+    assert all(np.hypot(*p) < 1 for p in at.values())
+
+
+def test_the_head_map_never_shows_more_than_was_measured() -> None:
+    montage = montage_of(names_of(32))
+    values = np.random.default_rng(2).uniform(1, 2, 32)
+    used = np.ones(32, bool)
+    used[5] = False
+    values[5] = 1e9
+    image = blend(spread(project(montage)), values, used)
+    assert np.isfinite(image).all()
+    assert 1 <= image.min() <= image.max() <= 2
