@@ -1,0 +1,120 @@
+"""Model files: weights as safetensors, everything else as JSON in the same file's metadata.
+
+Nothing in a model file is ever executed. A file that does not fit is refused with the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from bci_affect.errors import BciAffectError
+from bci_affect.model.affect import AffectModel
+from bci_affect.model.card import ModelCard
+from bci_affect.model.settings import ModelSettings
+
+FORMAT = "bci_affect.model"
+FORMAT_VERSION = 1
+
+
+def save_model(path: Path, model: AffectModel, card: ModelCard) -> None:
+    """Write a model and its card; an older file of that name survives a failure whole.
+
+    Raises
+    ------
+    BciAffectError
+        If the file cannot be written.
+    """
+    metadata = {
+        "format": FORMAT,
+        "format_version": str(FORMAT_VERSION),
+        "settings": model.settings.model_dump_json(),
+        "card": json.dumps(asdict(card), sort_keys=True),
+    }
+    weights = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(weights, partial, metadata=metadata)
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise BciAffectError(f"Cannot write the model to {path}: {error}.") from None
+
+
+def load_model(path: Path) -> tuple[AffectModel, ModelCard]:
+    """Read a model, in evaluation mode, and its card.
+
+    Raises
+    ------
+    BciAffectError
+        If the file is absent, damaged, of another kind or a newer version, or if its weights do not
+        fit its own description; the sentence says which.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise BciAffectError(f"There is no model file {path}.") from None
+    except (OSError, SafetensorError) as error:
+        raise BciAffectError(f"{path} is not a readable model file: {error}.") from None
+    settings, card = _describe(path, metadata)
+    model = AffectModel(settings)
+    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise BciAffectError(
+                f"The model {path} does not fit its own description: '{name}' should be "
+                f"{expected.get(name, 'absent')} and is {found.get(name, 'absent')}."
+            )
+    if not all(bool(value.isfinite().all()) for value in weights.values()):
+        raise BciAffectError(f"The model {path} holds weights that are not numbers (NaN).")
+    model.load_state_dict(weights)
+    return model.eval(), card
+
+
+def _describe(path: Path, metadata: dict[str, str]) -> tuple[ModelSettings, ModelCard]:
+    if metadata.get("format") != FORMAT:
+        raise BciAffectError(f"{path} is a safetensors file, but no model of bci_affect.")
+    version = metadata.get("format_version", "")
+    if version != str(FORMAT_VERSION):
+        raise BciAffectError(
+            f"The model {path} has format version {version or 'none'}; this program reads version "
+            f"{FORMAT_VERSION}. Update the program or train the model again."
+        )
+    try:
+        settings = ModelSettings.model_validate_json(metadata["settings"])
+        card = _card(json.loads(metadata["card"]))
+    except (KeyError, ValueError, TypeError, ValidationError) as error:
+        reason = str(error).splitlines()[0]
+        raise BciAffectError(
+            f"The description in the model {path} cannot be read: {reason}."
+        ) from None
+    if len(card.bands) != settings.n_bands:
+        raise BciAffectError(
+            f"The model {path} names {len(card.bands)} bands, but its weights are for "
+            f"{settings.n_bands}."
+        )
+    return settings, card
+
+
+def _card(raw: dict[str, Any]) -> ModelCard:
+    known = {f.name for f in fields(ModelCard)}
+    values = {key: value for key, value in raw.items() if key in known}
+    values["bands"] = {name: (float(a), float(b)) for name, (a, b) in raw["bands"].items()}
+    for key in ("prior_mean", "prior_sd", "channels", "rates_hz"):
+        values[key] = tuple(raw.get(key, ()))
+    return ModelCard(**values)

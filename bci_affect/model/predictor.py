@@ -1,0 +1,139 @@
+"""The model for everybody else: NumPy in, NumPy out, one thread, warmed up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bci_affect.errors import BciAffectError
+from bci_affect.model.affect import AffectModel
+from bci_affect.model.card import ModelCard, Prediction
+from bci_affect.model.files import load_model
+
+Floats = NDArray[np.float32]
+
+
+class Predictor:
+    """A loaded model for live and batch use.
+
+    Parameters
+    ----------
+    model : Path or (AffectModel, ModelCard)
+        A model file, or a model in memory with its card.
+
+    Notes
+    -----
+    It sets torch to one thread: with two on two cores the same LSTM's worst calls took 50 to 1000
+    times longer. Calls from several threads at once are safe.
+    """
+
+    def __init__(self, model: Path | str | tuple[AffectModel, ModelCard]) -> None:
+        torch.set_num_threads(1)
+        if isinstance(model, tuple):
+            self._model, self.card = model
+        else:
+            self._model, self.card = load_model(Path(model))
+        self._model = self._model.eval()
+        settings = self._model.settings
+        n_channels = settings.n_channels or 8
+        for _ in range(3):  # the first calls of torch are slow; no estimate shall wait for them
+            self.predict(
+                np.zeros((settings.n_steps, n_channels, settings.n_bands), np.float32),
+                np.ones(n_channels, np.bool_),
+                np.full((n_channels, 3), 0.05, np.float32),
+            )
+
+    @property
+    def space(self) -> int:
+        """Dimensions of the common space."""
+        return self._model.settings.space
+
+    def predict(
+        self, bands: Floats, mask: NDArray[np.bool_], positions: NDArray[np.floating]
+    ) -> Prediction:
+        """Read one window.
+
+        Parameters
+        ----------
+        bands : ndarray of float32, shape (n_steps, n_channels, n_bands)
+            Features normalised to the person.
+        mask : ndarray of bool, shape (n_channels,)
+            Electrodes that may be used.
+        positions : ndarray, shape (n_channels, 3)
+            Metres; NaN where unknown.
+
+        Raises
+        ------
+        BciAffectError
+            If bands or electrodes do not fit the model.
+        """
+        many = self.predict_many(bands[None], mask[None], positions)
+        return Prediction(many.embedding[0], many.attention[0], many.logits[0])
+
+    @torch.inference_mode()
+    def predict_many(
+        self, bands: Floats, mask: NDArray[np.bool_], positions: NDArray[np.floating]
+    ) -> Prediction:
+        """Read windows, (n, n_steps, n_channels, n_bands); results have a leading axis n.
+
+        `positions` is (n_channels, 3), or (n, n_channels, 3) where windows differ.
+        """
+        self._check(bands, mask, positions)
+        places = np.asarray(positions, np.float32)
+        places = places if places.ndim == 3 else places[None]
+        out = self._model(
+            torch.from_numpy(np.ascontiguousarray(bands, np.float32)),
+            torch.from_numpy(np.ascontiguousarray(mask, np.bool_)),
+            torch.from_numpy(places),
+        )
+        return Prediction(out.embedding.numpy(), out.attention.numpy(), out.logits.numpy())
+
+    @torch.inference_mode()
+    def project_music(self, rows: Floats) -> Floats:
+        """Place rows of the music tagger, (n, music_dim), in the common space, (n, space)."""
+        embedding: Floats = self._model.place_music(self._rows(rows)).embedding.numpy()
+        return embedding
+
+    @torch.inference_mode()
+    def music_logits(self, rows: Floats) -> Floats:
+        """Return logits, (n, 2), of high valence and arousal of rows of the music tagger."""
+        logits: Floats = self._model.place_music(self._rows(rows)).logits.numpy()
+        return logits
+
+    def _rows(self, rows: Floats) -> torch.Tensor:
+        dim = self._model.settings.music_dim
+        if rows.ndim != 2 or rows.shape[1] != dim:
+            raise BciAffectError(
+                f"The model {self.card.name} wants music features of shape (n, {dim}), not "
+                f"{rows.shape}; embed the music with this program's tagger."
+            )
+        return torch.from_numpy(np.ascontiguousarray(rows, np.float32))
+
+    def _check(
+        self, bands: Floats, mask: NDArray[np.bool_], positions: NDArray[np.floating]
+    ) -> None:
+        settings, name = self._model.settings, self.card.name
+        n_steps, n_channels, n_bands = bands.shape[1:]
+        if n_bands != settings.n_bands:
+            raise BciAffectError(
+                f"The model {name} wants {settings.n_bands} bands ({', '.join(self.card.bands)}), "
+                f"not {n_bands}."
+            )
+        if n_steps != settings.n_steps:
+            raise BciAffectError(
+                f"The model {name} wants windows of {settings.n_steps} steps "
+                f"({self.card.window_s:g} s of {self.card.step_s:g} s), not {n_steps}."
+            )
+        if settings.n_channels and n_channels != settings.n_channels:
+            raise BciAffectError(
+                f"The model {name} knows only its own {settings.n_channels} electrodes, not "
+                f"{n_channels}; use a model that takes any montage."
+            )
+        shape = (len(bands), n_channels)
+        if mask.shape != shape or positions.shape[-2:] != (n_channels, 3):
+            raise ValueError(
+                f"bands {bands.shape}, mask {mask.shape} and positions {positions.shape} disagree"
+            )

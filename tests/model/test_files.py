@@ -1,0 +1,97 @@
+"""A model must come back as it was, and a file that does not fit must say why."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, safe_open, save_file
+
+from bci_affect.errors import BciAffectError
+from bci_affect.model import load_model, save_model
+from tests.model.conftest import small_card, small_model, windows
+
+
+def rewrite(path: Path, drop: str = "", **metadata: str) -> None:
+    """Change a saved model's metadata or leave out a tensor."""
+    with safe_open(path, framework="pt") as file:
+        kept = {**file.metadata(), **metadata}
+    save_file({k: v for k, v in load_file(path).items() if k != drop}, path, metadata=kept)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "deep" / "m.safetensors"
+    save_model(path, small_model("streaming"), small_card())
+    return path
+
+
+def test_weights_and_card_come_back(encoder: str, tmp_path: Path) -> None:
+    path, model = tmp_path / "m.safetensors", small_model(encoder)
+    save_model(path, model, small_card())
+    again, card = load_model(path)
+    assert card == small_card()
+    assert again.settings == model.settings
+    torch.testing.assert_close(again(*windows()).logits, model(*windows()).logits)
+    assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]  # nothing half-written stays
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"format": "other"}, "no model of bci_affect"),
+        ({"format_version": "99"}, "version 99"),
+        ({"settings": "{"}, "cannot be read"),
+        ({"card": json.dumps({"name": "x"})}, "cannot be read"),
+        ({"settings": '{"space": 9}'}, "should be"),
+        ({"drop": "heads.bias"}, "heads.bias"),
+    ],
+)
+def test_misfits_are_refused_in_one_line(saved: Path, changes: dict[str, str], reason: str) -> None:
+    rewrite(saved, **changes)
+    with pytest.raises(BciAffectError, match=reason) as caught:
+        load_model(saved)
+    assert "\n" not in str(caught.value)
+
+
+def test_bands_that_do_not_fit_the_weights_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    save_model(path, small_model("streaming"), small_card(bands={"alpha": (8.0, 13.0)}))
+    with pytest.raises(BciAffectError, match="names 1 bands"):
+        load_model(path)
+
+
+def test_weights_that_are_not_numbers_are_refused(tmp_path: Path) -> None:
+    model = small_model("streaming")
+    with torch.no_grad():
+        model.heads.bias.fill_(float("nan"))
+    save_model(tmp_path / "m.safetensors", model, small_card())
+    with pytest.raises(BciAffectError, match="NaN"):
+        load_model(tmp_path / "m.safetensors")
+
+
+def test_absent_damaged_and_foreign_files_are_refused(saved: Path, tmp_path: Path) -> None:
+    with pytest.raises(BciAffectError, match="no model file"):
+        load_model(tmp_path / "absent.safetensors")
+    whole = saved.read_bytes()
+    for content in (b"", b"not a model", whole[: len(whole) // 2]):
+        saved.write_bytes(content)
+        with pytest.raises(BciAffectError, match="not a readable model file"):
+            load_model(saved)
+
+
+def test_an_unwritable_place_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("x")
+    with pytest.raises(BciAffectError, match="Cannot write"):
+        save_model(blocker / "m.safetensors", small_model("streaming"), small_card())
+
+
+def test_importing_the_room_does_not_import_torch() -> None:
+    code = "import sys, bci_affect.model; assert 'torch' not in sys.modules; "
+    code += "bci_affect.model.AffectModel; assert 'torch' in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
