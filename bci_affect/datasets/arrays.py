@@ -1,0 +1,114 @@
+"""Read pickles that hold arrays and nothing else, without ever executing what a pickle asks for.
+
+A pickle is a program: it names functions and has them called. DEAP comes as pickles, so they are
+read by an unpickler that knows three names, all of numpy, and refuses every other.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.errors import BciAffectError
+
+_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy")
+_NAMES = ("_reconstruct", "ndarray", "dtype")
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """An unpickler to which only numpy's array constructors exist."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module in _MODULES and name in _NAMES:
+            if name == "_reconstruct":
+                return _empty_array
+            return {"ndarray": np.ndarray, "dtype": np.dtype}[name]
+        raise pickle.UnpicklingError(f"it names {module}.{name}")
+
+    def persistent_load(self, pid: Any) -> Any:
+        raise pickle.UnpicklingError("it refers to objects outside the file")
+
+
+def _empty_array(kind: type, shape: tuple[int, ...], code: Any) -> NDArray[Any]:
+    """Stand for numpy's `_reconstruct`, which makes the empty array that is then filled."""
+    if kind is not np.ndarray or tuple(shape) != (0,):
+        raise pickle.UnpicklingError("an array in it is put together in an unknown way")
+    return np.ndarray((0,), dtype=np.int8)
+
+
+def read_pickled_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Read a pickled dictionary of arrays; nothing in the file is executed.
+
+    Parameters
+    ----------
+    path : Path
+        A pickle of any protocol, also of Python 2.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Arrays of numbers.
+
+    Raises
+    ------
+    BciAffectError
+        If the file cannot be read, is no pickle, or holds anything but arrays of numbers.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise BciAffectError(f"Cannot read {path}: {error.strerror or error}.") from None
+    try:
+        content = _ArraysOnly(io.BytesIO(raw), encoding="latin1").load()
+    except pickle.UnpicklingError as error:
+        raise BciAffectError(
+            f"{path} is refused, nothing in it was executed: {error}; only plain numpy arrays are "
+            "read."
+        ) from None
+    # A damaged or malicious stream can fail in any of numpy's or pickle's own ways.
+    except Exception as error:
+        raise BciAffectError(
+            f"{path} is not a complete pickle of arrays ({type(error).__name__}); "
+            "get the file again."
+        ) from None
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise BciAffectError(f"{path} holds no dictionary of arrays.")
+    for key, value in content.items():
+        if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
+            raise BciAffectError(f"{path}: '{key}' is no array of numbers.")
+    return content
+
+
+def write_python2_pickle(path: Path, arrays: dict[str, NDArray[np.float64]]) -> None:
+    """Write arrays byte for byte as Python 2's ``cPickle.dump(..., protocol=2)`` did.
+
+    Python 3 cannot: its protocol 2 spells bytes as a call of ``_codecs.encode``. The opcodes are
+    those of the pickle protocol 2 (PEP 307): a dictionary whose values are `_reconstruct`-ed.
+    """
+    with path.open("wb") as file:
+        file.write(b"\x80\x02}(")
+        for key, value in arrays.items():
+            array = np.ascontiguousarray(value, dtype="<f8")
+            file.write(_short_string(key.encode("ascii")))
+            file.write(b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n")
+            file.write(b"K\x00\x85" + _short_string(b"b") + b"\x87R(K\x01")
+            file.write(b"(" + b"".join(_integer(size) for size in array.shape) + b"t")
+            file.write(b"cnumpy\ndtype\n" + _short_string(b"f8") + b"K\x00K\x01\x87R(K\x03")
+            file.write(_short_string(b"<") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb")
+            file.write(b"\x89T" + array.nbytes.to_bytes(4, "little"))
+            file.write(array.tobytes())
+            file.write(b"tb")
+        file.write(b"u.")
+
+
+def _short_string(text: bytes) -> bytes:
+    return b"U" + bytes([len(text)]) + text
+
+
+def _integer(value: int) -> bytes:
+    return b"J" + value.to_bytes(4, "little", signed=True)

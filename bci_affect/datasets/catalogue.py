@@ -1,0 +1,74 @@
+"""Every data set by its name, and what all of them offer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Protocol, get_args
+
+from bci_affect.datasets.trial import Trial
+from bci_affect.errors import BciAffectError
+
+DatasetName = Literal["deap", "dreamer", "bids", "recorded", "simulated"]
+
+
+class Dataset(Protocol):
+    """People with trials. Reading one person needs nothing of another."""
+
+    name: str
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Names of the subjects, in order."""
+
+    def content_key(self, subject: str) -> str:
+        """Return a hash of everything that decides the subject's trials."""
+
+    def trials(self, subject: str) -> list[Trial]:
+        """Return the subject's trials, checked, sessions one after the other in their order."""
+
+
+def open_dataset(name: str, root: Path, subjects: Sequence[str] | None = None) -> Dataset:
+    """Open a data set.
+
+    Parameters
+    ----------
+    name : {"deap", "dreamer", "bids", "recorded", "simulated"}
+        Which layout `root` has.
+    root : Path
+        Folder of the data; for ``dreamer`` also the file itself, for ``simulated`` a TOML file of
+        `SimulationSettings`.
+    subjects : sequence of str, optional
+        Whom to take; all when absent.
+
+    Raises
+    ------
+    BciAffectError
+        If there is no such data set, or the folder does not hold it, or subjects are missing.
+    """
+    if name not in get_args(DatasetName):
+        raise BciAffectError(
+            f"Unknown data set '{name}'; there are {', '.join(get_args(DatasetName))}."
+        )
+    if not root.exists():
+        raise BciAffectError(f"{root} does not exist; give the folder of the data set.")
+    if name == "deap":
+        from bci_affect.datasets.deap import Deap
+
+        return Deap(root, subjects)
+    if name == "dreamer":
+        from bci_affect.datasets.dreamer import Dreamer
+
+        return Dreamer(root, subjects)
+    if name == "bids":
+        from bci_affect.datasets.bids import DalyBids
+
+        return DalyBids(root, subjects)
+    if name == "recorded":
+        from bci_affect.datasets.recorded import RecordedSessions
+
+        return RecordedSessions(root, subjects)
+    from bci_affect.config import load_toml
+    from bci_affect.datasets.simulated import Simulated, SimulationSettings
+
+    return Simulated(load_toml(root, SimulationSettings), subjects)

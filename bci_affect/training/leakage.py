@@ -1,0 +1,66 @@
+"""The last word on leaks: a split is refused if its parts share what its protocol keeps apart.
+
+It looks at the finished split alone and shares no code with what made it.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+
+from bci_affect.errors import BciAffectError
+from bci_affect.training.features import FeatureSet
+from bci_affect.training.splits import FORBIDDEN, Split
+
+
+class LeakError(BciAffectError):
+    """Parts of a split overlap."""
+
+
+def check_split(features: FeatureSet, split: Split) -> None:
+    """Refuse a split whose parts share a window, or a unit that its protocol keeps apart.
+
+    Parameters
+    ----------
+    features : FeatureSet
+        What the split's rows point into.
+    split : Split
+        Any split; validation is checked against test and training as training is against test.
+
+    Raises
+    ------
+    LeakError
+        Naming the parts, the kind of unit, and the first unit that both hold.
+    BciAffectError
+        If a part is empty or points outside the feature set.
+    """
+    parts = {"training": split.train, "validation": split.validation, "test": split.test}
+    for name, rows in parts.items():
+        if not len(rows):
+            raise BciAffectError(f"Split {split.name}: the {name} part is empty; add data.")
+        if rows.min() < 0 or rows.max() >= len(features):
+            raise BciAffectError(f"Split {split.name}: the {name} part points outside the data.")
+    for (first, a), (second, b) in combinations(parts.items(), 2):
+        _refuse(split, first, second, "window", np.intersect1d(a, b))
+        for unit in FORBIDDEN[split.protocol]:
+            # A model is validated on other sittings only where there are enough of them.
+            if unit == "session" and split.protocol == "loso-session" and second != "test":
+                continue
+            values = getattr(features, unit)
+            shared = np.intersect1d(values[a], values[b])
+            if unit in ("stimulus", "session"):
+                shared = shared[shared >= 0]  # -1 is unknown, and no stimulus
+            _refuse(split, first, second, unit, shared)
+        if split.protocol == "within-subject":
+            people = np.union1d(features.subject[a], features.subject[b])
+            if len(people) > 1:
+                raise LeakError(f"Split {split.name}: a within-subject split mixes people.")
+
+
+def _refuse(split: Split, first: str, second: str, unit: str, shared: np.ndarray) -> None:
+    if len(shared):
+        raise LeakError(
+            f"Split {split.name} leaks: {first} and {second} share {unit} {int(shared[0])} "
+            f"({len(shared)} in all), which protocol '{split.protocol}' forbids."
+        )

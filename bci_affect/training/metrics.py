@@ -1,0 +1,162 @@
+"""How good a classification is: each measure with its definition, on windows or on trials.
+
+Windows of one trial are not independent: the numbers that are reported are over trials, each with
+the mean probability of its windows; numbers over windows stand beside them. A measure that is not
+defined (one class only, nothing rated) is NaN, never a number that looks like chance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Measures of one set of binary decisions with their probabilities.
+
+    Attributes
+    ----------
+    n, n_high : int
+        Cases with a label, and how many of them are high.
+    accuracy : float
+        Share of right decisions.
+    balanced_accuracy : float
+        Mean of the shares of right decisions among the high and among the low; chance is 0.5
+        whatever the classes' sizes.
+    f1 : float
+        Mean over both classes of 2TP / (2TP + FP + FN) (macro F1).
+    auc : float
+        Probability that a high case has a larger probability than a low one, ties counted half.
+    ece : float
+        Expected calibration error, see `calibration_error`.
+    brier : float
+        Mean squared difference of probability and label.
+    majority : float
+        Share of the larger class: the accuracy of always saying it.
+    """
+
+    n: int
+    n_high: int
+    accuracy: float
+    balanced_accuracy: float
+    f1: float
+    auc: float
+    ece: float
+    brier: float
+    majority: float
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the measures by name."""
+        return asdict(self)
+
+
+def classification(labels: ArrayLike, probabilities: ArrayLike) -> Classification:
+    """Compute all measures; cases whose label or probability is NaN are left out.
+
+    Parameters
+    ----------
+    labels : array_like, shape (n,)
+        1 for high, 0 for low, NaN for not rated.
+    probabilities : array_like, shape (n,)
+        Of being high; at least 0.5 decides for high.
+    """
+    y, p = _paired(labels, probabilities)
+    if not len(y):
+        nan = float("nan")
+        return Classification(0, 0, nan, nan, nan, nan, nan, nan, nan)
+    high = y > 0.5
+    said = p >= 0.5
+    return Classification(
+        n=len(y),
+        n_high=int(high.sum()),
+        accuracy=float((said == high).mean()),
+        balanced_accuracy=balanced_accuracy(y, p),
+        f1=_macro_f1(high, said),
+        auc=auc(y, p),
+        ece=calibration_error(y, p),
+        brier=float(((p - y) ** 2).mean()),
+        majority=float(max(high.mean(), 1 - high.mean())),
+    )
+
+
+def balanced_accuracy(labels: ArrayLike, probabilities: ArrayLike) -> float:
+    """Return the mean of sensitivity and specificity at the threshold 0.5; NaN with one class."""
+    y, p = _paired(labels, probabilities)
+    high, said = y > 0.5, p >= 0.5
+    if not len(y) or high.all() or not high.any():
+        return float("nan")
+    return float((said[high].mean() + (~said[~high]).mean()) / 2)
+
+
+def auc(labels: ArrayLike, probabilities: ArrayLike) -> float:
+    """Return the area under the ROC curve (Mann-Whitney U over its maximum); NaN with one class."""
+    from scipy.stats import rankdata
+
+    y, p = _paired(labels, probabilities)
+    high = y > 0.5
+    n_high, n_low = int(high.sum()), int((~high).sum())
+    if not n_high or not n_low:
+        return float("nan")
+    u = rankdata(p)[high].sum() - n_high * (n_high + 1) / 2
+    return float(u / (n_high * n_low))
+
+
+def calibration_error(labels: ArrayLike, probabilities: ArrayLike, n_bins: int = 10) -> float:
+    """Return the expected calibration error of the probability of being high.
+
+    Cases are put into `n_bins` bins of equal width over [0, 1] (the last one closed). The error is
+    the mean over cases of ``|share of high - mean probability|`` of their bin (Naeini et al. 2015,
+    in the form for binary outcomes). It is biased upwards for few cases.
+    """
+    y, p = _paired(labels, probabilities)
+    if not len(y):
+        return float("nan")
+    bins = np.minimum((p * n_bins).astype(int), n_bins - 1)
+    count = np.bincount(bins, minlength=n_bins)
+    gap = np.abs(np.bincount(bins, y, minlength=n_bins) - np.bincount(bins, p, minlength=n_bins))
+    return float(gap[count > 0].sum() / len(y))
+
+
+def per_trial(values: ArrayLike, trials: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
+    """Average values over the windows of each trial, NaN left out.
+
+    Returns
+    -------
+    trials : ndarray of int64, shape (n_trials,)
+        Ascending.
+    means : ndarray of float64, shape (n_trials,) or (n_trials, n_columns)
+        NaN where a trial has no value.
+    """
+    data = np.asarray(values, np.float64)
+    flat = data.reshape(len(data), -1)
+    names, where = np.unique(trials, return_inverse=True)
+    good = np.isfinite(flat)
+    total = np.zeros((len(names), flat.shape[1]))
+    count = np.zeros_like(total)
+    np.add.at(total, where, np.where(good, flat, 0.0))
+    np.add.at(count, where, good)
+    with np.errstate(invalid="ignore"):
+        means = total / count
+    return names, means.reshape(len(names), *data.shape[1:])
+
+
+def _paired(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Floats, Floats]:
+    y, p = np.asarray(labels, np.float64), np.asarray(probabilities, np.float64)
+    if y.shape != p.shape or y.ndim != 1:
+        raise ValueError(f"labels {y.shape} and probabilities {p.shape} must be vectors alike")
+    good = np.isfinite(y) & np.isfinite(p)
+    return y[good], p[good]
+
+
+def _macro_f1(high: NDArray[np.bool_], said: NDArray[np.bool_]) -> float:
+    scores = []
+    for truth, decision in ((high, said), (~high, ~said)):
+        hit = int((truth & decision).sum())
+        denominator = int(truth.sum()) + int(decision.sum())
+        scores.append(2 * hit / denominator if denominator else 0.0)
+    return float(np.mean(scores))
