@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from bci_affect.cli.simulate_deap import simulate_deap
 from bci_affect.cli.simulate_music import simulate_music
 
 simulate = typer.Typer(
@@ -12,3 +13,4 @@ simulate = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 simulate.command("music")(simulate_music)
+simulate.command("deap")(simulate_deap)

@@ -4,6 +4,7 @@ What lives here: readers that check what they read, and simulated people with kn
 What never will: models, Qt, and LSL.
 """
 
+from bci_affect.datasets.catalogue import Dataset, DatasetName, open_dataset
 from bci_affect.datasets.trial import Trial
 
-__all__ = ["Trial"]
+__all__ = ["Dataset", "DatasetName", "Trial", "open_dataset"]

@@ -8,9 +8,7 @@ band-passed 4-45 Hz, so there is no delta.
 What people heard stands beside it, in ``ROOT/stimuli``: ``tracks_embeds.npy`` (rows, 128), one
 tagger row for each window of 3 s at steps of 1 s, and ``tracks_labels.npy`` (rows, 3): mean
 valence, mean arousal (1-9, over all raters) and the track's number. Of DEAP's 40 videos six have
-no usable music; where 34 tracks stand against 40 trials those six are left out. Instead of the
-features, ``ROOT/stimuli/audio`` may hold one audio file per video, named by its number (``01.wav``
-to ``40.wav``); they are run through the tagger once.
+no usable music; where 34 tracks stand against 40 trials those six are left out.
 """
 
 from __future__ import annotations
@@ -197,10 +195,6 @@ def _read_stimuli(root: Path) -> Stimuli | None:
     rows_path, labels_path = folder / "tracks_embeds.npy", folder / "tracks_labels.npy"
     if rows_path.is_file() or labels_path.is_file():
         return _stimuli_from_arrays(_load(rows_path, 2), _load(labels_path, 2), folder)
-    if (folder / "audio").is_dir():
-        from bci_affect.datasets.audio_stimuli import tag_stimuli
-
-        return tag_stimuli(folder / "audio")
     return None
 
 
@@ -230,4 +224,5 @@ def _load(path: Path, n_dims: int) -> NDArray[np.float32]:
         raise BciAffectError(f"Cannot read {path}: {error}.") from None
     if array.ndim != n_dims or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
         raise BciAffectError(f"{path} must be a {n_dims}-dimensional array of finite numbers.")
-    return array.astype(np.float32)
+    plain: NDArray[np.float32] = array.astype(np.float32)
+    return plain

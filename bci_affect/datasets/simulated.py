@@ -37,7 +37,7 @@ from bci_affect.datasets.checks import check_trials, pick_subjects
 from bci_affect.datasets.trial import Trial
 from bci_affect.eeg import make_montage
 from bci_affect.errors import BciAffectError
-from bci_affect.streams import CLEAN, EegSimulator, SimulatedPerson
+from bci_affect.streams.simulator import CLEAN, EegSimulator, SimulatedPerson
 
 Array = NDArray[np.float64]
 
@@ -108,7 +108,8 @@ class Simulated:
         """Return one simulated person's trials."""
         eeg, ratings = _listen(self._settings, self._tracks, int(subject[1:]))
         means = self._tracks.mean_ratings()
-        times = np.arange(self._tracks.rows.shape[1]) * deap.ROW_STEP_S + deap.ROW_LENGTH_S / 2
+        rows = np.arange(self._tracks.rows.shape[1], dtype=np.float64)
+        times = rows * deap.ROW_STEP_S + deap.ROW_LENGTH_S / 2
         trials = []
         for index, (samples, rating, mean) in enumerate(zip(eeg, ratings, means, strict=True)):
             named = dict(zip(deap.LABELS, map(float, rating), strict=True))

@@ -80,7 +80,10 @@ def test_the_same_seed_gives_the_same_splits(features: FeatureSet) -> None:
 
 PAIRS = (("train", "test"), ("validation", "test"), ("train", "validation"))
 PLANTED = [
-    (protocol, unit, pair) for protocol, units in FORBIDDEN.items() for unit in units for pair in PAIRS
+    (protocol, unit, pair)
+    for protocol, units in FORBIDDEN.items()
+    for unit in units
+    for pair in PAIRS
 ]
 # With two sessions validation is cut out of the training session, by trials.
 PLANTED.remove(("loso-session", "session", ("train", "validation")))

@@ -1,0 +1,256 @@
+"""A whole data set as features in RAM, from a cache on disk where it has been made before.
+
+The cache holds one file per person, named by a hash of the person's data, the settings, and the
+code that makes features: whatever changes, old features are never taken for new ones, and a moved
+data set costs nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.config import SignalSettings
+from bci_affect.datasets import Dataset
+from bci_affect.errors import BciAffectError
+from bci_affect.resources import user_home
+from bci_affect.training.extract import (
+    ExtractionSettings,
+    SubjectWindows,
+    code_key,
+    extract_subject,
+)
+from bci_affect.training.features import FeatureSet
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class MusicCatalogue:
+    """Everything that could have been played.
+
+    Attributes
+    ----------
+    rows : ndarray of float32, shape (n_rows, n_dim)
+        Music features as the windows have them, one row for each time at which a window may end.
+    stimulus : ndarray of int64, shape (n_rows,)
+        Track of each row, as in `FeatureSet.stimulus`.
+    labels : ndarray of float32, shape (n_rows, 2)
+        High or low valence and arousal of the track, NaN where unknown.
+    """
+
+    rows: NDArray[np.float32]
+    stimulus: NDArray[np.int64]
+    labels: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Features of a data set with the names behind its numbers.
+
+    Attributes
+    ----------
+    features : FeatureSet
+        Windows of everybody.
+    catalogue : MusicCatalogue
+        Music of every track that has features.
+    subjects, stimuli : tuple of str
+        Names by number.
+    sessions : tuple of (str, str)
+        Subject and session by number.
+    channels : tuple of tuple of str
+        Channel names of each montage.
+    """
+
+    features: FeatureSet
+    catalogue: MusicCatalogue
+    subjects: tuple[str, ...]
+    sessions: tuple[tuple[str, str], ...]
+    stimuli: tuple[str, ...]
+    channels: tuple[tuple[str, ...], ...]
+
+
+def load_corpus(
+    dataset: Dataset,
+    signal: SignalSettings,
+    settings: ExtractionSettings | None = None,
+    *,
+    cache: Path | None = None,
+    n_jobs: int = 1,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Corpus:
+    """Return the features of all of a data set's people.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        From `datasets.open_dataset`.
+    signal : SignalSettings
+        What the pipeline does.
+    settings : ExtractionSettings, optional
+        Which windows are kept.
+    cache : Path, optional
+        Folder of the cache; the user's own when absent.
+    n_jobs : int
+        Processes, one person each.
+    progress : callable, optional
+        Called with a person's name, how many are done, and how many there are.
+
+    Raises
+    ------
+    BciAffectError
+        If a person's data are damaged or do not fit; nothing is trained before everybody is read.
+    """
+    settings = settings or ExtractionSettings()
+    folder = cache if cache is not None else user_home() / "cache" / "features"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BciAffectError(f"Cannot make the cache {folder}: {error.strerror}.") from None
+    found: dict[str, SubjectWindows] = {}
+    for name, windows in _extract_all(dataset, signal, settings, folder, n_jobs):
+        found[name] = windows
+        if progress is not None:
+            progress(name, len(found), len(dataset.subjects))
+    return assemble({name: found[name] for name in dataset.subjects})
+
+
+def _extract_all(
+    dataset: Dataset,
+    signal: SignalSettings,
+    settings: ExtractionSettings,
+    folder: Path,
+    n_jobs: int,
+) -> list[tuple[str, SubjectWindows]]:
+    from joblib import Parallel, delayed
+
+    code = code_key()
+    parallel = Parallel(n_jobs=min(n_jobs, len(dataset.subjects)), return_as="generator_unordered")
+    tasks = (
+        delayed(_one_subject)(dataset, name, signal, settings, folder, code)
+        for name in dataset.subjects
+    )
+    result: list[tuple[str, SubjectWindows]] = parallel(tasks)
+    return result
+
+
+def _one_subject(
+    dataset: Dataset,
+    name: str,
+    signal: SignalSettings,
+    settings: ExtractionSettings,
+    folder: Path,
+    code: str,
+) -> tuple[str, SubjectWindows]:
+    parts = (dataset.content_key(name), signal.model_dump_json(), settings.model_dump_json(), code)
+    path = folder / f"{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:32]}.npz"
+    if path.is_file():
+        try:
+            return name, SubjectWindows.load(path)
+        except Exception as error:  # a cache may be cut off anywhere; it is only a cache
+            log.warning("cached features %s are damaged (%s); made again", path.name, error)
+    windows = extract_subject(dataset.trials(name), signal, settings)
+    try:
+        windows.save(path)
+    except OSError as error:
+        log.warning("features of %s are not cached: %s", name, error.strerror)
+    return name, windows
+
+
+def assemble(people: dict[str, SubjectWindows]) -> Corpus:
+    """Put people's windows together, numbering what they name.
+
+    Raises
+    ------
+    BciAffectError
+        If the people's windows differ in steps, bands or the width of the music features.
+    """
+    parts = list(people.values())
+    shapes = {(p.bands.shape[1], p.bands.shape[3]) for p in parts}
+    if len(shapes) > 1:
+        raise BciAffectError("People's features differ in time steps or bands; extract them alike.")
+    widths = {p.music.shape[1] for p in parts if p.music.shape[1]}
+    if len(widths) > 1:
+        raise BciAffectError("People's stimuli have music features of different widths.")
+    n_dim = widths.pop() if widths else 0
+    montages, montage_of = _montages(parts)
+    n_channels = max(len(names) for names, _ in montages)
+    stimuli = tuple(sorted({str(s) for p in parts for s in p.stimuli if s}))
+    stimulus_number = {name: number for number, name in enumerate(stimuli)} | {"": -1}
+    sessions = tuple(dict.fromkeys((who, str(s)) for who, p in people.items() for s in p.sessions))
+    session_number = {key: number for number, key in enumerate(sessions)}
+    first_trial = np.cumsum([0, *(len(p.stimuli) for p in parts)])
+
+    columns: dict[str, list[NDArray[np.generic]]] = {}
+    for number, (who, part) in enumerate(people.items()):
+        n = len(part.trial)
+        stimulus = np.array([stimulus_number[str(s)] for s in part.stimuli], np.int64)
+        session = np.array([session_number[who, str(s)] for s in part.sessions], np.int64)
+        missing = n_channels - part.bands.shape[2]
+        music = part.music if part.music.shape[1] else np.full((n, n_dim), np.nan, np.float32)
+        row: dict[str, NDArray[np.generic]] = {
+            "bands": np.pad(part.bands, ((0, 0), (0, 0), (0, missing), (0, 0))),
+            "mask": np.pad(part.mask, ((0, 0), (0, missing))),
+            "montage": np.full(n, montage_of[number], np.int64),
+            "labels": part.labels[part.trial],
+            "music": music,
+            "music_labels": part.music_labels[part.trial],
+            "trial": part.trial + first_trial[number],
+            "subject": np.full(n, number, np.int64),
+            "session": session[part.trial],
+            "stimulus": stimulus[part.trial],
+            "time_s": part.time_s,
+        }
+        for name, value in row.items():
+            columns.setdefault(name, []).append(value)
+    positions = np.full((len(montages), n_channels, 3), np.nan, np.float32)
+    for number, (names, place) in enumerate(montages):
+        positions[number, : len(names)] = place
+    joined = {name: np.concatenate(values) for name, values in columns.items()}
+    features = FeatureSet(positions=positions, **joined)
+    return Corpus(
+        features,
+        catalogue_of(features),
+        tuple(people),
+        sessions,
+        stimuli,
+        tuple(names for names, _ in montages),
+    )
+
+
+def catalogue_of(features: FeatureSet) -> MusicCatalogue:
+    """Return every distinct moment of every track, as the windows of the set know them."""
+    known = np.flatnonzero(np.isfinite(features.music).all(axis=1) & (features.stimulus >= 0))
+    if not features.music.shape[1]:
+        known = known[:0]
+    keys = np.stack([features.stimulus[known], np.round(features.time_s[known] * 100)], axis=1)
+    _, first = np.unique(keys, axis=0, return_index=True)
+    rows = known[np.sort(first)]
+    rows = rows[np.lexsort((features.time_s[rows], features.stimulus[rows]))]
+    return MusicCatalogue(
+        features.music[rows], features.stimulus[rows], features.music_labels[rows]
+    )
+
+
+def _montages(
+    parts: Sequence[SubjectWindows],
+) -> tuple[list[tuple[tuple[str, ...], NDArray[np.float32]]], list[int]]:
+    found: dict[tuple[str, ...], int] = {}
+    montages: list[tuple[tuple[str, ...], NDArray[np.float32]]] = []
+    numbers = []
+    for part in parts:
+        names = tuple(map(str, part.channels))
+        if names not in found:
+            found[names] = len(montages)
+            montages.append((names, part.positions))
+        numbers.append(found[names])
+    return montages, numbers

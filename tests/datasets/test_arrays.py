@@ -1,0 +1,94 @@
+"""Pickles are read as data: arrays come out, and nothing in them is ever executed."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bci_affect.datasets.arrays import read_pickled_arrays, write_python2_pickle
+from bci_affect.errors import BciAffectError
+
+
+@pytest.fixture
+def arrays() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return {"data": rng.standard_normal((2, 3, 5)), "labels": rng.uniform(1, 9, (2, 4))}
+
+
+def test_written_as_python_2_wrote_them(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
+    path = tmp_path / "s01.dat"
+    write_python2_pickle(path, arrays)
+    assert path.read_bytes()[:2] == b"\x80\x02"  # protocol 2
+    assert b"_codecs" not in path.read_bytes()  # which Python 3 would call, and Python 2 never did
+    with path.open("rb") as file:
+        ordinary = pickle.load(file, encoding="latin1")
+    ours = read_pickled_arrays(path)
+    for key, value in arrays.items():
+        np.testing.assert_array_equal(ordinary[key], value)
+        np.testing.assert_array_equal(ours[key], value)
+
+
+@pytest.mark.parametrize("protocol", [3, 4])
+def test_python_3_pickles_of_arrays_are_read(
+    tmp_path: Path, arrays: dict[str, np.ndarray], protocol: int
+) -> None:
+    path = tmp_path / "new.dat"
+    path.write_bytes(pickle.dumps(arrays, protocol=protocol))
+    np.testing.assert_array_equal(read_pickled_arrays(path)["data"], arrays["data"])
+
+
+class _Runs:
+    def __init__(self, marker: str) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[object, tuple[str, int]]:
+        return os.open, (self.marker, os.O_CREAT | os.O_WRONLY)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_what_would_run_is_refused_and_does_not_run(tmp_path: Path, protocol: int) -> None:
+    marker = tmp_path / "executed"
+    path = tmp_path / "evil.dat"
+    path.write_bytes(pickle.dumps({"data": _Runs(str(marker))}, protocol=protocol))
+    with pytest.raises(BciAffectError, match="refused, nothing in it was executed") as caught:
+        read_pickled_arrays(path)
+    assert "\n" not in str(caught.value)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not a pickle",
+        b"cos\nsystem\n(S'true'\ntR.",
+        b"cnumpy\nload\n(S'/etc/passwd'\ntR.",
+        b"cnumpy.core.multiarray\nfromfile\n(S'/etc/passwd'\ntR.",
+        b"Pelsewhere\n.",
+        b"cnumpy\nndarray\n(I99999999999999\ntR.",
+        pickle.dumps([1, 2, 3]),
+        pickle.dumps({"data": "text"}),
+        pickle.dumps({"data": np.array(["a", "b"])}, protocol=4),
+        pickle.dumps({"data": np.array([{}, {}], dtype=object)}, protocol=4),
+    ],
+)
+def test_anything_but_arrays_of_numbers_is_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "odd.dat"
+    path.write_bytes(content)
+    with pytest.raises(BciAffectError) as caught:
+        read_pickled_arrays(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_cut_is_refused(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
+    path = tmp_path / "s01.dat"
+    write_python2_pickle(path, arrays)
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(BciAffectError):
+            read_pickled_arrays(path)

@@ -1,0 +1,178 @@
+"""DEAP's layout is read as it is, the simulated one is the true one, and damage is one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bci_affect.datasets import open_dataset
+from bci_affect.datasets.arrays import read_pickled_arrays, write_python2_pickle
+from bci_affect.datasets.deap import SHAPE, TRUTH, WITHOUT_MUSIC, Deap
+from bci_affect.datasets.simulated import Simulated, SimulationSettings, write_deap
+from bci_affect.errors import BciAffectError
+
+SMALL = SimulationSettings(subjects=2, trials=4, seconds=10, effect=2.0, seed=3)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("deap")
+    write_deap(folder, SMALL)
+    return folder
+
+
+def test_trials_are_what_was_simulated(root: Path) -> None:
+    read = open_dataset("deap", root)
+    assert read.subjects == ("s01", "s02")
+    made = Simulated(SMALL)
+    for ours, theirs in zip(read.trials("s02"), made.trials("s02"), strict=True):
+        np.testing.assert_array_equal(ours.eeg, theirs.eeg)
+        np.testing.assert_array_equal(ours.music, theirs.music)
+        assert ours.stimulus == theirs.stimulus
+        assert ours.ratings == pytest.approx(theirs.ratings)
+        assert ours.onset_s == 3.0
+        assert ours.eeg.shape == (32, (13 * 128))
+
+
+def test_full_size_has_the_true_shapes_and_leaves_out_six_videos(tmp_path: Path) -> None:
+    """One file of DEAP's own size, with nothing in it: only the layout counts here."""
+    rng = np.random.default_rng(0)
+    data = rng.standard_normal((1, 40, SHAPE[2])).repeat(40, axis=0)
+    labels = np.full((40, 4), 5.0)
+    labels[:, 0] = np.linspace(1, 9, 40)
+    write_python2_pickle(tmp_path / "s01.dat", {"data": data, "labels": labels})
+    (tmp_path / "stimuli").mkdir()
+    rows = rng.standard_normal((34 * 58, 128))
+    track = np.repeat(np.arange(34), 58)
+    np.save(tmp_path / "stimuli" / "tracks_embeds.npy", rows)
+    np.save(
+        tmp_path / "stimuli" / "tracks_labels.npy",
+        np.stack([np.full(34 * 58, 4.0), np.full(34 * 58, 6.0), track], axis=1),
+    )
+    trials = Deap(tmp_path).trials("s01")
+    assert len(trials) == 34
+    videos = [int(trial.stimulus[5:]) - 1 for trial in trials]
+    assert not set(videos) & set(WITHOUT_MUSIC)
+    for number, (trial, video) in enumerate(zip(trials, videos, strict=True)):
+        assert trial.ratings["valence"] == labels[video, 0]
+        assert trial.ratings["music_arousal"] == 6.0
+        np.testing.assert_array_equal(trial.music, rows[track == number].astype(np.float32))
+        assert trial.music_times is not None
+        assert trial.music_times[0] == 1.5
+
+
+def test_the_same_seed_gives_the_same_data_and_another_does_not() -> None:
+    first, again = (Simulated(SMALL).trials("s01")[0] for _ in range(2))
+    np.testing.assert_array_equal(first.eeg, again.eeg)
+    other = Simulated(SMALL.model_copy(update={"seed": 4})).trials("s01")[0]
+    assert not np.array_equal(first.eeg, other.eeg)
+
+
+def test_the_effect_is_there_and_the_null_is_null() -> None:
+    """Parietal alpha falls with felt arousal as far as stated, and not at all at effect 0."""
+
+    def slope(effect: float) -> float:
+        settings = SimulationSettings(
+            subjects=1, trials=24, seconds=12, effect=effect, individuality=0, seed=1
+        )
+        trials = Simulated(settings).trials("s01")
+        spectra = [np.abs(np.fft.rfft(trial.eeg[15, 384:])) ** 2 for trial in trials]  # Pz
+        hz = np.fft.rfftfreq(trials[0].eeg.shape[1] - 384, 1 / 128)
+        alpha = np.log([s[(hz > 8) & (hz < 13)].mean() for s in spectra])
+        arousal = [(trial.ratings["arousal"] - 5) / 3 for trial in trials]
+        return float(np.polyfit(arousal, alpha, 1)[0])
+
+    assert slope(4.0) < -0.5
+    assert abs(slope(0.0)) < 0.2
+
+
+def test_music_carries_the_mood_unless_it_is_null() -> None:
+    def spread(music_effect: float) -> float:
+        settings = SimulationSettings(
+            subjects=1, trials=16, seconds=12, music_effect=music_effect, seed=2
+        )
+        trials = Simulated(settings).trials("s01")
+        rows = np.array([t.music.mean(axis=0) for t in trials if t.music is not None])
+        mood = np.array([t.ratings["music_arousal"] - 5 for t in trials])
+        direction = rows[mood > 0].mean(axis=0) - rows[mood < 0].mean(axis=0)
+        return float(np.linalg.norm(direction))
+
+    assert spread(1.0) > 2 * spread(0.0)
+
+
+def test_truth_is_written_beside_the_data(root: Path) -> None:
+    truth = json.loads((root / TRUTH).read_text())
+    assert truth["settings"]["effect"] == 2.0
+    assert truth["simulated"] is True
+
+
+def test_an_existing_data_set_is_never_overwritten(root: Path) -> None:
+    with pytest.raises(BciAffectError, match="already"):
+        write_deap(root, SMALL)
+
+
+def damage(root: Path, to: Path, **changes: np.ndarray) -> Deap:
+    for name in ("s01.dat", TRUTH):
+        (to / name).write_bytes((root / name).read_bytes())
+    arrays = {**read_pickled_arrays(to / "s01.dat"), **changes}
+    write_python2_pickle(to / "s01.dat", arrays)
+    return Deap(to)
+
+
+def test_bad_content_is_one_line(root: Path, tmp_path: Path) -> None:
+    arrays = read_pickled_arrays(root / "s01.dat")
+    with_nan = arrays["data"].copy()
+    with_nan[2, 5, 100] = np.nan
+    high = arrays["labels"].copy()
+    high[1, 0] = 12
+    for number, (changes, named) in enumerate(
+        [
+            ({"data": with_nan}, "trial 2: channel C1|trial 2: channel FC1"),
+            ({"labels": high}, "valence of 12"),
+            ({"data": arrays["data"][:, :32]}, "shapes"),
+            ({"labels": arrays["labels"][:, :2]}, "shapes"),
+        ]
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with pytest.raises(BciAffectError, match=named) as caught:
+            damage(root, folder, **changes).trials("s01")
+        assert "\n" not in str(caught.value)
+
+
+def test_missing_subjects_are_named(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(BciAffectError, match="missing subjects s07"):
+        Deap(root, ["s01", "s07"])
+    with pytest.raises(BciAffectError, match="no subjects"):
+        Deap(tmp_path)
+    with pytest.raises(BciAffectError, match="does not exist"):
+        open_dataset("deap", tmp_path / "absent")
+
+
+def test_stimuli_that_do_not_fit_are_refused(root: Path, tmp_path: Path) -> None:
+    for name in ("s01.dat", TRUTH):
+        (tmp_path / name).write_bytes((root / name).read_bytes())
+    (tmp_path / "stimuli").mkdir()
+    np.save(tmp_path / "stimuli" / "tracks_embeds.npy", np.zeros((6, 128)))
+    labels = np.stack([np.full(6, 5.0), np.full(6, 5.0), np.arange(6)], axis=1)
+    np.save(tmp_path / "stimuli" / "tracks_labels.npy", labels)
+    with pytest.raises(BciAffectError, match="6 tracks"):
+        Deap(tmp_path).trials("s01")
+    np.save(tmp_path / "stimuli" / "tracks_labels.npy", labels[:, :2])
+    with pytest.raises(BciAffectError, match="do not fit"):
+        Deap(tmp_path)
+
+
+def test_a_change_of_any_file_changes_the_key(root: Path, tmp_path: Path) -> None:
+    import shutil
+
+    copy = tmp_path / "moved"
+    shutil.copytree(root, copy)
+    assert Deap(copy).content_key("s01") == Deap(root).content_key("s01")
+    labels = np.load(copy / "stimuli" / "tracks_labels.npy")
+    labels[0, 0] += 0.5
+    np.save(copy / "stimuli" / "tracks_labels.npy", labels)
+    assert Deap(copy).content_key("s01") != Deap(root).content_key("s01")
