@@ -1,11 +1,6 @@
-"""MusiCNN's ``MSD_vgg`` tagger as a torch module with its published weights.
+"""The shipped tagger as an encoder: audio to rows and tags, with the published weights.
 
 Importing this file imports torch; `bci_affect.music.load_encoder` does so only when it is needed.
-
-References
-----------
-Pons & Serra (2019), "musicnn: pre-trained convolutional neural networks for music audio tagging",
-ISMIR late-breaking demo. Weights under the ISC licence (``models/MSD_vgg.LICENSE.txt``).
 """
 
 from __future__ import annotations
@@ -17,102 +12,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from torch import Tensor, nn
 
 from bci_affect.errors import BciAffectError
 from bci_affect.music import frontend
-from bci_affect.resources import shipped
-
-TAGS: tuple[str, ...] = tuple(
-    [
-        "rock",
-        "pop",
-        "alternative",
-        "indie",
-        "electronic",
-        "female vocalists",
-        "dance",
-        "00s",
-        "alternative rock",
-        "jazz",
-        "beautiful",
-        "metal",
-        "chillout",
-        "male vocalists",
-        "classic rock",
-        "soul",
-        "indie rock",
-        "Mellow",
-        "electronica",
-        "80s",
-        "folk",
-        "90s",
-        "chill",
-        "instrumental",
-        "punk",
-        "oldies",
-        "blues",
-        "hard rock",
-        "ambient",
-        "acoustic",
-        "experimental",
-        "female vocalist",
-        "guitar",
-        "Hip-Hop",
-        "70s",
-        "party",
-        "country",
-        "easy listening",
-        "sexy",
-        "catchy",
-        "funk",
-        "electro",
-        "heavy metal",
-        "Progressive rock",
-        "60s",
-        "rnb",
-        "indie pop",
-        "sad",
-        "House",
-        "happy",
-    ]
+from bci_affect.music.strip import PATCHES, StripNet
+from bci_affect.music.tags import TAGS
+from bci_affect.music.vgg import (
+    PATCH_FRAMES,
+    PATCH_HOP_FRAMES,
+    ROW_CENTRES_FRAMES,
+    ROW_DIM,
+    ROW_PERIOD_S,
+    Vgg,
 )
-"""The 50 Last.fm tags in the order of the network's output."""
-
-PATCH_FRAMES = 187
-PATCH_HOP_FRAMES = 124
-ROW_CENTRES_FRAMES = (32.5, 96.5)
-"""Middle of what each of a patch's two rows sees, in frames from the patch's first."""
-ROW_PERIOD_S = 0.5 * PATCH_HOP_FRAMES * frontend.FRAME_S  # 0.992 s on average
-ROW_DIM = 128
-
-_POOLS = (((4, 1), (2, 2)), ((2, 2), (2, 2)), ((2, 2), (2, 2)), ((2, 2), (2, 2)), ((4, 4), (4, 4)))
-_BATCH = 2  # larger batches fall out of the cache and are slower on a CPU
-
-
-class Vgg(nn.Module):
-    """Five blocks of convolution, ReLU, batch norm and max pooling; then one linear layer.
-
-    Input is a batch of patches, shape (n, 1, 187, 96); the result is ``pool5`` rows, shape
-    (n, 2, 128), and tag probabilities, shape (n, 50).
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.norm_in = nn.BatchNorm2d(1, eps=1e-3)
-        widths = (1, 128, 128, 128, 128)
-        self.convs = nn.ModuleList(nn.Conv2d(w, 128, 3, padding=1) for w in widths)
-        self.norms = nn.ModuleList(nn.BatchNorm2d(128, eps=1e-3) for _ in widths)
-        self.pools = nn.ModuleList(nn.MaxPool2d(size, stride) for size, stride in _POOLS)
-        self.head = nn.Linear(2 * ROW_DIM, len(TAGS))
-
-    def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
-        """Return rows (n, 2, 128) and tag probabilities (n, 50)."""
-        x = self.norm_in(patches)
-        for conv, norm, pool in zip(self.convs, self.norms, self.pools, strict=True):
-            x = pool(norm(torch.relu_(conv(x))))
-        rows = x.squeeze(3).transpose(1, 2)  # (n, 128, 2, 1) -> (n, 2, 128)
-        return rows, torch.sigmoid(self.head(rows.flatten(1)))
+from bci_affect.resources import shipped
 
 
 class TaggerEncoder:
@@ -149,7 +62,7 @@ class TaggerEncoder:
                 "take the one that is shipped in models/."
             ) from None
         self.hash = sha256(data + frontend.VERSION.encode()).hexdigest()[:16]
-        self._net = net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._net = StripNet(net.eval())
 
     def embed(self, mono: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Return row centre times in seconds (n,) and rows (n, 128) of mono audio at 16 kHz."""
@@ -177,13 +90,12 @@ class TaggerEncoder:
         rows = np.empty((len(starts), 2, ROW_DIM), dtype=np.float32)
         tags = np.empty((len(starts), len(TAGS)), dtype=np.float32)
         with torch.inference_mode():
-            for first in range(0, len(starts), _BATCH):
-                chosen = starts[first : first + _BATCH]
-                batch = np.stack([mel[start : start + PATCH_FRAMES] for start in chosen])
-                tensor = torch.from_numpy(batch)[:, None].to(memory_format=torch.channels_last)
-                some_rows, some_tags = self._net(tensor)
-                rows[first : first + _BATCH] = some_rows.numpy()
-                tags[first : first + _BATCH] = some_tags.numpy()
+            for first in range(0, len(starts), PATCHES):
+                chosen = starts[first : first + PATCHES]
+                strip = mel[chosen[0] : chosen[-1] + PATCH_FRAMES]
+                some_rows, some_tags = self._net(torch.from_numpy(strip))
+                rows[first : first + PATCHES] = some_rows.numpy()
+                tags[first : first + PATCHES] = some_tags.numpy()
         times = ((starts[:, None] + np.array(ROW_CENTRES_FRAMES)) * frontend.FRAME_S).ravel()
         keep = times <= duration_s
         keep[0] = True

@@ -8,11 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 
 from bci_affect.errors import BciAffectError
 from bci_affect.music import MusicEncoder, frontend, load_encoder
-from bci_affect.music.tagger import TAGS, TaggerEncoder
+from bci_affect.music.strip import StripNet
+from bci_affect.music.tagger import TaggerEncoder
+from bci_affect.music.tags import TAGS
+from bci_affect.music.vgg import Vgg
+from bci_affect.resources import shipped
 
 # What the original TensorFlow model said of the reference signal on its first and last patch: kept
 # here so that parity is also tested where ../shared/data is absent.
@@ -57,6 +63,21 @@ def test_rows_are_the_published_ones_without_reference_data(
     _, rows = tagger.embed(reference_audio)
     assert rows.shape == (18, 128)
     assert rows.max() == pytest.approx(LOUDEST, abs=1e-4)
+
+
+def test_the_quick_form_gives_the_plain_networks_numbers() -> None:
+    plain = Vgg().eval()
+    plain.load_state_dict(load_file(shipped("models/MSD_vgg.safetensors")))
+    quick = StripNet(plain)
+    mel = torch.from_numpy(np.random.default_rng(5).uniform(0, 4, (187 + 3 * 124, 96)))
+    mel = mel.to(torch.float32)
+    patches = torch.stack([mel[p * 124 : p * 124 + 187] for p in range(4)])[:, None]
+    with torch.inference_mode():
+        rows, tags = plain(patches)
+        for n in (1, 2, 4):
+            some_rows, some_tags = quick(mel[: 187 + (n - 1) * 124])
+            torch.testing.assert_close(some_rows, rows[:n], atol=2e-5, rtol=1e-5)
+            torch.testing.assert_close(some_tags, tags[:n], atol=2e-6, rtol=1e-5)
 
 
 def test_a_row_says_where_it_looked(tagger: TaggerEncoder) -> None:
