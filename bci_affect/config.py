@@ -22,6 +22,9 @@ CLASSIC_BANDS: dict[str, tuple[float, float]] = {
     "gamma": (30.0, 45.0),
 }
 
+HEAD_CENTRE_M = (0.0, 0.016, 0.042)
+"""Centre of the sphere that fits the 10-20 electrodes of MNE's template, in head coordinates."""
+
 
 class Section(BaseModel):
     """Base of all settings: frozen, and unknown keys are refused."""

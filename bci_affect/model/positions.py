@@ -9,8 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from bci_affect.config import HEAD_CENTRE_M
+
 CODE_SIZE = 16  # harmonics of degrees 0 to 3
-_CENTRE_M = (0.0, -0.015, 0.005)  # of the electrodes of MNE's standard_1005
 
 
 def known_places(positions: Tensor) -> Tensor:
@@ -24,7 +25,7 @@ def position_code(positions: Tensor) -> Tensor:
     Parameters
     ----------
     positions : Tensor, shape (..., 3)
-        Metres; NaN where unknown.
+        Metres, as `eeg.make_montage` gives them; NaN where unknown.
 
     Returns
     -------
@@ -32,7 +33,7 @@ def position_code(positions: Tensor) -> Tensor:
         Normalised to unit mean square over the sphere; 0 for unknown places.
     """
     known = known_places(positions).unsqueeze(-1)
-    centre = positions.new_tensor(_CENTRE_M)
+    centre = positions.new_tensor(HEAD_CENTRE_M)
     away = torch.where(known, positions - centre, torch.ones_like(positions))
     x, y, z = torch.nn.functional.normalize(away, dim=-1).unbind(-1)
     one = torch.ones_like(x)

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
+from bci_affect.config import HEAD_CENTRE_M
 from bci_affect.errors import BciAffectError
 
 Array = NDArray[np.float64]
@@ -35,7 +36,7 @@ Activity = Literal["listen", "eyes_closed", "blinks", "jaw"]
 RHYTHMS = ("theta", "alpha", "beta", "gamma")
 MIN_RATE_HZ = 100.0
 
-_CENTRE_M = np.array([0.0, -0.015, 0.005])  # of the electrodes of MNE's standard_1005
+_CENTRE_M = np.array(HEAD_CENTRE_M)
 _N_SOURCES = 48
 _SOURCE_RADIUS_M = 0.070
 _SPREAD_M = 0.045  # volume conduction: how far a source is seen on the scalp
@@ -146,7 +147,7 @@ class EegSimulator:
     names : sequence of str
         Channel names, for messages only.
     positions : ndarray, shape (n_channels, 3)
-        Electrode positions in metres (``standard_1005`` frame).
+        Electrode positions in metres, as `eeg.make_montage` gives them.
     rate_hz : float
         Sampling rate, at least 100 Hz.
     person : SimulatedPerson
@@ -344,8 +345,8 @@ class _Muscles:
         rng: np.random.Generator,
     ) -> None:
         self._rate, self._person, self._artifacts, self._rng = rate_hz, person, artifacts, rng
-        eyes = np.array([[-0.03, 0.095, -0.035], [0.03, 0.095, -0.035]])
-        jaw = np.array([[-0.075, 0.01, -0.05], [0.075, 0.01, -0.05]])
+        eyes = np.array([[-0.03, 0.126, 0.0], [0.03, 0.126, 0.0]])
+        jaw = np.array([[-0.075, 0.04, -0.015], [0.075, 0.04, -0.015]])
         self._eye = np.exp(-_distances(eyes, positions) / 0.045).sum(axis=1)  # (n_channels,)
         self._jaw = np.exp(-0.5 * (_distances(jaw, positions) / 0.05) ** 2)  # (n_channels, 2)
         self._slot = round(_SLOT_S * rate_hz)

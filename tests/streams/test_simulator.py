@@ -9,22 +9,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.signal import welch
 
+from bci_affect.eeg import make_montage
 from bci_affect.errors import BciAffectError
 from bci_affect.streams.simulator import CLEAN, Artifacts, EegSimulator, SimulatedPerson
 
 NAMES = ("F3", "F4", "T7", "T8", "P3", "P4", "O1", "O2")
-PLACES = np.array(
-    [
-        [-0.050, 0.053, 0.042],
-        [0.052, 0.054, 0.041],
-        [-0.084, -0.016, -0.009],
-        [0.085, -0.015, -0.009],
-        [-0.053, -0.079, 0.056],
-        [0.056, -0.079, 0.057],
-        [-0.029, -0.112, 0.009],
-        [0.030, -0.112, 0.009],
-    ]
-)
+PLACES = make_montage(NAMES).positions
 
 
 def simulator(
