@@ -13,9 +13,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from bci_affect.errors import BciAffectError
@@ -146,20 +148,26 @@ def predict(model: AffectModel, features: FeatureSet) -> Prediction:
     return Prediction(*(value.numpy() for value in joined))
 
 
+def has_music(features: FeatureSet) -> NDArray[np.bool_]:
+    """Return which windows have a whole row of music, (n_windows,)."""
+    if not features.music.shape[1]:
+        return np.zeros(len(features), np.bool_)
+    there: NDArray[np.bool_] = np.asarray(np.isfinite(features.music).all(axis=1))
+    return there
+
+
 class _Tensors:
     """A feature set on the device that trains, addressed by window."""
 
     def __init__(self, features: FeatureSet, device: torch.device) -> None:
-        def put(array: np.ndarray) -> Tensor:
+        def put(array: NDArray[Any]) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
         self.bands, self.mask = put(features.bands), put(features.mask)
         self.positions, self.montage = put(features.positions), put(features.montage)
         self.labels, self.music_labels = put(features.labels), put(features.music_labels)
         self.stimulus = put(features.stimulus)
-        self.has_music = put(np.isfinite(features.music).all(axis=1)) & (
-            features.music.shape[1] > 0
-        )
+        self.has_music = put(has_music(features))
         self.music = put(np.nan_to_num(features.music))
         self.device = device
 
@@ -172,7 +180,7 @@ class _Tensors:
 
     def batches(self, size: int) -> Iterator[Tensor]:
         """Yield all windows in order, in batches."""
-        yield from torch.arange(len(self), device=self.device).split(size)
+        yield from torch.split(torch.arange(len(self), device=self.device), size)
 
 
 class _Loop:
@@ -204,7 +212,7 @@ class _Loop:
         self.model.train()
         order = torch.randperm(len(self.data), generator=self._order).to(self.data.device)
         sums: dict[str, Tensor] = {}
-        for index in order.split(self.settings.batch_size):
+        for index in torch.split(order, self.settings.batch_size):
             with self.cast():
                 terms = self.terms(self.data, index, train=True)
             total = self.total(terms)
@@ -354,11 +362,11 @@ def _check(
     if len(train) < 2:
         raise BciAffectError(f"There are {len(train)} training windows; at least two are needed.")
     objective = settings.objective
-    has_music = np.isfinite(train.music).all(axis=1).any() and train.music.shape[1] > 0
+    music = bool(has_music(train).any())
     learnable = (
         (objective.emotion_eeg and np.isfinite(train.labels).any())
-        or (objective.emotion_music and has_music and np.isfinite(train.music_labels).any())
-        or (objective.contrastive and has_music)
+        or (objective.emotion_music and music and np.isfinite(train.music_labels).any())
+        or (objective.contrastive and music)
     )
     if not learnable:
         raise BciAffectError(
@@ -370,8 +378,8 @@ def _check(
 
 
 def _standardise_music(model: AffectModel, train: FeatureSet) -> None:
-    known = train.music[np.isfinite(train.music).all(axis=1)]
-    if not len(known) or not train.music.shape[1]:
+    known = train.music[has_music(train)]
+    if not len(known):
         return
     model.music_mean.copy_(torch.from_numpy(known.mean(axis=0)))
     model.music_sd.copy_(torch.from_numpy(np.maximum(known.std(axis=0), 1e-3)))

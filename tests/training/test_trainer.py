@@ -1,0 +1,187 @@
+"""The trainer must learn what is there, repeat itself, and choose on validation data alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from bci_affect.errors import BciAffectError
+from bci_affect.model import ModelSettings
+from bci_affect.training.features import FeatureSet
+from bci_affect.training.settings import ObjectiveSettings, TrainSettings
+from bci_affect.training.trainer import _Loop, _Tensors, fit, predict
+from tests.training.made import NAMES, planted
+
+SMALL = ModelSettings(width=16, token_width=8, space=8, music_dim=6)
+
+
+def small(**changes: Any) -> TrainSettings:
+    values: dict[str, Any] = {"model": SMALL, "epochs": 8, "batch_size": 32, "learning_rate": 1e-2}
+    return TrainSettings(**{**values, **changes})
+
+
+def accuracy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return np.asarray(((logits > 0) == (labels > 0.5)).mean(axis=0))
+
+
+@pytest.mark.parametrize(("encoder", "least"), [("streaming", 0.9), ("paper", 0.7)])
+def test_it_learns_what_is_planted_and_nothing_from_nothing(encoder: str, least: float) -> None:
+    model = SMALL.model_copy(
+        update={"encoder": encoder, "n_channels": len(NAMES) if encoder == "paper" else 0}
+    )
+    settings = small(model=model, epochs=12, electrode_dropout=0.5 if not model.n_channels else 0)
+    held_out = planted(seed=5)
+    found = fit(planted(), None, settings, seed=0)
+    assert (accuracy(predict(found.model, held_out).logits, held_out.labels) > least).all()
+
+    nothing = replace(planted(effect=0.0), music=np.full((240, 6), np.nan, np.float32))
+    empty = planted(effect=0.0, seed=5)
+    chance = accuracy(
+        predict(fit(nothing, None, settings, seed=0).model, empty).logits, empty.labels
+    )
+    assert (np.abs(chance - 0.5) < 0.15).all()
+
+
+def test_eeg_lands_near_the_music_that_was_heard() -> None:
+    settings = small(epochs=15, objective=ObjectiveSettings(contrastive=1.0))
+    found = fit(planted(effect=2.0), None, settings, seed=0).model
+    held_out = planted(effect=2.0, seed=5)
+    eeg = predict(found, held_out).embedding
+    with torch.inference_mode():
+        music = found.place_music(torch.from_numpy(held_out.music)).embedding.numpy()
+    similarity = eeg @ music.T
+    alike = (held_out.labels[:, None] == held_out.labels[None]).all(axis=-1)
+    assert similarity[alike].mean() > similarity[~alike].mean() + 0.5
+
+
+def test_same_seed_same_model_and_global_random_state_untouched() -> None:
+    before = torch.random.get_rng_state()
+    one, two = (fit(planted(), planted(seed=2), small(epochs=2), seed=3) for _ in range(2))
+    other = fit(planted(), planted(seed=2), small(epochs=2), seed=4)
+    for name, value in one.model.state_dict().items():
+        assert torch.equal(value, two.model.state_dict()[name])
+    assert [r.train for r in one.history] == [r.train for r in two.history]
+    assert one.history[0].train != other.history[0].train
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_the_epoch_is_chosen_on_validation_data() -> None:
+    train = planted()
+    upside_down = planted(seed=2)
+    upside_down = replace(
+        upside_down, labels=1 - upside_down.labels, music_labels=1 - upside_down.music_labels
+    )
+    settings = small(
+        epochs=10, patience=2, objective=ObjectiveSettings(contrastive=0.0), electrode_dropout=0.0
+    )
+    stopped = fit(train, upside_down, settings, seed=0)
+    assert len(stopped.history) == stopped.best_epoch + 2  # learning makes validation only worse
+    assert stopped.history[stopped.best_epoch - 1].best
+    losses = [record.valid_loss for record in stopped.history]
+    assert min(losses) == losses[stopped.best_epoch - 1]
+    assert len(fit(train, None, settings, seed=0).history) == 10
+
+
+def test_going_on_from_a_model_starts_where_it_stood() -> None:
+    first = fit(planted(), None, small(epochs=12), seed=0)
+    before = {k: v.clone() for k, v in first.model.state_dict().items()}
+    further = fit(planted(seed=1), None, small(epochs=1), seed=1, start=first.model)
+    fresh = fit(planted(seed=1), None, small(epochs=1), seed=1)
+    assert further.history[0].train["emotion_eeg"] < fresh.history[0].train["emotion_eeg"] - 0.2
+    assert all(torch.equal(v, first.model.state_dict()[k]) for k, v in before.items())
+
+
+@pytest.mark.parametrize(
+    ("objective", "terms"),
+    [
+        ({"emotion_music": 0.0, "contrastive": 0.0}, {"emotion_eeg"}),
+        ({"contrastive": 0.0}, {"emotion_eeg", "emotion_music"}),
+        ({"domain": 0.1}, {"emotion_eeg", "emotion_music", "contrastive", "domain"}),
+        ({"emotion_eeg": 0.0, "emotion_music": 0.0}, {"contrastive"}),
+    ],
+)
+def test_terms_switch_off(objective: dict[str, float], terms: set[str]) -> None:
+    settings = small(epochs=1, objective=ObjectiveSettings(**objective))  # type: ignore[arg-type]
+    record = fit(planted(n_trials=8), None, settings, seed=0).history[0]
+    assert set(record.train) == terms | {"total"}
+
+
+def test_missing_labels_and_music_are_left_out() -> None:
+    part = planted()
+    labels, music = part.labels.copy(), part.music.copy()
+    labels[::2, 0] = np.nan
+    labels[::3] = np.nan
+    music[1::2] = np.nan
+    found = fit(replace(part, labels=labels, music=music), None, small(), seed=0)
+    held_out = planted(seed=5)
+    assert (accuracy(predict(found.model, held_out).logits, held_out.labels) > 0.85).all()
+
+
+def test_electrode_dropout_hides_and_keeps_enough() -> None:
+    data = _Tensors(planted(), torch.device("cpu"))
+    settings = small(electrode_dropout=0.9, min_electrodes=3)
+    found = fit(planted(n_trials=4), None, small(epochs=1), seed=0)
+    from contextlib import nullcontext
+
+    loop = _Loop(found.model, data, settings, 0, nullcontext)
+    mask = data.mask.clone()
+    mask[:, :5] = False
+    mask[0] = False
+    mask[0, 7] = True
+    _, left = loop._disturb(data.bands, mask)
+    assert not (left & ~mask).any()
+    kept = left.sum(dim=1)
+    assert kept[0] == 1
+    assert kept[1:].min() == 3
+    assert kept[1:].max() == 7
+
+
+def test_predictions_of_an_empty_set_are_empty() -> None:
+    found = fit(planted(n_trials=4), None, small(epochs=1), seed=0)
+    full = planted(n_trials=4)
+    nobody = FeatureSet(
+        **{name: value if name == "positions" else value[:0] for name, value in vars(full).items()}
+    )
+    assert predict(found.model, nobody).logits.shape == (0, 2)
+    assert predict(found.model, nobody).attention.shape == (0, len(NAMES), 12)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"bands": np.zeros((240, 11, 12, 5), np.float32)}, "11 steps"),
+        ({"bands": np.full((240, 12, 12, 5), np.nan, np.float32)}, "NaN"),
+        ({"music": np.zeros((240, 5), np.float32)}, "5 wide"),
+        (
+            {
+                "labels": np.full((240, 2), np.nan, np.float32),
+                "music": np.full((240, 6), np.nan, np.float32),
+            },
+            "Nothing can be learned",
+        ),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_first(
+    change: dict[str, np.ndarray], reason: str
+) -> None:
+    with pytest.raises(BciAffectError, match=reason):
+        fit(replace(planted(), **change), None, small(), seed=0)  # type: ignore[arg-type]
+
+
+def test_a_start_of_another_shape_and_a_missing_device_are_refused() -> None:
+    other = fit(planted(n_trials=4), None, small(epochs=1), seed=0).model
+    with pytest.raises(BciAffectError, match="another shape"):
+        fit(
+            planted(),
+            None,
+            small(model=SMALL.model_copy(update={"space": 4})),
+            seed=0,
+            start=other,
+        )
+    if not torch.cuda.is_available():
+        with pytest.raises(BciAffectError, match="CUDA"):
+            fit(planted(), None, small(device="cuda"), seed=0)
