@@ -35,7 +35,7 @@ def test_it_learns_what_is_planted_and_nothing_from_nothing(encoder: str, least:
     )
     settings = small(model=model, epochs=12, electrode_dropout=0.5 if not model.n_channels else 0)
     held_out = planted(seed=5)
-    found = fit(planted(), None, settings, seed=0)
+    found = fit(planted(n_trials=80), None, settings, seed=0)
     assert (accuracy(predict(found.model, held_out).logits, held_out.labels) > least).all()
 
     nothing = replace(planted(effect=0.0), music=np.full((240, 6), np.nan, np.float32))
