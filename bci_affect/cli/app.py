@@ -9,7 +9,10 @@ from typing import Annotated
 import typer
 
 from bci_affect import __version__
+from bci_affect.cli.inspect import inspect
+from bci_affect.cli.play import play
 from bci_affect.cli.simulate import simulate
+from bci_affect.cli.streams import streams
 from bci_affect.errors import BciAffectError
 
 app = typer.Typer(
@@ -41,6 +44,9 @@ def _options(
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
 
 
+app.command("inspect")(inspect)
+app.command("play")(play)
+app.command("streams")(streams)
 app.add_typer(simulate, name="simulate")
 
 

@@ -1,9 +1,16 @@
 """Where EEG comes from and goes to: LSL, XDF recordings, headsets, the simulator.
 
 What lives here: `Source` and those who fulfil it, outlets, the player and recorder of XDF files,
-and clocks. What never will: filtering (that is the signal room's), torch, and Qt.
+and clocks. What never will: filtering (that is the signal room's), torch, and Qt. Importing the
+room loads no LSL: that happens when a live stream is first used.
 """
 
+from bci_affect.streams.header import StreamHeader
+from bci_affect.streams.inlet import LslSource
+from bci_affect.streams.lsl import FoundStream, find_streams, local_clock
+from bci_affect.streams.outlet import EventOutlet, FloatOutlet
+from bci_affect.streams.player import Player
+from bci_affect.streams.replay import XdfSource
 from bci_affect.streams.source import (
     ConnectionState,
     EndOfStream,
@@ -12,5 +19,26 @@ from bci_affect.streams.source import (
     Source,
     StreamInfo,
 )
+from bci_affect.streams.tap import RawTap
+from bci_affect.streams.xdf import XdfRecording, read_xdf
 
-__all__ = ["ConnectionState", "EndOfStream", "Health", "Marker", "Source", "StreamInfo"]
+__all__ = [
+    "ConnectionState",
+    "EndOfStream",
+    "EventOutlet",
+    "FloatOutlet",
+    "FoundStream",
+    "Health",
+    "LslSource",
+    "Marker",
+    "Player",
+    "RawTap",
+    "Source",
+    "StreamHeader",
+    "StreamInfo",
+    "XdfRecording",
+    "XdfSource",
+    "find_streams",
+    "local_clock",
+    "read_xdf",
+]

@@ -1,0 +1,71 @@
+"""``bci-affect inspect``: what a recording holds and what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bci_affect.cli.output import print_json
+
+
+def inspect(
+    file: Annotated[Path, typer.Argument(help="XDF recording.", metavar="FILE.xdf")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Show streams, rates, labels, units, gaps, clock resets, damage and channel quality.
+
+    Example: [bold]bci-affect inspect recordings/demo.xdf[/bold]
+    """
+    from bci_affect.streams.inspection import inspect_xdf
+
+    document = inspect_xdf(file)
+    if as_json:
+        print_json(document)
+    else:
+        _show(document)
+
+
+def _show(document: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.print(f"[bold]{document['file']}[/bold]  {document['bytes']:,} bytes", markup=True)
+    covered = "checksums cover the samples" if document["checksums"] else "no checksums"
+    console.print("healthy" if document["healthy"] else "damaged", f"({covered})")
+    for damage in document["damage"]:
+        console.print(
+            f"  at byte {damage['offset']:,}: {damage['length']:,} bytes: {damage['what']}",
+            markup=False,
+        )
+    for stream in document["streams"]:
+        console.print()
+        console.print(
+            f"{stream['id']}. {stream['name']} ({stream['type'] or 'no type'}, "
+            f"{stream['channels']} ch, {stream['format']})",
+            markup=False,
+            style="bold",
+        )
+        console.print(
+            f"   {stream['samples']:,} samples in {stream['duration_s']:.1f} s, nominal "
+            f"{stream['rate_hz']:g} Hz, measured {stream['measured_hz']:.3f} Hz, "
+            f"{stream['lost']:,} lost, {len(stream['gaps'])} gaps, "
+            f"{len(stream['clock_resets'])} clock resets",
+            markup=False,
+        )
+        for gap in stream["gaps"][:20]:
+            console.print(f"   gap of {gap['seconds']:.3f} s before {gap['time']:.3f}")
+        for reset in stream["clock_resets"][:20]:
+            console.print(f"   clock jumped by {reset['seconds']:.3f} s at {reset['time']:.3f}")
+        for note in stream["notes"]:
+            console.print(f"   note: {note}", markup=False)
+        for channel in stream.get("quality", ()):
+            if "spread_uv" in channel:
+                console.print(
+                    f"   {channel['label']:>8}  {channel['verdict']:<8} "
+                    f"spread {channel['spread_uv']:7.1f} uV, offset {channel['offset_uv']:9.0f}",
+                    markup=False,
+                )
+            else:
+                console.print(f"   {channel['label']:>8}  {channel['verdict']}", markup=False)

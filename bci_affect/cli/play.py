@@ -1,0 +1,39 @@
+"""``bci-affect play``: republish a recording over LSL."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def play(
+    file: Annotated[Path, typer.Argument(help="XDF recording.", metavar="FILE.xdf")],
+    speed: Annotated[float, typer.Option(help="How many times faster than recorded.")] = 1.0,
+    loop: Annotated[bool, typer.Option(help="Begin anew at the end.")] = False,
+    start: Annotated[float, typer.Option(min=0.0, help="Seconds from the beginning.")] = 0.0,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait until somebody listens to the EEG.")
+    ] = True,
+) -> None:
+    """Republish every stream of a recording over LSL, with its original timing.
+
+    Example: [bold]bci-affect play recordings/demo.xdf --loop[/bold]
+    """
+    from bci_affect.streams import Player
+
+    player = Player(
+        file, speed, loop, start, wait=wait, say=lambda text: typer.echo(text, err=True)
+    )
+    for damage in player.damage:
+        typer.echo(f"{file}: at byte {damage.offset}: {damage.what}", err=True)
+
+    def stop(*_: Any) -> None:
+        player.stop()
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    typer.echo(f"Playing {file} ({player.duration_s:.1f} s).", err=True)
+    player.run()

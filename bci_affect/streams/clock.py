@@ -1,0 +1,424 @@
+"""Clocks: from raw stamps of a sender to honest, evenly spaced times on our clock, causally.
+
+Two steps, both run sample by sample and blind to how samples were grouped, so that a live stream
+and the recording of it get the same times:
+
+1. `ClockOffsets` adds the sender-to-receiver offset that held when a sample came.
+2. `Dejitter` fits a line through (sample index, stamp) over the last 30 s and reads the time of
+   the newest sample off it. A stamp that leaves the line is not believed and not thrown away: it
+   and its followers are held until they show what happened. If they return to the line, it was
+   jitter (a burst of a Bluetooth headset); if they run on beside it, samples were lost (a gap) or
+   the clock was set (a step). Only then are they handed on, with the hole marked.
+
+Regression over the sample index is how ``pyxdf`` and LSL remove jitter offline; here it is windowed
+and causal, with a weak pull towards the nominal rate for the first second.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+WINDOW_S = 30.0
+BLOCK_S = 0.1
+PRIOR_S = 1.0
+GAP_S = 0.05
+GAP_SAMPLES = 2.0
+GAP_SPREADS = 4.0
+CONFIRM_S = 0.1
+MAX_HOLD_S = 5.0
+REFIT_S = 2.0
+RESET_S = 1.0
+LONGEST_GAP_S = 3600.0
+UNKNOWN_GAP_S = 1.0
+"""Length given to a hole whose length cannot be known (the clock was reset inside it)."""
+JUMP_S = 1.0
+MAX_EVENTS = 10_000
+
+
+class ClockOffsets:
+    """Offsets between a sender's clock and ours, each valid from a raw stamp on.
+
+    An offset with time ``t`` holds from the first sample whose stamp reaches ``t``. Where stamps
+    jump by over a second (the first sample, a hole, a reset clock), the offset nearest in time is
+    taken, because after a reset only it belongs to the new clock.
+    """
+
+    def __init__(self) -> None:
+        self._times: list[float] = []
+        self._values: list[float] = []
+        self._current = -1
+        self._reached = math.nan  # largest raw stamp since the last jump
+        self._last = math.nan
+
+    def add(self, time: float, value: float) -> None:
+        """Append an offset (seconds to add) that holds from raw stamp `time` on."""
+        if math.isfinite(time) and math.isfinite(value):
+            self._times.append(time)
+            self._values.append(value)
+
+    @property
+    def reached(self) -> float:
+        """Largest raw stamp seen since the last jump; NaN before the first."""
+        return self._reached
+
+    @property
+    def value(self) -> float:
+        """Offset that holds now; 0 before any is known."""
+        return self._values[self._current] if self._current >= 0 else 0.0
+
+    def jumps(self, raw: Floats) -> NDArray[np.int64]:
+        """Return indices in `raw` at which stamps jump away from the stamp before."""
+        steps = np.abs(np.diff(raw, prepend=self._last))
+        return np.flatnonzero(~(steps <= JUMP_S))
+
+    def correct(self, raw: Floats) -> Floats:
+        """Return stamps on our clock; shape (n,) in and out."""
+        if raw.size == 0 or not self._times:
+            if raw.size:
+                self._last = float(raw[-1])
+            return raw.copy()
+        out = np.empty_like(raw)
+        cuts = self.jumps(raw)
+        edges = [0, *(int(cut) for cut in cuts if cut > 0), raw.size]
+        for start, stop in pairwise(edges):
+            part = raw[start:stop]
+            if start in cuts:
+                self._reseat(float(part[0]))
+            out[start:stop] = part + self._held(part)
+        self._last = float(raw[-1])
+        return out
+
+    def _reseat(self, stamp: float) -> None:
+        if not math.isfinite(stamp):
+            return
+        first = max(self._current, 0)
+        away = np.abs(np.array(self._times[first:]) - stamp)
+        nearest = int(np.flatnonzero(away == away.min())[-1])
+        self._current, self._reached = first + nearest, stamp
+
+    def _held(self, part: Floats) -> Floats:
+        """Offset of each stamp of a stretch without jumps."""
+        values = np.empty(part.size)
+        if self._current < 0:  # no finite stamp yet
+            self._current = 0
+        reached = np.fmax.accumulate(np.concatenate(([self._reached], part)))[1:]
+        done = 0
+        while done < part.size:
+            following = self._current + 1
+            until = self._times[following] if following < len(self._times) else -math.inf
+            if until >= self._times[self._current]:  # earlier ones belong to a reset clock
+                stop = max(done, int(np.searchsorted(reached, until, "left")))
+            else:
+                stop = part.size
+            values[done:stop] = self._values[self._current]
+            if stop < part.size:
+                self._current = following
+            done = stop
+        if part.size and math.isfinite(reached[-1]):
+            self._reached = float(reached[-1])
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class ClockEvent:
+    """Something that happened to a clock: ``gap``, ``step`` (set back) or ``reset``.
+
+    Attributes
+    ----------
+    kind : str
+        ``gap``, ``step`` or ``reset``.
+    sample : int
+        Number of the first sample after it, counted from 0 in the order of arrival.
+    time : float
+        Time given to that sample.
+    seconds : float
+        Length of the hole; of a step or reset, how far the stamps jumped.
+    lost : int
+        Samples missing; 0 where that cannot be known.
+    """
+
+    kind: str
+    sample: int
+    time: float
+    seconds: float
+    lost: int
+
+
+@dataclass(slots=True)
+class Stretch:
+    """Times of consecutive samples without a hole between them."""
+
+    gap_before: float
+    times: Floats
+
+
+@dataclass(slots=True)
+class _Out:
+    stretches: list[Stretch] = field(default_factory=list)
+
+    def extend(self, times: Floats, gap: float | None = None) -> None:
+        if gap is None and self.stretches:
+            last = self.stretches[-1]
+            last.times = np.concatenate((last.times, times))
+        else:
+            self.stretches.append(Stretch(gap or 0.0, times))
+
+
+class Dejitter:
+    """Causal times for a regularly sampled stream from its corrected stamps.
+
+    `push` may hand back fewer samples than it was given (those held in doubt) and hands them back
+    later, in order; none is dropped. Times are strictly increasing over the whole life. The result
+    does not depend on how stamps were grouped into calls.
+
+    Parameters
+    ----------
+    rate_hz : float
+        Nominal rate, > 0.
+
+    Attributes
+    ----------
+    received, lost, late, steps, resets : int
+        Samples pushed; missing by the stamps; held in doubt but only late (bursts); and how often
+        the clock was set back or jumped.
+    events : list of ClockEvent
+        The first 10,000 of them.
+    """
+
+    def __init__(self, rate_hz: float) -> None:
+        if not rate_hz > 0:
+            raise ValueError("dejitter needs a regular stream")
+        self.rate_hz = rate_hz
+        self._period = 1.0 / rate_hz
+        self._block = max(1, round(rate_hz * BLOCK_S))
+        self._confirm = max(3, math.ceil(rate_hz * CONFIRM_S))
+        self._max_hold = max(2 * self._confirm, math.ceil(rate_hz * MAX_HOLD_S))
+        self._prior = max(rate_hz * PRIOR_S, 2.0) ** 3 / 12.0
+        self._n_blocks = max(8, round(WINDOW_S * rate_hz / self._block))
+        self.received = self.lost = self.late = self.steps = self.resets = 0
+        self.events: list[ClockEvent] = []
+        self._held: list[float] = []
+        self._emitted = 0
+        self._last_stamp = math.nan
+        self._shift = 0.0  # added to every stamp after a reset that no offset explains
+        self._floor = -math.inf  # of time minus a tenth of a period per sample
+        self._last_time = math.nan
+        self._restart(0.0)
+        self._origin_set = False
+
+    # -- what others ask -------------------------------------------------------------------------
+
+    @property
+    def effective_hz(self) -> float:
+        """Measured rate over the window; NaN until two seconds have been seen."""
+        if self._total[0] + self._part[0] < 2.0 * self.rate_hz:
+            return math.nan
+        return 1.0 / (self._period + self._line(self._total + self._part)[2])
+
+    @property
+    def expected(self) -> int:
+        """Samples due by the stamps: received and lost."""
+        return self.received + self.lost
+
+    def push(self, stamps: Floats) -> list[Stretch]:
+        """Take stamps (n,) in order of arrival; return times of samples that are now certain."""
+        stamps = self._filled(np.asarray(stamps, np.float64))
+        self.received += stamps.size
+        out = _Out()
+        i = 0
+        while i < stamps.size:
+            if self._held:
+                self._held.append(float(stamps[i]))
+                i += 1
+                self._judge(out)
+                continue
+            room = self._block - int(self._part[0])
+            good = self._follow(stamps[i : i + room] + self._shift, out)
+            i += good
+            if good < min(room, stamps.size - i + good):
+                self._held.append(float(stamps[i]))
+                i += 1
+        return out.stretches
+
+    def flush(self) -> list[Stretch]:
+        """Return what is still held, at the end of a stream."""
+        out = _Out()
+        if self._held:
+            self._resolve(out, np.array(self._held) + self._shift)
+        return out.stretches
+
+    # -- the line --------------------------------------------------------------------------------
+
+    def _restart(self, origin: float) -> None:
+        """Begin a new line at `origin`: nothing of the old one is kept."""
+        self._origin = origin
+        self._origin_set = True
+        self._x = 0  # index of the next sample, lost ones counted
+        self._blocks: deque[Floats] = deque(maxlen=self._n_blocks)
+        self._total = np.zeros(6)  # of full blocks: n, x, y, xx, xy, residual squared
+        self._part = np.zeros(6)  # of the block being filled
+
+    def _line(self, sums: Floats) -> tuple[float, float, float]:
+        """Return centre x, centre y and slope (seconds a sample beyond the nominal period)."""
+        n, sx, sy, sxx, sxy, _ = (float(value) for value in sums)
+        if n == 0:
+            return 0.0, 0.0, 0.0
+        slope = (sxy - sx * sy / n) / (sxx - sx * sx / n + self._prior)
+        return sx / n, sy / n, slope
+
+    def _threshold(self) -> float:
+        spread = math.sqrt(self._total[5] / self._total[0]) if self._total[0] else 0.0
+        return max(GAP_SAMPLES * self._period, GAP_S, min(GAP_SPREADS * spread, RESET_S))
+
+    def _follow(self, stamps: Floats, out: _Out) -> int:
+        """Extend the line by stamps that lie on it; return how many did.
+
+        `stamps` must fit into the block being filled.
+        """
+        if not self._origin_set:
+            self._restart(float(stamps[0]))
+        x = self._x + np.arange(stamps.size, dtype=np.float64)
+        y = stamps - self._origin - x * self._period
+        columns = np.stack((np.ones_like(x), x, y, x * x, x * y))
+        # Running sums before and after each sample; cumsum adds in order, whatever the grouping.
+        sums = np.cumsum(np.column_stack((self._part[:5], columns)), axis=1)
+        sums_all = sums + self._total[:5, None]
+        n, sx, sy, sxx, sxy = sums_all
+        with np.errstate(invalid="ignore", divide="ignore"):
+            slope = (sxy - sx * sy / n) / (sxx - sx * sx / n + self._prior)
+            centre_x, centre_y = sx / n, sy / n
+        residual = y - (centre_y[:-1] + slope[:-1] * (x - centre_x[:-1]))
+        if n[0] == 0:
+            residual[0] = 0.0
+        off = np.flatnonzero(np.abs(residual) > self._threshold())
+        good = int(off[0]) if off.size else stamps.size
+        if good:
+            fit = centre_y[1:] + slope[1:] * (x - centre_x[1:])
+            self._emit(self._origin + (x * self._period + fit)[:good], out)
+            squares = np.cumsum(np.concatenate(([self._part[5]], residual[:good] ** 2)))[-1]
+            self._part = np.append(sums[:, good], squares)
+            self._x += good
+            if self._part[0] >= self._block:
+                self._close_block()
+        return good
+
+    def _close_block(self) -> None:
+        self._blocks.append(self._part)
+        self._total = np.sum(self._blocks, axis=0)
+        self._part = np.zeros(6)
+
+    def _emit(self, times: Floats, out: _Out, gap: float | None = None) -> None:
+        """Hand on times, kept strictly increasing by a tenth of a period at least."""
+        lean = 0.1 * self._period * (self._emitted + np.arange(times.size))
+        level = np.maximum.accumulate(np.concatenate(([self._floor], times - lean)))[1:]
+        self._floor = float(level[-1])
+        self._emitted += times.size
+        times = level + lean
+        self._last_time = float(times[-1])
+        out.extend(times, gap)
+
+    # -- stamps that left the line ---------------------------------------------------------------
+
+    def _judge(self, out: _Out) -> None:
+        """Decide about held stamps, if they have shown enough."""
+        held = np.array(self._held[-self._max_hold :]) + self._shift
+        newest = self._residuals(held[-1:], len(self._held) - 1)[0]
+        if abs(newest) <= self._threshold():
+            self._release(out)
+            return
+        if len(self._held) < self._confirm:
+            return
+        tail = held[-self._confirm :]
+        running = np.ptp(tail) >= 0.25 * (self._confirm - 1) * self._period
+        if running or len(self._held) >= self._max_hold:
+            self._resolve(out, np.array(self._held) + self._shift)
+
+    def _residuals(self, stamps: Floats, first: int) -> Floats:
+        """Distance from the line, for held stamps from number `first` on."""
+        centre_x, centre_y, slope = self._line(self._total + self._part)
+        x = self._x + first + np.arange(stamps.size)
+        line: Floats = self._origin + x * self._period + centre_y + slope * (x - centre_x)
+        return stamps - line
+
+    def _release(self, out: _Out) -> None:
+        """They came back: jitter. Those far off are put onto the line, so as not to bend it."""
+        stamps = np.array(self._held) + self._shift
+        residual = self._residuals(stamps, 0)
+        self.late += int(np.count_nonzero(residual > self._threshold()))
+        self._join(stamps, residual, out)
+
+    def _join(self, stamps: Floats, residual: Floats, out: _Out, gap: float | None = None) -> None:
+        self._held = []
+        limit = self._threshold()
+        stamps = np.where(np.abs(residual) > limit, stamps - residual, stamps)
+        x = self._x + np.arange(stamps.size)
+        y = stamps - self._origin - x * self._period
+        times = np.empty(stamps.size)
+        for j in range(stamps.size):
+            self._part = self._part + np.array([1.0, x[j], y[j], x[j] * x[j], x[j] * y[j], 0.0])
+            centre_x, centre_y, slope = self._line(self._total + self._part)
+            times[j] = self._origin + x[j] * self._period + centre_y + slope * (x[j] - centre_x)
+            if self._part[0] >= self._block:
+                self._close_block()
+        self._x += stamps.size
+        self._emit(times, out, gap)
+
+    def _resolve(self, out: _Out, stamps: Floats) -> None:
+        """They run on beside the line: a gap, or the clock was set."""
+        residual = self._residuals(stamps, 0)
+        moved = float(np.median(residual[-self._confirm :]))
+        period = self._period + self._line(self._total + self._part)[2]
+        if moved < -RESET_S or moved > LONGEST_GAP_S:
+            self._reset_clock(out, moved, period)
+        elif moved < 0:
+            self.steps += 1
+            self._note("step", moved, 0)
+            self._restart(float(np.median(stamps - np.arange(stamps.size) * self._period)))
+            self._join(stamps, self._residuals(stamps, 0), out)
+        else:
+            lost = max(1, round(moved / period))
+            self.lost += lost
+            self._note("gap", moved, lost)
+            if moved > REFIT_S:
+                self._restart(float(np.median(stamps - np.arange(stamps.size) * self._period)))
+            else:
+                self._x += lost
+            self._join(stamps, self._residuals(stamps, 0), out, gap=lost * period)
+
+    def _reset_clock(self, out: _Out, moved: float, period: float) -> None:
+        """No offset explains the jump: go on after our own time, with a hole of unknown length."""
+        self.resets += 1
+        raw = np.array(self._held)
+        anchor = float(np.median(raw - np.arange(raw.size) * self._period))
+        self._shift = self._last_time + period + UNKNOWN_GAP_S - anchor
+        self._note("reset", moved, 0)
+        stamps = raw + self._shift
+        self._restart(anchor + self._shift)
+        self._join(stamps, self._residuals(stamps, 0), out, gap=UNKNOWN_GAP_S)
+
+    def _note(self, kind: str, seconds: float, lost: int) -> None:
+        if len(self.events) < MAX_EVENTS:
+            time = self._last_time + max(seconds, 0.0) + self._period
+            if kind == "reset":
+                time = self._last_time + UNKNOWN_GAP_S + self._period
+            self.events.append(ClockEvent(kind, self._emitted, time, seconds, lost))
+
+    def _filled(self, stamps: Floats) -> Floats:
+        """Give a stamp that is no number the one that follows from its neighbour before."""
+        bad = ~np.isfinite(stamps)
+        if bad.any():
+            stamps = stamps.copy()
+            for i in np.flatnonzero(bad):
+                before = stamps[i - 1] if i else self._last_stamp
+                stamps[i] = (before if math.isfinite(before) else 0.0) + self._period
+        if stamps.size:
+            self._last_stamp = float(stamps[-1])
+        return stamps

@@ -1,0 +1,135 @@
+"""LSL itself: loaded only when somebody uses it, and asked which streams are there."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bci_affect.errors import BciAffectError
+
+SETTLE_S = 0.5
+"""Time to wait for further streams after the first one answered."""
+
+_quiet = False
+
+own_uids: set[str] = set()
+"""Outlets of this process, which its own sources do not listen to."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundStream:
+    """A stream that answered a search."""
+
+    name: str
+    type: str
+    source_id: str
+    n_channels: int
+    rate_hz: float
+    format: str
+    hostname: str
+    uid: str
+
+    def __str__(self) -> str:
+        return (
+            f"'{self.name}' ({self.type or 'no type'}, {self.n_channels} ch, {self.rate_hz:g} Hz, "
+            f"source id '{self.source_id}', on {self.hostname})"
+        )
+
+
+def load() -> Any:
+    """Return the pylsl module.
+
+    Raises
+    ------
+    BciAffectError
+        If pylsl is not installed, or finds no liblsl that loads on this machine.
+    """
+    try:
+        pylsl = importlib.import_module("pylsl")
+        _keep_quiet(pylsl)
+        return pylsl
+    except ImportError:
+        reason = "pylsl is not installed (pip install pylsl)"
+    except (OSError, RuntimeError, AttributeError) as error:
+        line = str(error).strip().splitlines()
+        reason = f"its library liblsl does not load ({line[0] if line else type(error).__name__})"
+    raise BciAffectError(
+        f"Live streams need LSL, but {reason}; recordings can be used without it. See "
+        "https://github.com/sccn/liblsl/releases for liblsl, or set PYLSL_LIB to its path."
+    )
+
+
+def _keep_quiet(pylsl: Any) -> None:
+    """Stop liblsl from printing on stderr, unless the user has a configuration of their own."""
+    global _quiet
+    if _quiet:
+        return
+    _quiet = True
+    name = Path("lsl_api", "lsl_api.cfg")
+    own = (Path("lsl_api.cfg"), Path.home() / name, Path("/etc") / name)
+    if "LSLAPICFG" not in os.environ and not any(path.exists() for path in own):
+        pylsl.set_config_content("[log]\nlevel = -2\n")
+
+
+def local_clock() -> float:
+    """Return now on the LSL clock of this machine, in seconds."""
+    return float(load().local_clock())
+
+
+def describe(info: Any) -> FoundStream:
+    """Turn a pylsl description into ours."""
+    formats = {1: "float32", 2: "double64", 3: "string", 4: "int32", 5: "int16", 6: "int8"}
+    return FoundStream(
+        name=info.name(),
+        type=info.type(),
+        source_id=info.source_id(),
+        n_channels=info.channel_count(),
+        rate_hz=info.nominal_srate(),
+        format=formats.get(info.channel_format(), "int64"),
+        hostname=info.hostname(),
+        uid=info.uid(),
+    )
+
+
+def find_streams(
+    timeout_s: float = 1.0, accept: Callable[[FoundStream], bool] = lambda _: True
+) -> list[FoundStream]:
+    """Return the streams that can be seen, in order of name, after listening for `timeout_s`.
+
+    Returns early, half a second after the first that `accept` takes, when `accept` is given and
+    something answers.
+    """
+    return [describe(info) for info in search(timeout_s, accept, settle_s=timeout_s)]
+
+
+def search(
+    timeout_s: float,
+    accept: Callable[[FoundStream], bool],
+    *,
+    predicate: str | None = None,
+    settle_s: float = SETTLE_S,
+    stop: Callable[[], bool] = lambda: False,
+) -> list[Any]:
+    """Return pylsl descriptions of accepted streams.
+
+    Listens until something is found and `settle_s` more has passed (several may match, and the
+    second answers later than the first), at most `timeout_s`.
+    """
+    pylsl = load()
+    # liblsl forgets the predicate's errors: a wrong one simply finds nothing.
+    resolver = pylsl.ContinuousResolver(pred=predicate) if predicate else pylsl.ContinuousResolver()
+    deadline = time.monotonic() + timeout_s
+    settled = None
+    while True:
+        found = {info.uid(): info for info in resolver.results() if accept(describe(info))}
+        now = time.monotonic()
+        if found and settled is None:
+            settled = min(now + settle_s, deadline)
+        if now >= (deadline if settled is None else settled) or stop():
+            return sorted(found.values(), key=lambda i: (i.name(), i.source_id(), i.uid()))
+        time.sleep(0.05)

@@ -1,0 +1,10 @@
+"""XDF files: a reader that reports damage instead of passing it on, and a writer that survives.
+
+Both stand alone (NumPy only): ``read_xdf`` gives every stream of a recording with its raw stamps,
+clock offsets and a damage report; ``XdfWriter`` writes files that any XDF reader opens.
+"""
+
+from bci_affect.streams.xdf.reader import XdfRecording, XdfStream, read_xdf
+from bci_affect.streams.xdf.scan import Damage
+
+__all__ = ["Damage", "XdfRecording", "XdfStream", "read_xdf"]

@@ -1,0 +1,393 @@
+"""Read an XDF recording: every stream with what can be trusted, and a report of what cannot.
+
+The walk of the file is `scan`'s. Here stamps are read and checked (a stamp that is no number, or
+leaves the file's time by years, condemns its chunk), checksums compared where the writer left some,
+and samples decoded only when asked for, straight from the mapped file into one array.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import mmap
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.errors import BciAffectError
+from bci_affect.streams.clock import ClockEvent, ClockOffsets, Dejitter
+from bci_affect.streams.header import StreamHeader
+from bci_affect.streams.source import Marker
+from bci_affect.streams.xdf.format import CHECKSUM_TYPE, Bytes
+from bci_affect.streams.xdf.scan import (
+    Damage,
+    SampleChunk,
+    Scan,
+    ScannedStream,
+    sample_layout,
+    scan,
+    text_samples,
+)
+
+Floats = NDArray[np.float64]
+
+FAR_STAMP_S = 1e10
+"""A stamp beyond this (three centuries) is damage."""
+
+
+@dataclass(slots=True)
+class XdfStream:
+    """One stream of a recording.
+
+    Attributes
+    ----------
+    id : int
+        Number within the file.
+    header : StreamHeader
+        What it says of itself.
+    stamps : ndarray of float64, shape (n_samples,)
+        Raw stamps of the sender; those that the file leaves out follow from the rate.
+    offsets : list of (float, float)
+        Clock offsets: raw time from which, and seconds to add.
+    texts : list of tuple of str
+        Samples of a text stream, one tuple per sample; empty for numeric streams.
+    footer : str
+        Footer XML, "" where it is missing.
+    removed : int
+        Samples of damaged chunks that were left out.
+    """
+
+    id: int
+    header: StreamHeader
+    stamps: Floats
+    offsets: list[tuple[float, float]]
+    texts: list[tuple[str, ...]]
+    footer: str
+    removed: int
+    _data: Bytes = field(repr=False)
+    _chunks: list[SampleChunk] = field(repr=False)
+    _ends: NDArray[np.int64] = field(repr=False)  # number of samples up to each chunk's end
+
+    def __len__(self) -> int:
+        return int(self.stamps.size)
+
+    def samples(self, start: int = 0, stop: int | None = None) -> NDArray[np.generic]:
+        """Decode samples ``start:stop`` of a numeric stream.
+
+        Returns
+        -------
+        ndarray in the stream's own type, shape (n_samples, n_channels)
+        """
+        stop = len(self) if stop is None else min(stop, len(self))
+        out = np.empty((max(stop - start, 0), self.header.n_channels), self.header.dtype)
+        first = int(np.searchsorted(self._ends, start, "right"))
+        for i in range(first, len(self._chunks)):
+            base = int(self._ends[i - 1]) if i else 0
+            if base >= stop:
+                break
+            low, high = max(start, base), min(stop, int(self._ends[i]))
+            block = _decode(self._data, self._chunks[i], self.header)
+            out[low - start : high - start] = block[low - base : high - base]
+        return out
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """Yield (start, stop) sample numbers of the chunks as recorded."""
+        start = 0
+        for end in self._ends:
+            yield start, int(end)
+            start = int(end)
+
+    def corrected(self) -> Floats:
+        """Return stamps on the recorder's clock, not dejittered; shape (n_samples,)."""
+        return offsets_of(self).correct(self.stamps)
+
+    def timeline(self) -> tuple[Floats, list[ClockEvent], Dejitter | None]:
+        """Return the causal times that a live run would have given, and what the clock did.
+
+        Irregular streams keep their corrected stamps.
+        """
+        corrected = self.corrected()
+        if self.header.rate_hz <= 0 or not len(self):
+            return corrected, [], None
+        dejitter = Dejitter(self.header.rate_hz)
+        stretches = [*dejitter.push(corrected), *dejitter.flush()]
+        return np.concatenate([part.times for part in stretches]), dejitter.events, dejitter
+
+
+@dataclass(slots=True)
+class XdfRecording:
+    """A recording: streams, and everything that is wrong with the file.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    streams : list of XdfStream
+        In the order of their headers; the writer's checksum stream is not among them.
+    damage : list of Damage
+        Damaged stretches; empty for a healthy file.
+    checked : bool
+        Whether checksums cover the samples: without them damage inside a value cannot be seen.
+    file_header : str
+        XML of the file header.
+    """
+
+    path: Path
+    streams: list[XdfStream]
+    damage: list[Damage]
+    checked: bool
+    file_header: str
+
+    def eeg_streams(self) -> list[XdfStream]:
+        """Return numeric, regular streams of type EEG that have samples."""
+        return [
+            s
+            for s in self.streams
+            if s.header.type.upper() == "EEG"
+            and not s.header.is_text
+            and s.header.rate_hz > 0
+            and len(s)
+        ]
+
+    def find_eeg(self, name: str | None = None) -> XdfStream:
+        """Return the EEG stream, by name or source id where there are several.
+
+        Raises
+        ------
+        BciAffectError
+            If there is none, or several to choose from; the sentence lists them.
+        """
+        found = self.eeg_streams()
+        if name is not None:
+            named = [
+                s
+                for s in self.streams
+                if name in (s.header.name, s.header.source_id, str(s.id))
+                and not s.header.is_text
+                and s.header.rate_hz > 0
+                and len(s)
+            ]
+            if not named:
+                raise BciAffectError(
+                    f"{self.path.name} has no regular stream '{name}' with samples; it has "
+                    f"{listed(self.streams)}."
+                )
+            found = named
+        if not found:
+            raise BciAffectError(
+                f"{self.path.name} has no EEG stream with samples; it has {listed(self.streams)}."
+            )
+        if len(found) > 1:
+            raise BciAffectError(
+                f"{self.path.name} has several streams that match: {listed(found)}. Choose one "
+                "with --stream NAME (or its number in the file)."
+            )
+        return found[0]
+
+    def markers(self) -> list[Marker]:
+        """Return events of all text streams, in order of time."""
+        found = []
+        for stream in self.streams:
+            if stream.header.is_text:
+                for time, row in zip(stream.corrected(), stream.texts, strict=True):
+                    text = "\t".join(row)
+                    found.append(Marker(float(time), text, stream.header.name))
+        return sorted(found, key=lambda marker: marker.time)
+
+
+def listed(streams: list[XdfStream]) -> str:
+    """List streams for a sentence."""
+    return (
+        ", ".join(
+            f"'{s.header.name}' (number {s.id}, {s.header.type or 'no type'}, "
+            f"{s.header.n_channels} ch, {s.header.rate_hz:g} Hz)"
+            for s in streams
+        )
+        or "no stream at all"
+    )
+
+
+def offsets_of(stream: XdfStream) -> ClockOffsets:
+    """Return the stream's clock offsets, ready to correct its stamps in order."""
+    offsets = ClockOffsets()
+    for time, value in stream.offsets:
+        offsets.add(time, value)
+    return offsets
+
+
+def read_xdf(path: str | Path) -> XdfRecording:
+    """Read a recording, however damaged.
+
+    Raises
+    ------
+    BciAffectError
+        If the file cannot be opened, is no XDF file, or holds no readable stream.
+    """
+    path = Path(path)
+    data, damage = _open(path)
+    try:
+        found = scan(data)
+    except BciAffectError:
+        raise BciAffectError(f"{path} is not an XDF file.") from None
+    damage += found.damage
+    sums, sum_ids = _checksums(data, found)
+    streams = [
+        _stream(data, stream, sums, damage)
+        for stream in found.streams.values()
+        if stream.id not in sum_ids
+    ]
+    if not streams:
+        raise BciAffectError(f"{path} holds no readable stream (damaged: {bool(damage)}).")
+    damage.sort(key=lambda d: d.offset)
+    return XdfRecording(path, streams, damage, bool(sums), found.file_header)
+
+
+def _open(path: Path) -> tuple[Bytes, list[Damage]]:
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+            if head[:2] == b"\x1f\x8b":  # .xdfz
+                return _unzip(path)
+            if len(head) < 4:
+                raise BciAffectError(f"{path} is not an XDF file (it is {len(head)} bytes long).")
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), []
+    except OSError as error:
+        raise BciAffectError(f"Cannot read {path}: {error.strerror or error}.") from None
+
+
+def _unzip(path: Path) -> tuple[Bytes, list[Damage]]:
+    parts: list[bytes] = []
+    try:
+        with gzip.open(path) as file:
+            while part := file.read(1 << 20):
+                parts.append(part)
+    except (EOFError, zlib.error, OSError) as error:
+        data = b"".join(parts)
+        return data, [Damage(len(data), 0, f"the compressed file is damaged here ({error})")]
+    return b"".join(parts), []
+
+
+def _checksums(data: Bytes, found: Scan) -> tuple[dict[int, tuple[int, int]], set[int]]:
+    """Collect the writer's sums: chunk offset to (length, CRC-32)."""
+    sums: dict[int, tuple[int, int]] = {}
+    ids = {
+        key
+        for key, stream in found.streams.items()
+        if stream.header.type == CHECKSUM_TYPE and stream.header.is_text
+    }
+    for key in ids:
+        for chunk in found.streams[key].chunks:
+            read = text_samples(data, chunk, found.streams[key].header.n_channels)
+            for row in read[1] if read else ():
+                try:
+                    for offset, length, crc in json.loads(row[0]):
+                        sums[int(offset)] = (int(length), int(crc))
+                except (ValueError, TypeError):
+                    continue
+    return sums, ids
+
+
+def _stream(
+    data: Bytes, stream: ScannedStream, sums: dict[int, tuple[int, int]], damage: list[Damage]
+) -> XdfStream:
+    """Read and check the stamps of a stream, chunk by chunk."""
+    header = stream.header
+    period = 1.0 / header.rate_hz if header.rate_hz > 0 else 0.0
+    last = 0.0
+    kept: list[SampleChunk] = []
+    stamps: list[Floats] = []
+    texts: list[tuple[str, ...]] = []
+    removed = 0
+    for chunk in stream.chunks:
+        problem = _sum_problem(data, chunk, sums)
+        rows: list[tuple[str, ...]] = []
+        part = np.zeros(0)
+        if not problem:
+            part, rows = _chunk_stamps(data, chunk, header, last, period)
+            if not (np.abs(part) < FAR_STAMP_S).all():
+                problem = f"stamps of '{header.name}' that are no times"
+        if problem:
+            damage.append(Damage(chunk.offset, chunk.stop - chunk.offset, problem))
+            removed += chunk.count
+            continue
+        if part.size:
+            last = float(part[-1])
+            kept.append(chunk)
+            stamps.append(part)
+            texts.extend(rows)
+    ends = np.cumsum([part.size for part in stamps], dtype=np.int64)
+    all_stamps = np.concatenate(stamps) if stamps else np.zeros(0)
+    return XdfStream(
+        id=stream.id,
+        header=header,
+        stamps=all_stamps,
+        offsets=stream.offsets,
+        texts=texts,
+        footer=stream.footer,
+        removed=removed,
+        _data=data,
+        _chunks=kept,
+        _ends=ends,
+    )
+
+
+def _sum_problem(data: Bytes, chunk: SampleChunk, sums: dict[int, tuple[int, int]]) -> str:
+    entry = sums.get(chunk.offset)
+    if entry is None:
+        return ""
+    whole = data[chunk.offset : chunk.stop]
+    same = len(whole) == entry[0] and zlib.crc32(whole) == entry[1]
+    return "" if same else "values that do not match the checksum"
+
+
+def _chunk_stamps(
+    data: Bytes, chunk: SampleChunk, header: StreamHeader, last: float, period: float
+) -> tuple[Floats, list[tuple[str, ...]]]:
+    """Read the stamps of a chunk; those left out follow the one before by a period."""
+    if header.is_text:
+        read = text_samples(data, chunk, header.n_channels)
+        given, rows = read if read is not None else ([], [])
+        stamped = np.array([stamp is not None for stamp in given], bool)
+        values = np.array([math.nan if stamp is None else stamp for stamp in given], np.float64)
+    else:
+        rows = []
+        layout = sample_layout(data, chunk, header)
+        assert layout is not None  # the scan has checked it
+        raw, stamped, starts = layout
+        values = np.full(stamped.size, np.nan)
+        if stamped.any():
+            places = starts[stamped][:, None] + np.arange(1, 9)
+            values[stamped] = raw[places].view("<f8")[:, 0]
+    if stamped.size and not stamped.all():
+        # Number of samples since the last stamp that was given.
+        index = np.arange(stamped.size)
+        anchor = np.maximum.accumulate(np.where(stamped, index, -1))
+        base = np.where(anchor >= 0, values[anchor], last)
+        values = np.where(stamped, values, base + (index - anchor) * period)
+    return values, rows
+
+
+def _decode(data: Bytes, chunk: SampleChunk, header: StreamHeader) -> NDArray[np.generic]:
+    """Return the values of a numeric chunk, shape (n_samples, n_channels)."""
+    layout = sample_layout(data, chunk, header)
+    assert layout is not None  # the scan has checked it
+    raw, stamped, starts = layout
+    body = header.n_channels * header.dtype.itemsize
+    n = starts.size
+    step = int(starts[1] - starts[0]) if n > 1 else 1 + body + 8 * int(stamped[0])
+    if n > 1 and not (np.diff(starts) == step).all():
+        if stamped[0] and not stamped[1:].any():  # only the first sample has a stamp
+            rest = raw[starts[1] :].reshape(n - 1, step)[:, 1:]
+            out = np.empty((n, body), np.uint8)
+            out[0] = raw[9 : 9 + body]
+            out[1:] = rest
+        else:
+            out = raw[(starts + 1 + 8 * stamped)[:, None] + np.arange(body)]
+    else:
+        out = raw.reshape(n, step)[:, step - body :]
+    return np.ascontiguousarray(out).view(header.dtype)
