@@ -1,0 +1,261 @@
+"""How much the EEG of one person tells: nested held-out scores with chance beside them.
+
+Everything fitted (components, prior strength, head, temperature, fusion weights) is fitted again
+without the clips that it is judged on. The p-value re-runs all of that for every permutation of
+the labels; its statistic is the mean probability that held-out clips' true side was given, which
+tells small effects from chance in fewer clips than the share of right clips does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bci_affect.session.fusion import MAX_LOGIT, Array, sigmoid
+from bci_affect.training.calibration import metrics
+from bci_affect.training.calibration.clips import Labelled
+from bci_affect.training.calibration.combining import fit_fusion, fit_gain
+from bci_affect.training.calibration.ladder import Index
+from bci_affect.training.calibration.nested import HeldOut, held_out
+from bci_affect.training.calibration.permutation import (
+    came_in_runs,
+    p_value,
+    permuted_labels,
+)
+
+N_PERMUTATIONS = 999
+N_RANDOM_EMBEDDINGS = 20
+
+
+@dataclass(frozen=True)
+class Score:
+    """Clip-level scores of one way to predict, on clips that it had not seen.
+
+    ``interval`` and ``auc_interval`` are 95 % bootstrap intervals over clips, NaN where none was
+    drawn; ``right`` is how many clips were on the right side.
+    """
+
+    n: int
+    right: float
+    balanced_accuracy: float
+    auc: float
+    brier: float
+    calibration_error: float
+    interval: tuple[float, float] = (float("nan"), float("nan"))
+    auc_interval: tuple[float, float] = (float("nan"), float("nan"))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that is said about one dimension of one person.
+
+    Attributes
+    ----------
+    dimension : str
+    n_clips, n_high, n_sessions : int
+    eeg : Score
+        Personal EEG estimate, nested leave-one-clip-out.
+    p : float
+        One-sided permutation p-value of `eeg` against chance.
+    p_below : float
+        The same, for being *below* chance.
+    scheme : str
+        What was permuted, in words.
+    fused, music, population : Score or None
+        Both sources, the music alone, the population head alone (music: None where unknown).
+    baselines : dict of str to Score
+        ``majority`` (the larger class) and ``prior`` (even odds for every clip).
+    random : (float, float)
+        Balanced accuracy that random embeddings reach by the same procedure: mean, 95th percentile.
+    across_sessions : Score or None
+        Leave-one-session-out, with more than one session that has both sides elsewhere.
+    p_across_sessions : float
+    drawn : ndarray
+        The statistic under each permutation, for the histogram.
+    statistic : float
+    eeg_logit, music_logit, fused_logit : ndarray, shape (n_clips,)
+        Held-out calibrated log-odds, for the report.
+    high : ndarray, shape (n_clips,)
+    curve : list of metrics.Bin
+        Reliability of the EEG's probability.
+    """
+
+    dimension: str
+    n_clips: int
+    n_high: int
+    n_sessions: int
+    eeg: Score
+    p: float
+    p_below: float
+    scheme: str
+    population: Score
+    music: Score | None
+    fused: Score | None
+    baselines: dict[str, Score]
+    random: tuple[float, float]
+    across_sessions: Score | None
+    p_across_sessions: float
+    drawn: Array
+    statistic: float
+    eeg_logit: Array
+    music_logit: Array
+    fused_logit: Array
+    high: Array
+    curve: list[metrics.Bin] = field(default_factory=list)
+
+
+def statistic(logit: Array, high: Array) -> Array:
+    """Mean probability given to the true side, over the last axis."""
+    p = sigmoid(logit)
+    return np.asarray(np.where(high > 0.5, p, 1 - p).mean(axis=-1))
+
+
+def evaluate(clips: Labelled, *, seed: int = 0, n_permutations: int = N_PERMUTATIONS) -> Evaluation:
+    """Evaluate one dimension of one person; see `Evaluation`.
+
+    Parameters
+    ----------
+    clips : Labelled
+    seed : int
+        Of permutations, bootstrap and random embeddings.
+    n_permutations : int
+        999 resolves p to .001.
+    """
+    rng = np.random.default_rng(seed)
+    high = clips.high
+    stratum = _strata(clips)
+    runs = came_in_runs(high, stratum, rng)
+    labels = np.vstack([high, permuted_labels(high, stratum, n_permutations, rng, runs=runs)])
+    nested = held_out(clips.embedding, clips.eeg_logit, labels, clips.group, clips.group)
+    drawn = statistic(nested.logit, labels)
+    calibrated, fused = _combine(nested, clips, clips.group)
+    across, p_across = _across_sessions(clips, labels)
+    music = _music_alone(clips)
+    known = np.isfinite(clips.music_logit)
+    return Evaluation(
+        dimension=clips.dimension,
+        n_clips=len(clips),
+        n_high=int(high.sum()),
+        n_sessions=len(np.unique(clips.session)),
+        eeg=score(calibrated, high, clips.group, rng),
+        p=p_value(drawn[0], drawn[1:]),
+        p_below=p_value(-drawn[0], -drawn[1:]),
+        scheme=_scheme(clips, runs),
+        population=score(clips.eeg_logit, high, clips.group, rng),
+        music=score(music[known], high[known], clips.group[known], rng)
+        if _both(high[known])
+        else None,
+        fused=score(fused, high, clips.group, rng) if known.any() else None,
+        baselines=_baselines(clips),
+        random=_random_embeddings(clips, rng),
+        across_sessions=across,
+        p_across_sessions=p_across,
+        drawn=drawn[1:],
+        statistic=float(drawn[0]),
+        eeg_logit=calibrated,
+        music_logit=music,
+        fused_logit=fused,
+        high=high,
+        curve=metrics.reliability(calibrated, high),
+    )
+
+
+def score(
+    logit: Array, high: Array, group: Index | None = None, rng: np.random.Generator | None = None
+) -> Score:
+    """Score held-out log-odds against labels; with `group` and `rng` intervals are drawn too."""
+    nan = (float("nan"), float("nan"))
+    intervals = {"balanced_accuracy": nan, "auc": nan}
+    if group is not None and rng is not None:
+        intervals = metrics.bootstrap(logit, high, group, rng)
+    right = np.where(logit == 0, 0.5, (logit > 0) == (high > 0.5))
+    return Score(
+        n=len(high),
+        right=float(right.sum()),
+        balanced_accuracy=float(metrics.balanced_accuracy(logit, high)),
+        auc=float(metrics.auc(logit, high)),
+        brier=metrics.brier(logit, high),
+        calibration_error=metrics.calibration_error(logit, high),
+        interval=intervals["balanced_accuracy"],
+        auc_interval=intervals["auc"],
+    )
+
+
+def _both(high: Array) -> bool:
+    return bool(0 < high.sum() < len(high))
+
+
+def _strata(clips: Labelled) -> Index:
+    """Return the number of each clip's (session, block) pair."""
+    pairs = np.stack([clips.session, clips.block], axis=1)
+    return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
+
+
+def _scheme(clips: Labelled, runs: bool) -> str:
+    where = "within each block" if len(np.unique(clips.block)) > 1 else "within each session"
+    if runs:
+        return f"whole runs of one label {where} (labels did not come in random order)"
+    return f"labels of clips {where}"
+
+
+def _combine(nested: HeldOut, clips: Labelled, fold: Index) -> tuple[Array, Array]:
+    """Calibrate and fuse each fold's predictions with what its own training clips say."""
+    high, music = clips.high, clips.music_logit
+    calibrated = np.empty(len(high))
+    fused = np.empty(len(high))
+    for f, value in enumerate(np.unique(fold)):
+        test = fold == value
+        train = ~test
+        inner = nested.inner[0, f, train]
+        gain = fit_gain(inner, high[train])
+        calibrated[test] = gain * nested.logit[0, test]
+        fusion = fit_fusion(gain * inner, music[train], high[train])
+        fused[test] = fusion(calibrated[test], music[test])
+    return calibrated, fused
+
+
+def _music_alone(clips: Labelled) -> Array:
+    """Log-odds by the music, its temperature fitted without the clip. NaN if unknown."""
+    known = np.isfinite(clips.music_logit)
+    out = np.full(len(clips), np.nan)
+    for value in np.unique(clips.group):
+        test = known & (clips.group == value)
+        train = known & (clips.group != value)
+        if train.any():
+            gain = fit_gain(clips.music_logit[train], clips.high[train])
+            out[test] = gain * clips.music_logit[test]
+    return out
+
+
+def _baselines(clips: Labelled) -> dict[str, Score]:
+    """Score what needs neither EEG nor music: the larger class, and even odds."""
+    high = clips.high
+    majority = np.full(len(high), MAX_LOGIT if high.mean() >= 0.5 else -MAX_LOGIT)
+    return {"majority": score(majority, high), "prior": score(np.zeros(len(high)), high)}
+
+
+def _random_embeddings(clips: Labelled, rng: np.random.Generator) -> tuple[float, float]:
+    """Balanced accuracy of the whole procedure on noise: mean, and 95th percentile."""
+    found = []
+    for _ in range(N_RANDOM_EMBEDDINGS):
+        noise = rng.standard_normal(clips.embedding.shape)
+        logit = rng.standard_normal(len(clips))
+        nested = held_out(noise, logit, clips.high[None], clips.group, clips.group)
+        found.append(float(metrics.balanced_accuracy(nested.logit[0], clips.high)))
+    return float(np.mean(found)), float(np.quantile(found, 0.95))
+
+
+def _across_sessions(clips: Labelled, labels: Array) -> tuple[Score | None, float]:
+    """Leave each session out, where the others have both sides and enough clips."""
+    sessions = np.unique(clips.session)
+    if len(sessions) < 2:
+        return None, float("nan")
+    for s in sessions:
+        rest = clips.high[clips.session != s]
+        if len(rest) < 6 or min(rest.sum(), len(rest) - rest.sum()) < 2:
+            return None, float("nan")
+    nested = held_out(clips.embedding, clips.eeg_logit, labels, clips.group, clips.session)
+    drawn = statistic(nested.logit, labels)
+    calibrated, _ = _combine(nested, clips, clips.session)
+    return score(calibrated, clips.high), p_value(drawn[0], drawn[1:])

@@ -1,0 +1,72 @@
+"""Label permutations that keep what the experiment kept: sittings, blocks, runs of a label."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bci_affect.session.fusion import Array
+from bci_affect.training.calibration.ladder import Index
+
+
+def permuted_labels(
+    high: Array, stratum: Index, n: int, rng: np.random.Generator, *, runs: bool
+) -> Array:
+    """Draw labellings that are as likely as the real one if the EEG knows nothing.
+
+    Parameters
+    ----------
+    high : ndarray, shape (n_clips,)
+        Labels in the order of playing.
+    stratum : ndarray of int, shape (n_clips,)
+        Labels are exchanged only within a stratum (a sitting, or a block of it).
+    n : int
+        How many labellings.
+    rng : numpy Generator
+    runs : bool
+        Exchange whole runs of one label instead of clips: for labels that came in blocks, which
+        slow drift of the EEG would tell apart without any emotion.
+
+    Returns
+    -------
+    ndarray, shape (n, n_clips)
+    """
+    out = np.tile(high, (n, 1))
+    for s in np.unique(stratum):
+        rows = np.flatnonzero(stratum == s)
+        labels = high[rows]
+        if runs:
+            edges = np.flatnonzero(np.diff(labels)) + 1
+            pieces = np.split(labels, edges)
+            for i in range(n):
+                order = rng.permutation(len(pieces))
+                out[i, rows] = np.concatenate([pieces[j] for j in order])
+        else:
+            out[:, rows] = rng.permuted(np.tile(labels, (n, 1)), axis=1)
+    return out
+
+
+def came_in_runs(high: Array, stratum: Index, rng: np.random.Generator) -> bool:
+    """Whether labels form fewer runs than a random order would (one-sided p < .05)."""
+
+    def count(labels: Array) -> Array:
+        change = labels[..., 1:] != labels[..., :-1]
+        inside = stratum[1:] == stratum[:-1]
+        return np.asarray((change & inside).sum(axis=-1))
+
+    drawn = count(permuted_labels(high, stratum, 999, rng, runs=False))
+    return bool((1 + np.sum(drawn <= count(high))) / 1000 < 0.05)
+
+
+def p_value(observed: float, drawn: Array) -> float:
+    """One-sided p: how often a labelling did at least as well, the real one counted in."""
+    return float((1 + np.sum(drawn >= observed - 1e-12)) / (1 + len(drawn)))
+
+
+def holm(p: dict[str, float]) -> dict[str, float]:
+    """Holm's correction over the dimensions that are tested on one person."""
+    adjusted: dict[str, float] = {}
+    floor = 0.0
+    for i, name in enumerate(sorted(p, key=lambda key: p[key])):
+        floor = max(floor, min(1.0, (len(p) - i) * p[name]))
+        adjusted[name] = floor
+    return adjusted

@@ -1,0 +1,163 @@
+"""One calibration from rated clips to the person's model, with the evaluation that justifies it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from bci_affect.errors import BciAffectError
+from bci_affect.session.fusion import DIMENSIONS, Array, DimensionModel, PersonalModel
+from bci_affect.training.calibration.clips import ClipTable, Labelled, labelled
+from bci_affect.training.calibration.combining import (
+    conformal_quantile,
+    fit_fusion,
+    fit_gain,
+)
+from bci_affect.training.calibration.evaluation import N_PERMUTATIONS, Evaluation, evaluate
+from bci_affect.training.calibration.ladder import fit_head
+from bci_affect.training.calibration.permutation import holm
+from bci_affect.training.calibration.verdict import Verdict, judge
+
+TERRITORY_COMPONENTS = 4
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What one calibration found.
+
+    Attributes
+    ----------
+    personal : PersonalModel
+        For live use.
+    evaluations : dict of str to Evaluation
+        By dimension; a dimension that could not be judged is absent.
+    verdicts : dict of str to Verdict
+    refused : dict of str to str
+        Dimensions that could not be calibrated, and why.
+    """
+
+    personal: PersonalModel
+    evaluations: dict[str, Evaluation]
+    verdicts: dict[str, Verdict]
+    refused: dict[str, str]
+
+
+def calibrate(
+    table: ClipTable,
+    *,
+    model: str = "",
+    seed: int = 0,
+    n_permutations: int = N_PERMUTATIONS,
+    created: float | None = None,
+) -> Calibration:
+    """Fit the ladder to a person's clips and evaluate it.
+
+    Parameters
+    ----------
+    table : ClipTable
+    model : str
+        Identity of the encoder behind the embeddings.
+    seed : int
+        Of permutations and bootstrap.
+    n_permutations : int
+    created : float, optional
+        Unix time; now when left out.
+
+    Raises
+    ------
+    BciAffectError
+        If neither dimension can be calibrated; with one of two, the other is kept at the
+        population head and the reason is in `refused`.
+    """
+    models: dict[str, DimensionModel] = {}
+    evaluations: dict[str, Evaluation] = {}
+    refused: dict[str, str] = {}
+    sets: dict[str, Labelled] = {}
+    for dimension in DIMENSIONS:
+        try:
+            sets[dimension] = labelled(table, dimension)
+        except BciAffectError as error:
+            refused[dimension] = str(error)
+    if not sets:
+        raise BciAffectError(next(iter(refused.values())))
+    for i, (dimension, clips) in enumerate(sets.items()):
+        evaluations[dimension] = evaluate(clips, seed=seed + i, n_permutations=n_permutations)
+    adjusted = holm({name: e.p for name, e in evaluations.items()})
+    quality = float(np.mean(table.quality))
+    verdicts = {name: judge(e, adjusted[name], quality) for name, e in evaluations.items()}
+    for dimension, clips in sets.items():
+        models[dimension] = _dimension(
+            table, clips, evaluations[dimension], verdicts[dimension].above_chance
+        )
+    neutral = PersonalModel.population(table.embedding.shape[1])
+    centre, directions, reach = _territory(table)
+    personal = PersonalModel(
+        valence=models.get("valence", neutral.valence),
+        arousal=models.get("arousal", neutral.arousal),
+        centre=centre,
+        directions=directions,
+        reach=reach,
+        created=time.time() if created is None else created,
+        n_clips=len(table),
+        model=model,
+    )
+    return Calibration(personal, evaluations, verdicts, refused)
+
+
+def _dimension(
+    table: ClipTable, clips: Labelled, evaluation: Evaluation, informative: bool
+) -> DimensionModel:
+    """Fit the final head on all clips; the rungs above it on held-out predictions."""
+    head, _ = fit_head(clips.embedding, clips.eeg_logit, clips.high, clips.group)
+    fusion = fit_fusion(evaluation.eeg_logit, clips.music_logit, clips.high)
+    return DimensionModel(
+        gain=head.gain,
+        bias=head.bias,
+        weights=head.weights,
+        live_gain=_live_gain(table, clips),
+        conformal=conformal_quantile(evaluation.eeg_logit, clips.high),
+        eeg_weight=fusion.eeg,
+        music_weight=fusion.music,
+        fused_bias=fusion.bias,
+        rung=head.rung,
+        informative=informative,
+    )
+
+
+def _live_gain(table: ClipTable, clips: Labelled) -> float:
+    """Gain (one over the temperature) of live windows, from those whose clip no head had seen."""
+    column = DIMENSIONS.index(clips.dimension)
+    logits, labels, weights = [], [], []
+    for value in np.unique(clips.group):
+        test = np.flatnonzero(clips.group == value)
+        train = np.flatnonzero(clips.group != value)
+        head, _ = fit_head(
+            clips.embedding[train], clips.eeg_logit[train], clips.high[train], clips.group[train]
+        )
+        for i in test:
+            embedding, logit = clips.embedding[[i]], clips.eeg_logit[[i]]
+            if table.windows:
+                window_embedding, window_logit = table.windows[clips.rows[i]]
+                embedding, logit = window_embedding, window_logit[:, column]
+            logits.append(head.logit(embedding, logit))
+            labels.append(np.full(len(logit), clips.high[i]))
+            weights.append(np.full(len(logit), 1.0 / len(logit)))
+    return fit_gain(np.concatenate(logits), np.concatenate(labels), np.concatenate(weights))
+
+
+def _territory(table: ClipTable) -> tuple[Array, Array, float]:
+    """Where the calibration's embeddings lie: centre, unit-spread directions, 95 % distance."""
+    points = (
+        np.concatenate([embedding for embedding, _ in table.windows])
+        if table.windows
+        else table.embedding
+    )
+    centre = points.mean(axis=0)
+    _, singular, rows = np.linalg.svd(points - centre, full_matrices=False)
+    spread = singular / np.sqrt(len(points))
+    keep = min(TERRITORY_COMPONENTS, int(np.sum(spread > 1e-6 * max(float(spread[0]), 1e-12))))
+    directions = rows[:keep].T / spread[:keep]
+    distance = np.sqrt(np.mean(((points - centre) @ directions) ** 2, axis=1))
+    return centre, directions, float(np.quantile(distance, 0.95))

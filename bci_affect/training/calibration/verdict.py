@@ -1,0 +1,135 @@
+"""The verdict in words, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy.stats import binom
+
+from bci_affect.training.calibration.evaluation import Evaluation
+
+Standing = Literal["above chance", "not (yet) above chance", "worse than chance"]
+ALPHA = 0.05
+POOR_QUALITY = 0.75
+MAX_CLIPS = 96
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What may be claimed for one dimension, in one paragraph.
+
+    ``p_adjusted`` is Holm's over the dimensions of this person; ``standing`` rests on it.
+    ``advice`` are sentences that say what to do.
+    """
+
+    dimension: str
+    standing: Standing
+    p_adjusted: float
+    text: str
+    advice: tuple[str, ...]
+
+    @property
+    def above_chance(self) -> bool:
+        """Whether the EEG tells something for this person."""
+        return self.standing == "above chance"
+
+
+def judge(evaluation: Evaluation, p_adjusted: float, quality: float) -> Verdict:
+    """Put an evaluation in words.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    p_adjusted : float
+        Permutation p-value, corrected for the number of dimensions.
+    quality : float
+        Mean share of good electrodes over the clips, 0 to 1.
+    """
+    e = evaluation
+    standing: Standing = "not (yet) above chance"
+    if p_adjusted < ALPHA:
+        standing = "above chance"
+    elif e.p_below < ALPHA / 2:
+        standing = "worse than chance"
+    low, high = e.eeg.interval
+    text = (
+        f"{e.dimension.capitalize()}: your EEG is {standing}. It had {e.eeg.right:g} of "
+        f"{e.n_clips} clips on the right side, each predicted without itself (balanced accuracy "
+        f"{e.eeg.balanced_accuracy:.0%}, 95 % interval {low:.0%} to {high:.0%}, chance 50 %, "
+        f"permutation p = {_p(e.p)}, corrected for two dimensions {_p(p_adjusted)})."
+    )
+    if e.music is not None:
+        text += f" The music alone had {e.music.balanced_accuracy:.0%}"
+        text += f", both together {e.fused.balanced_accuracy:.0%}." if e.fused else "."
+    if e.across_sessions is not None:
+        text += (
+            f" Predicting one session from the others: {e.across_sessions.balanced_accuracy:.0%} "
+            f"(p = {_p(e.p_across_sessions)})."
+        )
+    return Verdict(e.dimension, standing, p_adjusted, text, tuple(_advice(e, standing, quality)))
+
+
+def clips_needed(accuracy: float, power: float = 0.8, alpha: float = ALPHA) -> int | None:
+    """Clips after which this accuracy would be above chance four times in five; None beyond 96.
+
+    By the binomial test; the smallest number from which it holds for good (its power is a saw).
+    """
+    if accuracy <= 0.5:
+        return None
+    needed = None
+    for n in range(MAX_CLIPS, 7, -1):
+        critical = int(binom.isf(alpha, n, 0.5)) + 1
+        if binom.sf(critical - 1, n, accuracy) < power:
+            break
+        needed = n
+    return needed
+
+
+def _advice(e: Evaluation, standing: Standing, quality: float) -> list[str]:
+    advice: list[str] = []
+    if "runs" in e.scheme:
+        advice.append(
+            "The clips did not come in random order, so slow drift of the EEG could look like "
+            "emotion; the test allows for that and is strict. Use a random order next time."
+        )
+    if quality < POOR_QUALITY:
+        advice.append(
+            f"Only {quality:.0%} of the electrodes were good on average: improve the contact "
+            "(moisten, press, move hair away) and calibrate again."
+        )
+    if standing == "above chance":
+        if e.across_sessions is None:
+            advice.append(
+                "This was shown within one session: repeat on another day to see whether it lasts."
+            )
+        elif e.p_across_sessions >= ALPHA:
+            advice.append(
+                "It does not carry over from one session to the next yet: measure a rest baseline "
+                "at the start of every session."
+            )
+        return advice
+    if standing == "worse than chance":
+        advice.append(
+            "Predictions were wrong more often than chance allows: check that markers and ratings "
+            "belong to the right clips and that low and high are not swapped."
+        )
+        return advice
+    more = clips_needed(e.eeg.balanced_accuracy)
+    if more is not None and more > e.n_clips:
+        advice.append(
+            f"If the accuracy stays as it is, about {more} clips in all would show it "
+            f"({more - e.n_clips} more)."
+        )
+    elif e.n_clips < 24:
+        advice.append(f"Play and rate more clips (24 or more; so far {e.n_clips}).")
+    else:
+        advice.append(
+            "More clips alone are unlikely to help: check the contact, listen with eyes closed "
+            "and without moving, or rely on the music's estimate."
+        )
+    return advice
+
+
+def _p(value: float) -> str:
+    return "< .001" if value < 0.001 else f"{value:.3f}".lstrip("0") if value < 1 else "1"
