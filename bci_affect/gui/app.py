@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bci_affect.errors import BciAffectError
 
 if TYPE_CHECKING:
-    from bci_affect.gui.services import MusicView
+    from bci_affect.gui.services import Services
     from bci_affect.session.control import SessionControl
 
 _LOG = logging.getLogger(__name__)
@@ -103,7 +103,8 @@ class OnePlaceForErrors:
 def run_window(
     control: SessionControl,
     *,
-    music: MusicView | None = None,
+    services: Services | None = None,
+    profile: str = "",
     screenshot: Path | None = None,
     after_s: float = 0.0,
     duration_s: float | None = None,
@@ -116,8 +117,10 @@ def run_window(
     ----------
     control : SessionControl
         The session; it goes on when the window is frozen, and ends when the window is closed.
-    music : MusicView, optional
-        Covers, waveforms and the map of the library.
+    services : Services, optional
+        Covers and the map of the library, reports, and whatever else flows need.
+    profile : str, optional
+        Name of the profile in use; a second window on it is refused.
     screenshot : Path, optional
         Save a picture of the window here, `after_s` seconds after it opened.
     after_s : float
@@ -137,14 +140,16 @@ def run_window(
     Raises
     ------
     BciAffectError
-        If there is no screen, or the picture cannot be written.
+        If there is no screen, the profile is in use, or the picture cannot be written.
     """
     app = application()
     from pyqtgraph.Qt import QtCore
 
+    from bci_affect.gui.lock import hold_profile
     from bci_affect.gui.window import MainWindow
 
-    window = MainWindow(control, music=music, theme=theme, size=size)
+    lock = hold_profile(profile) if profile else None
+    window = MainWindow(control, services=services, theme=theme, size=size)
     errors = OnePlaceForErrors(window.show_error)
     errors.install()
     failed: list[BciAffectError] = []
@@ -167,6 +172,8 @@ def run_window(
     finally:
         errors.remove()
         window.deleteLater()
+        if lock is not None:
+            lock.unlock()
     if failed:
         raise failed[0]
     return 0

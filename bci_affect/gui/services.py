@@ -6,6 +6,8 @@ database nor torch. A service that is not given hides or disables what needs it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -28,3 +30,24 @@ class MusicView(Protocol):
 
     def embeddings(self) -> tuple[list[int], NDArray[np.float32]] | None:
         """Return track ids and their places in the common space, shape (n, d), or None."""
+
+
+class ReportWriter(Protocol):
+    """Writes the report of a session; may take its time, so the window calls it beside itself."""
+
+    def write(self) -> Path:
+        """Write the report and return its file.
+
+        Raises
+        ------
+        BciAffectError
+            If it cannot be written.
+        """
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that the window may use beside the session; None hides what needs it."""
+
+    music: MusicView | None = None
+    report: ReportWriter | None = None

@@ -31,6 +31,6 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("D", "toggle_diagnostics", "Diagnostics drawer", "View"),
     Shortcut("F11", "toggle_full_screen", "Full screen", "View"),
     Shortcut("Ctrl+0", "reset_layout", "Panels back to their places", "View"),
-    Shortcut("Ctrl+,", "preferences", "Preferences", "View"),
+    Shortcut("Ctrl+,", "open_preferences", "Preferences", "View"),
     Shortcut("?", "help", "This help", "View"),
 )

@@ -131,11 +131,9 @@ QListView, QTableView, QTreeView, QPlainTextEdit, QTextBrowser {{ background: {t
 QListView::item:selected, QTableView::item:selected {{ background: {t.accent};
     color: {t.back if t.dark else "#FFFFFF"}; }}
 QHeaderView::section {{ background: {t.raised}; border: none; padding: 3px 6px; }}
-QSlider:horizontal {{ min-height: 18px; }}
-QSlider::groove:horizontal {{ height: 14px; background: transparent; }}
-QSlider::sub-page:horizontal {{ margin: 5px 0; background: {t.accent}; border-radius: 2px; }}
-QSlider::add-page:horizontal {{ margin: 5px 0; background: {t.line}; border-radius: 2px; }}
-QSlider::handle:horizontal {{ width: 14px; border-radius: 7px; background: {t.text}; }}
+QSlider::groove:horizontal {{ height: 4px; background: {t.line}; border-radius: 2px; }}
+QSlider::handle:horizontal {{ width: 12px; margin: -4px 0; border-radius: 6px;
+    background: {t.text}; }}
 QSlider:focus::handle:horizontal {{ background: {t.accent}; }}
 QProgressBar {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: 4px;
     text-align: center; min-height: 16px; }}

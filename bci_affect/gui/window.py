@@ -8,26 +8,40 @@ from functools import partial
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
+from bci_affect.gui.aside import run_aside
 from bci_affect.gui.docks import Dock
+from bci_affect.gui.flows.ending import EndPage
+from bci_affect.gui.flows.preferences import Preferences, PreferencesDialog
+from bci_affect.gui.help import HelpDialog
+from bci_affect.gui.icons import icon
+from bci_affect.gui.layouts import layouts
 from bci_affect.gui.pace import Pace
 from bci_affect.gui.panels.attention import AttentionPanel
+from bci_affect.gui.panels.bands import BandsPanel
 from bci_affect.gui.panels.base import Panel
+from bci_affect.gui.panels.diagnostics import DiagnosticsPanel
+from bci_affect.gui.panels.embedding import EmbeddingPanel
 from bci_affect.gui.panels.nowplaying import NowPlayingPanel
 from bci_affect.gui.panels.plane import PlanePanel
 from bci_affect.gui.panels.quality import QualityPanel
+from bci_affect.gui.panels.queue import QueuePanel
+from bci_affect.gui.panels.report import ReportPanel
+from bci_affect.gui.panels.sessionbar import SessionBar
+from bci_affect.gui.panels.timeline import TimelinePanel
 from bci_affect.gui.panels.topbar import TopBar
 from bci_affect.gui.panels.traces import TracePanel
-from bci_affect.gui.services import MusicView
+from bci_affect.gui.services import Services
 from bci_affect.gui.shortcuts import SHORTCUTS
 from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import THEMES, style_sheet
 from bci_affect.gui.viewmodel import ViewModel
 from bci_affect.resources import user_home
-from bci_affect.session import Message
+from bci_affect.session import Message, SessionSnapshot
 from bci_affect.session.control import SessionControl
 
 _LOG = logging.getLogger(__name__)
-_LAYOUT_VERSION = 1
+_STATE_VERSION = 3
+_SMALLEST = (1024, 640)
 
 
 class MainWindow(QtWidgets.QMainWindow):
@@ -37,19 +51,19 @@ class MainWindow(QtWidgets.QMainWindow):
     ----------
     control : SessionControl
         The session.
-    music : MusicView, optional
-        The library as it is drawn.
+    services : Services, optional
+        What is asked for beyond the session; what is missing is hidden.
     theme : str, optional
         ``dark`` or ``light``; else as last time.
     size : tuple of int, optional
-        Width and height; else as last time.
+        Width and height, with the panels in their places; else all as last time.
     """
 
     def __init__(
         self,
         control: SessionControl,
         *,
-        music: MusicView | None = None,
+        services: Services | None = None,
         theme: str | None = None,
         size: tuple[int, int] | None = None,
     ) -> None:
@@ -58,98 +72,176 @@ class MainWindow(QtWidgets.QMainWindow):
         self.settings = QtCore.QSettings(
             str(user_home() / "window.ini"), QtCore.QSettings.Format.IniFormat
         )
-        self.vm = ViewModel(control)
+        self.preferences = Preferences.load(self.settings)
+        self.services = services or Services()
         self.control = control
-        self.topbar = TopBar(self.vm)
-        self.traces = TracePanel(self.vm)
-        self.plane = PlanePanel(self.vm)
-        self.quality = QualityPanel(self.vm)
-        self.attention = AttentionPanel(self.vm)
-        self.nowplaying = NowPlayingPanel(self.vm, music)
-        self.docks: dict[str, Dock] = {}
-        self._closing = False
-        self._pace = Pace()
+        self.vm = ViewModel(control)
+        self.pace = Pace()
+        self._stopping = self._stopped = False
+        self._report_due = 0.0
+        self._make_panels()
         self._build(size)
-        self.apply_theme(theme or str(self.settings.value("theme", "dark")))
+        self.apply_theme(theme or self.preferences.theme)
         self.vm.message_added.connect(self._show_message)
+        self.vm.ended.connect(self._show_end)
         self._timer = QtCore.QTimer(self)
         self._timer.setTimerType(QtCore.Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self.tick)
-        self._timer.start(self._pace.interval_ms)
+        self._timer.start(self.pace.interval_ms)
 
-    # --- construction --------------------------------------------------------
+    # --- construction -------------------------------------------------------------------------
 
-    def panels(self) -> list[Panel]:
-        """Return all panels, the top bar first."""
-        return [self.topbar, *(dock.panel for dock in self.docks.values())]
+    def _make_panels(self) -> None:
+        vm, music = self.vm, self.services.music
+        self.topbar = TopBar(vm)
+        self.sessionbar = SessionBar(vm)
+        self.traces = TracePanel(vm)
+        self.plane = PlanePanel(vm)
+        self.quality = QualityPanel(vm)
+        self.attention = AttentionPanel(vm)
+        self.timeline = TimelinePanel(vm)
+        self.bands = BandsPanel(vm)
+        self.nowplaying = NowPlayingPanel(vm, music)
+        self.queue = QueuePanel(vm)
+        self.embedding = EmbeddingPanel(vm, music)
+        self.report = ReportPanel(vm, manikins=self.preferences.manikins)
+        self.diagnostics = DiagnosticsPanel(vm, self.pace)
+        docked = (
+            *(self.traces, self.plane, self.quality, self.attention, self.timeline, self.bands),
+            *(self.nowplaying, self.queue, self.embedding, self.report, self.diagnostics),
+        )
+        self.docks: dict[str, Dock] = {panel.key: Dock(panel) for panel in docked}
+        self.panels: tuple[Panel, ...] = (self.topbar, self.sessionbar, *docked)
+        self.sessionbar.rate_asked.connect(self.rate)
+        self.sessionbar.end_asked.connect(self.stop)
+        self.report.sent.connect(self._schedule_report)
 
     def _build(self, size: tuple[int, int] | None) -> None:
-        self.setDockOptions(
-            QtWidgets.QMainWindow.DockOption.AllowNestedDocks
-            | QtWidgets.QMainWindow.DockOption.AllowTabbedDocks
-            | QtWidgets.QMainWindow.DockOption.AnimatedDocks
+        options = QtWidgets.QMainWindow.DockOption
+        self.setDockOptions(options.AllowNestedDocks | options.AllowTabbedDocks)
+        self.setTabPosition(
+            QtCore.Qt.DockWidgetArea.AllDockWidgetAreas, QtWidgets.QTabWidget.TabPosition.South
         )
         self.setContentsMargins(5, 5, 5, 5)
-        holder = QtWidgets.QToolBar()
-        holder.setObjectName("top")
-        holder.setMovable(False)
-        holder.setStyleSheet("QToolBar { border: none; padding: 0; spacing: 0; }")
-        holder.addWidget(self.topbar)
-        self.topbar.setSizePolicy(
-            QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed
-        )
-        self.addToolBar(QtCore.Qt.ToolBarArea.TopToolBarArea, holder)
-        for panel in (self.traces, self.plane, self.quality, self.attention, self.nowplaying):
-            self.docks[panel.key] = Dock(panel)
-        self.resize(*(size or (1600, 1000)))
-        self.reset_layout()
+        self.setMinimumSize(*_SMALLEST)
+        areas = QtCore.Qt.ToolBarArea
+        self._add_bar(self.topbar, areas.TopToolBarArea)
+        self._add_bar(self.sessionbar, areas.BottomToolBarArea)
+        self._add_menu()
         for shortcut in SHORTCUTS:
-            if hasattr(self, shortcut.action):
-                action = QtGui.QAction(tr(shortcut.text), self)
-                action.setShortcut(QtGui.QKeySequence(shortcut.keys))
-                action.triggered.connect(partial(self._do, shortcut.action))
-                self.addAction(action)
+            action = QtGui.QAction(tr(shortcut.text), self)
+            action.setShortcut(QtGui.QKeySequence(shortcut.keys))
+            action.triggered.connect(partial(self._do, shortcut.action))
+            self.addAction(action)
+        for button in self.findChildren(QtWidgets.QAbstractButton):
+            if button.focusPolicy() != QtCore.Qt.FocusPolicy.NoFocus:
+                # Only by the tabulator: a clicked button must not take Space from the music.
+                button.setFocusPolicy(QtCore.Qt.FocusPolicy.TabFocus)
+        self._settle(size)
+        self.setFocus()
+
+    def _settle(self, size: tuple[int, int] | None) -> None:
+        """Take the size and places that were asked for, else those of last time."""
+        if size is not None:
+            self.resize(*size)
+            self.reset_layout()
+            return
+        screen = self.screen().availableSize() if self.screen() else QtCore.QSize(1600, 1000)
+        self.resize(min(1600, screen.width()), min(1000, screen.height()))
+        geometry, state = self.settings.value("geometry"), self.settings.value("state")
+        if geometry is not None:
+            self.restoreGeometry(geometry)
+        self.reset_layout()
+        if state is not None:
+            self.restoreState(state, _STATE_VERSION)
+
+    def _add_bar(self, panel: Panel, area: QtCore.Qt.ToolBarArea) -> None:
+        holder = QtWidgets.QToolBar(panel.title())
+        holder.setObjectName(f"bar-{panel.key}")
+        holder.setMovable(False)
+        holder.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.PreventContextMenu)
+        holder.toggleViewAction().setVisible(False)
+        holder.setStyleSheet("QToolBar { border: none; padding: 0; spacing: 0; }")
+        policy = QtWidgets.QSizePolicy.Policy
+        frame = QtWidgets.QWidget()
+        frame.setSizePolicy(policy.Expanding, policy.Fixed)
+        inside = QtWidgets.QVBoxLayout(frame)
+        top = area == QtCore.Qt.ToolBarArea.TopToolBarArea
+        inside.setContentsMargins(0, 0 if top else 5, 0, 5 if top else 0)
+        inside.addWidget(panel)
+        holder.addWidget(frame)
+        self.addToolBar(area, holder)
+
+    def _add_menu(self) -> None:
+        menu = QtWidgets.QMenu(self)
+        panels = menu.addMenu(tr("Panels"))
+        for dock in self.docks.values():
+            panels.addAction(dock.toggleViewAction())
+        places = menu.addMenu(tr("Arrangement"))
+        for key, (name, _) in layouts().items():
+            places.addAction(name, partial(self.arrange, key))
+        menu.addSeparator()
+        menu.addAction(tr("Dark or light"), self.toggle_theme)
+        menu.addAction(tr("Preferences"), self.open_preferences)
+        menu.addAction(tr("Shortcuts"), self.help)
+        menu.addSeparator()
+        menu.addAction(tr("End the session"), self.stop)
+        self._menu_button = QtWidgets.QToolButton()
+        self._menu_button.setObjectName("flat")
+        self._menu_button.setToolTip(tr("Menu"))
+        self._menu_button.setAccessibleName(tr("Menu"))
+        self._menu_button.setMenu(menu)
+        self._menu_button.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._help_button = QtWidgets.QToolButton()
+        self._help_button.setObjectName("flat")
+        self._help_button.setText("?")
+        self._help_button.setToolTip(tr("Shortcuts (?)"))
+        self._help_button.clicked.connect(self.help)
+        for button in (self._help_button, self._menu_button):
+            self.topbar.corner.addWidget(button)
 
     def _do(self, name: str, *_: object) -> None:
         getattr(self, name)()
 
+    # --- places -------------------------------------------------------------------------------
+
+    def arrange(self, key: str) -> None:
+        """Put the panels into one of the arrangements."""
+        layouts()[key][1](self, self.docks)
+        self.settings.setValue("arrangement", key)
+
     def reset_layout(self) -> None:
         """Put all panels back to their places."""
-        area = QtCore.Qt.DockWidgetArea
-        d = self.docks
-        for dock in d.values():
-            dock.setFloating(False)
-            self.removeDockWidget(dock)
-        side, down = QtCore.Qt.Orientation.Horizontal, QtCore.Qt.Orientation.Vertical
-        self.addDockWidget(area.TopDockWidgetArea, d["traces"])
-        self.splitDockWidget(d["traces"], d["nowplaying"], down)
-        self.splitDockWidget(d["traces"], d["plane"], side)
-        self.splitDockWidget(d["plane"], d["quality"], side)
-        self.splitDockWidget(d["traces"], d["attention"], down)
-        for dock in d.values():
-            dock.show()
-        width, height = self.width(), self.height()
-        self.resizeDocks(
-            [d["traces"], d["plane"], d["quality"]],
-            [int(width * 0.48), int(width * 0.32), int(width * 0.2)],
-            side,
-        )
-        self.resizeDocks([d["traces"], d["nowplaying"]], [height - 330, 120], down)
-        self.resizeDocks(
-            [d["traces"], d["attention"]], [int(height * 0.5), int(height * 0.3)], down
-        )
+        key = str(self.settings.value("arrangement", "everything"))
+        self.arrange(key if key in layouts() else "everything")
 
-    # --- drawing -------------------------------------------------------------
+    def toggle_diagnostics(self) -> None:
+        """Open or close the diagnostics drawer at the right."""
+        dock = self.docks["diagnostics"]
+        if dock.isVisible():
+            dock.close()
+            return
+        if self.dockWidgetArea(dock) == QtCore.Qt.DockWidgetArea.NoDockWidgetArea:
+            self.addDockWidget(QtCore.Qt.DockWidgetArea.RightDockWidgetArea, dock)
+        dock.show()
+        dock.raise_()
+
+    def toggle_full_screen(self) -> None:
+        """Change between full screen and window."""
+        self.setWindowState(self.windowState() ^ QtCore.Qt.WindowState.WindowFullScreen)
+
+    # --- drawing ------------------------------------------------------------------------------
 
     def tick(self) -> None:
         """Ask the session, and draw the panels whose turn it is and that can be seen."""
         began = time.perf_counter()
         self.vm.tick()
         if self.isVisible() and not self.isMinimized():
-            for panel in self.panels():
-                if self._pace.due(panel.divisor) and not panel.visibleRegion().isEmpty():
+            for panel in self.panels:
+                if self.pace.due(panel.divisor) and not panel.visibleRegion().isEmpty():
                     panel.refresh()
-        interval = self._pace.after_tick(time.perf_counter() - began, time.thread_time())
+        self._prompt_report()
+        interval = self.pace.after_tick(time.perf_counter() - began, time.thread_time())
         if interval != self._timer.interval():
             self._timer.setInterval(interval)
 
@@ -157,16 +249,17 @@ class MainWindow(QtWidgets.QMainWindow):
         """Show everything in the colours of a theme."""
         self.theme = THEMES.get(name, THEMES["dark"])
         self.setStyleSheet(style_sheet(self.theme))
-        self.topbar.apply_theme(self.theme)
+        for panel in (self.topbar, self.sessionbar):
+            panel.apply_theme(self.theme)
         for dock in self.docks.values():
             dock.apply_theme(self.theme)
-        self.settings.setValue("theme", self.theme.name)
+        self._menu_button.setIcon(icon("menu", self.theme.text))
 
     def toggle_theme(self) -> None:
         """Change between dark and light."""
-        self.apply_theme("light" if self.theme.dark else "dark")
+        self.use_preferences(self.preferences.with_theme("light" if self.theme.dark else "dark"))
 
-    # --- commands ------------------------------------------------------------
+    # --- commands -----------------------------------------------------------------------------
 
     def play_or_pause(self) -> None:
         """Play or pause the music."""
@@ -192,19 +285,115 @@ class MainWindow(QtWidgets.QMainWindow):
         """Make the EEG rows smaller."""
         self.traces.step_scale(-1)
 
+    def mark(self) -> None:
+        """Mark this moment."""
+        self.sessionbar.mark()
+
+    def record(self) -> None:
+        """Start or finish the recording."""
+        self.sessionbar.record()
+
+    def baseline(self) -> None:
+        """Measure a rest baseline."""
+        self.sessionbar.baseline()
+
+    def rate(self) -> None:
+        """Bring the self-report to the front."""
+        dock = self.docks["report"]
+        if self.dockWidgetArea(dock) == QtCore.Qt.DockWidgetArea.NoDockWidgetArea:
+            self.addDockWidget(QtCore.Qt.DockWidgetArea.RightDockWidgetArea, dock)
+        dock.show()
+        dock.raise_()
+        self.report.valence.setFocus()
+
+    def _schedule_report(self) -> None:
+        self._report_due = self.vm.snapshot.elapsed_s + 60 * self.preferences.ask_every_min
+
+    def _prompt_report(self) -> None:
+        every = self.preferences.ask_every_min
+        if every <= 0 or self.vm.snapshot.ended:
+            return
+        if self._report_due <= 0:
+            self._schedule_report()
+        elif self.vm.snapshot.elapsed_s >= self._report_due:
+            self._schedule_report()
+            self.rate()
+            self.sessionbar.say(tr("How do you feel right now?"))
+
+    def help(self) -> None:
+        """Show all shortcuts."""
+        HelpDialog(self).show()
+
+    def open_preferences(self) -> None:
+        """Open the preferences beside the session."""
+        dialog = PreferencesDialog(self.preferences, self)
+        dialog.changed.connect(self.use_preferences)
+        dialog.show()
+
+    def use_preferences(self, preferences: Preferences) -> None:
+        """Take over preferences at once, and keep them."""
+        self.preferences = preferences
+        preferences.save(self.settings)
+        self.report.use_manikins(preferences.manikins)
+        if preferences.theme != self.theme.name:
+            self.apply_theme(preferences.theme)
+
+    # --- messages, end ------------------------------------------------------------------------
+
     def _show_message(self, message: Message) -> None:
-        self.statusBar().showMessage(message.text, 8000)
+        self.sessionbar.say(message.text, level=message.level)
 
     def show_error(self, text: str) -> None:
-        """Show an error once, where it does not cover the session."""
-        self.statusBar().showMessage(text, 15000)
+        """Show an error where it does not cover the session."""
+        self.sessionbar.say(text, 20.0, level="error")
+
+    def stop(self) -> None:
+        """End the session beside the window; the end page comes when it has ended."""
+        if self._stopping or self.vm.snapshot.ended:
+            return
+        self._stopping = True
+        self.sessionbar.say(tr("Finishing the session and its files"), 60.0)
+        run_aside(self.control.stop, lambda _: self._has_stopped())
+
+    def _has_stopped(self) -> None:
+        self._stopped = True
+        if self._closing:
+            self.close()
+
+    def _show_end(self, snapshot: SessionSnapshot) -> None:
+        if not self._closing and self.isVisible():
+            EndPage(self.vm, self.services, self).show()
 
     def end_and_close(self) -> None:
         """End the session and close without asking."""
         self._closing = True
         self.close()
 
+    _closing = False
+
+    def _may_close(self) -> bool:
+        """Ask during a recording; its file is finished in any case."""
+        if self._closing or not self.sessionbar.recording:
+            return True
+        box = QtWidgets.QMessageBox(self)
+        box.setWindowTitle(tr("Recording"))
+        box.setText(tr("A recording is running."))
+        box.setInformativeText(tr("Its file will be finished and kept. End the session now?"))
+        end = box.addButton(tr("Finish and close"), QtWidgets.QMessageBox.ButtonRole.AcceptRole)
+        stay = box.addButton(tr("Go on"), QtWidgets.QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(stay)
+        box.exec()
+        return bool(box.clickedButton() is end)
+
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:
+        if not (self._stopped or self.vm.snapshot.ended):
+            event.ignore()
+            if self._may_close():
+                self._closing = True
+                self.stop()
+            return
         self._timer.stop()
-        self.control.stop()
+        self.settings.setValue("geometry", self.saveGeometry())
+        self.settings.setValue("state", self.saveState(_STATE_VERSION))
         event.accept()
+        QtCore.QTimer.singleShot(0, QtWidgets.QApplication.quit)

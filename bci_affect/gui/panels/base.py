@@ -81,6 +81,16 @@ def set_text(widget: QtWidgets.QLabel, text: str) -> None:
         widget.setText(text)
 
 
+def choice(items: list[str], index: int, tip: str) -> QtWidgets.QComboBox:
+    """Return a drop-down list."""
+    box = QtWidgets.QComboBox()
+    box.addItems(items)
+    box.setCurrentIndex(index)
+    box.setToolTip(tip)
+    box.setAccessibleName(tip)
+    return box
+
+
 class Caption(QtWidgets.QLabel):
     """A wrapped explanation below a drawing."""
 

@@ -70,7 +70,7 @@ class TopBar(Panel):
         row.setContentsMargins(10, 4, 6, 4)
         row.setSpacing(12)
         row.addWidget(self._badge)
-        row.addWidget(self._source, 3)
+        row.addWidget(self._source, 5)
         for widget in (self._state, self._rate, self._loss, self._latency):
             row.addWidget(widget)
         row.addWidget(self._model, 4)
@@ -92,7 +92,7 @@ class TopBar(Panel):
             self._source.show_text(tr("No stream"))
         else:
             n = int(info.montage.is_eeg.sum())
-            self._source.show_text(tr("{name} ({n} electrodes)", name=info.name, n=n))
+            self._source.show_text(tr("{name} · {n} ch", name=info.name, n=n))
         self._show_health(health)
         set_text(self._latency, _latency(s))
         self._model.show_text(

@@ -10,7 +10,7 @@ from pyqtgraph import arrayToQPath
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from bci_affect.gui.decimate import peaks
-from bci_affect.gui.panels.base import Panel, colour, font, label, set_text
+from bci_affect.gui.panels.base import Panel, choice, colour, font, label, set_text
 from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import Theme
 from bci_affect.gui.viewmodel import ViewModel
@@ -35,17 +35,17 @@ class TracePanel(Panel):
         self._paths: list[tuple[QtGui.QPainterPath, str]] = []
         self._newest = 0.0
         self._first = 0
-        self._scale_box = _choice(
+        self._scale_box = choice(
             [f"{v:g} µV" for v in SCALES_UV],
             SCALES_UV.index(self.scale_uv),
             tr("Height of one row"),
         )
         self._scale_box.currentIndexChanged.connect(self._pick_scale)
-        self._window_box = _choice(
+        self._window_box = choice(
             [f"{v:g} s" for v in WINDOWS_S], WINDOWS_S.index(self.seconds), tr("Width of the view")
         )
         self._window_box.currentIndexChanged.connect(self._pick_window)
-        self._rows_box = _choice(
+        self._rows_box = choice(
             [tr("all channels"), tr("good only")], 0, tr("Which channels are shown")
         )
         self._state = label("", "muted")
@@ -191,6 +191,7 @@ class TracePanel(Panel):
 
     def _paint_events(self, p: QtGui.QPainter, area: QtCore.QRectF, t: Theme) -> None:
         p.setFont(font(self, 10))
+        free = math.inf  # left edge of the last label: an older one must end before it
         for note in reversed(self.vm.notes):
             if note.time < self._newest - self.seconds:
                 break
@@ -203,6 +204,9 @@ class TracePanel(Panel):
             text = p.fontMetrics().elidedText(note.text, QtCore.Qt.TextElideMode.ElideRight, 110)
             width = p.fontMetrics().horizontalAdvance(text) + 6
             left = x if x + width < area.right() else x - width
+            if left + width > free:
+                continue
+            free = left
             p.fillRect(QtCore.QRectF(left, area.top(), width, 14), colour(t.panel, 0.85))
             p.drawText(QtCore.QRectF(left + 3, area.top(), width, 14), 0, text)
 
@@ -237,11 +241,3 @@ def _one_path(x: NDArray[np.float64], y: NDArray[np.float64]) -> QtGui.QPainterP
         y = np.where(hole, 0.0, y)
     xs = np.broadcast_to(np.where(np.isfinite(x), x, 0.0), y.shape)
     return arrayToQPath(xs.ravel(), y.ravel(), connect.ravel(), finiteCheck=False)
-
-
-def _choice(items: list[str], index: int, tip: str) -> QtWidgets.QComboBox:
-    box = QtWidgets.QComboBox()
-    box.addItems(items)
-    box.setCurrentIndex(index)
-    box.setToolTip(tip)
-    return box

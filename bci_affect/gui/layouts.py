@@ -1,0 +1,122 @@
+"""Where the panels stand: arrangements as functions of the docks and the size of the window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyqtgraph.Qt import QtCore, QtWidgets
+
+from bci_affect.gui.docks import Dock
+from bci_affect.gui.texts import tr
+
+Docks = dict[str, Dock]
+_TOP = QtCore.Qt.DockWidgetArea.TopDockWidgetArea
+_ACROSS = QtCore.Qt.Orientation.Horizontal
+_DOWN = QtCore.Qt.Orientation.Vertical
+WIDE_FROM = 880
+"""Height from which all panels fit side by side; below it some share a place as tabs."""
+
+
+def _clear(window: QtWidgets.QMainWindow, docks: Docks) -> None:
+    for dock in docks.values():
+        dock.setFloating(False)
+        window.removeDockWidget(dock)
+
+
+def _tabs(window: QtWidgets.QMainWindow, docks: Docks, *keys: str) -> None:
+    for key in keys[1:]:
+        window.tabifyDockWidget(docks[keys[0]], docks[key])
+    for key in keys:
+        docks[key].show()
+    docks[keys[0]].raise_()
+
+
+def everything(window: QtWidgets.QMainWindow, d: Docks) -> None:
+    """All panels; on small screens some share a place as tabs."""
+    _clear(window, d)
+    window.addDockWidget(_TOP, d["traces"])
+    window.splitDockWidget(d["traces"], d["nowplaying"], _DOWN)
+    wide = window.height() >= WIDE_FROM
+    if wide:
+        window.splitDockWidget(d["traces"], d["timeline"], _DOWN)
+    window.splitDockWidget(d["traces"], d["plane"], _ACROSS)
+    window.splitDockWidget(d["plane"], d["quality"], _ACROSS)
+    window.splitDockWidget(d["traces"], d["attention"], _DOWN)
+    if wide:
+        window.splitDockWidget(d["plane"], d["embedding"], _DOWN)
+        _tabs(window, d, "embedding", "bands", "report")
+        window.splitDockWidget(d["quality"], d["queue"], _DOWN)
+        _show(d, "traces", "plane", "quality", "attention", "timeline", "nowplaying", "queue")
+    else:
+        _tabs(window, d, "attention", "timeline", "bands")
+        _tabs(window, d, "plane", "embedding", "report")
+        _tabs(window, d, "quality", "queue")
+        _show(d, "traces", "nowplaying")
+    width, height = window.width(), window.height()
+    across = [int(width * 0.47), int(width * 0.32), int(width * 0.21)]
+    window.resizeDocks([d["traces"], d["plane"], d["quality"]], across, _ACROSS)
+    if wide:
+        room = height - 90
+        upper = room - 128 - 150
+        window.resizeDocks(
+            [d["traces"], d["attention"], d["timeline"], d["nowplaying"]],
+            [int(upper * 0.6), int(upper * 0.4), 150, 128],
+            _DOWN,
+        )
+        window.resizeDocks(
+            [d["plane"], d["embedding"]], [int(upper * 0.68), int(upper * 0.32)], _DOWN
+        )
+        window.resizeDocks([d["quality"], d["queue"]], [int(upper * 0.6), int(upper * 0.4)], _DOWN)
+    else:
+        room = height - 90 - 120
+        sizes = [int(room * 0.56), int(room * 0.44), 120]
+        window.resizeDocks([d["traces"], d["attention"], d["nowplaying"]], sizes, _DOWN)
+
+
+def listener(window: QtWidgets.QMainWindow, d: Docks) -> None:
+    """Arrange what a listener looks at: the plane, the map, what plays and what comes."""
+    _clear(window, d)
+    window.addDockWidget(_TOP, d["plane"])
+    window.splitDockWidget(d["plane"], d["nowplaying"], _DOWN)
+    window.splitDockWidget(d["plane"], d["embedding"], _ACROSS)
+    window.splitDockWidget(d["embedding"], d["queue"], _ACROSS)
+    _tabs(window, d, "queue", "report", "quality")
+    _show(d, "plane", "nowplaying", "embedding")
+    width, height = window.width(), window.height()
+    parts = [int(width * share) for share in (0.42, 0.32, 0.26)]
+    window.resizeDocks([d["plane"], d["embedding"], d["queue"]], parts, _ACROSS)
+    window.resizeDocks([d["plane"], d["nowplaying"]], [height - 220, 130], _DOWN)
+
+
+def scientist(window: QtWidgets.QMainWindow, d: Docks) -> None:
+    """Arrange what an experimenter looks at: traces, attention, time, and figures."""
+    _clear(window, d)
+    window.addDockWidget(_TOP, d["traces"])
+    window.splitDockWidget(d["traces"], d["timeline"], _DOWN)
+    window.splitDockWidget(d["traces"], d["attention"], _ACROSS)
+    window.splitDockWidget(d["attention"], d["quality"], _ACROSS)
+    window.splitDockWidget(d["attention"], d["bands"], _DOWN)
+    window.splitDockWidget(d["quality"], d["diagnostics"], _DOWN)
+    _tabs(window, d, "diagnostics", "plane", "nowplaying")
+    _show(d, "traces", "timeline", "attention", "quality", "bands")
+    width, height = window.width(), window.height()
+    parts = [int(width * share) for share in (0.45, 0.3, 0.25)]
+    window.resizeDocks([d["traces"], d["attention"], d["quality"]], parts, _ACROSS)
+    window.resizeDocks([d["traces"], d["timeline"]], [height - 250, 160], _DOWN)
+
+
+def _show(d: Docks, *keys: str) -> None:
+    for key in keys:
+        d[key].show()
+
+
+Arrange = Callable[[QtWidgets.QMainWindow, Docks], None]
+
+
+def layouts() -> dict[str, tuple[str, Arrange]]:
+    """Return all arrangements: key in the settings, name for the user, function."""
+    return {
+        "everything": (tr("Everything"), everything),
+        "listener": (tr("Listener"), listener),
+        "scientist": (tr("Scientist"), scientist),
+    }

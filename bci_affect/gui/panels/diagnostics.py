@@ -1,0 +1,127 @@
+"""The drawer for whoever wants to know exactly: figures of every part, and all messages."""
+
+from __future__ import annotations
+
+import math
+
+from pyqtgraph.Qt import QtCore, QtWidgets
+
+from bci_affect.gui.pace import Pace
+from bci_affect.gui.panels.base import Panel
+from bci_affect.gui.texts import clock, tr
+from bci_affect.gui.viewmodel import ViewModel
+from bci_affect.session import Message
+
+
+class DiagnosticsPanel(Panel):
+    """A table of names and values that stays in place, and the messages below."""
+
+    key = "diagnostics"
+    divisor = 25
+
+    def __init__(self, vm: ViewModel, pace: Pace) -> None:
+        super().__init__(vm)
+        self._pace = pace
+        self._table = QtWidgets.QTableWidget(0, 2)
+        self._table.horizontalHeader().hide()
+        self._table.verticalHeader().hide()
+        self._table.horizontalHeader().setStretchLastSection(True)
+        self._table.setEditTriggers(QtWidgets.QAbstractItemView.EditTrigger.NoEditTriggers)
+        self._table.setShowGrid(False)
+        self._table.setAlternatingRowColors(True)
+        self._table.verticalHeader().setDefaultSectionSize(20)
+        self._messages = QtWidgets.QPlainTextEdit()
+        self._messages.setReadOnly(True)
+        self._messages.setMaximumBlockCount(500)
+        self._messages.setPlaceholderText(tr("Messages of the session"))
+        box = QtWidgets.QVBoxLayout(self)
+        box.setContentsMargins(6, 4, 6, 6)
+        box.addWidget(self._table, 3)
+        box.addWidget(self._messages, 2)
+        self.setMinimumWidth(300)
+        vm.message_added.connect(self._add)
+
+    def title(self) -> str:
+        return tr("Diagnostics")
+
+    def _add(self, message: Message) -> None:
+        at = clock(message.time - self.vm.started)
+        self._messages.appendPlainText(f"{at}  {message.level}: {message.text}")
+
+    def figures(self) -> list[tuple[str, str]]:
+        """Return all names and values."""
+        s = self.vm.snapshot
+        rows: list[tuple[str, str]] = []
+        if s.info is not None:
+            units = ", ".join(sorted({u or tr("not named") for u in s.info.units}))
+            rows += [
+                (tr("Stream"), f"{s.info.name} · {s.info.type} · {s.info.source_id or '-'}"),
+                (tr("Channels"), f"{len(s.info.labels)}, {tr('units')}: {units}"),
+            ]
+        if s.health is not None:
+            h = s.health
+            rows += [
+                (tr("Connection"), f"{h.state.value} {h.reason}".strip()),
+                (
+                    tr("Samples"),
+                    tr(
+                        "{r} of {e}, {l} lost, {d} late",
+                        r=h.received,
+                        e=h.expected,
+                        l=h.lost,
+                        d=h.late,
+                    ),
+                ),
+                (tr("Clock offset"), f"{h.clock_offset_s * 1000:+.3f} ms"),
+            ]
+        if s.window is not None:
+            rows += [
+                (tr("Window"), f"#{s.window.index} {s.window.state.value}"),
+                (tr("Reasons"), "; ".join(s.window.reasons) or "-"),
+            ]
+        if s.estimate is not None:
+            e = s.estimate
+            rows += [
+                (tr("P(high)"), f"valence {e.valence_prob:.3f}, arousal {e.arousal_prob:.3f}"),
+                (tr("Confidence"), f"{e.confidence:.3f}, {tr('quality')} {e.quality:.2f}"),
+            ]
+        rows += [
+            (tr("Latency"), f"{_ms(s.latency_p50_ms)} / {_ms(s.latency_p99_ms)} (p50 / p99)"),
+            (tr("Model"), f"{s.model_name}: {s.model_summary}"),
+            (tr("Profile"), s.profile or "-"),
+            (tr("Policy"), s.policy if s.policy != "sham" else "follow"),
+        ]
+        if s.player is not None:
+            rows.append(
+                (tr("Audio"), f"{s.player.device or '-'}, {tr('starved')} {s.player.starved}")
+            )
+        rows.append(
+            (
+                tr("Window drawing"),
+                tr(
+                    "{fps:.0f} frames/s, {cpu:.0%} of a core, {ms:.1f} ms a tick",
+                    fps=self._pace.fps,
+                    cpu=self._pace.cpu_share,
+                    ms=self._pace.tick_ms,
+                ),
+            )
+        )
+        return rows
+
+    def refresh(self) -> None:
+        rows = self.figures()
+        self._table.setRowCount(len(rows))
+        for i, pair in enumerate(rows):
+            for j, text in enumerate(pair):
+                item = self._table.item(i, j)
+                if item is None:
+                    item = QtWidgets.QTableWidgetItem()
+                    item.setFlags(QtCore.Qt.ItemFlag.ItemIsEnabled)
+                    self._table.setItem(i, j, item)
+                if item.text() != text:
+                    item.setText(text)
+                    item.setToolTip(text)
+
+
+def _ms(value: float) -> str:
+    return f"{value:.1f} ms" if math.isfinite(value) else "-"

@@ -1,0 +1,143 @@
+"""What comes next: five suggestions with their scores, each to play now, like or ban."""
+
+from __future__ import annotations
+
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+
+from bci_affect.gui.icons import icon
+from bci_affect.gui.panels.base import Panel, colour, label
+from bci_affect.gui.panels.topbar import Elided
+from bci_affect.gui.texts import tr
+from bci_affect.gui.theme import Theme
+from bci_affect.gui.viewmodel import ViewModel
+from bci_affect.music import Suggestion
+
+SHOWN = 5
+
+
+class _Row(QtWidgets.QWidget):
+    """One suggestion."""
+
+    def __init__(self, vm: ViewModel) -> None:
+        super().__init__()
+        self.vm = vm
+        self.suggestion: Suggestion | None = None
+        self._name, self._artist = Elided(), Elided("muted")
+        self._score = label("", "number", tr("Similarity to what is asked for, -1 to 1"))
+        self._score.setMinimumWidth(30)
+        self._bar = _Bar()
+        self.play = self._button(tr("Play this now"), self._play)
+        self.like = self._button(tr("Like, or take it back"), self._like)
+        self.like.setCheckable(True)
+        self.ban = self._button(tr("Never play this"), self._ban)
+        texts = QtWidgets.QVBoxLayout()
+        texts.setSpacing(0)
+        texts.addWidget(self._name)
+        texts.addWidget(self._artist)
+        row = QtWidgets.QHBoxLayout(self)
+        row.setContentsMargins(8, 2, 4, 2)
+        row.setSpacing(4)
+        row.addLayout(texts, 1)
+        row.addWidget(self._bar)
+        row.addWidget(self._score)
+        for button in (self.play, self.like, self.ban):
+            row.addWidget(button)
+
+    def _button(self, tip: str, action: object) -> QtWidgets.QToolButton:
+        button = QtWidgets.QToolButton()
+        button.setObjectName("flat")
+        button.setIconSize(QtCore.QSize(14, 14))
+        button.setToolTip(tip)
+        button.setAccessibleName(tip)
+        button.clicked.connect(action)
+        return button
+
+    def _play(self) -> None:
+        if self.suggestion is not None:
+            self.vm.control.choose(self.suggestion.track.id)
+
+    def _like(self) -> None:
+        if self.suggestion is not None:
+            self.vm.control.like(self.suggestion.track.id, not self.suggestion.track.liked)
+
+    def _ban(self) -> None:
+        if self.suggestion is not None:
+            self.vm.control.ban(self.suggestion.track.id)
+
+    def show_suggestion(self, suggestion: Suggestion | None) -> None:
+        if suggestion == self.suggestion:
+            return
+        self.suggestion = suggestion
+        self.setVisible(suggestion is not None)
+        if suggestion is None:
+            return
+        track = suggestion.track
+        self._name.show_text(track.title)
+        self._artist.show_text(
+            f"{track.artist} · {suggestion.rule}" if suggestion.rule else track.artist
+        )
+        self._score.setText(f"{suggestion.score:.2f}")
+        self._bar.value = max(0.0, suggestion.score)
+        self._bar.update()
+        self.like.setChecked(track.liked)
+
+    def apply_theme(self, theme: Theme) -> None:
+        back = theme.back if theme.dark else "#FFFFFF"
+        self._bar.theme = theme
+        self.play.setIcon(icon("play", theme.text))
+        self.like.setIcon(icon("heart", theme.muted, back))
+        self.ban.setIcon(icon("ban", theme.muted))
+
+
+class _Bar(QtWidgets.QWidget):
+    def __init__(self) -> None:
+        super().__init__()
+        self.value = 0.0
+        self.theme: Theme | None = None
+        self.setFixedSize(40, 6)
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        if self.theme is None:
+            return
+        p = QtGui.QPainter(self)
+        p.fillRect(self.rect(), colour(self.theme.line))
+        done = QtCore.QRectF(0, 0, self.width() * min(1.0, self.value), self.height())
+        p.fillRect(done, colour(self.theme.music))
+        p.end()
+
+
+class QueuePanel(Panel):
+    """The next five."""
+
+    key = "queue"
+    divisor = 12
+
+    def __init__(self, vm: ViewModel) -> None:
+        super().__init__(vm)
+        self._rows = [_Row(vm) for _ in range(SHOWN)]
+        self._none = label(tr("Nothing waits: no music fits, or none is in the library"), "muted")
+        self._none.setWordWrap(True)
+        self._none.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
+        box = QtWidgets.QVBoxLayout(self)
+        box.setContentsMargins(0, 4, 0, 4)
+        box.setSpacing(0)
+        box.addWidget(self._none)
+        for row in self._rows:
+            row.hide()
+            box.addWidget(row)
+        box.addStretch(1)
+        self.setMinimumWidth(200)
+
+    def title(self) -> str:
+        return tr("Next")
+
+    def refresh(self) -> None:
+        queue = self.vm.snapshot.queue
+        self._none.setVisible(not queue)
+        for i, row in enumerate(self._rows):
+            row.show_suggestion(queue[i] if i < len(queue) else None)
+
+    def apply_theme(self, theme: Theme) -> None:
+        for row in self._rows:
+            row.apply_theme(theme)
+        super().apply_theme(theme)

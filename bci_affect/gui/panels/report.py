@@ -1,0 +1,202 @@
+"""How the listener says how it feels: the Affective Slider or the manikins, on the 1-9 scale.
+
+Affective Slider after Betella and Verschure (2016, PLoS ONE 11(2)): two bare sliders without ticks
+or figures. Self-Assessment Manikin after Bradley and Lang (1994): nine places, five figures. The
+drawings are our own. Nothing is chosen beforehand, so that no answer is suggested.
+"""
+
+from __future__ import annotations
+
+import math
+
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+
+from bci_affect.gui.panels.base import Panel, colour, label
+from bci_affect.gui.texts import tr
+from bci_affect.gui.theme import Theme
+from bci_affect.gui.viewmodel import ViewModel
+
+
+class Scale(QtWidgets.QWidget):
+    """One dimension from 1 to 9; `value` is NaN until something was chosen.
+
+    Parameters
+    ----------
+    kind : str
+        ``valence`` or ``arousal``: which faces are drawn.
+    manikins : bool
+        Nine places with five figures (SAM) instead of a bare slider.
+    """
+
+    chosen = QtCore.Signal()
+
+    def __init__(self, kind: str, *, manikins: bool = False) -> None:
+        super().__init__()
+        self.kind = kind
+        self.manikins = manikins
+        self.value = math.nan
+        self.theme: Theme | None = None
+        self.setMinimumHeight(46)
+        self.setMinimumWidth(150)
+        self.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(
+            tr("Valence: negative to positive")
+            if kind == "valence"
+            else tr("Arousal: calm to excited")
+        )
+
+    def reset(self) -> None:
+        """Forget what was chosen."""
+        self.value = math.nan
+        self.update()
+
+    def choose(self, value: float) -> None:
+        """Choose a value from 1 to 9; whole numbers on the manikins."""
+        value = min(9.0, max(1.0, value))
+        self.value = float(round(value)) if self.manikins else value
+        self.chosen.emit()
+        self.update()
+
+    def _line(self) -> tuple[float, float, float]:
+        face = min(30.0, self.height() * 0.62)
+        return face + 14, self.width() - face - 14, self.height() / 2
+
+    def _at(self, x: float) -> float:
+        left, right, _ = self._line()
+        return 1 + 8 * (x - left) / max(1.0, right - left)
+
+    def mousePressEvent(self, event: QtGui.QMouseEvent) -> None:
+        self.choose(self._at(event.position().x()))
+
+    def mouseMoveEvent(self, event: QtGui.QMouseEvent) -> None:
+        if event.buttons() & QtCore.Qt.MouseButton.LeftButton:
+            self.choose(self._at(event.position().x()))
+
+    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
+        keys = QtCore.Qt.Key
+        step = {keys.Key_Left: -1.0, keys.Key_Right: 1.0}.get(keys(event.key()))
+        figure = event.text()
+        if figure.isdigit() and figure != "0":
+            self.choose(float(figure))
+        elif step is not None:
+            size = 1.0 if self.manikins else 0.25
+            self.choose(5.0 if math.isnan(self.value) else self.value + size * step)
+        else:
+            super().keyPressEvent(event)
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        t = self.theme
+        if t is None:
+            return
+        p = QtGui.QPainter(self)
+        p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        left, right, y = self._line()
+        r = min(15.0, self.height() * 0.31)
+        self._face(p, t, QtCore.QPointF(left - r - 12, y), r, 0.0)
+        self._face(p, t, QtCore.QPointF(right + r + 12, y), r, 1.0)
+        p.setPen(QtGui.QPen(colour(t.accent if self.hasFocus() else t.line), 3))
+        p.drawLine(QtCore.QPointF(left, y), QtCore.QPointF(right, y))
+        if self.manikins:
+            for k in range(9):
+                at = QtCore.QPointF(left + (right - left) * k / 8, y)
+                if k % 2 == 0 and 0 < k < 8 and right - left > 150:
+                    self._face(p, t, at, r * 0.72, k / 8)
+                else:
+                    p.setPen(QtCore.Qt.PenStyle.NoPen)
+                    p.setBrush(colour(t.muted))
+                    p.drawEllipse(at, 3.5, 3.5)
+        if not math.isnan(self.value):
+            at = QtCore.QPointF(left + (right - left) * (self.value - 1) / 8, y)
+            p.setBrush(colour(t.report, 0.35 if self.manikins else 1.0))
+            p.setPen(QtGui.QPen(colour(t.report), 2.5))
+            p.drawEllipse(at, 11 if self.manikins else 8, 11 if self.manikins else 8)
+        p.end()
+
+    def _face(
+        self, p: QtGui.QPainter, t: Theme, at: QtCore.QPointF, r: float, level: float
+    ) -> None:
+        """Draw a face: valence bends the mouth; arousal opens the eyes and adds rays."""
+        p.setPen(QtGui.QPen(colour(t.text), 1.4))
+        p.setBrush(colour(t.raised))
+        p.drawEllipse(at, r, r)
+        p.setBrush(colour(t.text))
+        smile = (2 * level - 1) if self.kind == "valence" else 0.0
+        for side in (-1, 1):
+            eye = at + QtCore.QPointF(side * r * 0.36, -r * 0.22)
+            open_ = r * (0.13 if self.kind == "valence" else 0.03 + 0.2 * level)
+            p.drawEllipse(eye, r * 0.12, max(0.6, open_))
+        mouth = QtGui.QPainterPath(at + QtCore.QPointF(-r * 0.42, r * (0.38 - 0.14 * smile)))
+        mouth.quadTo(
+            at + QtCore.QPointF(0, r * (0.38 + 0.42 * smile)),
+            at + QtCore.QPointF(r * 0.42, r * (0.38 - 0.14 * smile)),
+        )
+        p.setBrush(QtCore.Qt.BrushStyle.NoBrush)
+        p.drawPath(mouth)
+        if self.kind == "arousal" and level > 0.5:
+            for k in range(8):
+                angle = math.pi * k / 4
+                ray = QtCore.QPointF(math.cos(angle), math.sin(angle))
+                p.drawLine(at + ray * (r + 2), at + ray * (r + 2 + 4 * (level - 0.4)))
+
+
+class ReportPanel(Panel):
+    """Two scales and one button; the report is stored when it is sent, not while it is made."""
+
+    key = "report"
+    divisor = 25
+
+    sent = QtCore.Signal()
+
+    def __init__(self, vm: ViewModel, *, manikins: bool = False) -> None:
+        super().__init__(vm)
+        self._question = label(tr("How do you feel right now?"), "title")
+        self._question.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
+        self.valence = Scale("valence", manikins=manikins)
+        self.arousal = Scale("arousal", manikins=manikins)
+        self.send = QtWidgets.QPushButton(tr("Send"))
+        self.send.setObjectName("primary")
+        self.send.setEnabled(False)
+        self.send.clicked.connect(self._send)
+        self._thanks = label("", "muted")
+        for scale in (self.valence, self.arousal):
+            scale.chosen.connect(self._changed)
+        low = QtWidgets.QHBoxLayout()
+        low.addWidget(self._thanks, 1)
+        low.addWidget(self.send)
+        box = QtWidgets.QVBoxLayout(self)
+        box.setContentsMargins(12, 6, 12, 8)
+        box.setSpacing(2)
+        box.addWidget(self._question)
+        box.addWidget(self.valence, 1)
+        box.addWidget(self.arousal, 1)
+        box.addLayout(low)
+
+    def title(self) -> str:
+        return tr("Your word")
+
+    def use_manikins(self, manikins: bool) -> None:
+        """Change between slider and manikins."""
+        for scale in (self.valence, self.arousal):
+            scale.manikins = manikins
+            scale.reset()
+        self._changed()
+
+    def _changed(self) -> None:
+        values = (self.valence.value, self.arousal.value)
+        self.send.setEnabled(all(math.isfinite(v) for v in values))
+        self._thanks.setText("")
+
+    def _send(self) -> None:
+        self.vm.control.rate(self.valence.value, self.arousal.value)
+        for scale in (self.valence, self.arousal):
+            scale.reset()
+        self.send.setEnabled(False)
+        self._thanks.setText(tr("Stored, thank you"))
+        self.sent.emit()
+
+    def refresh(self) -> None:
+        """Nothing moves here by itself."""
+
+    def apply_theme(self, theme: Theme) -> None:
+        self.valence.theme = self.arousal.theme = theme
+        super().apply_theme(theme)

@@ -1,0 +1,128 @@
+"""The line at the bottom: what the listener or the experimenter does to the session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyqtgraph.Qt import QtCore, QtWidgets
+
+from bci_affect.gui.icons import icon
+from bci_affect.gui.panels.base import Panel
+from bci_affect.gui.panels.topbar import Elided
+from bci_affect.gui.texts import tr
+from bci_affect.gui.theme import Theme
+from bci_affect.gui.viewmodel import ViewModel
+
+BASELINE_S = 60.0
+
+
+class SessionBar(Panel):
+    """Baseline, mark with a note, self-report, recording, end; and the newest message.
+
+    The note is written first and the mark set with one key, so that the mark is exact in time.
+    """
+
+    key = "session"
+    divisor = 8
+
+    rate_asked = QtCore.Signal()
+    end_asked = QtCore.Signal()
+
+    def __init__(self, vm: ViewModel) -> None:
+        super().__init__(vm)
+        self.setObjectName("bar")
+        self.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
+        self.baseline_button = self._button(
+            tr("Baseline"), tr("Rest for a minute (Ctrl+B)"), self.baseline
+        )
+        self.note = QtWidgets.QLineEdit()
+        self.note.setPlaceholderText(tr("note for a mark"))
+        self.note.setMaximumWidth(220)
+        self.note.setMinimumWidth(150)
+        self.note.returnPressed.connect(self.mark)
+        self.mark_button = self._button(tr("Mark"), tr("Mark this moment (M)"), self.mark)
+        self.rate_button = self._button(
+            tr("Rate"), tr("Say how you feel (S)"), self.rate_asked.emit
+        )
+        self.record_button = self._button(
+            tr("Record"), tr("Start or finish the recording (R)"), self.record
+        )
+        self.record_button.setCheckable(True)
+        self.end_button = self._button(
+            tr("End"), tr("End the session (Ctrl+E)"), self.end_asked.emit
+        )
+        self.message = Elided()
+        row = QtWidgets.QHBoxLayout(self)
+        row.setContentsMargins(8, 4, 8, 4)
+        row.setSpacing(6)
+        for widget in (self.baseline_button, self.mark_button, self.note):
+            row.addWidget(widget)
+        for widget in (self.rate_button, self.record_button, self.end_button):
+            row.addWidget(widget)
+        row.addSpacing(8)
+        row.addWidget(self.message, 1)
+        self._until = 0.0
+
+    def title(self) -> str:
+        return tr("Session")
+
+    def _button(self, text: str, tip: str, action: Callable[[], None]) -> QtWidgets.QPushButton:
+        button = QtWidgets.QPushButton(text)
+        button.setToolTip(tip)
+        button.setAccessibleName(tip)
+        button.clicked.connect(lambda *_: action())
+        return button
+
+    def baseline(self) -> None:
+        """Measure a rest baseline."""
+        self.vm.control.baseline(BASELINE_S)
+
+    def mark(self) -> None:
+        """Put a mark with the note that stands in the field, and empty it."""
+        self.vm.control.mark(self.note.text().strip())
+        self.note.clear()
+        self.note.clearFocus()
+
+    def record(self) -> None:
+        """Start or finish the recording."""
+        if self.recording:
+            self.vm.control.stop_recording()
+        else:
+            self.vm.control.start_recording()
+
+    @property
+    def recording(self) -> bool:
+        """Whether a recording runs."""
+        status = self.vm.snapshot.recording
+        return status is not None and status.active and not status.error
+
+    def say(self, text: str, seconds: float = 12.0, *, level: str = "info") -> None:
+        """Show a sentence for a while."""
+        self._until = self.vm.snapshot.time + seconds
+        tone = {"error": self.theme.bad, "warning": self.theme.fair}.get(level, self.theme.text)
+        sign = {"error": "✕ ", "warning": "▲ "}.get(level, "")
+        self.message.setStyleSheet(f"color: {tone};")
+        self.message.show_text(sign + text)
+
+    def refresh(self) -> None:
+        s = self.vm.snapshot
+        if s.time > self._until:
+            self.message.show_text("")
+        left = s.baseline_left_s
+        text = tr("Baseline {s:.0f} s", s=left) if left > 0 else tr("Baseline")
+        if self.baseline_button.text() != text:
+            self.baseline_button.setText(text)
+        self.baseline_button.setEnabled(left <= 0 and not s.ended)
+        self.record_button.setChecked(self.recording)
+        wanted = tr("Finish recording") if self.recording else tr("Record")
+        if self.record_button.text() != wanted:
+            self.record_button.setText(wanted)
+        for button in (self.mark_button, self.rate_button, self.record_button, self.end_button):
+            button.setEnabled(not s.ended)
+
+    def apply_theme(self, theme: Theme) -> None:
+        super().apply_theme(theme)
+        back = theme.back if theme.dark else "#FFFFFF"
+        self.mark_button.setIcon(icon("flag", theme.mark))
+        self.record_button.setIcon(icon("record", theme.bad, back))
+        self.end_button.setIcon(icon("stop", theme.muted))

@@ -1,0 +1,227 @@
+"""What the panels say and send, reached by clicks and keys on the real window."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from pyqtgraph.Qt import QtCore, QtTest
+
+from bci_affect.eeg import State
+from bci_affect.gui.panels.bands import against_baseline
+from bci_affect.gui.panels.embedding import flatten
+from bci_affect.gui.panels.quality import contacts
+from bci_affect.gui.shortcuts import SHORTCUTS
+from bci_affect.gui.window import MainWindow
+from bci_affect.session import Message
+from tests.gui.conftest import tick
+from tests.gui.scripted import ScriptedSession
+
+Open = Callable[..., MainWindow]
+KEY = QtCore.Qt.Key
+LEFT = QtCore.Qt.MouseButton.LeftButton
+
+
+def test_every_shortcut_calls_a_method_and_no_key_is_taken_twice(
+    session: ScriptedSession, open_window: Open
+) -> None:
+    window = open_window(session)
+    assert all(callable(getattr(window, s.action)) for s in SHORTCUTS)
+    assert len({s.keys for s in SHORTCUTS}) == len(SHORTCUTS)
+    bound = {a.shortcut().toString() for a in window.actions()}
+    assert {s.keys for s in SHORTCUTS} <= bound
+
+
+def test_a_mark_carries_the_note_that_was_written_before(
+    session: ScriptedSession, open_window: Open
+) -> None:
+    window = open_window(session)
+    window.sessionbar.note.setFocus()
+    QtTest.QTest.keyClicks(window.sessionbar.note, "moves Space and N too")
+    assert [c for c in session.commands if c[0] in ("pause", "skip")] == []
+    window.setFocus()
+    QtTest.QTest.keyClick(window, KEY.Key_M)
+    assert session.commands[-1] == ("mark", "moves Space and N too")
+    assert window.sessionbar.note.text() == ""
+    tick(window, session, 2)
+    assert window.vm.notes[-1].text == "moves Space and N too"
+
+
+def test_a_self_report_needs_both_scales_and_suggests_nothing(
+    session: ScriptedSession, open_window: Open
+) -> None:
+    window = open_window(session)
+    QtTest.QTest.keyClick(window, KEY.Key_S)
+    report = window.report
+    assert report.isVisible()
+    assert math.isnan(report.valence.value)
+    assert not report.send.isEnabled()
+    QtTest.QTest.keyClick(report.valence, KEY.Key_8)
+    assert not report.send.isEnabled()
+    left, right, y = report.arousal._line()
+    spot = QtCore.QPoint(round(left + (right - left) / 4), round(y))
+    QtTest.QTest.mouseClick(report.arousal, LEFT, pos=spot)
+    QtTest.QTest.mouseClick(report.send, LEFT)
+    name, valence, arousal, _ = session.commands[-1]
+    assert (name, valence) == ("rate", 8.0)
+    assert arousal == pytest.approx(3.0, abs=0.1)
+    assert not report.send.isEnabled()
+    tick(window, session, 2)
+    assert window.vm.notes[-1].rating == pytest.approx((0.75, -0.5), abs=0.05)
+
+
+def test_manikins_give_whole_numbers(session: ScriptedSession, open_window: Open) -> None:
+    window = open_window(session)
+    window.report.use_manikins(True)
+    window.report.valence.choose(6.4)
+    assert window.report.valence.value == 6.0
+
+
+def test_recording_by_key_shows_its_size_growing(
+    session: ScriptedSession, open_window: Open
+) -> None:
+    window = open_window(session)
+    QtTest.QTest.keyClick(window, KEY.Key_R)
+    tick(window, session, 12)
+    first = window.topbar._record.text()
+    tick(window, session, 40)
+    assert "REC" in first
+    assert window.topbar._record.text() != first
+    QtTest.QTest.keyClick(window, KEY.Key_R)
+    assert session.recording is not None
+    assert not session.recording.active
+
+
+def test_the_queue_plays_likes_and_bans(session: ScriptedSession, open_window: Open) -> None:
+    window = open_window(session)
+    window.docks["queue"].raise_()
+    tick(window, session, 14)
+    row = window.queue._rows[1]
+    assert row.suggestion is not None
+    wanted = row.suggestion.track.id
+    QtTest.QTest.mouseClick(row.like, LEFT)
+    QtTest.QTest.mouseClick(row.ban, LEFT)
+    QtTest.QTest.mouseClick(row.play, LEFT)
+    assert session.commands[-3:] == [
+        ("like", wanted, True),
+        ("ban", wanted, True),
+        ("choose", wanted),
+    ]
+
+
+def test_policy_buttons_say_and_set_the_policy(session: ScriptedSession, open_window: Open) -> None:
+    window = open_window(session)
+    for button in window.nowplaying._policy.buttons():
+        QtTest.QTest.mouseClick(button, LEFT)
+        assert session.policy == button.property("policy")
+    tick(window, session, 10)
+    checked = [b for b in window.nowplaying._policy.buttons() if b.isChecked()]
+    assert [b.property("policy") for b in checked] == [session.policy]
+
+
+def test_a_sham_session_looks_like_following(session: ScriptedSession, open_window: Open) -> None:
+    window = open_window(session)
+    session.policy = "sham"
+    tick(window, session, 30)
+    checked = [b.property("policy") for b in window.nowplaying._policy.buttons() if b.isChecked()]
+    assert checked == ["follow"]
+    assert not any("sham" in value for _, value in window.diagnostics.figures())
+
+
+def test_a_bad_electrode_shows_its_reason(session: ScriptedSession, open_window: Open) -> None:
+    window = open_window(session)
+    session.bad.add("O1")
+    tick(window, session, 12)
+    shown = {c.name: c for c in contacts(window.vm)}
+    assert shown["O1"].grade == "bad"
+    assert "line noise" in shown["O1"].reason
+    assert shown["Fp1"].grade == "good"
+
+
+def test_held_stretches_are_kept_apart_in_the_timeline(
+    session: ScriptedSession, open_window: Open
+) -> None:
+    window = open_window(session)
+    session.state = State.ARTIFACT
+    tick(window, session, 10)
+    session.state = State.OK
+    session.confidence = 0.05
+    tick(window, session, 10)
+    ranks = window.vm.timeline.rows[-22:, 4]
+    assert list(ranks[-20:-10]) == [0.0] * 10
+    assert list(ranks[-10:]) == [1.0] * 10
+
+
+def test_band_powers_are_in_sds_of_the_baseline(
+    session: ScriptedSession, open_window: Open
+) -> None:
+    window = open_window(session)
+    z = against_baseline(window.vm)
+    assert z is not None
+    expected = 0.3 * np.sin(session.now / 7 + np.arange(5)) / 0.35
+    assert z == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_map_keeps_the_plane_of_greatest_spread() -> None:
+    rng = np.random.default_rng(3)
+    points = (rng.standard_normal((200, 12)) * np.array([9, 5] + [0.3] * 10)).astype(np.float32)
+    mean, axes, explained = flatten(points)
+    assert explained > 0.95
+    flat = (points - mean) @ axes
+    assert abs(np.corrcoef(flat[:, 0], points[:, 0])[0, 1]) > 0.999
+
+
+def test_messages_are_shown_and_kept(session: ScriptedSession, open_window: Open) -> None:
+    window = open_window(session)
+    session.messages = (Message(session.now, "warning", "TP9 is loose."),)
+    tick(window, session, 3)
+    assert "TP9 is loose." in window.sessionbar.message.text()
+    assert "TP9 is loose." in window.diagnostics._messages.toPlainText()
+
+
+@pytest.mark.parametrize("n_channels", [4, 32])
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (3840, 2160)])
+def test_all_panels_fit_and_stay_inside(
+    n_channels: int, size: tuple[int, int], open_window: Open
+) -> None:
+    session = ScriptedSession(n_channels)
+    session.advance(20)
+    window = open_window(session, size=size)
+    tick(window, session, 3)
+    assert (window.width(), window.height()) == size
+    shown = [d for d in window.docks.values() if not d.visibleRegion().isEmpty()]
+    assert len(shown) >= 5
+    for dock in shown:
+        panel = dock.panel
+        assert panel.width() >= panel.minimumSizeHint().width(), dock.objectName()
+        corner = dock.mapTo(window, QtCore.QPoint(dock.width(), dock.height()))
+        assert corner.x() <= size[0]
+        assert corner.y() <= size[1]
+
+
+def test_arrangements_and_the_diagnostics_drawer(
+    session: ScriptedSession, open_window: Open
+) -> None:
+    window = open_window(session)
+    for key in ("listener", "scientist", "everything"):
+        window.arrange(key)
+        tick(window, session, 3)
+        assert not window.docks["plane" if key != "scientist" else "traces"].isHidden()
+    QtTest.QTest.keyClick(window, KEY.Key_D)
+    assert window.docks["diagnostics"].isVisible()
+    QtTest.QTest.keyClick(window, KEY.Key_D)
+    assert not window.docks["diagnostics"].isVisible()
+
+
+def test_places_and_theme_are_kept(session: ScriptedSession, open_window: Open) -> None:
+    window = open_window(session)
+    QtTest.QTest.keyClick(window, KEY.Key_T)
+    assert window.theme.name == "light"
+    window.docks["attention"].close()
+    window.end_and_close()
+    QtTest.QTest.qWait(200)
+    again = open_window(session, size=None)
+    assert again.theme.name == "light"
+    assert again.docks["attention"].isHidden()
