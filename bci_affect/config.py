@@ -64,6 +64,44 @@ class WindowSettings(Section):
         return round(self.step_s / self.hop_s)
 
 
+class QualitySettings(Section):
+    """When an electrode is taken out. Defaults suit gel and saline electrodes."""
+
+    flat_uv: float = Field(0.1, ge=0)
+    """RMS below which an electrode is flat."""
+    max_uv: float = Field(100.0, gt=0)
+    """RMS of the filtered EEG above which it is no EEG."""
+    max_line_uv: float = Field(1000.0, gt=0)
+    """RMS of mains hum that even the notch does not make good."""
+    max_high_uv: float = Field(60.0, gt=0)
+    """RMS above the bands (muscle, bad contact) that hides the EEG."""
+    contact_uv: float = Field(1500.0, gt=0)
+    """High-passed EEG that reaches this far comes from an electrode that lost or found contact."""
+    clipped_share: float = Field(0.08, gt=0, le=1)
+    """Share of samples at the very edge of the range above which the amplifier is railed."""
+    outlier_z: float = Field(5.0, gt=0)
+    """Robust z of log amplitude, mains hum, or high frequencies among the electrodes."""
+    min_correlation: float = Field(0.4, ge=0, le=1)
+    """Best correlation with a neighbour that an electrode of a dense cap must have."""
+    vote_s: float = Field(4.0, gt=0)
+    """Time constant of the voting."""
+
+
+class ArtifactSettings(Section):
+    """What is taken for a blink, a jaw clench, or movement."""
+
+    enabled: bool = True
+    """Whether artefacts make a window's state ``artifact``."""
+    blink_uv: float = Field(80.0, gt=0)
+    """Least swing of frontal electrodes in a blink."""
+    jaw_nats: float = Field(0.8, gt=0)
+    """Rise of the amplitude above the bands in a clench, natural logarithm (0.8 is 7 dB)."""
+    movement_uv: float = Field(250.0, gt=0)
+    """Least swing of half of the electrodes in a movement."""
+    max_share: float = Field(0.5, gt=0, le=1)
+    """Share of the window that may be disturbed; the newest step may not be at all."""
+
+
 class SignalSettings(Section):
     """What the signal room does to the EEG, in the order in which it does it."""
 
@@ -76,12 +114,14 @@ class SignalSettings(Section):
     """Rate to resample to (with anti-aliasing) before filtering; None keeps the device's rate."""
     high_pass_hz: float = Field(0.5, gt=0)
     low_pass_hz: float = Field(45.0, gt=0)
-    line_hz: Literal[50, 60, "auto", "off"] = 50
-    """Mains frequency whose notch (and harmonics below Nyquist) is applied."""
+    line_hz: Literal[50, 60, "auto", "off"] = "auto"
+    """Mains frequency whose notch (and harmonics below Nyquist) is applied; found by default."""
     reference: Literal["none", "average", "mastoids"] | tuple[str, ...] = "average"
     """Common reference: kept, average of good electrodes, linked mastoids, or named electrodes."""
     gap_s: float = Field(0.5, gt=0)
     """A hole in the stamps longer than this re-initialises filters and window."""
+    quality: QualitySettings = QualitySettings()
+    artifacts: ArtifactSettings = ArtifactSettings()
 
 
 Settings = TypeVar("Settings", bound=Section)

@@ -49,6 +49,7 @@ class BandPower:
 
     def add(self, filtered: NDArray[np.float64]) -> None:
         """Take one hop of band-passed EEG, shape (n_bands, n_samples, n_channels)."""
+        filtered = np.asarray(filtered)
         self._squares.append(np.einsum("bnc,bnc->cb", filtered, filtered)[None])
         self._counts.append(np.array([filtered.shape[1]], np.float64))
         variance = self._squares.newest(self._hops_per_step).sum(axis=0)

@@ -77,7 +77,9 @@ def band_pass(low: float, high: float, rate_hz: float, order: int = 3) -> NDArra
     return _sos(signal.butter(order, (low, high), "bandpass", fs=rate_hz, output="sos"))
 
 
-def notches(line_hz: Sequence[float], rate_hz: float, top_hz: float) -> NDArray[np.float64]:
+def notches(
+    line_hz: Sequence[float], rate_hz: float, top_hz: float, q: float
+) -> NDArray[np.float64]:
     """Notches at each mains frequency and its harmonics, up to `top_hz` and below Nyquist.
 
     The harmonics keep the width of the first notch, so that all of them ring equally long.
@@ -86,7 +88,7 @@ def notches(line_hz: Sequence[float], rate_hz: float, top_hz: float) -> NDArray[
     for base in line_hz:
         hz = base
         while hz < min(0.47 * rate_hz, top_hz):
-            b, a = signal.iirnotch(hz, NOTCH_Q * hz / base, fs=rate_hz)
+            b, a = signal.iirnotch(hz, q * hz / base, fs=rate_hz)
             sections.append(np.concatenate([b, a]))
             hz += base
     return np.array(sections) if sections else identity(1)
@@ -153,9 +155,9 @@ class FilterBank:
         finally:
             self._state = kept
 
-    def scale(self, factors: NDArray[np.float64]) -> None:
-        """Multiply the past of each channel, as if its input had been multiplied from the start."""
-        self._state = self._state * factors
+    def scale(self, factor: float) -> None:
+        """Multiply the past, as if all input had been multiplied from the start."""
+        self._state = self._state * factor
 
     def _step(self, block: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         n = len(block)

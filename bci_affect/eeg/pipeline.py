@@ -10,26 +10,26 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.config import SignalSettings
+from bci_affect.eeg.artifacts import Artifacts
 from bci_affect.eeg.bands import BandPower
 from bci_affect.eeg.chunk import Chunk
-from bci_affect.eeg.filters import (
-    Cascade,
-    FilterBank,
-    band_pass,
-    high_pass,
-    low_pass,
-    notches,
-)
-from bci_affect.eeg.intake import Intake
-from bci_affect.eeg.montage import Montage
+from bci_affect.eeg.design import Design
+from bci_affect.eeg.filters import FilterBank
+from bci_affect.eeg.intake import HopIn, Intake
+from bci_affect.eeg.mains import Mains
+from bci_affect.eeg.montage import Montage, montage_messages
+from bci_affect.eeg.quality import TICK_S, Quality
+from bci_affect.eeg.rate import RateWatch
 from bci_affect.eeg.reference import Reference
 from bci_affect.eeg.ring import Ring
+from bci_affect.eeg.units import judge_units
 from bci_affect.eeg.window import FeatureWindow, State
 from bci_affect.errors import BciAffectError
 
@@ -55,7 +55,7 @@ class Pipeline:
         Channels of the stream, in the order of the samples.
     units : sequence of str
         Unit of each channel as the stream names it; empty (or unknown names) where it does not: the
-        unit is then judged from the first second of EEG, and a message says so.
+        unit is then judged from the first seconds of EEG, and a message says so.
 
     Raises
     ------
@@ -64,7 +64,8 @@ class Pipeline:
 
     Notes
     -----
-    `push` belongs to one thread; `traces` and `set_bad` may be called from any other.
+    `push` belongs to one thread; `traces`, `set_bad`, `messages` and `quality_reasons` may be
+    called from any other.
     """
 
     def __init__(
@@ -82,32 +83,60 @@ class Pipeline:
             )
         self.settings = settings
         self.montage = montage
+        self.band_names = tuple(settings.bands)
         self._eeg = np.flatnonzero(montage.is_eeg)
         if not self._eeg.size:
             raise BciAffectError(
                 "No channel of the stream is EEG; name the electrodes in an electrode map."
             )
-        self.band_names = tuple(settings.bands)
         self._intake = Intake(settings, rate_hz, montage, units)
         self.rate_hz = self._intake.rate_hz
         """Rate after resampling, at which hops are counted."""
-        self._design()
+        self._mains = Mains(settings.line_hz, self.rate_hz, 2 * settings.low_pass_hz)
+        self.design = Design(settings, self.rate_hz, self._mains.notches[-1], self._mains.wide)
+        """The filters, with their responses and delays."""
         self._intake.refill_s = self.warm_up_s
-        n_eeg = self._eeg.size
-        self._front = FilterBank([self._hp.sos, self._clean.sos], n_eeg)
-        self._back = FilterBank([*(c.sos for c in self._bands), self._display.sos], n_eeg)
-        self._power = BandPower(settings.window, len(self._bands), n_eeg)
-        self._reference = Reference(settings.reference, montage)
-        self._by_hand = np.zeros(n_eeg, np.bool_)
-        self._traces = Ring(int(TRACE_S * self.rate_hz), (len(montage),), np.float32)
-        self._trace_times = Ring(self._traces.length)
+        self._build(settings, rate_hz, montage)
+        self._found: list[str] = list(montage_messages(montage))
         self._index = 0  # hops since the stream's start
         self._hop = 0  # hops since the last start or gap
         self._samples = 0  # samples that are in complete hops since the last start or gap
-        self._after_gap = ""  # what the last gap was, while windows still miss it
+        self._gap = ""  # what the last gap was, while windows still miss it
         self._lock = threading.Lock()
 
+    def _build(self, settings: SignalSettings, rate_hz: float, montage: Montage) -> None:
+        n_eeg, hop_s = self._eeg.size, settings.window.hop_s
+        self._front = FilterBank(
+            [self.design.high_pass.sos]
+            + [self.design.after_high_pass(notch) for notch in self._mains.notches],
+            n_eeg,
+        )
+        self._back = FilterBank(
+            [c.sos for c in (*self.design.bands, self.design.traces, self.design.high)], n_eeg
+        )
+        self._reference = Reference(settings.reference, montage)
+        self._power = BandPower(settings.window, len(self.design.bands), n_eeg)
+        self._hops_per_tick = max(1, round(TICK_S / hop_s))
+        self._tick: list[tuple[NDArray[np.float64], ...]] = []
+        self._tick_disturbed = False
+        self._quality = Quality(settings.quality, montage, self._hops_per_tick * hop_s)
+        self._artifacts = Artifacts(settings.artifacts, montage, hop_s)
+        n_hops = settings.window.n_steps * settings.window.hops_per_step
+        self._disturbed: deque[tuple[str, ...]] = deque(maxlen=n_hops)
+        self._n_disturbed = 0
+        self._rate_watch = RateWatch(self.rate_hz, rate_hz)
+        self._judged = None if self._intake.units_known else deque[NDArray[np.float64]]()
+        self._by_hand = np.zeros(n_eeg, np.bool_)
+        self._traces = Ring(int(TRACE_S * self.rate_hz), (len(montage),), np.float32)
+        self._trace_times = Ring(self._traces.length)
+
     # --- what the user may ask -------------------------------------------------------------
+
+    @property
+    def settle_s(self) -> float:
+        """Seconds until the filters' start no longer matters, in whole hops."""
+        hop_s = self.settings.window.hop_s
+        return float(np.ceil(self.design.settle_s / hop_s - 1e-9) * hop_s)
 
     @property
     def warm_up_s(self) -> float:
@@ -116,25 +145,34 @@ class Pipeline:
 
     @property
     def delays(self) -> dict[str, float]:
-        """Group delay in seconds of each band at its centre, and of the displayed traces at 10 Hz.
+        """Seconds by which what is seen lags behind the EEG.
 
-        A change in the EEG shows this much later in the features. Window times are not shifted by
-        it (they name the newest sample used); trace times are.
+        The group delay of each band at its centre, of the displayed traces (``"traces"``, at 10 Hz)
+        and the waiting time of the resampler (``"resampling"``). Window times name the newest
+        sample used and are not shifted; trace times are.
         """
-        found = {
-            name: self._clean.delay_s(centre) + cascade.delay_s(centre)
-            for (name, (low, high)), cascade in zip(
-                self.settings.bands.items(), self._bands, strict=True
-            )
-            for centre in [float(np.sqrt(low * min(high, 0.45 * self.rate_hz)))]
-        }
-        found["traces"] = self._trace_delay_s
-        return found
+        return self.design.delays | {"resampling": self._intake.delay_s}
+
+    @property
+    def line_hz(self) -> float:
+        """Mains frequency that is notched out; 0 while it is not known, or for none."""
+        named = self.settings.line_hz
+        return float(named) if isinstance(named, int) else self._mains.detected_hz
+
+    @property
+    def measured_rate_hz(self) -> float:
+        """Rate of the stream by its stamps since the start or last gap; NaN until 10 s are in."""
+        return self._rate_watch.measured_hz
 
     @property
     def messages(self) -> tuple[str, ...]:
         """Sentences for the user on what the pipeline found or assumed, oldest first."""
-        return tuple(self._intake.messages)
+        return tuple(self._found)
+
+    @property
+    def quality_reasons(self) -> dict[str, tuple[str, ...]]:
+        """Electrodes that show faults, used or not, with the faults in words."""
+        return self._quality.reasons()
 
     def set_bad(self, channel: str | int, bad: bool = True) -> None:
         """Take a channel out of use by hand, or let the program judge it again."""
@@ -158,17 +196,18 @@ class Pipeline:
             Microvolts, referenced; 0 for channels that are no EEG. A gap is one NaN column.
         """
         n = max(1, round(seconds * self.rate_hz))
+        delay = self.design.delays["traces"]
         with self._lock:
-            times = self._trace_times.newest(min(n, self._traces.count)).copy()
-            shown = self._traces.newest(len(times)).copy()
+            held = min(n, self._traces.count)
+            times: NDArray[np.float64] = self._trace_times.newest(held).copy()
+            shown: NDArray[np.float32] = self._traces.newest(held).copy()
             block, ahead = self._intake.pending()
             if len(block):
-                clean = self._reference.peek(self._front.peek(block)[1])
-                extra = np.zeros((len(block), len(self.montage)), np.float32)
-                extra[:, self._eeg] = self._back.peek(clean)[-1]
-                shown = np.concatenate([shown, extra])[-n:]
-                times = np.concatenate([times, ahead - self._trace_delay_s])[-n:]
-        return times.astype(np.float64), shown.T.astype(np.float32)
+                clean = self._front.peek(block)[1 + self._mains.chosen]
+                extra = self._back.peek(self._reference.peek(clean))[-2]
+                shown = np.concatenate([shown, self._spread(extra.astype(np.float32))])[-n:]
+                times = np.concatenate([times, ahead - delay])[-n:]
+        return times, shown.T
 
     # --- the way of a sample ---------------------------------------------------------------
 
@@ -182,15 +221,15 @@ class Pipeline:
         """
         windows = []
         with self._lock:
-            for piece, gap_s in self._intake.split(chunk):
-                if gap_s > 0:
-                    self._restart(gap_s)
+            for piece in self._intake.split(chunk):
+                if piece.gap_s > 0:
+                    self._restart(piece.gap_s)
                 self._intake.take(piece)
                 while True:
-                    ready = self._intake.pop(self._boundary(self._hop + 1) - self._samples)
-                    if ready is None:
+                    hop = self._intake.pop(self._boundary(self._hop + 1) - self._samples)
+                    if hop is None:
                         break
-                    windows.append(self._complete_hop(*ready))
+                    windows.append(self._complete(hop))
         return windows
 
     def _boundary(self, hop: int) -> int:
@@ -198,43 +237,109 @@ class Pipeline:
         return int(np.floor(hop * self.settings.window.hop_s * self.rate_hz + 1e-9))
 
     def _restart(self, gap_s: float) -> None:
-        self._after_gap = f"gap of {gap_s:.2f} s"
+        """Put everything that remembers samples at rest after a gap; what was learned stays."""
+        self._gap = f"gap of {gap_s:.2f} s"
         self._hop = self._samples = 0
-        for part in (self._intake, self._front, self._back, self._power):
+        for part in (
+            *(self._intake, self._front, self._back, self._power, self._artifacts),
+            self._rate_watch,
+        ):
             part.reset()
+        self._tick.clear()
+        self._tick_disturbed = False
+        self._disturbed.clear()
+        self._n_disturbed = 0
+        if self._judged is not None:
+            self._judged.clear()
         if self._traces.count:
             self._trace_times.append(self._trace_times.newest(1) + 1.0 / self.rate_hz)
             self._traces.append(np.full((1, len(self.montage)), np.nan, np.float32))
 
-    def _complete_hop(
-        self, block: NDArray[np.float64], times: NDArray[np.float64], whole: NDArray[np.bool_]
-    ) -> FeatureWindow:
-        """Filter one hop of samples (n, n_eeg) and make the window that it ends."""
+    def _complete(self, hop: HopIn) -> FeatureWindow:
+        """Filter one hop of samples and make the window that it ends."""
         self._index += 1
         self._hop += 1
-        self._samples += len(block)
-        good = whole & ~self._by_hand
-        clean = self._front.run(block)[1]
-        referenced = self._reference.apply(clean, good)
-        filtered = self._back.run(referenced)  # (n_bands + 1, n, n_eeg)
-        self._power.add(filtered[:-1])
-        shown = np.zeros((len(block), len(self.montage)), np.float32)
-        shown[:, self._eeg] = filtered[-1]
-        self._traces.append(shown)
-        self._trace_times.append(times - self._trace_delay_s)
-        return self._window(float(times[-1]), good)
+        self._samples += len(hop.times)
+        front = self._front.run(hop.block)  # (1 + n_notches, n, n_eeg)
+        if self._mains.observe(front[0], front[1:]):
+            self._say(f"Mains hum found at {self._mains.detected_hz:g} Hz.")
+        clean = front[1 + self._mains.chosen]
+        good = hop.whole & ~self._by_hand & self._quality.good
+        back = self._back.run(self._reference.apply(clean, good))  # (n_bands + 2, n, n_eeg)
+        shown, high = back[-2], back[-1]
+        self._power.add(back[:-2])
+        self._traces.append(self._spread(shown.astype(np.float32)))
+        self._trace_times.append(hop.times - self.design.delays["traces"])
+        self._look(hop, (hop.block, front[0], clean, shown, high), good)
+        if self._judged is not None:
+            self._judge_units(clean)
+        return self._window(float(hop.times[-1]), hop.whole)
 
-    def _window(self, time: float, good: NDArray[np.bool_]) -> FeatureWindow:
+    def _look(
+        self, hop: HopIn, signals: tuple[NDArray[np.float64], ...], good: NDArray[np.bool_]
+    ) -> None:
+        """Find artefacts in the hop, and, where a tick is full, judge the electrodes."""
+        disturbed: tuple[str, ...] = ()
+        if self._hop * self.settings.window.hop_s > self.settle_s:
+            disturbed = self._artifacts.judge(signals[3], signals[4], good)
+        if hop.missing_s:
+            disturbed += (f"{hop.missing_s * 1000:.0f} ms of samples missing",)
+        if self._rate_watch.observe(hop.times):
+            self._say(self._rate_watch.message)
+        if self._rate_watch.changed:
+            disturbed += (self._rate_watch.message,)
+        if len(self._disturbed) == self._disturbed.maxlen:
+            self._n_disturbed -= bool(self._disturbed[0])
+        self._disturbed.append(disturbed)
+        self._n_disturbed += bool(disturbed)
+        self._tick_disturbed |= bool(disturbed)
+        self._tick.append(signals)
+        if len(self._tick) == self._hops_per_tick:
+            # The filters' start is no electrode's fault.
+            if self._hop * self.settings.window.hop_s > self.settle_s:
+                whole = (np.concatenate(parts) for parts in zip(*self._tick, strict=True))
+                self._quality.judge(*whole, artifact=self._tick_disturbed)
+            self._tick.clear()
+            self._tick_disturbed = False
+
+    def _judge_units(self, clean: NDArray[np.float64]) -> None:
+        """Once the filters have settled, judge the unit from the last second and do as if known."""
+        assert self._judged is not None
+        hop_s = self.settings.window.hop_s
+        self._judged.append(clean)
+        if len(self._judged) * hop_s > 1.0:
+            self._judged.popleft()
+        if self._hop * hop_s < self.settle_s:
+            return
+        factor = judge_units(np.concatenate(self._judged).T)
+        self._judged = None
+        name = {1.0: "microvolts", 1e3: "millivolts", 1e6: "volts", 1e-3: "nanovolts"}[factor]
+        self._say(f"The stream names no known unit; judged by their size, its values are {name}.")
+        if factor != 1.0:
+            self._intake.rescale(factor)
+            self._front.scale(factor)
+            self._back.scale(factor)
+            self._power.scale(factor)
+            self._quality = Quality(
+                self.settings.quality, self.montage, self._hops_per_tick * hop_s
+            )
+            self._artifacts = Artifacts(self.settings.artifacts, self.montage, hop_s)
+
+    # --- what is said of it ----------------------------------------------------------------
+
+    def _window(self, time: float, whole: NDArray[np.bool_]) -> FeatureWindow:
+        usable = whole & ~self._by_hand & self._quality.good
+        score = np.where(whole & ~self._by_hand, self._quality.score, np.float32(0))
         mask = np.zeros(len(self.montage), np.bool_)
-        mask[self._eeg] = good
+        mask[self._eeg] = usable
         mask &= self.montage.placed
         quality = np.zeros(len(self.montage), np.float32)
-        quality[self._eeg] = good
-        state, reasons = self._judge(mask)
-        names = self.montage.names
-        reasons += [f"{names[row]}: taken out by hand" for row in self._eeg[self._by_hand]]
+        quality[self._eeg] = score
+        state, reasons = self._state(mask)
+        if not usable.all():
+            reasons += self._faults(whole)
         return FeatureWindow(
-            bands=self._spread(self._power.window()),
+            bands=self._spread(self._power.window(), axis=1),
             mask=mask,
             quality=quality,
             time=time,
@@ -243,57 +348,43 @@ class Pipeline:
             reasons=tuple(reasons),
         )
 
-    def _spread(self, bands: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Put the EEG channels' features where the montage has them; other channels get 0."""
-        if self._eeg.size == len(self.montage):
-            return bands
-        full = np.zeros((bands.shape[0], len(self.montage), bands.shape[2]), np.float32)
-        full[:, self._eeg] = bands
-        return full
-
-    def _judge(self, mask: NDArray[np.bool_]) -> tuple[State, list[str]]:
+    def _state(self, mask: NDArray[np.bool_]) -> tuple[State, list[str]]:
         """State of the window that ends now, with the reasons."""
-        hop_s = self.settings.window.hop_s
-        left = self.warm_up_s - self._hop * hop_s
+        window = self.settings.window
+        left = self.warm_up_s - self._hop * window.hop_s
         if left > 1e-9:
-            if self._after_gap and self._hop * hop_s <= self.settle_s:
-                return State.GAP, [self._after_gap]
-            why = self._after_gap or "start"
-            return State.WARMING, [f"{why}: the window is full in {left:.1f} s"]
-        self._after_gap = ""
+            if self._gap and self._hop * window.hop_s <= self.settle_s:
+                return State.GAP, [self._gap]
+            return State.WARMING, [f"{self._gap or 'start'}: the window is full in {left:.1f} s"]
+        self._gap = ""
         if not mask.any():
             return State.ARTIFACT, ["no usable electrode"]
+        if self.settings.artifacts.enabled and self._n_disturbed:
+            newest = [why for hop in list(self._disturbed)[-window.hops_per_step :] for why in hop]
+            if newest:
+                return State.ARTIFACT, list(dict.fromkeys(newest))
+            share = self._n_disturbed / len(self._disturbed)
+            if share > self.settings.artifacts.max_share:
+                return State.ARTIFACT, [f"artefacts in {share:.0%} of the window"]
         return State.OK, []
 
-    # --- filter design ---------------------------------------------------------------------
+    def _faults(self, whole: NDArray[np.bool_]) -> list[str]:
+        """One sentence per electrode that is out."""
+        names = [self.montage.names[row] for row in self._eeg]
+        found = [f"{names[c]}: taken out by hand" for c in np.flatnonzero(self._by_hand)]
+        found += [f"{names[c]}: samples missing" for c in np.flatnonzero(~whole)]
+        return found + self._quality.out()
 
-    def _design(self) -> None:
-        settings, rate = self.settings, self.rate_hz
-        highest = max(high for _, high in settings.bands.values())
-        for name, (low, high) in settings.bands.items():
-            if not 0 < low < high or low >= 0.45 * rate:
-                raise BciAffectError(
-                    f"The band '{name}' ({low:g}-{high:g} Hz) cannot be taken from a stream of "
-                    f"{rate:g} Hz; leave it out of the settings' bands."
-                )
-        lines = {"off": (), "auto": (50.0, 60.0)}.get(str(settings.line_hz), (settings.line_hz,))
-        remove_line = notches(
-            [float(hz) for hz in lines], rate, 2 * max(highest, settings.low_pass_hz)
-        )
-        hp = high_pass(settings.high_pass_hz, rate)
-        self._hp = Cascade("high-pass", hp, rate)
-        self._clean = Cascade("high-pass and notch", np.vstack([hp, remove_line]), rate)
-        self._bands = [
-            Cascade(name, band_pass(low, high, rate, settings.band_order), rate)
-            for name, (low, high) in settings.bands.items()
-        ]
-        self._display = Cascade("traces", low_pass(settings.low_pass_hz, rate), rate)
-        whole = [
-            Cascade(c.name, np.vstack([self._clean.sos, c.sos]), rate)
-            for c in (*self._bands, self._display)
-        ]
-        hop_s = settings.window.hop_s
-        settled = max(cascade.settle_s() for cascade in whole)
-        self.settle_s = float(np.ceil(settled / hop_s - 1e-9) * hop_s)
-        """Seconds until the filters' past no longer matters, in whole hops."""
-        self._trace_delay_s = whole[-1].delay_s(min(10.0, 0.25 * rate))
+    def _say(self, sentence: str) -> None:
+        log.info("%s", sentence)
+        self._found.append(sentence)
+
+    def _spread(self, values: NDArray[np.float32], axis: int = -1) -> NDArray[np.float32]:
+        """Put the EEG channels' values where the montage has them; other channels get 0."""
+        if self._eeg.size == len(self.montage):
+            return values
+        shape = list(values.shape)
+        shape[axis] = len(self.montage)
+        full = np.zeros(shape, np.float32)
+        np.moveaxis(full, axis, 0)[self._eeg] = np.moveaxis(values, axis, 0)
+        return full

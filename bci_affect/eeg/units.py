@@ -55,16 +55,15 @@ def _factor(unit: str) -> float:
 
 
 def judge_units(samples: NDArray[np.floating]) -> float:
-    """Judge from the size of the signal what one factor turns it into microvolts.
+    """Judge from the size of the signal which factor turns it into microvolts.
 
-    The median over channels of the robust SD of first differences (scaled by the usual smoothness
-    of EEG) is compared with what scalp EEG can have. Volts, millivolts and microvolts lie three
-    decades apart, so that the ranges meet but do not overlap.
+    The median over channels of the robust SD is compared with what scalp EEG can have. Volts,
+    millivolts and microvolts lie three decades apart, so that the ranges meet but do not overlap.
 
     Parameters
     ----------
     samples : ndarray, shape (n_channels, n_samples)
-        A second or more of raw EEG; channels that do not move are left out.
+        About a second of EEG without offsets and mains hum; channels that do not move are left out.
 
     Returns
     -------

@@ -1,0 +1,78 @@
+"""Mains hum: which frequency it has, and how much of it each electrode picks up."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.eeg.filters import NOTCH_Q, notches
+from bci_affect.eeg.robust import middle, rms
+
+FREQUENCIES = (50.0, 60.0)
+
+DECIDE_S = 2.0
+"""Seconds of EEG before a frequency is chosen."""
+
+WIDE_Q = 8.0
+"""Hum that waxes and wanes reaches some hertz to each side: a notch 6 Hz wide at 50 Hz."""
+
+CLEARLY = 4.0
+"""How many times the power of the other frequency the chosen one must have."""
+
+
+class Mains:
+    """Chooses the notch, or takes the one that the settings name.
+
+    To detect, notches at 50 Hz, at 60 Hz, and at both run side by side from the start, the last of
+    them being used; once one frequency clearly carries more power its own notch, long settled,
+    takes over. While neither does, both stay: a notch where nothing hums costs nothing but 1.7 Hz.
+
+    Parameters
+    ----------
+    line_hz : {50, 60, "auto", "off"}
+        From the settings.
+    rate_hz : float
+        Sampling rate.
+    top_hz : float
+        Harmonics above it are left alone.
+    """
+
+    def __init__(
+        self, line_hz: Literal[50, 60, "auto", "off"], rate_hz: float, top_hz: float
+    ) -> None:
+        self._rate = rate_hz
+        if line_hz == "auto":
+            sets: tuple[tuple[float, ...], ...] = (*((hz,) for hz in FREQUENCIES), FREQUENCIES)
+        else:
+            sets = ((),) if line_hz == "off" else ((float(line_hz),),)
+        self.notches = [notches(hz, rate_hz, top_hz, NOTCH_Q) for hz in sets]
+        """One cascade per candidate, each of shape (n_sections, 6)."""
+        self.wide = notches(sets[-1], rate_hz, 0.5 * rate_hz, WIDE_Q)
+        """Cascade that leaves no sideband of hum, to see muscle beside it, (n_sections, 6)."""
+        self.chosen = len(sets) - 1
+        """Index of the candidate in use."""
+        self.detected_hz = 0.0
+        """Frequency that was found; 0 while none was."""
+        self._power = np.zeros(len(FREQUENCIES))
+        self._samples = 0
+
+    def observe(self, before: NDArray[np.float64], after: NDArray[np.float64]) -> bool:
+        """Look at one hop, (n, n_channels) before and (n_candidates, n, n_channels) after.
+
+        Returns True when the choice has just been made.
+        """
+        if len(self.notches) == 1 or self.detected_hz:
+            return False
+        self._samples += len(before)
+        if self._samples > 0.5 * DECIDE_S * self._rate:  # the notches have settled
+            for i in range(len(FREQUENCIES)):
+                self._power[i] += middle(rms(before - after[i]) ** 2)
+        if self._samples < DECIDE_S * self._rate:
+            return False
+        best = int(np.argmax(self._power))
+        if self._power[best] < CLEARLY * self._power[1 - best]:
+            return False
+        self.chosen, self.detected_hz = best, FREQUENCIES[best]
+        return True

@@ -1,0 +1,76 @@
+"""The stream's rate by its stamps, against the rate that the filters are made for."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+WARN_SHARE = 0.01
+"""Deviation of the measured from the nominal rate that is worth a sentence."""
+
+CHANGED_SHARE = 0.2
+"""Deviation over the last seconds that means another rate, not a bad clock."""
+
+LONG_S, SHORT_S = 10.0, 4.0
+
+
+class RateWatch:
+    """Compares stamps with the nominal rate, over the whole stream and over the last seconds.
+
+    Parameters
+    ----------
+    rate_hz : float
+        Rate of the samples that `observe` sees.
+    nominal_hz : float
+        Rate that the stream names; the two differ where the stream is resampled.
+    """
+
+    def __init__(self, rate_hz: float, nominal_hz: float) -> None:
+        self._rate = rate_hz
+        self._nominal = nominal_hz
+        self.message = ""
+        self.reset()
+
+    def reset(self) -> None:
+        """Measure anew (after a gap)."""
+        self.measured_hz = float("nan")
+        self.changed = False
+        self._warned = False
+        self._start = float("nan")
+        self._samples = 0
+        self._recent: deque[tuple[int, float]] = deque()
+
+    def observe(self, times: NDArray[np.float64]) -> bool:
+        """Look at the stamps of one hop; True when `message` has something new to say."""
+        if not self._samples:
+            self._start = float(times[0])
+        self._samples += len(times)
+        end = float(times[-1])
+        self._recent.append((self._samples, end))
+        while end - self._recent[0][1] > SHORT_S:
+            self._recent.popleft()
+        first, since = self._recent[0]
+        was, new = self.changed, False
+        if self._samples > SHORT_S * self._rate and end > since:
+            now = self._nominal * (self._samples - first) / (end - since) / self._rate
+            self.changed = abs(now / self._nominal - 1) > CHANGED_SHARE
+            if self.changed and not was:
+                self.message = (
+                    f"The stream runs at {now:.0f} Hz, not at the {self._nominal:g} Hz that the "
+                    "filters are made for; connect to it again."
+                )
+                new = True
+        if end - self._start > LONG_S:
+            span = end - self._start
+            self.measured_hz = self._nominal * (self._samples - 1) / span / self._rate
+            off = self.measured_hz / self._nominal - 1
+            if abs(off) > WARN_SHARE and not self._warned and not self.changed:
+                self._warned = new = True
+                self.message = (
+                    f"The stream runs at {self.measured_hz:.2f} Hz by its stamps, "
+                    f"{abs(off):.1%} off its nominal {self._nominal:g} Hz; band edges shift by as "
+                    "much."
+                )
+        return new

@@ -1,0 +1,36 @@
+"""Robust statistics of a few electrodes, cheap enough for every hop."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+MIN_PEERS = 4
+"""With fewer electrodes nobody can be called an outlier."""
+
+SPREAD_FLOOR = 0.15
+"""Least spread, in nats, of log amplitudes that a robust z divides by."""
+
+
+def middle(values: NDArray[np.float64]) -> float:
+    """Median of a few values at a tenth of ``np.median``'s cost."""
+    ordered = np.sort(values)
+    return float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+
+
+def rms(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Root mean square over time of samples (n, n_channels)."""
+    power: NDArray[np.float64] = np.einsum("nc,nc->c", samples, samples)
+    return np.sqrt(power / len(samples))
+
+
+def outlier(amplitude: NDArray[np.float64], among: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Robust z of log amplitudes among the electrodes that are alive; 0 with too few of them."""
+    logs = np.log(np.maximum(amplitude, 1e-6))
+    peers = logs[among]
+    if len(peers) < MIN_PEERS:
+        return np.zeros(len(logs))
+    typical = middle(peers)
+    spread = 1.4826 * middle(np.abs(peers - typical))
+    z: NDArray[np.float64] = (logs - typical) / max(spread, SPREAD_FLOOR)
+    return z
