@@ -111,7 +111,13 @@ def statistic(logit: Array, high: Array) -> Array:
     return np.asarray(np.where(high > 0.5, p, 1 - p).mean(axis=-1))
 
 
-def evaluate(clips: Labelled, *, seed: int = 0, n_permutations: int = N_PERMUTATIONS) -> Evaluation:
+def evaluate(
+    clips: Labelled,
+    *,
+    seed: int = 0,
+    n_permutations: int = N_PERMUTATIONS,
+    n_random: int = N_RANDOM_EMBEDDINGS,
+) -> Evaluation:
     """Evaluate one dimension of one person; see `Evaluation`.
 
     Parameters
@@ -121,6 +127,8 @@ def evaluate(clips: Labelled, *, seed: int = 0, n_permutations: int = N_PERMUTAT
         Of permutations, bootstrap and random embeddings.
     n_permutations : int
         999 resolves p to .001.
+    n_random : int
+        Random embeddings for that baseline; 0 leaves it out (NaN).
     """
     rng = np.random.default_rng(seed)
     high = clips.high
@@ -148,7 +156,7 @@ def evaluate(clips: Labelled, *, seed: int = 0, n_permutations: int = N_PERMUTAT
         else None,
         fused=score(fused, high, clips.group, rng) if known.any() else None,
         baselines=_baselines(clips),
-        random=_random_embeddings(clips, rng),
+        random=_random_embeddings(clips, n_random, rng),
         across_sessions=across,
         p_across_sessions=p_across,
         drawn=drawn[1:],
@@ -235,10 +243,12 @@ def _baselines(clips: Labelled) -> dict[str, Score]:
     return {"majority": score(majority, high), "prior": score(np.zeros(len(high)), high)}
 
 
-def _random_embeddings(clips: Labelled, rng: np.random.Generator) -> tuple[float, float]:
+def _random_embeddings(clips: Labelled, n: int, rng: np.random.Generator) -> tuple[float, float]:
     """Balanced accuracy of the whole procedure on noise: mean, and 95th percentile."""
+    if n == 0:
+        return float("nan"), float("nan")
     found = []
-    for _ in range(N_RANDOM_EMBEDDINGS):
+    for _ in range(n):
         noise = rng.standard_normal(clips.embedding.shape)
         logit = rng.standard_normal(len(clips))
         nested = held_out(noise, logit, clips.high[None], clips.group, clips.group)

@@ -15,7 +15,12 @@ from bci_affect.training.calibration.combining import (
     fit_fusion,
     fit_gain,
 )
-from bci_affect.training.calibration.evaluation import N_PERMUTATIONS, Evaluation, evaluate
+from bci_affect.training.calibration.evaluation import (
+    N_PERMUTATIONS,
+    N_RANDOM_EMBEDDINGS,
+    Evaluation,
+    evaluate,
+)
 from bci_affect.training.calibration.ladder import fit_head
 from bci_affect.training.calibration.permutation import holm
 from bci_affect.training.calibration.verdict import Verdict, judge
@@ -50,6 +55,7 @@ def calibrate(
     model: str = "",
     seed: int = 0,
     n_permutations: int = N_PERMUTATIONS,
+    n_random: int = N_RANDOM_EMBEDDINGS,
     created: float | None = None,
 ) -> Calibration:
     """Fit the ladder to a person's clips and evaluate it.
@@ -61,7 +67,8 @@ def calibrate(
         Identity of the encoder behind the embeddings.
     seed : int
         Of permutations and bootstrap.
-    n_permutations : int
+    n_permutations, n_random : int
+        See `evaluate`.
     created : float, optional
         Unix time; now when left out.
 
@@ -83,7 +90,9 @@ def calibrate(
     if not sets:
         raise BciAffectError(next(iter(refused.values())))
     for i, (dimension, clips) in enumerate(sets.items()):
-        evaluations[dimension] = evaluate(clips, seed=seed + i, n_permutations=n_permutations)
+        evaluations[dimension] = evaluate(
+            clips, seed=seed + i, n_permutations=n_permutations, n_random=n_random
+        )
     adjusted = holm({name: e.p for name, e in evaluations.items()})
     quality = float(np.mean(table.quality))
     verdicts = {name: judge(e, adjusted[name], quality) for name, e in evaluations.items()}
