@@ -1,10 +1,10 @@
 """The guided calibration: contact, rest, rated clips; stopped at any time, resumed with no loss.
 
 A state machine without clock, screen, or sound of its own: whoever runs it (window or terminal)
-calls `Protocol.tick` a few times a second with the LSL time, shows `Protocol.view` (with a sound when
-the step changes: eyes may be closed), plays and
-silences when told, and hands the listener's answers back. Every event goes out as one JSON object
-for the recording, and the progress is on disk after every step.
+calls `Protocol.tick` a few times a second with the LSL time, shows `Protocol.view` (and sounds a
+tone when the step changes: eyes may be closed), plays and silences when told, and hands the
+listener's answers back. Every event goes out as one JSON object for the recording, and the
+progress is on disk after every step.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Step(StrEnum):
 _REST = (Step.REST_OPEN, Step.REST_CLOSED, Step.BLINKS)
 _TEXTS = {
     Step.READY: "Sit comfortably, put the headphones on, and start when you are ready.",
-    Step.CONTACT: "Checking the contact of the electrodes: sit still; moisten or press the red ones.",
+    Step.CONTACT: "Checking the electrodes' contact: sit still; moisten or press the red ones.",
     Step.REST_OPEN: "Rest with open eyes. Look at one point and let your thoughts go.",
     Step.REST_CLOSED: "Close your eyes and rest until you hear the tone.",
     Step.BLINKS: "Blink about once a second, then clench your jaw gently twice.",
