@@ -5,6 +5,20 @@ common space is the model room's: retrieval takes rows that somebody has project
 """
 
 from bci_affect.music.encoders import MusicEncoder, load_encoder
+from bci_affect.music.library import Library, Rows
+from bci_affect.music.retrieval import Retriever
+from bci_affect.music.scan import ScanProgress, ScanReport
 from bci_affect.music.types import PlayerState, Suggestion, Track
 
-__all__ = ["MusicEncoder", "PlayerState", "Suggestion", "Track", "load_encoder"]
+__all__ = [
+    "Library",
+    "MusicEncoder",
+    "PlayerState",
+    "Retriever",
+    "Rows",
+    "ScanProgress",
+    "ScanReport",
+    "Suggestion",
+    "Track",
+    "load_encoder",
+]

@@ -1,9 +1,15 @@
-"""Loudness after ITU-R BS.1770 / EBU R128: measure, normalise for analysis, gain for playback."""
+"""Loudness after ITU-R BS.1770 / EBU R128: measured block by block, so that length costs no memory.
+
+`pyloudnorm` measures the same of whole arrays; the tests compare the two.
+"""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy import signal
 
 ANALYSIS_LUFS = -14.0
 """Embeddings depend on level: without one fixed loudness "arousal" becomes a loudness meter."""
@@ -13,27 +19,117 @@ MAX_GAIN_DB = 12.0
 """A recording that is nearly silent is not pulled up further than this."""
 SILENCE_LUFS = -70.0
 """What R128 counts as silence; also what silent audio is reported as."""
+_STEP_S = 0.1  # gating blocks of 0.4 s every 0.1 s
+
+
+@lru_cache(maxsize=8)
+def _k_weighting(rate_hz: int) -> NDArray[np.float64]:
+    """BS.1770's two filters as second-order sections: a shelf of +4 dB, and a high-pass."""
+    shelf_hz, shelf_q, shelf_db = 1500.0, 1 / np.sqrt(2), 4.0
+    w, a = 2 * np.pi * shelf_hz / rate_hz, 10 ** (shelf_db / 40)
+    alpha, c = np.sin(w) / (2 * shelf_q), np.cos(w)
+    root = 2 * np.sqrt(a) * alpha
+    shelf = [
+        a * ((a + 1) + (a - 1) * c + root),
+        -2 * a * ((a - 1) + (a + 1) * c),
+        a * ((a + 1) + (a - 1) * c - root),
+        (a + 1) - (a - 1) * c + root,
+        2 * ((a - 1) - (a + 1) * c),
+        (a + 1) - (a - 1) * c - root,
+    ]
+    w = 2 * np.pi * 38.0 / rate_hz
+    alpha, c = np.sin(w) / (2 * 0.5), np.cos(w)
+    high = [(1 + c) / 2, -(1 + c), (1 + c) / 2, 1 + alpha, -2 * c, 1 - alpha]
+    sos = np.array([shelf, high])
+    normed: NDArray[np.float64] = sos / sos[:, 3:4]
+    return normed
+
+
+class LoudnessMeter:
+    """Integrated loudness and true peak of audio that arrives in blocks.
+
+    Parameters
+    ----------
+    rate_hz : int
+        Rate of the audio.
+    n_channels : int
+        Channels of every block; from the fourth on they count as surround (+1.5 dB).
+    peak : bool
+        Whether to measure the true peak, which costs as much again.
+    """
+
+    def __init__(self, rate_hz: int, n_channels: int, *, peak: bool = True) -> None:
+        self._sos = _k_weighting(rate_hz)
+        self._state = np.zeros((2, n_channels, 2))
+        self._weights = np.where(np.arange(n_channels) >= 3, 1.41, 1.0)
+        self._step = round(_STEP_S * rate_hz)
+        self._left: NDArray[np.float64] = np.empty(0)
+        self._energies: list[NDArray[np.float64]] = []
+        self._measure_peak = peak
+        self._top = 0.0
+
+    def push(self, block: NDArray[np.float32]) -> None:
+        """Take the next frames, shape (n, n_channels)."""
+        if not len(block):
+            return
+        weighted, self._state = signal.sosfilt(self._sos, block.T, axis=1, zi=self._state)
+        power = np.concatenate([self._left, self._weights @ np.square(weighted)])  # (n,)
+        n = len(power) // self._step
+        self._energies.append(power[: n * self._step].reshape(n, self._step).mean(axis=1))
+        self._left = power[n * self._step :]
+        if self._measure_peak:
+            self._top = max(self._top, _true_peak(block, self._top))
+
+    def lufs(self) -> float:
+        """Return the integrated loudness so far; `SILENCE_LUFS` at least.
+
+        Audio shorter than one gating block (0.4 s) is measured ungated.
+        """
+        steps = np.concatenate(self._energies) if self._energies else np.empty(0)
+        if len(steps) < 4:
+            whole = np.concatenate([steps, [self._left.mean()] if len(self._left) else []])
+            blocks = whole.mean(keepdims=True) if len(whole) else whole
+        else:
+            blocks = np.convolve(steps, np.full(4, 0.25), mode="valid")
+        blocks = blocks[blocks > _energy(SILENCE_LUFS)]
+        if not len(blocks):
+            return SILENCE_LUFS
+        gated = blocks[blocks > blocks.mean() * 0.1]  # 10 LU below the mean
+        return max(SILENCE_LUFS, -0.691 + 10 * float(np.log10(gated.mean())))
+
+    def peak_dbfs(self) -> float:
+        """Return the true peak so far, -inf of silence."""
+        return 20 * float(np.log10(self._top)) if self._top > 0 else -np.inf
+
+
+def _energy(lufs: float) -> float:
+    return float(10 ** ((lufs + 0.691) / 10))
+
+
+def _true_peak(block: NDArray[np.float32], known: float) -> float:
+    """Peak between samples by 4-fold oversampling of the pieces that could hold it.
+
+    The true peak lies at most about 4 dB above the sample peak, so a piece whose sample peak is
+    further than that below the known top cannot raise it.
+    """
+    piece, margin = 4096, 32
+    magnitude = np.abs(block).max(axis=1)
+    known = max(known, float(magnitude.max()))
+    top = known
+    for first in range(0, len(block), piece):
+        if magnitude[first : first + piece].max() <= 0.63 * top or top == 0:
+            continue
+        part = block[max(0, first - margin) : first + piece + margin]
+        top = max(top, float(np.abs(signal.resample_poly(part, 4, 1, axis=0)).max()))
+    return top
 
 
 def integrated_lufs(audio: NDArray[np.float32], rate_hz: int) -> float:
-    """Return the integrated loudness of audio (n,) or (n, n_channels), `SILENCE_LUFS` at least.
-
-    Audio shorter than one gating block (0.4 s) is repeated to fill it.
-    """
-    import warnings
-
-    import pyloudnorm
-
-    shortest = int(0.4 * rate_hz) + 1
-    if len(audio) == 0:
-        return SILENCE_LUFS
-    if len(audio) < shortest:
-        audio = np.resize(audio, (shortest, *audio.shape[1:]))
-    audio = audio[:, :5] if audio.ndim == 2 else audio
-    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
-        warnings.simplefilter("ignore", RuntimeWarning)  # the mean of no gated block
-        value = float(pyloudnorm.Meter(rate_hz).integrated_loudness(audio))
-    return max(SILENCE_LUFS, value) if np.isfinite(value) else SILENCE_LUFS
+    """Return the integrated loudness of audio (n,) or (n, n_channels)."""
+    frames = audio if audio.ndim == 2 else audio[:, None]
+    meter = LoudnessMeter(rate_hz, frames.shape[1], peak=False)
+    meter.push(frames)
+    return meter.lufs()
 
 
 def normalised(
@@ -47,32 +143,6 @@ def normalised(
     if loudness <= SILENCE_LUFS:
         return mono
     return mono * np.float32(10 ** ((target_lufs - loudness) / 20))
-
-
-def true_peak_dbfs(audio: NDArray[np.float32]) -> float:
-    """Return the peak between samples, by 4-fold oversampling around the loudest samples.
-
-    Only blocks whose sample peak comes within 4 dB of the loudest can hold the true peak, so only
-    those are oversampled.
-    """
-    from scipy import signal
-
-    if audio.size == 0:
-        return -np.inf
-    frames = audio if audio.ndim == 2 else audio[:, None]
-    block, margin = 4096, 32
-    n_blocks = -(-len(frames) // block)
-    peaks = np.array([np.abs(frames[i * block : (i + 1) * block]).max() for i in range(n_blocks)])
-    top = float(peaks.max())
-    if top <= 0:
-        return -np.inf
-    for index in np.argsort(peaks)[::-1][:64]:
-        if peaks[index] < 0.63 * top and peaks[index] < 0.63 * peaks.max():
-            break
-        first = max(0, index * block - margin)
-        part = frames[first : (index + 1) * block + margin]
-        top = max(top, float(np.abs(signal.resample_poly(part, 4, 1, axis=0)).max()))
-    return 20 * float(np.log10(top))
 
 
 def playback_gain_db(

@@ -1,0 +1,452 @@
+"""The library: every track that was added, in one SQLite database under the user's data folder.
+
+A track is its content (a hash of the file's bytes); where its files lie is kept beside it, so a
+moved file costs nothing, a copy is no second track, and files on a drive that is not there are
+hidden, not lost. Any thread may read and write; each has a connection of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.errors import BciAffectError
+from bci_affect.music import schema
+from bci_affect.music.analysis import Analysis, read_cover
+from bci_affect.music.emotion import EmotionHead, load_head
+from bci_affect.music.loudness import ANALYSIS_LUFS
+from bci_affect.music.tags import TAGS
+from bci_affect.music.types import Track
+from bci_affect.resources import user_home
+
+if TYPE_CHECKING:
+    from bci_affect.music.encoders import MusicEncoder
+    from bci_affect.music.scan import ScanProgress, ScanReport
+
+_TOP_TAGS = 5
+_COLUMNS = (
+    "t.id, p.path, t.title, t.artist, t.album, t.duration_s, t.valence, t.arousal, t.valence_sd, "
+    "t.arousal_sd, t.tags, t.gain_db, t.liked, t.banned"
+)
+_FROM = (
+    "FROM track t JOIN place p ON p.path = "
+    "(SELECT path FROM place WHERE track_id = t.id AND present ORDER BY path LIMIT 1)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of many tracks; row ``i`` belongs to ``track_ids[i]``; tracks lie one after the other.
+
+    Attributes
+    ----------
+    track_ids : ndarray of int64, shape (n,)
+        Track of each row.
+    times : ndarray of float32, shape (n,)
+        Centre of each row in its track, in seconds.
+    rows : ndarray of float32, shape (n, dim)
+        The encoder's rows.
+    """
+
+    track_ids: NDArray[np.int64]
+    times: NDArray[np.float32]
+    rows: NDArray[np.float32]
+
+
+def encoder_key(encoder: MusicEncoder) -> str:
+    """Return what embeddings are kept by: encoder, weights, front end and loudness target."""
+    return f"{encoder.id}:{encoder.hash}:{ANALYSIS_LUFS:g}LUFS"
+
+
+class Library:
+    """Tracks with their rows, emotion, tags, and what the listener said of them.
+
+    Parameters
+    ----------
+    path : Path, optional
+        The database; by default ``music.sqlite`` in the user's data folder.
+    head : EmotionHead, optional
+        What predicts valence and arousal; the shipped one by default.
+
+    Raises
+    ------
+    BciAffectError
+        If the database cannot be opened, is damaged, or is of a newer version.
+    """
+
+    def __init__(self, path: Path | None = None, *, head: EmotionHead | None = None) -> None:
+        self.path = path or user_home() / "music.sqlite"
+        self.head = head or load_head()
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._connections: list[sqlite3.Connection] = []
+        self._connection()
+        self.refresh()
+        self._rate_again()
+
+    # --- reading ----------------------------------------------------------------------------
+
+    def tracks(self, *, include_excluded: bool = False, include_banned: bool = True) -> list[Track]:
+        """Return all tracks whose file is there, in the order of artist, album and title."""
+        where = ["1"]
+        if not include_excluded:
+            where.append("NOT t.excluded")
+        if not include_banned:
+            where.append("NOT t.banned")
+        rows = self._read(
+            f"SELECT {_COLUMNS} {_FROM} WHERE {' AND '.join(where)} "
+            "ORDER BY t.artist COLLATE NOCASE, t.album COLLATE NOCASE, t.title COLLATE NOCASE, t.id"
+        )
+        return [_track(row) for row in rows]
+
+    def track(self, track_id: int) -> Track:
+        """Return one track.
+
+        Raises
+        ------
+        BciAffectError
+            If there is none of this number, or its file is not there.
+        """
+        rows = self._read(f"SELECT {_COLUMNS} {_FROM} WHERE t.id = ?", (track_id,))
+        if not rows:
+            raise BciAffectError(
+                f"No track {track_id} in the library (or its drive is not there); "
+                "see `bci-affect music list`."
+            )
+        return _track(rows[0])
+
+    def rows(
+        self, track_id: int, encoder: str | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Return row centre times (n,) and rows (n, dim) of one track.
+
+        Parameters
+        ----------
+        track_id : int
+            The track.
+        encoder : str, optional
+            Start of the encoder's key, the tagger by default.
+        """
+        found = self._read(
+            "SELECT times, rows, dim FROM embedding WHERE track_id = ? AND encoder LIKE ? "
+            "ORDER BY rowid DESC LIMIT 1",
+            (track_id, f"{encoder or 'musicnn-msd-vgg'}%"),
+        )
+        if not found:
+            raise BciAffectError(f"Track {track_id} has no embedding; add its folder again.")
+        times, rows = _arrays(*found[0])
+        return times.astype(np.float64), rows
+
+    def iter_rows(
+        self, encoder: str | None = None
+    ) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float32]]]:
+        """Yield track number, times (n,) and rows (n, dim) of every track that may be chosen."""
+        cursor = self._connection().execute(
+            "SELECT e.track_id, e.times, e.rows, e.dim FROM embedding e JOIN track t "
+            "ON t.id = e.track_id WHERE e.encoder LIKE ? AND NOT t.excluded AND EXISTS "
+            "(SELECT 1 FROM place WHERE track_id = t.id AND present) ORDER BY e.track_id",
+            (f"{encoder or 'musicnn-msd-vgg'}%",),
+        )
+        with schema.explained(self.path):
+            for track_id, times, rows, dim in cursor:
+                yield int(track_id), *_arrays(times, rows, dim)
+
+    def all_rows(self, encoder: str | None = None) -> Rows:
+        """Return the rows of every track that may be chosen, as one."""
+        parts = list(self.iter_rows(encoder))
+        if not parts:
+            empty = np.empty(0)
+            return Rows(
+                empty.astype(np.int64), empty.astype(np.float32), np.empty((0, 0), np.float32)
+            )
+        return Rows(
+            np.concatenate([np.full(len(times), number) for number, times, _ in parts]),
+            np.concatenate([times for _, times, _ in parts]),
+            np.concatenate([rows for _, _, rows in parts]),
+        )
+
+    def tag_matrix(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return track numbers (n,) and their tag probabilities (n, 50)."""
+        found = self._read("SELECT id, tags FROM track ORDER BY id")
+        numbers = np.array([row[0] for row in found], dtype=np.int64)
+        tags = [np.frombuffer(row[1], dtype=np.float32) for row in found]
+        return numbers, np.stack(tags) if tags else np.empty((0, len(TAGS)), np.float32)
+
+    def cover(self, track_id: int) -> bytes | None:
+        """Return a track's cover picture (jpeg or png bytes), if its file has one."""
+        return read_cover(Path(self.track(track_id).path))
+
+    def failures(self) -> list[tuple[str, str]]:
+        """Return files that could not be added, with the reason."""
+        return [
+            (row[0], row[1]) for row in self._read("SELECT path, reason FROM failure ORDER BY path")
+        ]
+
+    def __len__(self) -> int:
+        return int(self._read(f"SELECT COUNT(*) {_FROM}")[0][0])
+
+    @property
+    def version(self) -> int:
+        """Grows when this or another program has changed which rows there are to search."""
+        return int(self._read("SELECT changes FROM state")[0][0])
+
+    # --- the listener's word ----------------------------------------------------------------
+
+    def like(self, track_id: int, liked: bool = True) -> None:
+        """Like a track, or take it back."""
+        self._mark(track_id, "liked", liked)
+
+    def ban(self, track_id: int, banned: bool = True) -> None:
+        """Never play a track, or take it back."""
+        self._mark(track_id, "banned", banned)
+
+    def exclude(self, track_id: int, excluded: bool = True) -> None:
+        """Leave a track out of lists and retrieval, or take it back."""
+        self._mark(track_id, "excluded", excluded)
+
+    def remove(self, track_id: int) -> None:
+        """Forget a track; its file stays where it is."""
+        self.track_exists(track_id)
+        with self._write() as connection:
+            connection.execute("DELETE FROM track WHERE id = ?", (track_id,))
+
+    def track_exists(self, track_id: int) -> None:
+        """Raise `BciAffectError` where there is no such track, present or not."""
+        if not self._read("SELECT 1 FROM track WHERE id = ?", (track_id,)):
+            raise BciAffectError(
+                f"No track {track_id} in the library; see `bci-affect music list`."
+            )
+
+    def _mark(self, track_id: int, column: str, value: bool) -> None:
+        self.track_exists(track_id)
+        with self._write(rows_change=column == "excluded") as connection:
+            connection.execute(
+                f"UPDATE track SET {column} = ? WHERE id = ?", (int(value), track_id)
+            )
+
+    # --- adding -----------------------------------------------------------------------------
+
+    def add(
+        self,
+        places: Sequence[Path],
+        *,
+        progress: Callable[[ScanProgress], None] | None = None,
+        cancel: Callable[[], bool] | None = None,
+        workers: int | None = None,
+        encoder: str = "tagger",
+    ) -> ScanReport:
+        """Add all music in folders (or single files); see `bci_affect.music.scan.scan`."""
+        from bci_affect.music.scan import scan
+
+        return scan(
+            self, places, progress=progress, cancel=cancel, workers=workers, encoder_name=encoder
+        )
+
+    def known_places(self) -> dict[str, tuple[int, int, int | None]]:
+        """Return path to (size, mtime_ns, track number); None for files that failed."""
+        known: dict[str, tuple[int, int, int | None]] = {
+            row[0]: (row[1], row[2], None)
+            for row in self._read("SELECT path, size, mtime_ns FROM failure")
+        }
+        for path, size, mtime, track_id in self._read(
+            "SELECT path, size, mtime_ns, track_id FROM place"
+        ):
+            known[path] = (size, mtime, track_id)
+        return known
+
+    def known_content(self, key: str) -> dict[str, int]:
+        """Return content hash to track number, of tracks embedded by this encoder."""
+        return dict(
+            self._read(
+                "SELECT t.hash, t.id FROM track t JOIN embedding e ON e.track_id = t.id "
+                "WHERE e.encoder = ?",
+                (key,),
+            )
+        )
+
+    def store_place(self, path: str, size: int, mtime_ns: int, content: str) -> None:
+        """Note that a file of known content lies here."""
+        with self._write() as connection:
+            _put_place(connection, path, size, mtime_ns, content)
+
+    def store(
+        self, path: str, size: int, mtime_ns: int, content: str, key: str, found: Analysis
+    ) -> None:
+        """Keep what was learned from a file: all of it in one transaction."""
+        valence, arousal, valence_sd, arousal_sd = self.head.predict(
+            found.rows, found.tags, found.cues
+        )
+        values = {
+            "hash": content,
+            "title": found.said.title,
+            "artist": found.said.artist,
+            "album": found.said.album,
+            "duration_s": found.duration_s,
+            "loudness_lufs": found.loudness_lufs,
+            "peak_dbfs": found.peak_dbfs,
+            "gain_db": found.gain_db,
+            "cues": json.dumps({k: v for k, v in found.cues.items() if np.isfinite(v)}),
+            "tags": found.tags.astype(np.float32).tobytes(),
+            "valence": valence,
+            "arousal": arousal,
+            "valence_sd": valence_sd,
+            "arousal_sd": arousal_sd,
+            "head": self.head.id,
+            "added": time.time(),
+        }
+        names = ", ".join(values)
+        with self._write() as connection:
+            if (
+                np.isfinite(found.tags).all()
+                or not connection.execute(
+                    "SELECT 1 FROM track WHERE hash = ?", (content,)
+                ).fetchone()
+            ):
+                update = ", ".join(
+                    f"{n} = excluded.{n}" for n in values if n not in ("hash", "added")
+                )
+                connection.execute(
+                    f"INSERT INTO track ({names}) VALUES ({', '.join(f':{n}' for n in values)}) "
+                    f"ON CONFLICT(hash) DO UPDATE SET {update}",
+                    values,
+                )
+            _put_place(connection, path, size, mtime_ns, content)
+            connection.execute(
+                "INSERT OR REPLACE INTO embedding (track_id, encoder, times, rows, dim) "
+                "SELECT id, ?, ?, ?, ? FROM track WHERE hash = ?",
+                (
+                    key,
+                    found.times.astype(np.float32).tobytes(),
+                    found.rows.astype(np.float16).tobytes(),
+                    found.rows.shape[1],
+                    content,
+                ),
+            )
+
+    def store_failure(self, path: str, size: int, mtime_ns: int, reason: str) -> None:
+        """Note that a file could not be added, so that it is not tried again until it changes."""
+        with self._write(rows_change=False) as connection:
+            connection.execute("DELETE FROM place WHERE path = ?", (path,))
+            connection.execute(
+                "INSERT OR REPLACE INTO failure VALUES (?, ?, ?, ?)", (path, size, mtime_ns, reason)
+            )
+
+    # --- upkeep -----------------------------------------------------------------------------
+
+    def refresh(self) -> int:
+        """Look which files are there; return how many came or went."""
+        changed = []
+        for path, present in self._read("SELECT path, present FROM place"):
+            there = Path(path).is_file()
+            if there != bool(present):
+                changed.append((int(there), path))
+        if changed:
+            with self._write() as connection:
+                connection.executemany("UPDATE place SET present = ? WHERE path = ?", changed)
+        return len(changed)
+
+    def _rate_again(self) -> None:
+        """Predict emotion again where another head did it."""
+        stale = self._read("SELECT id, cues, tags FROM track WHERE head != ?", (self.head.id,))
+        if not stale:
+            return
+        values = []
+        for track_id, cues, tags in stale:
+            rows = self.rows(track_id)[1] if self.head.inputs == "rows" else None
+            predicted = self.head.predict(
+                rows, np.frombuffer(tags, dtype=np.float32), json.loads(cues) or None
+            )
+            values.append((*predicted, self.head.id, track_id))
+        with self._write(rows_change=False) as connection:
+            connection.executemany(
+                "UPDATE track SET valence = ?, arousal = ?, valence_sd = ?, arousal_sd = ?, "
+                "head = ? WHERE id = ?",
+                values,
+            )
+
+    def close(self) -> None:
+        """Close every connection; the object is of no use afterwards."""
+        with self._lock:
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- connections ------------------------------------------------------------------------
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = schema.connect(self.path)
+            self._local.connection = connection
+            with self._lock:
+                self._connections.append(connection)
+        return connection
+
+    def _read(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        with schema.explained(self.path):
+            return self._connection().execute(sql, values).fetchall()
+
+    @contextmanager
+    def _write(self, *, rows_change: bool = True) -> Iterator[sqlite3.Connection]:
+        """Run one transaction, with SQLite's errors explained."""
+        connection = self._connection()
+        with schema.explained(self.path), schema.writing(connection):
+            if rows_change:
+                connection.execute("UPDATE state SET changes = changes + 1")
+            yield connection
+
+
+def _put_place(
+    connection: sqlite3.Connection, path: str, size: int, mtime_ns: int, content: str
+) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO place (path, track_id, size, mtime_ns, present) "
+        "SELECT ?, id, ?, ?, 1 FROM track WHERE hash = ?",
+        (path, size, mtime_ns, content),
+    )
+    connection.execute("DELETE FROM failure WHERE path = ?", (path,))
+
+
+def _arrays(times: bytes, rows: bytes, dim: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    return (
+        np.frombuffer(times, dtype=np.float32),
+        np.frombuffer(rows, dtype=np.float16).reshape(-1, dim).astype(np.float32),
+    )
+
+
+def _track(row: tuple[Any, ...]) -> Track:
+    tags = np.frombuffer(row[10], dtype=np.float32)
+    best = np.argsort(-np.nan_to_num(tags, nan=-1.0))[:_TOP_TAGS]
+    known = [float("nan") if value is None else float(value) for value in row[6:10]]
+    return Track(
+        id=row[0],
+        path=row[1],
+        title=row[2],
+        artist=row[3],
+        album=row[4],
+        duration_s=row[5],
+        valence=known[0],
+        arousal=known[1],
+        valence_sd=known[2],
+        arousal_sd=known[3],
+        tags=tuple((TAGS[i], float(tags[i])) for i in best if np.isfinite(tags[i])),
+        gain_db=row[11],
+        liked=bool(row[12]),
+        banned=bool(row[13]),
+    )

@@ -1,0 +1,133 @@
+"""The library's tables, their migrations, and SQLite's errors in words."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bci_affect.errors import BciAffectError
+
+# Entry n takes a database from version n to n + 1. Never edit one that shipped.
+_MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE track (
+        id INTEGER PRIMARY KEY,
+        hash TEXT NOT NULL UNIQUE,      -- of the file's bytes
+        title TEXT NOT NULL, artist TEXT NOT NULL, album TEXT NOT NULL,
+        duration_s REAL NOT NULL,
+        loudness_lufs REAL NOT NULL, peak_dbfs REAL NOT NULL,
+        gain_db REAL NOT NULL,          -- to the playback target, without clipping
+        cues TEXT NOT NULL,             -- JSON: name -> value
+        tags BLOB NOT NULL,             -- float32 (50,), mean probability
+        valence REAL, arousal REAL, valence_sd REAL, arousal_sd REAL,
+        head TEXT NOT NULL DEFAULT '',  -- emotion head that predicted them
+        liked INTEGER NOT NULL DEFAULT 0,
+        banned INTEGER NOT NULL DEFAULT 0,
+        excluded INTEGER NOT NULL DEFAULT 0,
+        added REAL NOT NULL
+    );
+    CREATE TABLE place (                -- where files of a track lie; a copy is no second track
+        path TEXT PRIMARY KEY,
+        track_id INTEGER NOT NULL REFERENCES track(id) ON DELETE CASCADE,
+        size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+        present INTEGER NOT NULL DEFAULT 1
+    );
+    CREATE INDEX place_of_track ON place(track_id);
+    CREATE TABLE embedding (
+        track_id INTEGER NOT NULL REFERENCES track(id) ON DELETE CASCADE,
+        encoder TEXT NOT NULL,          -- id, weights and front end, loudness target
+        times BLOB NOT NULL,            -- float32 (n,)
+        rows BLOB NOT NULL,             -- float16 (n, dim)
+        dim INTEGER NOT NULL,
+        PRIMARY KEY (track_id, encoder)
+    );
+    CREATE TABLE state (changes INTEGER NOT NULL);  -- counts what changes the rows to search
+    INSERT INTO state VALUES (0);
+    CREATE TABLE failure (
+        path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+        reason TEXT NOT NULL
+    );
+    """,
+)
+VERSION = len(_MIGRATIONS)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open (and make or migrate) a library's database in WAL mode.
+
+    Raises
+    ------
+    BciAffectError
+        If it cannot be opened, is no such database, or is of a newer version.
+    """
+    with explained(path):
+        connection = sqlite3.connect(
+            path, timeout=10.0, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            _migrate(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    def version() -> int:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+    if version() > VERSION:
+        raise BciAffectError(
+            f"The music library {path} was made by a newer bci_affect (version {version()}, this "
+            f"one knows {VERSION}); update bci_affect, or set BCI_AFFECT_HOME to another folder."
+        )
+    if version() == VERSION:
+        return
+    with writing(connection):  # locks out a second program that migrates at the same moment
+        for number in range(version(), VERSION):
+            for statement in re.sub("--.*", "", _MIGRATIONS[number]).split(";"):
+                if statement.strip():
+                    connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={VERSION}")
+
+
+@contextmanager
+def writing(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run one write transaction: all of it or, on any error, nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into one sentence."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        text = str(error)
+        if "locked" in text or "busy" in text:
+            advice = "another program is writing to it; try again when it is done"
+        elif "full" in text:
+            advice = "the disk is full; nothing was lost, make room and run it again"
+        elif "readonly" in text or "unable to open" in text:
+            advice = "it cannot be written; check the folder's permissions or set BCI_AFFECT_HOME"
+        else:
+            advice = text
+        raise BciAffectError(f"The music library {path}: {advice}.") from None
+    except sqlite3.DatabaseError as error:
+        raise BciAffectError(
+            f"The music library {path} is damaged or no database ({error}); move it away and add "
+            "your music again."
+        ) from None
