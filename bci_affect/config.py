@@ -124,6 +124,25 @@ class SignalSettings(Section):
     artifacts: ArtifactSettings = ArtifactSettings()
 
 
+class AffectSettings(Section):
+    """How predictions become a running estimate, and how the estimate asks for music."""
+
+    smoothing_s: float = Field(4.0, gt=0, le=60)
+    """Time constant of the exponential average of the logits."""
+    min_quality: float = Field(0.3, ge=0, le=1)
+    """Mean electrode quality below which the estimate is held."""
+    query_s: float = Field(12.0, gt=0, le=60)
+    """Embeddings of so many seconds are averaged into one query for music."""
+
+
+class LiveSettings(Section):
+    """A live session's settings; ``configs/live.toml`` shows them with their defaults."""
+
+    signal: SignalSettings | None = None
+    """Filters and quality; None takes those that the model was trained with."""
+    affect: AffectSettings = AffectSettings()
+
+
 Settings = TypeVar("Settings", bound=Section)
 
 

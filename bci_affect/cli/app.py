@@ -9,8 +9,12 @@ from typing import Annotated
 import typer
 
 from bci_affect import __version__
+from bci_affect.cli.benchmark import benchmark
+from bci_affect.cli.doctor import doctor
 from bci_affect.cli.inspect import inspect
+from bci_affect.cli.live import live
 from bci_affect.cli.play import play
+from bci_affect.cli.process import process
 from bci_affect.cli.simulate import simulate
 from bci_affect.cli.streams import streams
 from bci_affect.errors import BciAffectError
@@ -44,8 +48,12 @@ def _options(
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
 
 
+app.command("benchmark")(benchmark)
+app.command("doctor")(doctor)
 app.command("inspect")(inspect)
+app.command("live")(live)
 app.command("play")(play)
+app.command("process")(process)
 app.command("streams")(streams)
 app.add_typer(simulate, name="simulate")
 

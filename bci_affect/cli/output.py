@@ -1,10 +1,16 @@
-"""How commands print: JSON that any reader takes."""
+"""How commands put things out: JSON that any reader takes, files that are whole or absent."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+from bci_affect.errors import BciAffectError
 
 
 def print_json(document: Any) -> None:
@@ -23,3 +29,27 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return None
     return value
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path` that becomes `path` if all goes well, else nothing.
+
+    Raises
+    ------
+    BciAffectError
+        If `path` exists already or its folder cannot be written.
+    """
+    if path.exists():
+        raise BciAffectError(f"{path} exists already and is not overwritten; choose another name.")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        if path.exists():
+            raise BciAffectError(f"{path} appeared meanwhile and is not overwritten.")
+        partial.rename(path)
+    except OSError as error:
+        raise BciAffectError(f"Cannot write {path}: {error.strerror or error}.") from None
+    finally:
+        partial.unlink(missing_ok=True)

@@ -17,6 +17,9 @@ def play(
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait until somebody listens to the EEG.")
     ] = True,
+    suffix: Annotated[
+        str, typer.Option(help="Append this to every source id, to tell this player from others.")
+    ] = "",
 ) -> None:
     """Republish every stream of a recording over LSL, with its original timing.
 
@@ -25,7 +28,13 @@ def play(
     from bci_affect.streams import Player
 
     player = Player(
-        file, speed, loop, start, wait=wait, say=lambda text: typer.echo(text, err=True)
+        file,
+        speed,
+        loop,
+        start,
+        wait=wait,
+        suffix=suffix,
+        say=lambda text: typer.echo(text, err=True),
     )
     for damage in player.damage:
         typer.echo(f"{file}: at byte {damage.offset}: {damage.what}", err=True)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bci_affect.eeg import FeatureWindow, State
 from bci_affect.music import PlayerState, Suggestion, Track
+from bci_affect.session.fusion import PersonalReading
 from bci_affect.streams import Health, StreamInfo
 
 
@@ -34,6 +35,9 @@ class AffectEstimate:
         Share of good electrodes, 0 to 1.
     state : State
         A reading only where it is ``OK``; otherwise the last reading is held.
+    reading : PersonalReading or None
+        The three estimates (EEG, music, both), the decision and its reasons, behind the numbers
+        above, which are the EEG's alone; None before the first reading.
     """
 
     time: float
@@ -46,6 +50,7 @@ class AffectEstimate:
     attention: NDArray[np.float32]
     quality: float
     state: State
+    reading: PersonalReading | None = None
 
 
 @dataclass(frozen=True, slots=True)

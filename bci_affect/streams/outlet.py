@@ -38,7 +38,7 @@ class RawOutlet:
         if desc is not None:
             _copy(desc, info.desc())
         self.header = header
-        self._outlet = pylsl.StreamOutlet(info)
+        self._outlet: Any = pylsl.StreamOutlet(info)
         if own:
             lsl.own_uids.add(self._outlet.get_info().uid())
 
@@ -50,6 +50,10 @@ class RawOutlet:
         """Send samples (n, n_channels), or rows of texts, with one stamp each."""
         if len(stamps):
             self._outlet.push_chunk(samples, stamps.tolist())
+
+    def close(self) -> None:
+        """Take the stream off the network; nothing may be pushed after."""
+        self._outlet = None  # liblsl's handle closes when nobody holds it
 
 
 class FloatOutlet:
@@ -86,6 +90,10 @@ class FloatOutlet:
         row = np.asarray(values, np.float32).reshape(1, self.header.n_channels)
         self._outlet.push(row, np.array([time], np.float64))
 
+    def close(self) -> None:
+        """Take the stream off the network."""
+        self._outlet.close()
+
 
 class EventOutlet:
     """Publishes events as text, one JSON object each by the house's custom."""
@@ -99,6 +107,10 @@ class EventOutlet:
     def push(self, text: str, time: float) -> None:
         """Send one event of LSL time `time`."""
         self._outlet.push([[text]], np.array([time], np.float64))
+
+    def close(self) -> None:
+        """Take the stream off the network."""
+        self._outlet.close()
 
 
 def _copy(source: ET.Element, target: Any) -> None:

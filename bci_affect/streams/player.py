@@ -6,7 +6,7 @@ import heapq
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +40,11 @@ class _Piece:
 class _Track:
     """One stream of the recording and its outlet."""
 
-    def __init__(self, stream: XdfStream) -> None:
+    def __init__(self, stream: XdfStream, suffix: str) -> None:
         self.stream = stream
         self.times = _playable(stream.corrected())
-        self.outlet = RawOutlet(stream.header, own=False)
+        header = replace(stream.header, source_id=stream.header.source_id + suffix)
+        self.outlet = RawOutlet(header, own=False)
 
     def pieces(self, number: int, since: float) -> Iterator[_Piece]:
         """Yield stretches of samples with the time at which their last one is due, in order."""
@@ -85,6 +86,8 @@ class Player:
     wait : bool
         Wait for somebody to listen to the EEG (or, without EEG, to anything) before the first
         sample, so that a reader gets the very first one.
+    suffix : str
+        Appended to every source id, so that a reader can tell this player from another's.
     say : callable
         Gets one-line messages for the user.
     """
@@ -97,6 +100,7 @@ class Player:
         start: float = 0.0,
         *,
         wait: bool = True,
+        suffix: str = "",
         say: Callable[[str], None] = logger.info,
     ) -> None:
         if not 0 < speed < float("inf"):
@@ -108,7 +112,7 @@ class Player:
         if not streams:
             raise BciAffectError(f"{self.path} has no samples to play.")
         lsl.load()
-        self._tracks = [_Track(stream) for stream in streams]
+        self._tracks = [_Track(stream, suffix) for stream in streams]
         self._speed, self._loop, self._wait, self._say = speed, loop, wait, say
         self._first = min(float(track.times.min()) for track in self._tracks)
         self._last = max(float(track.times.max()) for track in self._tracks)

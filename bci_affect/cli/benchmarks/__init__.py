@@ -1,0 +1,7 @@
+"""What `bci-affect benchmark` can measure: one module each, with ``run(quick) -> figures``."""
+
+BENCHMARKS: dict[str, str] = {
+    "live": "bci_affect.cli.benchmarks.live",
+    "replay": "bci_affect.cli.benchmarks.replay",
+    "startup": "bci_affect.cli.benchmarks.startup",
+}

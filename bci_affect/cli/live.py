@@ -1,0 +1,112 @@
+"""`bci-affect live`: a live session in the window, or in the terminal with ``--headless``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+POLICIES = ("follow", "steer", "sham", "music-only", "manual")
+
+
+def parse_target(text: str | None) -> tuple[float, float] | None:
+    """Read ``V,A``, both in -1..1."""
+    if text is None:
+        return None
+    try:
+        valence, arousal = (float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter("give two numbers, as in 0.5,-0.2") from None
+    if not (-1 <= valence <= 1 and -1 <= arousal <= 1):
+        raise typer.BadParameter("valence and arousal go from -1 to 1")
+    return valence, arousal
+
+
+def parse_policy(text: str) -> str:
+    """Check the name of a policy."""
+    if text not in POLICIES:
+        raise typer.BadParameter(f"'{text}' is none of {', '.join(POLICIES)}")
+    return text
+
+
+# Options that `live` and `demo` share, in the form that Typer takes.
+Profile = Annotated[str, typer.Option(help="Name of a calibrated profile.")]
+Model = Annotated[Path | None, typer.Option(help="Model file; default: the shipped one.")]
+PolicyOption = Annotated[
+    str,
+    typer.Option(callback=parse_policy, help="How music is chosen: " + ", ".join(POLICIES) + "."),
+]
+Target = Annotated[
+    str | None, typer.Option(help="Valence,arousal in -1..1 to steer to, as in 0.6,-0.3.")
+]
+Record = Annotated[Path | None, typer.Option(help="Folder to record the session to (XDF).")]
+Headless = Annotated[bool, typer.Option(help="Terminal dashboard instead of the window.")]
+Duration = Annotated[float | None, typer.Option(min=0.1, help="End after so many seconds.")]
+Estimates = Annotated[Path | None, typer.Option(help="New CSV file for the estimates.")]
+Screenshot = Annotated[Path | None, typer.Option(help="Save a picture of the window (PNG).")]
+After = Annotated[float, typer.Option(min=0.0, help="Seconds before the picture is taken.")]
+Config = Annotated[Path | None, typer.Option(help="Settings (TOML); default: configs/live.toml.")]
+NoMusic = Annotated[bool, typer.Option("--no-music", help="A session without music.")]
+Volume = Annotated[float, typer.Option(min=0.0, max=1.0, help="Loudness of the music, 0 to 1.")]
+Seed = Annotated[int, typer.Option(help="Seed of every choice the session makes.")]
+Theme = Annotated[str, typer.Option(help="dark or light.")]
+
+
+def live(
+    stream: Annotated[str | None, typer.Option(help="Name of the LSL stream.")] = None,
+    source_id: Annotated[str | None, typer.Option(help="Source id of the LSL stream.")] = None,
+    type_: Annotated[str, typer.Option("--type", help="Type of the LSL stream.")] = "EEG",
+    wait: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the stream.")] = 30.0,
+    profile: Profile = "",
+    model: Model = None,
+    music: Annotated[
+        list[Path] | None, typer.Option(help="Folder of music; repeatable. Default: library.")
+    ] = None,
+    no_music: NoMusic = False,
+    policy: PolicyOption = "follow",
+    target: Target = None,
+    volume: Volume = 0.5,
+    record: Record = None,
+    headless: Headless = False,
+    duration: Duration = None,
+    estimates: Estimates = None,
+    screenshot: Screenshot = None,
+    after: After = 0.0,
+    config: Config = None,
+    seed: Seed = 0,
+    theme: Theme = "dark",
+) -> None:
+    """Run a live session on an LSL stream of EEG.
+
+    Example: [bold]bci-affect live --stream "Muse S" --music ~/Music --record ~/sessions[/bold]
+    """
+    from bci_affect.cli.run_session import run
+    from bci_affect.config import LiveSettings, load_toml
+    from bci_affect.session import SessionOptions
+    from bci_affect.streams import LslSource
+
+    settings = load_toml(config, LiveSettings) if config else LiveSettings()
+    options = SessionOptions(
+        model=model,
+        profile=profile,
+        music=not no_music,
+        policy=policy,  # type: ignore[arg-type]  # checked by parse_policy
+        target=parse_target(target),
+        volume=volume,
+        record_dir=record,
+        estimates=estimates,
+        seed=seed,
+        settings=settings,
+    )
+    source = LslSource(name=stream, type=type_, source_id=source_id)
+    run(
+        source,
+        options,
+        wait_s=wait,
+        headless=headless,
+        duration_s=duration,
+        screenshot=screenshot,
+        after_s=after,
+        theme=theme,
+    )

@@ -1,0 +1,102 @@
+"""What `live` and `demo` share: start a session, show it, and end it well."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from bci_affect.errors import BciAffectError
+
+if TYPE_CHECKING:
+    from bci_affect.session import LiveSession, SessionOptions
+    from bci_affect.streams import Source
+
+NO_DISPLAY = (
+    "There is no display to open the window on; add --headless for the terminal dashboard, or set "
+    "DISPLAY (or QT_QPA_PLATFORM=offscreen for pictures)."
+)
+
+
+def has_display() -> bool:
+    """Tell whether a window can be opened (Qt would abort the program where it cannot)."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(os.environ.get(key) for key in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+
+
+def run(
+    source: Source,
+    options: SessionOptions,
+    *,
+    wait_s: float,
+    headless: bool,
+    duration_s: float | None,
+    screenshot: Path | None,
+    after_s: float,
+    theme: str,
+) -> None:
+    """Run one session from start to end in the window or the terminal.
+
+    Raises
+    ------
+    BciAffectError
+        If it cannot start, or the data path failed; outputs are finished all the same.
+    """
+    from bci_affect.session import build_session
+
+    if not headless and not has_display():
+        raise BciAffectError(NO_DISPLAY)
+    if headless and screenshot:
+        raise BciAffectError("A picture of the window needs the window: leave --headless away.")
+    console = Console(stderr=True)
+    session = build_session(source, options)
+    with _stops_on_signals(session):
+        try:
+            with console.status("Looking for the EEG stream ..."):
+                session.start(wait_s)
+            if options.record_dir:
+                session.start_recording()
+            if headless:
+                from bci_affect.cli.dashboard import show
+
+                show(session, duration_s)
+            else:
+                from bci_affect.gui import run_window
+
+                run_window(
+                    session,
+                    screenshot=screenshot,
+                    after_s=after_s,
+                    duration_s=duration_s,
+                    theme=theme,
+                )
+        finally:
+            session.stop()
+    if session.failure is not None:
+        if isinstance(session.failure, BciAffectError):
+            raise session.failure
+        raise BciAffectError(f"The session ended early: {session.failure}.")
+
+
+@contextmanager
+def _stops_on_signals(session: LiveSession) -> Iterator[None]:
+    """End the session, and so finish its files, when the program is told to go."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        session.stop()
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,144 @@
+"""From options to a session: where source, model, music and outputs are put together."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bci_affect.config import LiveSettings
+from bci_affect.errors import BciAffectError
+from bci_affect.model import Predictor
+from bci_affect.resources import shipped
+from bci_affect.session.affect import AffectPath
+from bci_affect.session.control import Policy
+from bci_affect.session.engine import LiveSession
+from bci_affect.session.estimates import EstimatesFile
+from bci_affect.session.fusion import Personalisation, PersonalModel
+from bci_affect.session.profiles import ProfileStore
+from bci_affect.session.publish import Publisher
+from bci_affect.streams import Source, StreamInfo
+
+DEFAULT_MODEL = "models/demo.safetensors"
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """What a live session is asked to be.
+
+    Attributes
+    ----------
+    model : Path or None
+        Model file; the shipped one where None.
+    profile : str
+        Name of a person's profile; "" for nobody's.
+    library : Path or None
+        The music library's database; the user's own where None.
+    music_dirs : tuple of Path
+        Only tracks in these folders are played; empty for the whole library.
+    music : bool
+        False for a session without music.
+    policy, target
+        How music is chosen; see `bci_affect.session.dj`.
+    volume : float
+        0 to 1.
+    record_dir : Path or None
+        Folder for recordings; None for a session that cannot record.
+    estimates : Path or None
+        New CSV file of estimates.
+    publish : bool
+        Whether results go out over LSL.
+    seed : int
+        Seed of every choice that the session makes.
+    settings : LiveSettings
+        Filters and smoothing.
+    """
+
+    model: Path | None = None
+    profile: str = ""
+    library: Path | None = None
+    music_dirs: tuple[Path, ...] = ()
+    music: bool = True
+    policy: Policy = "follow"
+    target: tuple[float, float] | None = None
+    volume: float = 0.5
+    record_dir: Path | None = None
+    estimates: Path | None = None
+    publish: bool = True
+    seed: int = 0
+    settings: LiveSettings = field(default_factory=LiveSettings)
+
+
+def load_predictor(model: Path | None) -> Predictor:
+    """Load the model that was asked for, or the shipped one."""
+    return Predictor(model or shipped(DEFAULT_MODEL))
+
+
+def path_factory(
+    predictor: Predictor, settings: LiveSettings, profile: str = ""
+) -> Callable[[StreamInfo], AffectPath]:
+    """Return what builds the way from chunks to estimates once a stream is known.
+
+    Raises
+    ------
+    BciAffectError
+        If the profile does not exist, or was made with another model.
+    """
+    personal = _personal(predictor, profile) if profile else None
+
+    def make(info: StreamInfo) -> AffectPath:
+        return AffectPath(
+            predictor,
+            info.rate_hz,
+            info.montage,
+            units=info.units,
+            signal=settings.signal,
+            affect=settings.affect,
+            personal=Personalisation(personal) if personal else None,
+        )
+
+    return make
+
+
+def _personal(predictor: Predictor, profile: str) -> PersonalModel | None:
+    """Load a profile's personal model; None for a profile that was never calibrated."""
+    with ProfileStore() as store:
+        personal = store.load(profile).personal
+    if personal is not None and len(personal.centre) != predictor.space:
+        raise BciAffectError(
+            f"The profile '{profile}' was calibrated with another model ({personal.model}); "
+            "give that model, or calibrate again with this one."
+        )
+    return personal
+
+
+def build_session(source: Source, options: SessionOptions) -> LiveSession:
+    """Put a session together; nothing runs before its `start`.
+
+    Raises
+    ------
+    BciAffectError
+        If the model, the library or an output file cannot be used; nothing is left half-made.
+    """
+    if options.policy == "steer" and options.target is None:
+        raise BciAffectError("Steering needs a target: add --target VALENCE,AROUSAL in -1..1.")
+    predictor = load_predictor(options.model)
+    estimates = EstimatesFile(options.estimates) if options.estimates else None
+    publisher = (
+        Publisher(predictor.space, f"bci_affect-{uuid.uuid4().hex[:12]}")
+        if options.publish
+        else None
+    )
+    session = LiveSession(
+        source,
+        path_factory(predictor, options.settings, options.profile),
+        model_name=predictor.card.name,
+        model_summary=predictor.card.summary,
+        profile=options.profile,
+        publisher=publisher,
+        estimates=estimates,
+        policy=options.policy,
+        target=options.target,
+    )
+    return session

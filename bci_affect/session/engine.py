@@ -1,0 +1,505 @@
+"""The live session: its threads, its queues, and the handle that a window holds on it.
+
+Three threads, each with one duty, so that the data path never waits for disk, network, music or
+screen (invariant 7 of the design):
+
+- ``bci-eeg`` reads chunks and makes estimates. It hands them on and never waits for anybody.
+- ``bci-out`` writes estimates to the CSV file, the recording and the LSL outlets, from a long
+  bounded queue in which nothing is dropped while it holds.
+- ``bci-music`` (`music_desk`) chooses and plays; the newest estimate wins.
+
+Whoever draws asks for a snapshot when it likes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.eeg import FeatureWindow, State
+from bci_affect.errors import BciAffectError
+from bci_affect.session.affect import AffectPath
+from bci_affect.session.control import Policy
+from bci_affect.session.estimates import EstimatesFile
+from bci_affect.session.parts import Music, OnEvent, Publishing, Recording, Report
+from bci_affect.session.types import AffectEstimate, Message, SessionSnapshot
+from bci_affect.streams import (
+    ConnectionState,
+    EndOfStream,
+    Marker,
+    Source,
+    StreamInfo,
+    local_clock,
+)
+
+_LOG = logging.getLogger(__name__)
+_READ_S = 0.2
+_OUT_QUEUE = 8192  # a quarter of an hour of estimates
+_HISTORY = 8 * 60 * 60 * 3
+_LATENCY_WINDOW_S = 60.0
+
+
+class LiveSession:
+    """A running session; fulfils `bci_affect.session.control.SessionControl`.
+
+    Parameters
+    ----------
+    source : Source
+        Where the EEG comes from; opened by `start`.
+    make_path : callable
+        Builds the `AffectPath` once the stream's rate and channels are known.
+    model_name, model_summary, profile : str
+        What the snapshot says of them.
+    make_music : callable, optional
+        Builds the music; gets a function that reports a sentence and one that takes events.
+    publisher : Publishing, optional
+        LSL outlets of the results.
+    estimates : EstimatesFile, optional
+        CSV file of the results; closed at the end.
+    recording : Recording, optional
+        Recorder of the session, idle until `start_recording`.
+    policy : str
+        How music is chosen at the start.
+    target : (float, float), optional
+        Target of steering.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        make_path: Callable[[StreamInfo], AffectPath],
+        *,
+        model_name: str,
+        model_summary: str,
+        profile: str = "",
+        make_music: Callable[[Report, OnEvent], Music] | None = None,
+        publisher: Publishing | None = None,
+        estimates: EstimatesFile | None = None,
+        recording: Recording | None = None,
+        policy: Policy = "follow",
+        target: tuple[float, float] | None = None,
+    ) -> None:
+        self._source = source
+        self._make_path = make_path
+        self._model_name = model_name
+        self._model_summary = model_summary
+        self._profile = profile
+        self._publisher = publisher
+        self._estimates = estimates
+        self._recording = recording
+        self._policy = policy
+        self._target = target
+        self._path: AffectPath | None = None
+        self._info: StreamInfo | None = None
+        self._lock = threading.Lock()
+        self._window: FeatureWindow | None = None
+        self._estimate: AffectEstimate | None = None
+        self._history: deque[AffectEstimate] = deque(maxlen=_HISTORY)
+        self._latencies: deque[tuple[float, float]] = deque()
+        self._messages: deque[Message] = deque(maxlen=50)
+        self._events: list[tuple[float, str]] = []
+        self._commands: deque[Callable[[AffectPath], None]] = deque()
+        self._out: queue.Queue[AffectEstimate | Marker | None] = queue.Queue(_OUT_QUEUE)
+        self._dropped = 0
+        self._told = 0  # messages of the pipeline that were handed on
+        self._baseline_end: float | None = None
+        self._baseline: NDArray[np.float32] | None = None
+        self._stop = threading.Event()
+        self._ended = threading.Event()
+        self._started = float("nan")
+        self._threads: list[threading.Thread] = []
+        self.failure: BaseException | None = None
+        self._music = make_music(self.warn, self._event) if make_music else None
+
+    # ---- life ---------------------------------------------------------------------------------
+
+    def start(self, timeout_s: float) -> StreamInfo:
+        """Open the source, waiting at most `timeout_s`, and begin.
+
+        Raises
+        ------
+        BciAffectError
+            If no stream is found, or the model cannot use it; nothing has been started then.
+        """
+        self._info = self._source.open(timeout_s)
+        try:
+            self._path = self._make_path(self._info)
+        except BciAffectError:
+            self._source.close()
+            raise
+        self._started = local_clock()
+        for name, run in (("bci-eeg", self._run_eeg), ("bci-out", self._run_out)):
+            thread = threading.Thread(target=run, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        if self._music:
+            self._music.start()
+        self._event({"event": "session_start", "model": self._model_name})
+        return self._info
+
+    def stop(self) -> None:
+        """End the session: finish recording and files, silence the music, release the stream."""
+        if self._stop.is_set():
+            self._ended.wait(10)
+            return
+        self._event({"event": "session_stop"})
+        self._stop.set()
+        if self._music:
+            self._music.close()
+        eeg = self._threads[:1]
+        for thread in eeg:
+            if thread is not threading.current_thread():
+                thread.join(timeout=5)
+        self._source.close()
+        if self._threads:
+            self._out.put(None)
+            self._threads[1].join(timeout=10)
+        if self._recording:
+            self._recording.stop()
+        if self._estimates:
+            self._estimates.close()
+        if self._publisher:
+            self._publisher.close()
+        self._ended.set()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until the source is at its end or the session has stopped; tell whether it has."""
+        if self._threads:
+            self._threads[0].join(timeout_s)
+            return not self._threads[0].is_alive()
+        return True
+
+    # ---- threads ------------------------------------------------------------------------------
+
+    def _run_eeg(self) -> None:
+        path = self._path
+        assert path is not None
+        streaming = True
+        try:
+            while not self._stop.is_set():
+                while self._commands:
+                    self._commands.popleft()(path)
+                chunk = self._source.read(_READ_S)
+                for marker in self._source.markers():
+                    self._hand_on(marker)
+                if chunk is None:
+                    state = self._source.health.state
+                    if streaming and state not in (
+                        ConnectionState.STREAMING,
+                        ConnectionState.CONNECTING,
+                    ):
+                        streaming = False
+                        self._lose()
+                    continue
+                streaming = True
+                if self._music:
+                    path.estimator.hear(self._music.logits())
+                results = path.push(chunk)
+                done = local_clock()
+                for window, estimate in results:
+                    self._take(window, estimate, done, done - float(chunk.times[-1]))
+                if results:
+                    self._watch(path, results[-1][0].time)
+        except EndOfStream:
+            self.tell("The recording is at its end.")
+        except BciAffectError as error:
+            self.failure = error
+            self._say("error", str(error))
+        except Exception as error:
+            self.failure = error
+            _LOG.exception("the data path failed")
+            self._say("error", f"The data path failed: {error}. Please report this.")
+
+    def _take(
+        self, window: FeatureWindow, estimate: AffectEstimate, done: float, latency_s: float
+    ) -> None:
+        with self._lock:
+            self._window = window
+            self._estimate = estimate
+            self._history.append(estimate)
+            self._latencies.append((done, latency_s))
+            while self._latencies[0][0] < done - _LATENCY_WINDOW_S:
+                self._latencies.popleft()
+        if self._music:
+            self._music.offer(estimate)
+        self._hand_on(estimate)
+
+    def _watch(self, path: AffectPath, time: float) -> None:
+        """Hand on what the pipeline found, and end a baseline whose time has come."""
+        messages = path.pipeline.messages
+        for text in messages[self._told :]:
+            self.warn(text)
+        self._told = len(messages)
+        if self._baseline_end is not None and time >= self._baseline_end:
+            self._baseline_end = None
+            normaliser = path.estimator.normaliser
+            self._baseline = np.stack((normaliser.mean, normaliser.sd)).astype(np.float32)
+            self._event({"event": "rest_stop"}, time)
+            self.tell("The baseline is measured.")
+        if path.estimator.personal.wants_baseline:
+            self.warn("The EEG has drifted from the calibration: measure a new 60 s baseline.")
+
+    def _lose(self) -> None:
+        """Say that the stream is gone: the last reading stays, marked as no reading."""
+        with self._lock:
+            if self._estimate is None:
+                return
+            lost = replace(self._estimate, state=State.LOST, confidence=0.0)
+            self._estimate = lost
+            self._history.append(lost)
+        if self._music:
+            self._music.offer(lost)
+        self._hand_on(lost)
+
+    def _hand_on(self, item: AffectEstimate | Marker) -> None:
+        try:
+            self._out.put_nowait(item)
+        except queue.Full:  # disk or network hung for a quarter of an hour
+            self._dropped += 1
+            if self._dropped == 1:
+                self._say("error", "Results cannot be written: the disk or the network hangs.")
+
+    def _run_out(self) -> None:
+        last_flush = 0.0
+        while (item := self._out.get()) is not None:
+            try:
+                self._write(item)
+                now = local_clock()
+                if self._estimates and now - last_flush > 1.0:
+                    self._estimates.flush()
+                    last_flush = now
+            except OSError as error:
+                self._say("error", f"Results cannot be written: {error.strerror or error}.")
+                self._estimates = None
+            except Exception:
+                _LOG.exception("a result could not be handed out")
+                self._say("error", "A result could not be written or published; see the log.")
+
+    def _write(self, item: AffectEstimate | Marker) -> None:
+        if isinstance(item, Marker):
+            if item.stream == "":  # our own events; a marker stream's are recorded as they came
+                if self._publisher:
+                    self._publisher.event(item.text, item.time)
+                if self._recording:
+                    self._recording.event(item.text, item.time)
+            return
+        if self._estimates:
+            self._estimates.write(item, self._playing())
+        if self._publisher:
+            self._publisher.estimate(item)
+        if self._recording:
+            self._recording.estimate(item)
+
+    def _playing(self) -> str:
+        if not self._music:
+            return ""
+        player, *_ = self._music.state()
+        return "" if player.track_id is None else str(player.track_id)
+
+    # ---- what is said -------------------------------------------------------------------------
+
+    def tell(self, text: str) -> None:
+        """Show the user a sentence."""
+        self._say("info", text)
+
+    def warn(self, text: str) -> None:
+        """Show the user a warning."""
+        self._say("warning", text)
+
+    def _say(self, level: str, text: str) -> None:
+        with self._lock:
+            if not self._messages or self._messages[-1].text != text:
+                self._messages.append(Message(local_clock(), level, text))
+
+    def _event(self, fields: dict[str, object], time: float | None = None) -> None:
+        """Keep an event, publish it, and record it: one JSON object."""
+        at = local_clock() if time is None else time
+        text = json.dumps(fields, ensure_ascii=False)
+        with self._lock:
+            self._events.append((at, text))
+        self._hand_on(Marker(at, text))
+
+    # ---- SessionControl: look -----------------------------------------------------------------
+
+    def snapshot(self) -> SessionSnapshot:
+        """Return everything that is shown, of one moment."""
+        now = local_clock()
+        health = self._source.health if self._info else None
+        music = self._music.state() if self._music else (None, None, None, ())
+        path = self._path
+        with self._lock:
+            latencies = np.array([latency for _, latency in self._latencies]) * 1e3
+            p50, p99 = np.percentile(latencies, (50, 99)) if len(latencies) else (math.nan,) * 2
+            return SessionSnapshot(
+                time=now,
+                info=self._info,
+                health=health,
+                model_name=self._model_name,
+                model_summary=self._model_summary,
+                profile=self._profile,
+                policy=self._policy,
+                target=self._target,
+                window=self._window,
+                estimate=self._estimate,
+                latency_p50_ms=float(p50),
+                latency_p99_ms=float(p99),
+                player=music[0],
+                track=music[1],
+                why=music[2],
+                queue=music[3],
+                recording=self._recording.status() if self._recording else None,
+                messages=tuple(self._messages),
+                elapsed_s=now - self._started,
+                ended=self._ended.is_set()
+                or bool(self._threads and not self._threads[0].is_alive()),
+                band_names=tuple(path.settings.bands) if path else (),
+                step_s=path.settings.window.step_s if path else math.nan,
+                smoothing_s=path.smoothing_s if path else math.nan,
+                baseline=self._baseline,
+                baseline_left_s=max(0.0, (self._baseline_end or now) - now),
+            )
+
+    def latencies_ms(self) -> NDArray[np.float64]:
+        """Return the latencies of the last minute, newest sample to estimate, milliseconds."""
+        with self._lock:
+            return np.array([latency for _, latency in self._latencies]) * 1e3
+
+    def traces(self, seconds: float) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Return the newest filtered EEG: times (n,) and microvolts (n_channels, n)."""
+        if self._path is None:
+            return np.empty(0), np.empty((0, 0), np.float32)
+        return self._path.pipeline.traces(seconds)
+
+    def history(self, seconds: float) -> list[AffectEstimate]:
+        """Return the newest estimates, oldest first."""
+        with self._lock:
+            if not self._history:
+                return []
+            since = self._history[-1].time - seconds
+            newest: list[AffectEstimate] = []
+            for estimate in reversed(self._history):
+                if estimate.time < since:
+                    break
+                newest.append(estimate)
+        return newest[::-1]
+
+    def events(self) -> list[tuple[float, str]]:
+        """Return everything marked so far."""
+        with self._lock:
+            return list(self._events)
+
+    # ---- SessionControl: music ----------------------------------------------------------------
+
+    def play(self) -> None:
+        """Start or go on playing."""
+        if music := self._music_or_say():
+            music.play()
+
+    def pause(self) -> None:
+        """Pause the music."""
+        if music := self._music_or_say():
+            music.pause()
+
+    def skip(self) -> None:
+        """Change to the next track."""
+        if music := self._music_or_say():
+            music.skip()
+
+    def seek(self, position_s: float) -> None:
+        """Move within the playing track."""
+        if music := self._music_or_say():
+            music.seek(position_s)
+
+    def set_volume(self, volume: float) -> None:
+        """Set the volume, 0 to 1."""
+        if music := self._music_or_say():
+            music.set_volume(min(max(volume, 0.0), 1.0))
+
+    def choose(self, track_id: int) -> None:
+        """Play this track now."""
+        if music := self._music_or_say():
+            music.choose(track_id)
+
+    def like(self, track_id: int, liked: bool = True) -> None:
+        """Like a track, or take it back."""
+        if music := self._music_or_say():
+            music.like(track_id, liked)
+
+    def ban(self, track_id: int, banned: bool = True) -> None:
+        """Never play a track again, or take it back."""
+        if music := self._music_or_say():
+            music.ban(track_id, banned)
+
+    def set_policy(self, policy: Policy) -> None:
+        """Change how music is chosen."""
+        if music := self._music_or_say():
+            self._policy = policy
+            music.set_policy(policy)
+            self._event({"event": "policy", "policy": policy})
+
+    def set_target(self, valence: float, arousal: float) -> None:
+        """Set the target of steering, each in [-1, 1]."""
+        if music := self._music_or_say():
+            self._target = (min(max(valence, -1.0), 1.0), min(max(arousal, -1.0), 1.0))
+            music.set_target(*self._target)
+            fields = {"valence": self._target[0], "arousal": self._target[1]}
+            self._event({"event": "target", **fields})
+
+    def _music_or_say(self) -> Music | None:
+        if self._music is None:
+            self.warn("There is no music in this session; add some with 'bci-affect music add'.")
+        return self._music
+
+    # ---- SessionControl: person and record ----------------------------------------------------
+
+    def mark(self, note: str = "") -> None:
+        """Put a mark with a note at this moment."""
+        self._event({"event": "mark", "note": note})
+
+    def rate(self, valence: float, arousal: float, **other: float) -> None:
+        """Store a self-report on 1-9."""
+        values = {"valence": valence, "arousal": arousal, **other}
+        wrong = [name for name, value in values.items() if not 1 <= value <= 9]
+        if wrong:
+            self.warn(
+                f"A self-report goes from 1 to 9; {', '.join(wrong)} does not and is not kept."
+            )
+            return
+        self._event({"event": "rating", **values})
+
+    def set_bad(self, channel: str, bad: bool = True) -> None:
+        """Take a channel out of use by hand, or let the program judge it again."""
+        self._commands.append(lambda path: path.pipeline.set_bad(channel, bad))
+        self._event({"event": "channel", "channel": channel, "bad": bad})
+
+    def baseline(self, seconds: float = 60.0) -> None:
+        """Start the normalisation to the person anew from now on."""
+        self._commands.append(lambda path: path.restart_normalisation())
+        self._baseline_end = local_clock() + seconds
+        self._event({"event": "rest_start", "seconds": seconds})
+        self.tell(f"Baseline: sit still with open eyes for {seconds:.0f} s.")
+
+    def start_recording(self) -> None:
+        """Begin a new recording file."""
+        if self._recording is None or self._info is None:
+            self.warn("This session has no folder to record to; start it with --record DIR.")
+            return
+        try:
+            self._recording.start(self._source)
+            self._event({"event": "recording_start", "model": self._model_name})
+        except BciAffectError as error:
+            self._say("error", str(error))
+
+    def stop_recording(self) -> None:
+        """Finish the recording's file."""
+        if self._recording:
+            self._recording.stop()

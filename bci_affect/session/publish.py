@@ -1,0 +1,80 @@
+"""The session's results as LSL streams, for any other program on the network.
+
+Three outlets, each stamped with the time of the last EEG sample used: ``bci_affect.estimate``,
+``bci_affect.embedding``, and ``bci_affect.events`` (one JSON object per sample).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bci_affect.session.types import AffectEstimate
+from bci_affect.streams import EventOutlet, FloatOutlet
+
+ESTIMATE_CHANNELS = (
+    "valence",
+    "arousal",
+    "valence_prob",
+    "arousal_prob",
+    "confidence",
+    "quality",
+)
+ESTIMATE_UNITS = ("-1..1", "-1..1", "probability", "probability", "0..1", "0..1")
+
+
+class Publisher:
+    """Owns the three outlets.
+
+    Parameters
+    ----------
+    embedding_dim : int
+        Length of the embedding.
+    source_id : str
+        Identity of this session's outlets, so that a reader finds them again after a restart.
+    """
+
+    def __init__(self, embedding_dim: int, source_id: str) -> None:
+        self._estimate = FloatOutlet(
+            "bci_affect.estimate",
+            "Affect",
+            ESTIMATE_CHANNELS,
+            ESTIMATE_UNITS,
+            source_id=f"{source_id}-estimate",
+        )
+        self._embedding = FloatOutlet(
+            "bci_affect.embedding",
+            "Affect",
+            tuple(f"e{index}" for index in range(embedding_dim)),
+            ("unit vector",) * embedding_dim,
+            source_id=f"{source_id}-embedding",
+        )
+        self._events = EventOutlet("bci_affect.events", source_id=f"{source_id}-events")
+
+    def estimate(self, estimate: AffectEstimate) -> None:
+        """Push an estimate and its embedding."""
+        self._estimate.push(estimate_row(estimate), estimate.time)
+        self._embedding.push(estimate.embedding, estimate.time)
+
+    def event(self, text: str, time: float) -> None:
+        """Push an event."""
+        self._events.push(text, time)
+
+    def close(self) -> None:
+        """Take the outlets off the network."""
+        for outlet in (self._estimate, self._embedding, self._events):
+            outlet.close()
+
+
+def estimate_row(estimate: AffectEstimate) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    """Return the values of `ESTIMATE_CHANNELS`, shape (6,)."""
+    return np.array(
+        [
+            estimate.valence,
+            estimate.arousal,
+            estimate.valence_prob,
+            estimate.arousal_prob,
+            estimate.confidence,
+            estimate.quality,
+        ],
+        dtype=np.float32,
+    )
