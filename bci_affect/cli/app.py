@@ -15,6 +15,7 @@ from bci_affect.cli.inspect import inspect
 from bci_affect.cli.live import live
 from bci_affect.cli.play import play
 from bci_affect.cli.process import process
+from bci_affect.cli.record import record
 from bci_affect.cli.simulate import simulate
 from bci_affect.cli.streams import streams
 from bci_affect.errors import BciAffectError
@@ -54,6 +55,7 @@ app.command("inspect")(inspect)
 app.command("live")(live)
 app.command("play")(play)
 app.command("process")(process)
+app.command("record")(record)
 app.command("streams")(streams)
 app.add_typer(simulate, name="simulate")
 

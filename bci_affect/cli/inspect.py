@@ -47,11 +47,15 @@ def _show(document: dict[str, Any]) -> None:
             markup=False,
             style="bold",
         )
+        rate = "irregular"
+        if stream["rate_hz"] > 0:
+            rate = (
+                f"nominal {stream['rate_hz']:g} Hz, measured {stream['measured_hz']:.3f} Hz\n"
+                f"   {stream['lost']:,} lost, {len(stream['gaps'])} gaps, "
+                f"{len(stream['clock_resets'])} clock resets"
+            )
         console.print(
-            f"   {stream['samples']:,} samples in {stream['duration_s']:.1f} s, nominal "
-            f"{stream['rate_hz']:g} Hz, measured {stream['measured_hz']:.3f} Hz, "
-            f"{stream['lost']:,} lost, {len(stream['gaps'])} gaps, "
-            f"{len(stream['clock_resets'])} clock resets",
+            f"   {stream['samples']:,} samples in {stream['duration_s']:.1f} s, {rate}",
             markup=False,
         )
         for gap in stream["gaps"][:20]:

@@ -5,11 +5,13 @@ and clocks. What never will: filtering (that is the signal room's), torch, and Q
 room loads no LSL: that happens when a live stream is first used.
 """
 
-from bci_affect.streams.header import StreamHeader
+from bci_affect.streams.header import StreamHeader, build_header
 from bci_affect.streams.inlet import LslSource
 from bci_affect.streams.lsl import FoundStream, find_streams, local_clock
+from bci_affect.streams.naming import recording_path
 from bci_affect.streams.outlet import EventOutlet, FloatOutlet
 from bci_affect.streams.player import Player
+from bci_affect.streams.recorder import Recorder, RecorderStatus
 from bci_affect.streams.replay import XdfSource
 from bci_affect.streams.source import (
     ConnectionState,
@@ -20,7 +22,7 @@ from bci_affect.streams.source import (
     StreamInfo,
 )
 from bci_affect.streams.tap import RawTap
-from bci_affect.streams.xdf import XdfRecording, read_xdf
+from bci_affect.streams.xdf import XdfRecording, XdfWriter, read_xdf
 
 __all__ = [
     "ConnectionState",
@@ -33,12 +35,17 @@ __all__ = [
     "Marker",
     "Player",
     "RawTap",
+    "Recorder",
+    "RecorderStatus",
     "Source",
     "StreamHeader",
     "StreamInfo",
     "XdfRecording",
     "XdfSource",
+    "XdfWriter",
+    "build_header",
     "find_streams",
     "local_clock",
     "read_xdf",
+    "recording_path",
 ]

@@ -25,7 +25,7 @@ from bci_affect.eeg import Chunk
 from bci_affect.errors import BciAffectError
 from bci_affect.streams import lsl
 from bci_affect.streams.assemble import Assembler
-from bci_affect.streams.events import MarkerCollector
+from bci_affect.streams.collector import Collector
 from bci_affect.streams.header import StreamHeader, parse_header
 from bci_affect.streams.lsl import FoundStream
 from bci_affect.streams.source import ConnectionState, Health, Marker, StreamInfo
@@ -43,7 +43,7 @@ GONE_AFTER_S = 2.0
 OFFSET_EVERY_S = 5.0
 QUEUE_S = 60.0
 """Chunks wait this long for a reader; then the oldest are dropped and counted as lost."""
-MAX_SAMPLES = 4096
+MAX_SAMPLES = 256  # of one pull; what is left comes with the next, at once
 INLET_BUFFER_S = 360
 
 
@@ -110,7 +110,7 @@ class LslSource:
         self._link: _Link | None = None
         self._fresh_offset: float | None = None
         self._threads: list[threading.Thread] = []
-        self._markers = MarkerCollector(lambda: self.tap)
+        self._markers = Collector(lambda found: found.format == "string", lambda: self.tap)
 
     # -- Source ----------------------------------------------------------------------------------
 
@@ -201,6 +201,8 @@ class LslSource:
                 thread.join(PATIENCE_S + 1.0)
         self._markers.stop()
         self._link = None
+        if self.tap is not None and self._told is self.tap:
+            self.tap.health(self._key, self._health)
         if self._health.state is not ConnectionState.STOPPED:
             self._set(ConnectionState.STOPPED, "Closed.")
 
@@ -428,7 +430,9 @@ class LslSource:
     def _watch_clock(self) -> None:
         """Measure the clock offset again and again; the first call of liblsl's may block."""
         while not self._stop.wait(OFFSET_EVERY_S):
-            link = self._link
+            link, tap = self._link, self.tap
+            if tap is not None:
+                tap.health(self._key, self._health)
             if link is None or self._health.state is not ConnectionState.STREAMING:
                 continue
             try:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.streams.header import StreamHeader
+from bci_affect.streams.source import Health
 
 
 class RawTap(Protocol):
@@ -29,3 +30,6 @@ class RawTap(Protocol):
 
     def texts(self, key: str, rows: Sequence[Sequence[str]], stamps: NDArray[np.float64]) -> None:
         """Hand over text samples, one row of channels each, with raw stamps (n,)."""
+
+    def health(self, key: str, health: Health) -> None:
+        """Tell how the stream fares; the last word counts."""

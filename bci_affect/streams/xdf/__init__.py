@@ -6,5 +6,6 @@ clock offsets and a damage report; ``XdfWriter`` writes files that any XDF reade
 
 from bci_affect.streams.xdf.reader import XdfRecording, XdfStream, read_xdf
 from bci_affect.streams.xdf.scan import Damage
+from bci_affect.streams.xdf.writer import XdfWriter
 
-__all__ = ["Damage", "XdfRecording", "XdfStream", "read_xdf"]
+__all__ = ["Damage", "XdfRecording", "XdfStream", "XdfWriter", "read_xdf"]

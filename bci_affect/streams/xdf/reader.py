@@ -36,6 +36,8 @@ from bci_affect.streams.xdf.scan import (
 
 Floats = NDArray[np.float64]
 
+_OFFSET_BYTES = 2 + 2 + 4 + 16  # of a whole clock-offset chunk
+
 FAR_STAMP_S = 1e10
 """A stamp beyond this (three centuries) is damage."""
 
@@ -235,7 +237,7 @@ def read_xdf(path: str | Path) -> XdfRecording:
     except BciAffectError:
         raise BciAffectError(f"{path} is not an XDF file.") from None
     damage += found.damage
-    sums, sum_ids = _checksums(data, found)
+    sums, sum_ids = _checksums(data, found, damage)
     streams = [
         _stream(data, stream, sums, damage)
         for stream in found.streams.values()
@@ -272,8 +274,18 @@ def _unzip(path: Path) -> tuple[Bytes, list[Damage]]:
     return b"".join(parts), []
 
 
-def _checksums(data: Bytes, found: Scan) -> tuple[dict[int, tuple[int, int]], set[int]]:
-    """Collect the writer's sums: chunk offset to (length, CRC-32)."""
+def _checksums(
+    data: Bytes, found: Scan, damage: list[Damage]
+) -> tuple[dict[int, tuple[int, int]], set[int]]:
+    """Compare the writer's sums with the file; report what differs.
+
+    Returns
+    -------
+    sums : dict
+        Place of each chunk that a sum covers, to (length, CRC-32).
+    ids : set of int
+        Streams that hold sums.
+    """
     sums: dict[int, tuple[int, int]] = {}
     ids = {
         key
@@ -284,11 +296,18 @@ def _checksums(data: Bytes, found: Scan) -> tuple[dict[int, tuple[int, int]], se
         for chunk in found.streams[key].chunks:
             read = text_samples(data, chunk, found.streams[key].header.n_channels)
             for row in read[1] if read else ():
-                try:
-                    for offset, length, crc in json.loads(row[0]):
-                        sums[int(offset)] = (int(length), int(crc))
-                except (ValueError, TypeError):
+                crc, _, listed = row[0].partition(" ")
+                if crc != f"{zlib.crc32(listed.encode()):08x}":
+                    what = "a checksum that is itself damaged: what it covers cannot be verified"
+                    damage.append(Damage(chunk.offset, chunk.stop - chunk.offset, what))
                     continue
+                sums.update({int(at): (int(n), int(crc)) for at, n, crc in json.loads(listed)})
+    taken = {chunk.offset for stream in found.streams.values() for chunk in stream.chunks}
+    gone = [(d.offset, d.offset + d.length) for d in damage]
+    for at, (length, _) in sums.items():
+        known = at in taken or any(start <= at < stop for start, stop in gone)
+        if not known and _sum_problem(data, at, at + length, sums):
+            damage.append(Damage(at, length, "a header, offset or footer with a wrong checksum"))
     return sums, ids
 
 
@@ -304,7 +323,7 @@ def _stream(
     texts: list[tuple[str, ...]] = []
     removed = 0
     for chunk in stream.chunks:
-        problem = _sum_problem(data, chunk, sums)
+        problem = _sum_problem(data, chunk.offset, chunk.stop, sums)
         rows: list[tuple[str, ...]] = []
         part = np.zeros(0)
         if not problem:
@@ -326,7 +345,11 @@ def _stream(
         id=stream.id,
         header=header,
         stamps=all_stamps,
-        offsets=stream.offsets,
+        offsets=[
+            (time, value)
+            for at, time, value in stream.offsets
+            if not _sum_problem(data, at, at + _OFFSET_BYTES, sums)
+        ],
         texts=texts,
         footer=stream.footer,
         removed=removed,
@@ -336,12 +359,11 @@ def _stream(
     )
 
 
-def _sum_problem(data: Bytes, chunk: SampleChunk, sums: dict[int, tuple[int, int]]) -> str:
-    entry = sums.get(chunk.offset)
+def _sum_problem(data: Bytes, start: int, stop: int, sums: dict[int, tuple[int, int]]) -> str:
+    entry = sums.get(start)
     if entry is None:
         return ""
-    whole = data[chunk.offset : chunk.stop]
-    same = len(whole) == entry[0] and zlib.crc32(whole) == entry[1]
+    same = stop - start == entry[0] and zlib.crc32(data[start:stop]) == entry[1]
     return "" if same else "values that do not match the checksum"
 
 

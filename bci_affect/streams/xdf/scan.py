@@ -47,7 +47,7 @@ class ScannedStream:
     id: int
     header: StreamHeader
     chunks: list[SampleChunk] = field(default_factory=list)
-    offsets: list[tuple[float, float]] = field(default_factory=list)
+    offsets: list[tuple[int, float, float]] = field(default_factory=list)  # place, time, value
     footer: str = ""
 
 
@@ -217,7 +217,7 @@ def _take(data: Bytes, chunk: _Chunk, found: Scan) -> str:
         pair = struct.unpack("<dd", data[chunk.start + 4 : chunk.stop])
         if not np.isfinite(pair).all():
             return "a clock offset that is no number"
-        stream.offsets.append(pair)
+        stream.offsets.append((chunk.offset, *pair))
     else:
         stream.footer = _decode(data, chunk.start + 4, chunk.stop)
     return ""

@@ -1,0 +1,67 @@
+"""``bci-affect record``: LSL streams into an XDF file that survives."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bci_affect.cli.output import print_json
+
+
+def record(
+    out: Annotated[Path, typer.Argument(help="New XDF file, or a folder.", metavar="OUT.xdf")],
+    stream: Annotated[
+        list[str] | None,
+        typer.Option(help="Name or source id of a stream; repeatable. All by default."),
+    ] = None,
+    duration: Annotated[
+        float | None, typer.Option(min=0.1, help="Seconds; until Ctrl-C by default.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for streams.")] = 10.0,
+    participant: Annotated[str, typer.Option(help="For the name, when OUT is a folder.")] = "P001",
+    session: Annotated[str, typer.Option(help="For the name, when OUT is a folder.")] = "S001",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Record LSL streams, crash-safe; streams that appear later are recorded too.
+
+    Given a folder, the file is named as LabRecorder does. Nothing is ever overwritten.
+
+    Example: [bold]bci-affect record session.xdf --stream Muse --duration 60[/bold]
+    """
+    from bci_affect.streams.naming import recording_path
+    from bci_affect.streams.record import record_streams
+
+    if out.is_dir() or out.suffix.lower() != ".xdf":
+        out = recording_path(out, participant, session)
+    stop = threading.Event()
+
+    def end(*_: Any) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGTERM, end)
+
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    with console.status("Looking for streams ...") as line:
+        result = record_streams(
+            out,
+            wanted=tuple(stream or ()),
+            duration_s=duration,
+            timeout_s=timeout,
+            stop=stop,
+            progress=lambda text, missing: line.update(
+                text + (f" [red]missing: {', '.join(missing)}[/red]" if missing else "")
+            ),
+        )
+    if as_json:
+        print_json(result)
+    else:
+        typer.echo(f"{result['path']}: {result['seconds']:.1f} s, {result['bytes']:,} bytes")
+        for name, count in result["samples"].items():
+            typer.echo(f"  {name}: {count:,} samples")

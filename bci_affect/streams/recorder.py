@@ -1,0 +1,215 @@
+"""Record a session: a thread of its own writes what others hand over, and never makes them wait."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bci_affect.streams.header import StreamHeader
+from bci_affect.streams.source import Health
+from bci_affect.streams.xdf.writer import XdfWriter
+
+logger = logging.getLogger(__name__)
+
+FLUSH_S = 0.5
+"""What a kill can cost, with the time of one write; the promise is a second."""
+OWN_OFFSET_EVERY_S = 5.0
+MAX_WAITING_BYTES = 512 << 20
+"""What may wait for a disk that does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderStatus:
+    """A recording: file, bytes on disk, seconds, and what went wrong ("" while all is well)."""
+
+    path: str
+    size_bytes: int
+    seconds: float
+    error: str = ""
+
+
+class Recorder:
+    """Writes an XDF file from what sources and the session hand over; fulfils `RawTap`.
+
+    All calls return at once and may come from any thread. Streams of this process (estimates,
+    events) are announced with `open_stream` too; their clock offset of zero is written by itself.
+
+    Parameters
+    ----------
+    path : path
+        New file; its folders are made.
+
+    Raises
+    ------
+    BciAffectError
+        At once, if the file exists or cannot be made.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        path = Path(path)
+        with contextlib.suppress(OSError):  # the writer says what is wrong
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self._writer = XdfWriter(path)
+        self._began = time.monotonic()
+        self._ended = math.nan
+        self._ids: dict[str, int] = {}
+        self._foreign: set[str] = set()
+        self._next_offset: dict[str, float] = {}
+        self._jobs: deque[tuple[int, Callable[[], None]]] = deque()
+        self._waiting = 0
+        self._lost = 0
+        self._error = ""
+        self._wake = threading.Condition()
+        self._stop = False
+        self._thread = threading.Thread(target=self._run, name="xdf-recorder", daemon=True)
+        self._thread.start()
+
+    @property
+    def status(self) -> RecorderStatus:
+        """How the recording stands."""
+        end = time.monotonic() if math.isnan(self._ended) else self._ended
+        return RecorderStatus(
+            str(self._writer.path), self._writer.size_bytes, end - self._began, self._error
+        )
+
+    # -- RawTap ----------------------------------------------------------------------------------
+
+    def open_stream(self, key: str, header: StreamHeader) -> None:
+        """Announce a stream; a key that is known already goes on as it is."""
+        self._add(len(header.xml), lambda: self._open(key, header))
+
+    def clock_offset(self, key: str, time: float, value: float) -> None:
+        """Record that `value` seconds are added to stamps from raw stamp `time` on."""
+
+        def write() -> None:
+            self._foreign.add(key)
+            self._writer.clock_offset(self._ids[key], time, value)
+
+        self._add(32, write)
+
+    def samples(self, key: str, samples: NDArray[Any], stamps: NDArray[np.float64]) -> None:
+        """Record samples (n, n_channels) with raw stamps (n,), exactly as they are."""
+
+        def write() -> None:
+            self._own_offset(key, float(stamps[-1]))
+            self._pending.setdefault(key, []).append((samples, stamps))
+
+        if len(stamps):
+            self._add(samples.nbytes + stamps.nbytes, write)
+
+    def texts(self, key: str, rows: Sequence[Sequence[str]], stamps: NDArray[np.float64]) -> None:
+        """Record rows of texts with raw stamps (n,)."""
+
+        def write() -> None:
+            self._own_offset(key, float(stamps[-1]))
+            self._writer.texts(self._ids[key], rows, stamps)
+
+        if len(stamps):
+            self._add(sum(len(text) for row in rows for text in row), write)
+
+    def health(self, key: str, health: Health) -> None:
+        """Keep a stream's losses for the footer."""
+
+        def write() -> None:
+            if key in self._ids:
+                self._writer.note(self._ids[key], asdict(health))
+
+        self._add(64, write)
+
+    # -- for the session -------------------------------------------------------------------------
+
+    def push(self, key: str, values: ArrayLike, time: float) -> None:
+        """Record one row (n_channels,) of a numeric stream of our own, at LSL time `time`."""
+        row = np.asarray(values, np.float32).reshape(1, -1)
+        self.samples(key, row, np.array([time], np.float64))
+
+    def mark(self, key: str, text: str, time: float) -> None:
+        """Record one event of a text stream of our own, at LSL time `time`."""
+        self.texts(key, [[text]], np.array([time], np.float64))
+
+    def stop(self) -> RecorderStatus:
+        """Write what waits, the footers, and end the file; safe to call twice."""
+        with self._wake:
+            self._stop = True
+            self._wake.notify()
+        self._thread.join()
+        return self.status
+
+    # -- the writing thread ----------------------------------------------------------------------
+
+    def _add(self, size: int, job: Callable[[], None]) -> None:
+        with self._wake:
+            if self._error or self._stop:
+                return
+            if self._waiting > MAX_WAITING_BYTES:
+                self._fail(
+                    "The disk does not keep up; the recording has ended and keeps what it has."
+                )
+                return
+            self._waiting += size
+            self._jobs.append((size, job))
+
+    def _run(self) -> None:
+        self._pending: dict[str, list[tuple[NDArray[Any], NDArray[np.float64]]]] = {}
+        try:
+            while True:
+                with self._wake:
+                    self._wake.wait_for(lambda: self._stop, FLUSH_S)
+                    stop = self._stop
+                    jobs, self._jobs = self._jobs, deque()
+                    self._waiting = 0
+                for _, job in jobs:
+                    job()
+                self._write_pending()
+                if self._error:
+                    self._writer.abandon()
+                    return
+                if stop:
+                    self._writer.close()
+                    return
+                self._writer.flush()
+        except OSError as error:
+            self._writer.abandon()
+            self._fail(
+                f"Recording to {self._writer.path} has ended: {error.strerror or error}. What was "
+                "recorded before is kept; free some space and start a new recording."
+            )
+        except Exception as error:  # a bug must show, and must not end the session
+            logger.exception("The recorder ended.")
+            self._writer.abandon()
+            self._fail(f"Recording has ended by an internal error: {error}.")
+        finally:
+            self._ended = time.monotonic()
+
+    def _fail(self, reason: str) -> None:
+        self._error = reason
+        logger.error(reason)
+
+    def _open(self, key: str, header: StreamHeader) -> None:
+        if key not in self._ids:
+            self._ids[key] = self._writer.add_stream(header)
+
+    def _write_pending(self) -> None:
+        """Write one chunk of samples per stream, of all that came since the last flush."""
+        for key, parts in self._pending.items():
+            samples = np.concatenate([part for part, _ in parts]) if len(parts) > 1 else parts[0][0]
+            stamps = np.concatenate([part for _, part in parts]) if len(parts) > 1 else parts[0][1]
+            self._writer.samples(self._ids[key], samples, stamps)
+        self._pending.clear()
+
+    def _own_offset(self, key: str, stamp: float) -> None:
+        """Streams of our own run on our clock: say so every five seconds, as readers expect."""
+        if key not in self._foreign and stamp >= self._next_offset.get(key, -math.inf):
+            self._next_offset[key] = stamp + OWN_OFFSET_EVERY_S
+            self._writer.clock_offset(self._ids[key], stamp, 0.0)
