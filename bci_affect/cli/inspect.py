@@ -51,8 +51,8 @@ def _show(document: dict[str, Any]) -> None:
         if stream["rate_hz"] > 0:
             rate = (
                 f"nominal {stream['rate_hz']:g} Hz, measured {stream['measured_hz']:.3f} Hz\n"
-                f"   {stream['lost']:,} lost, {len(stream['gaps'])} gaps, "
-                f"{len(stream['clock_resets'])} clock resets"
+                f"   {stream['lost']:,} lost, gaps: {len(stream['gaps'])}, "
+                f"clock resets: {len(stream['clock_resets'])}"
             )
         console.print(
             f"   {stream['samples']:,} samples in {stream['duration_s']:.1f} s, {rate}",

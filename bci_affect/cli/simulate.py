@@ -6,6 +6,7 @@ import typer
 
 from bci_affect.cli.simulate_deap import simulate_deap
 from bci_affect.cli.simulate_music import simulate_music
+from bci_affect.cli.simulate_streams import simulate_stream, simulate_xdf
 
 simulate = typer.Typer(
     help="Make synthetic data with known ground truth.",
@@ -14,3 +15,5 @@ simulate = typer.Typer(
 )
 simulate.command("music")(simulate_music)
 simulate.command("deap")(simulate_deap)
+simulate.command("xdf")(simulate_xdf)
+simulate.command("stream")(simulate_stream)

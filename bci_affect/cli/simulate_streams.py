@@ -1,0 +1,153 @@
+"""``bci-affect simulate xdf`` and ``simulate stream``: a listener's session with known truth."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bci_affect.cli.output import print_json
+
+if TYPE_CHECKING:
+    from bci_affect.streams.synthetic import SessionPlan
+
+Duration = Annotated[float, typer.Option(min=1.0, help="Seconds.")]
+Cap = Annotated[
+    str, typer.Option(help="muse, cyton, epoc, cap32, or electrodes with commas between.")
+]
+Rate = Annotated[float, typer.Option(min=100.0, help="Samples per second.")]
+Person = Annotated[int, typer.Option(help="Which simulated person.")]
+Seed = Annotated[int, typer.Option(help="Which sitting of that person.")]
+Effect = Annotated[
+    float, typer.Option(min=0.0, help="How much mood shows in the EEG: 1 as published, 0 nothing.")
+]
+ClipS = Annotated[float, typer.Option(min=2.0, help="Seconds of each piece of music.")]
+Offset = Annotated[float, typer.Option(min=0.0, help="Electrode offsets in microvolts (SD).")]
+Blinks = Annotated[bool, typer.Option(help="Blinks and jaw clenches.")]
+Drop = Annotated[list[str] | None, typer.Option(help="Lose samples, AT:SECONDS; repeatable.")]
+Reset = Annotated[list[str] | None, typer.Option(help="Set the clock, AT:JUMP; repeatable.")]
+Flat = Annotated[list[str] | None, typer.Option(help="Electrode falls off, CHANNEL:AT.")]
+Jitter = Annotated[float, typer.Option(min=0.0, help="Mean delay of packets, milliseconds.")]
+RateError = Annotated[float, typer.Option(help="Device samples faster than it says: 0.01 is 1 %.")]
+
+
+def simulate_xdf(
+    out: Annotated[Path, typer.Argument(help="New XDF file.", metavar="OUT.xdf")],
+    duration: Duration = 120.0,
+    cap: Cap = "cyton",
+    rate: Rate = 250.0,
+    person: Person = 1,
+    seed: Seed = 0,
+    effect: Effect = 1.0,
+    clip_s: ClipS = 20.0,
+    offset_uv: Offset = 0.0,
+    blinks: Blinks = True,
+    drop: Drop = None,
+    clock_reset: Reset = None,
+    flat: Flat = None,
+    jitter_ms: Jitter = 0.0,
+    rate_error: RateError = 0.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was written.")] = False,
+) -> None:
+    """Write a simulated session: EEG, protocol events, ratings, and the truth beside them.
+
+    Example: [bold]bci-affect simulate xdf s.xdf --duration 300 --drop 30:2 --flat C3:60[/bold]
+    """
+    from bci_affect.streams.simulate import simulate_xdf as write
+
+    plan = _plan(**_given(locals()))
+    done = write(out, plan)
+    if as_json:
+        print_json({"path": str(out), **done})
+    else:
+        typer.echo(
+            f"{out}: {done['seconds']:g} s, {done['samples']:,} samples, {done['events']} events, "
+            f"{done['bytes']:,} bytes"
+        )
+
+
+def simulate_stream(
+    duration: Duration = 3600.0,
+    cap: Cap = "cyton",
+    rate: Rate = 250.0,
+    person: Person = 1,
+    seed: Seed = 0,
+    effect: Effect = 1.0,
+    clip_s: ClipS = 20.0,
+    offset_uv: Offset = 0.0,
+    blinks: Blinks = True,
+    drop: Drop = None,
+    clock_reset: Reset = None,
+    flat: Flat = None,
+    jitter_ms: Jitter = 0.0,
+    rate_error: RateError = 0.0,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait until somebody listens.")
+    ] = True,
+) -> None:
+    """Publish a simulated session over LSL, as a headset would.
+
+    Example: [bold]bci-affect simulate stream --cap muse --rate 256 --jitter-ms 20[/bold]
+    """
+    from bci_affect.streams.simulate import simulate_stream as publish
+
+    plan = _plan(**_given(locals()))
+    stop = threading.Event()
+
+    def end(*_: Any) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGTERM, end)
+    typer.echo(f"Publishing 'Simulated EEG' ({len(plan.channels)} ch, {rate:g} Hz).", err=True)
+    sent = publish(plan, stop, wait=wait)
+    typer.echo(f"{sent:,} samples sent.", err=True)
+
+
+_PLAN_ARGUMENTS = (
+    *("duration", "cap", "rate", "person", "seed", "effect", "clip_s", "offset_uv", "blinks"),
+    *("drop", "clock_reset", "flat", "jitter_ms", "rate_error"),
+)
+
+
+def _given(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {name: arguments[name] for name in _PLAN_ARGUMENTS}
+
+
+def _plan(
+    *,
+    duration: float,
+    cap: str,
+    rate: float,
+    person: int,
+    seed: int,
+    effect: float,
+    clip_s: float,
+    offset_uv: float,
+    blinks: bool,
+    drop: list[str] | None,
+    clock_reset: list[str] | None,
+    flat: list[str] | None,
+    jitter_ms: float,
+    rate_error: float,
+) -> SessionPlan:
+    from bci_affect.streams import synthetic
+    from bci_affect.streams.simulator import Artifacts
+
+    return synthetic.SessionPlan(
+        seconds=duration,
+        channels=synthetic.cap(cap),
+        rate_hz=rate,
+        person=person,
+        seed=seed,
+        effect=effect,
+        clip_s=clip_s,
+        rest_s=min(10.0, duration / 6),
+        artifacts=Artifacts(blinks=blinks, jaw=blinks, offset_uv=offset_uv),
+        faults=synthetic.parse_faults(
+            drop or (), clock_reset or (), flat or (), jitter_ms, rate_error
+        ),
+    )
