@@ -1,11 +1,13 @@
 """What the window asks for beyond the running session; the command line fills these in.
 
 Small protocols, each for one panel or flow, so that the window knows neither LSL nor the library's
-database nor torch. A service that is not given hides or disables what needs it.
+database nor torch. A service that is not given hides or disables what needs it. Where a method is
+called *slow*, the window calls it on a thread of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.music import Track
+from bci_affect.session.control import SessionControl
+from bci_affect.streams import FoundStream
 
 
 class MusicView(Protocol):
@@ -33,10 +37,10 @@ class MusicView(Protocol):
 
 
 class ReportWriter(Protocol):
-    """Writes the report of a session; may take its time, so the window calls it beside itself."""
+    """Writes the report of a session."""
 
     def write(self) -> Path:
-        """Write the report and return its file.
+        """Write the report and return its file (slow).
 
         Raises
         ------
@@ -45,9 +49,80 @@ class ReportWriter(Protocol):
         """
 
 
+class Replay(Protocol):
+    """Transport of a recording that is replayed; `bci_affect.streams.XdfSource` fulfils it."""
+
+    paused: bool
+    speed: float
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the recording."""
+
+    @property
+    def position_s(self) -> float:
+        """Where it is now."""
+
+    def seek(self, position_s: float) -> None:
+        """Go to a place."""
+
+
 @dataclass(frozen=True)
 class Services:
     """Everything that the window may use beside the session; None hides what needs it."""
 
     music: MusicView | None = None
     report: ReportWriter | None = None
+    replay: Replay | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartChoice:
+    """What the user chose at the first start.
+
+    Attributes
+    ----------
+    stream : FoundStream or None
+        The EEG stream; None for the demonstration.
+    music_folder : Path or None
+        Folder to bring into the library; None for what is in it already (or the demo's music).
+    music : bool
+        False for a session without music.
+    profile : str
+        Name of a profile; "" for nobody's.
+    record_dir : Path or None
+        Folder to record to; None for no recording.
+    """
+
+    stream: FoundStream | None
+    music_folder: Path | None = None
+    music: bool = True
+    profile: str = ""
+    record_dir: Path | None = None
+
+
+@dataclass(frozen=True)
+class Started:
+    """A session that runs, with what belongs to it."""
+
+    control: SessionControl
+    services: Services
+
+
+class StartDesk(Protocol):
+    """Finds streams and starts sessions."""
+
+    def find(self) -> list[FoundStream]:
+        """Return the EEG streams that can be seen (slow: about a second)."""
+
+    def profiles(self) -> list[str]:
+        """Return the names of all profiles."""
+
+    def start(self, choice: StartChoice, progress: Callable[[str], None]) -> Started:
+        """Start a session (slow); `progress` takes one line about what is being done.
+
+        Raises
+        ------
+        BciAffectError
+            If it cannot start; nothing is left running then.
+        """

@@ -1,0 +1,409 @@
+"""The first start: notice and consent, stream or demo, music, contact check; then the session."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+
+from bci_affect.errors import BciAffectError
+from bci_affect.gui.aside import run_aside
+from bci_affect.gui.flows.preferences import Preferences
+from bci_affect.gui.panels.base import Caption, label
+from bci_affect.gui.panels.quality import QualityPanel, contacts
+from bci_affect.gui.services import StartChoice, StartDesk, Started
+from bci_affect.gui.texts import tr
+from bci_affect.gui.theme import THEMES, style_sheet
+from bci_affect.gui.viewmodel import ViewModel
+from bci_affect.resources import user_home
+from bci_affect.streams import FoundStream
+
+_LOG = logging.getLogger(__name__)
+REFRESH_MS = 2000
+GOOD_SHARE = 0.75
+
+NOTICE = """
+<p>This program reads the electrical activity of the brain (EEG) from a headset and estimates how
+pleasant (valence) and how activated (arousal) you seem to feel. It plays music that fits.</p>
+<ul>
+<li>The estimate is uncertain. For a person who has not been calibrated it may be no better than
+chance; the screen says how sure it is, and when it is no reading at all.</li>
+<li>It is no medical device and says nothing about health.</li>
+<li>Everything stays on this computer. Recordings are made only when you ask for them, and you can
+delete them.</li>
+<li>Estimating emotions from body signals is regulated in places. In the European Union it may not
+be used on people at work or in education, and whoever is measured has to be told.</li>
+<li>You can stop at any time, with one key.</li>
+</ul>
+"""
+
+
+class StreamPicker(QtWidgets.QWidget):
+    """A list of EEG streams that refreshes by itself and never blocks; the demo is always there."""
+
+    picked = QtCore.Signal()
+
+    def __init__(self, desk: StartDesk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._busy = False
+        self._streams: list[FoundStream | None] = [None]
+        self.list = QtWidgets.QListWidget()
+        self.list.setAlternatingRowColors(True)
+        self.list.setSpacing(2)
+        self.list.setAccessibleName(tr("EEG streams"))
+        self.status = Caption(tr("Looking for EEG streams"))
+        box = QtWidgets.QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.addWidget(self.list, 1)
+        box.addWidget(self.status)
+        self._timer = QtCore.QTimer(self)
+        self._timer.setInterval(REFRESH_MS)
+        self._timer.timeout.connect(self.look)
+        self.list.currentRowChanged.connect(lambda _: self.picked.emit())
+        self._show([])
+
+    def begin(self) -> None:
+        """Look now, and again every two seconds while this is shown."""
+        self._timer.start()
+        self.look()
+
+    def end(self) -> None:
+        """Look no more."""
+        self._timer.stop()
+
+    def look(self) -> None:
+        """Look once, beside the window; a look that still runs is not started twice."""
+        if not self._busy:
+            self._busy = True
+            run_aside(self._desk.find, self._found, self._failed)
+
+    def _found(self, streams: list[FoundStream]) -> None:
+        self._busy = False
+        self._show(streams)
+        if streams:
+            self.status.setText(tr("{n} found; the list refreshes by itself", n=len(streams)))
+        else:
+            self.status.setText(
+                tr(
+                    "No EEG stream is seen yet. Switch the headset on and start its LSL stream; "
+                    "both machines must be in one network. The list refreshes by itself."
+                )
+            )
+
+    def _failed(self, error: Exception) -> None:
+        self._busy = False
+        if not isinstance(error, BciAffectError):
+            _LOG.error("looking for streams failed", exc_info=error)
+        self.status.setText(str(error))
+
+    def _show(self, streams: list[FoundStream]) -> None:
+        wanted = self.stream
+        had_choice = self.list.currentRow() >= 0
+        if [s.uid for s in streams] == [s.uid for s in self._streams if s is not None] and had_choice:
+            return
+        self._streams = [*streams, None]
+        blocked = self.list.blockSignals(True)
+        self.list.clear()
+        for stream in self._streams:
+            if stream is None:
+                text = tr("Demonstration\nsimulated EEG and generated music; no headset needed")
+            else:
+                text = tr(
+                    "{name}\n{type}, {n} channels, {rate:g} Hz, on {host}",
+                    name=stream.name,
+                    type=stream.type or tr("no type"),
+                    n=stream.n_channels,
+                    rate=stream.rate_hz,
+                    host=stream.hostname,
+                )
+            self.list.addItem(QtWidgets.QListWidgetItem(text))
+        uids = [s.uid if s is not None else None for s in self._streams]
+        keep = wanted.uid if wanted is not None else None
+        chosen = keep is not None and keep in uids
+        self.list.setCurrentRow(uids.index(keep) if chosen else 0)
+        self.list.blockSignals(blocked)
+        self.picked.emit()
+
+    @property
+    def stream(self) -> FoundStream | None:
+        """The stream that is chosen; None for the demonstration."""
+        row = self.list.currentRow()
+        return self._streams[row] if 0 <= row < len(self._streams) else None
+
+
+class StartWindow(QtWidgets.QDialog):
+    """Leads from the notice to a running session with good contact.
+
+    `started` fires with a `Started` when the user goes on to the session.
+    """
+
+    started = QtCore.Signal(object)
+    PAGES = ("Notice", "EEG", "Music", "Contact")
+
+    def __init__(self, desk: StartDesk, theme: str | None = None) -> None:
+        super().__init__()
+        self.setWindowTitle("bci-affect")
+        self.setWindowFlag(QtCore.Qt.WindowType.WindowMinMaxButtonsHint, True)
+        self._desk = desk
+        self._settings = QtCore.QSettings(
+            str(user_home() / "window.ini"), QtCore.QSettings.Format.IniFormat
+        )
+        self.preferences = Preferences.load(self._settings)
+        self.theme = THEMES.get(theme or self.preferences.theme, THEMES["dark"])
+        self.setStyleSheet(style_sheet(self.theme))
+        self._running: Started | None = None
+        self._vm: ViewModel | None = None
+        self.quality: QualityPanel | None = None
+        self._given = False
+        self.pages = QtWidgets.QStackedWidget()
+        self.steps = [label(f"{i + 1}  {tr(name)}", "muted") for i, name in enumerate(self.PAGES)]
+        for page in (self._notice(), self._eeg(), self._music(), self._contact()):
+            self.pages.addWidget(page)
+        self.back = QtWidgets.QPushButton(tr("Back"))
+        self.back.clicked.connect(lambda: self.go_to(self.pages.currentIndex() - 1))
+        self.next = QtWidgets.QPushButton(tr("Next"))
+        self.next.setObjectName("primary")
+        self.next.setDefault(True)
+        self.next.clicked.connect(self.go_on)
+        self.status = Caption("")
+        self._lay_out()
+        self._timer = QtCore.QTimer(self)
+        self._timer.setInterval(200)
+        self._timer.timeout.connect(self._look_at_contact)
+        self.resize(860, 600)
+        self.go_to(1 if self.preferences.consented else 0)
+
+    # --- pages --------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        side = QtWidgets.QVBoxLayout()
+        side.setSpacing(14)
+        side.addWidget(label("bci-affect", "heading"))
+        for step in self.steps:
+            side.addWidget(step)
+        side.addStretch(1)
+        low = QtWidgets.QHBoxLayout()
+        low.addWidget(self.status, 1)
+        low.addWidget(self.back)
+        low.addWidget(self.next)
+        right = QtWidgets.QVBoxLayout()
+        right.setSpacing(14)
+        right.addWidget(self.pages, 1)
+        right.addLayout(low)
+        row = QtWidgets.QHBoxLayout(self)
+        row.setContentsMargins(26, 22, 26, 20)
+        row.setSpacing(28)
+        row.addLayout(side)
+        row.addLayout(right, 1)
+
+    @staticmethod
+    def _page(title: str, *parts: QtWidgets.QWidget) -> QtWidgets.QWidget:
+        page = QtWidgets.QWidget()
+        box = QtWidgets.QVBoxLayout(page)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(12)
+        box.addWidget(label(title, "heading"))
+        for part in parts:
+            box.addWidget(part)
+        return page
+
+    def _notice(self) -> QtWidgets.QWidget:
+        text = QtWidgets.QTextBrowser()
+        text.setHtml(tr(NOTICE))
+        font = text.font()
+        font.setPixelSize(14)
+        text.setFont(font)
+        text.document().setDefaultFont(font)
+        self.agree = QtWidgets.QCheckBox(tr("I have read this, and I agree to be measured"))
+        self.agree.setChecked(self.preferences.consented)
+        self.agree.toggled.connect(self._consent)
+        return self._page(tr("Before you start"), text, self.agree)
+
+    def _eeg(self) -> QtWidgets.QWidget:
+        self.picker = StreamPicker(self._desk)
+        self.picker.picked.connect(self._update_buttons)
+        return self._page(tr("Where does the EEG come from?"), self.picker)
+
+    def _music(self) -> QtWidgets.QWidget:
+        self.with_folder = QtWidgets.QRadioButton(tr("Music from a folder"))
+        self.with_library = QtWidgets.QRadioButton(tr("Music that is in the library already"))
+        self.without = QtWidgets.QRadioButton(tr("No music"))
+        self.folder = QtWidgets.QLineEdit(self.preferences.music_folder)
+        self.folder.setPlaceholderText(tr("Folder with music files"))
+        choose = QtWidgets.QPushButton(tr("Choose"))
+        choose.clicked.connect(self._choose_folder)
+        self.profile = QtWidgets.QComboBox()
+        self.profile.addItem(tr("nobody's"), "")
+        for name in self._desk.profiles():
+            self.profile.addItem(name, name)
+        self.record = QtWidgets.QCheckBox(tr("Record the session (XDF) to"))
+        self.record_folder = QtWidgets.QLineEdit(str(Path.home() / "bci-affect-recordings"))
+        (self.with_folder if self.preferences.music_folder else self.with_library).setChecked(True)
+        for button in (self.with_folder, self.with_library, self.without):
+            button.toggled.connect(self._update_buttons)
+        self.folder.textChanged.connect(self._update_buttons)
+        place = QtWidgets.QWidget()
+        row = QtWidgets.QHBoxLayout(place)
+        row.setContentsMargins(24, 0, 0, 0)
+        row.addWidget(self.folder, 1)
+        row.addWidget(choose)
+        form = QtWidgets.QWidget()
+        grid = QtWidgets.QFormLayout(form)
+        grid.setContentsMargins(0, 12, 0, 0)
+        grid.setVerticalSpacing(10)
+        grid.addRow(tr("Profile"), self.profile)
+        grid.addRow(self.record, self.record_folder)
+        self.demo_hint = Caption(tr("The demonstration brings its own music when the library is empty."))
+        page = self._page(
+            tr("Which music?"),
+            *(self.with_folder, place, self.with_library, self.without, self.demo_hint, form),
+        )
+        layout = page.layout()
+        if isinstance(layout, QtWidgets.QVBoxLayout):
+            layout.addStretch(1)
+        return page
+
+    def _contact(self) -> QtWidgets.QWidget:
+        self._contact_words = label("", "title")
+        self._contact_hint = Caption(
+            tr(
+                "Part the hair under each electrode, press it gently, moisten it where that is meant "
+                "for your headset, and sit still. Marks change within a few seconds."
+            )
+        )
+        self._contact_place = QtWidgets.QWidget()
+        QtWidgets.QVBoxLayout(self._contact_place).setContentsMargins(0, 0, 0, 0)
+        page = self._page(
+            tr("Contact of the electrodes"), self._contact_words, self._contact_place, self._contact_hint
+        )
+        layout = page.layout()
+        if isinstance(layout, QtWidgets.QVBoxLayout):
+            layout.setStretch(2, 1)
+        return page
+
+    # --- going through it ---------------------------------------------------------------------
+
+    def go_to(self, index: int) -> None:
+        """Show a page."""
+        index = min(len(self.PAGES) - 1, max(0, index))
+        self.pages.setCurrentIndex(index)
+        for i, step in enumerate(self.steps):
+            tone = self.theme.text if i == index else self.theme.muted
+            weight = 700 if i == index else 400
+            step.setStyleSheet(f"font-size: 14px; color: {tone}; font-weight: {weight};")
+        (self.picker.begin if index == 1 else self.picker.end)()
+        self.status.setText("")
+        self._update_buttons()
+
+    def go_on(self) -> None:
+        """Go to the next page, start the session, or go over to it."""
+        index = self.pages.currentIndex()
+        if index < 2:
+            self.go_to(index + 1)
+        elif index == 2:
+            self._start()
+        elif self._running is not None:
+            self._given = True
+            self.started.emit(self._running)
+            self.close()
+
+    def choice(self) -> StartChoice:
+        """Return what is chosen now."""
+        folder = self.folder.text().strip()
+        return StartChoice(
+            stream=self.picker.stream,
+            music_folder=Path(folder) if self.with_folder.isChecked() and folder else None,
+            music=not self.without.isChecked(),
+            profile=str(self.profile.currentData() or ""),
+            record_dir=Path(self.record_folder.text()) if self.record.isChecked() else None,
+        )
+
+    def _consent(self, agreed: bool) -> None:
+        self.preferences = replace(self.preferences, consented=agreed)
+        self.preferences.save(self._settings)
+        self._update_buttons()
+
+    def _choose_folder(self) -> None:
+        folder = QtWidgets.QFileDialog.getExistingDirectory(
+            self, tr("Folder with music"), self.folder.text()
+        )
+        if folder:
+            self.folder.setText(folder)
+            self.with_folder.setChecked(True)
+
+    def _update_buttons(self) -> None:
+        if not hasattr(self, "next"):
+            return  # pages are still being made
+        index = self.pages.currentIndex()
+        self.back.setEnabled(0 < index < 3)
+        ready = True
+        if index == 0:
+            ready = self.agree.isChecked()
+        elif index == 2 and self.with_folder.isChecked():
+            ready = Path(self.folder.text().strip() or "?").is_dir()
+        self.next.setEnabled(ready)
+        words = {2: tr("Start"), 3: tr("To the session")}
+        self.next.setText(words.get(index, tr("Next")))
+
+    def _start(self) -> None:
+        choice = self.choice()
+        if choice.music_folder is not None:
+            self.preferences = replace(self.preferences, music_folder=str(choice.music_folder))
+            self.preferences.save(self._settings)
+        self.next.setEnabled(False)
+        self.back.setEnabled(False)
+        self.status.setText(tr("Starting"))
+        relay = _Progress(self)
+        relay.said.connect(self.status.setText)
+        run_aside(lambda: self._desk.start(choice, relay.said.emit), self._has_started, self._refused)
+
+    def _refused(self, error: Exception) -> None:
+        self._update_buttons()
+        if not isinstance(error, BciAffectError):
+            _LOG.error("the session did not start", exc_info=error)
+        self.status.setText(str(error))
+
+    def _has_started(self, running: Started) -> None:
+        self._running = running
+        self._vm = ViewModel(running.control)
+        self.quality = QualityPanel(self._vm)
+        self.quality.apply_theme(self.theme)
+        layout = self._contact_place.layout()
+        if layout is not None:
+            layout.addWidget(self.quality)
+        self.go_to(3)
+        self._timer.start()
+
+    def _look_at_contact(self) -> None:
+        if self._vm is None or self.quality is None:
+            return
+        self._vm.tick()
+        self.quality.refresh()
+        known = contacts(self._vm)
+        share = float(np.mean([c.grade == "good" for c in known])) if known else 0.0
+        if not known:
+            words = tr("Waiting for the first seconds of EEG")
+        elif share >= GOOD_SHARE:
+            words = tr("✓ Good enough to start")
+        else:
+            words = tr("▲ Not good yet: you may go on, but fewer estimates will be readings")
+        self._contact_words.setText(words)
+        tone = self.theme.good if share >= GOOD_SHARE else self.theme.fair
+        self._contact_words.setStyleSheet(f"color: {tone if known else self.theme.muted};")
+
+    def closeEvent(self, event: QtGui.QCloseEvent) -> None:
+        self._timer.stop()
+        self.picker.end()
+        if self._running is not None and not self._given:
+            run_aside(self._running.control.stop, lambda _: None)
+        event.accept()
+
+
+class _Progress(QtCore.QObject):
+    """Carries lines from the starting thread to the window."""
+
+    said = QtCore.Signal(str)

@@ -1,0 +1,116 @@
+"""Transport of a replayed recording: where it is, pause, place, and speed."""
+
+from __future__ import annotations
+
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+
+from bci_affect.gui.icons import icon
+from bci_affect.gui.panels.base import Panel, choice, colour, label, set_text
+from bci_affect.gui.services import Replay
+from bci_affect.gui.texts import clock, tr
+from bci_affect.gui.theme import Theme
+from bci_affect.gui.viewmodel import ViewModel
+
+SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+class Ruler(QtWidgets.QWidget):
+    """The recording as a bar; a click or the arrow keys go to a place."""
+
+    sought = QtCore.Signal(float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.theme: Theme | None = None
+        self.share = 0.0
+        self.duration_s = 0.0
+        self.setMinimumHeight(18)
+        self.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(tr("Place in the recording"))
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        if self.theme is None:
+            return
+        p = QtGui.QPainter(self)
+        t, y = self.theme, self.height() / 2
+        p.fillRect(QtCore.QRectF(0, y - 3, self.width(), 6), colour(t.line))
+        p.fillRect(QtCore.QRectF(0, y - 3, self.width() * self.share, 6), colour(t.accent))
+        x = min(self.width() - 3.0, max(0.0, self.width() * self.share - 1))
+        p.fillRect(QtCore.QRectF(x, 1, 3, self.height() - 2), colour(t.text))
+        if self.hasFocus():
+            p.setPen(QtGui.QPen(colour(t.accent), 1))
+            p.drawRect(self.rect().adjusted(0, 0, -1, -1))
+        p.end()
+
+    def mousePressEvent(self, event: QtGui.QMouseEvent) -> None:
+        share = min(1.0, max(0.0, event.position().x() / max(1, self.width())))
+        self.sought.emit(share * self.duration_s)
+
+    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
+        keys = QtCore.Qt.Key
+        step = {keys.Key_Left: -10.0, keys.Key_Right: 10.0}.get(keys(event.key()))
+        if step is None:
+            super().keyPressEvent(event)
+            return
+        place = self.share * self.duration_s + step
+        self.sought.emit(min(self.duration_s, max(0.0, place)))
+
+
+class TransportBar(Panel):
+    """Shown only where a recording is replayed."""
+
+    key = "transport"
+    divisor = 5
+
+    def __init__(self, vm: ViewModel, replay: Replay) -> None:
+        super().__init__(vm)
+        self.setObjectName("bar")
+        self._replay = replay
+        self.button = QtWidgets.QPushButton()
+        self.button.setToolTip(tr("Pause the replay, or go on (P)"))
+        self.button.setAccessibleName(tr("Pause the replay, or go on"))
+        self.button.clicked.connect(self.pause_or_go)
+        self.place = label("", "number")
+        self.length = label("", "muted")
+        self.ruler = Ruler()
+        self.ruler.sought.connect(self._seek)
+        self.speed = choice([f"{s:g}×" for s in SPEEDS], SPEEDS.index(1.0), tr("Speed of the replay"))
+        self.speed.currentIndexChanged.connect(self._set_speed)
+        row = QtWidgets.QHBoxLayout(self)
+        row.setContentsMargins(10, 4, 10, 4)
+        row.setSpacing(10)
+        row.addWidget(label(tr("REPLAY"), "badge"))
+        row.addWidget(self.button)
+        row.addWidget(self.place)
+        row.addWidget(self.ruler, 1)
+        row.addWidget(self.length)
+        row.addWidget(label(tr("Speed"), "muted"))
+        row.addWidget(self.speed)
+
+    def title(self) -> str:
+        return tr("Replay")
+
+    def pause_or_go(self) -> None:
+        """Pause the replay, or go on."""
+        self._replay.paused = not self._replay.paused
+        self.refresh()
+
+    def _seek(self, position_s: float) -> None:
+        self._replay.seek(position_s)
+        self.refresh()
+
+    def _set_speed(self, index: int) -> None:
+        self._replay.speed = SPEEDS[index]
+
+    def refresh(self) -> None:
+        length = self._replay.duration_s
+        set_text(self.place, clock(self._replay.position_s))
+        set_text(self.length, clock(length))
+        self.ruler.duration_s = length
+        self.ruler.share = min(1.0, self._replay.position_s / length) if length > 0 else 0.0
+        self.ruler.update()
+        self.button.setIcon(icon("play" if self._replay.paused else "pause", self.theme.text))
+
+    def apply_theme(self, theme: Theme) -> None:
+        self.ruler.theme = theme
+        super().apply_theme(theme)
