@@ -37,7 +37,12 @@ def peaks(
     start = int(-round(times[0] * rate_hz) % width) if np.isfinite(times[0]) else 0
     whole = (n - start) // width
     blocks = values[:, start : start + whole * width].reshape(len(values), whole, width)
-    pairs = np.stack([blocks.min(axis=2), blocks.max(axis=2)], axis=2)
+    pairs = np.empty((len(values), whole, 2), dtype=values.dtype)
+    low, high = pairs[:, :, 0], pairs[:, :, 1]
+    low[...] = high[...] = blocks[:, :, 0]
+    for k in range(1, width):  # a few passes over all columns beat a reduction over a short axis
+        np.minimum(low, blocks[:, :, k], out=low)
+        np.maximum(high, blocks[:, :, k], out=high)
     stamps = times[start : start + whole * width].reshape(whole, width)
     moments = np.stack([stamps[:, 0], stamps[:, width // 2]], axis=1)
     return moments.reshape(-1), pairs.reshape(len(values), 2 * whole)

@@ -9,6 +9,8 @@ from bci_affect.eeg import Montage
 
 MIN_FOR_MAP = 8
 """With fewer electrodes nothing is drawn between them: it would be invention."""
+N_PIXELS = 112
+"""Side of the image of the head."""
 
 
 def project(montage: Montage) -> NDArray[np.float64]:
@@ -33,7 +35,7 @@ def project(montage: Montage) -> NDArray[np.float64]:
     return np.stack([reach * np.cos(around), reach * np.sin(around)], axis=1)
 
 
-def spread(places: NDArray[np.float64], n_pixels: int = 48) -> NDArray[np.float64]:
+def spread(places: NDArray[np.float64], n_pixels: int = N_PIXELS) -> NDArray[np.float64]:
     """Return weights that spread electrodes' values over a square image of the head (see `blend`).
 
     Gaussian weights of the distance: smooth, and never beyond the range of the values.

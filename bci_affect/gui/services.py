@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from bci_affect.music import Track
 from bci_affect.session.control import SessionControl
+from bci_affect.session.protocol import Protocol as Calibration
 from bci_affect.streams import FoundStream
 
 
@@ -68,12 +69,64 @@ class Replay(Protocol):
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """What a calibration found, in words first.
+
+    Attributes
+    ----------
+    headline : str
+        The verdict in one sentence.
+    sentences : tuple of str
+        What it means and what to do.
+    figures : tuple of (str, str)
+        Names and values behind it: trial count, chance level, interval, p-value.
+    report : Path or None
+        The written report.
+    """
+
+    headline: str
+    sentences: tuple[str, ...] = ()
+    figures: tuple[tuple[str, str], ...] = ()
+    report: Path | None = None
+
+
+class CalibrationDesk(Protocol):
+    """Makes protocols for the guided calibration and evaluates what they gathered."""
+
+    @property
+    def profile(self) -> str:
+        """Whose calibration it is."""
+
+    def unfinished(self) -> bool:
+        """Whether a stopped calibration of this profile can be resumed."""
+
+    def begin(self, n_clips: int, seconds: float) -> Calibration:
+        """Prepare a new calibration; an unfinished one is discarded.
+
+        Raises
+        ------
+        BciAffectError
+            If the library has too few tracks.
+        """
+
+    def resume(self) -> Calibration:
+        """Prepare to go on with the unfinished one."""
+
+    def evaluate(self, calibration: Calibration) -> Verdict:
+        """Fit and judge what was gathered, and keep it in the profile (slow)."""
+
+    def cue(self) -> None:
+        """Sound a short tone: eyes may be closed."""
+
+
+@dataclass(frozen=True)
 class Services:
     """Everything that the window may use beside the session; None hides what needs it."""
 
     music: MusicView | None = None
     report: ReportWriter | None = None
     replay: Replay | None = None
+    calibration: CalibrationDesk | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("S", "rate", "Say how you feel (self-report)", "Session"),
     Shortcut("R", "record", "Start or finish the recording", "Session"),
     Shortcut("Ctrl+B", "baseline", "Measure a rest baseline", "Session"),
+    Shortcut("P", "pause_replay", "Pause a replay, or go on", "Session"),
+    Shortcut("Ctrl+K", "calibrate", "Calibrate to this person", "Session"),
     Shortcut("Ctrl+E", "stop", "End the session", "Session"),
     Shortcut("+", "traces_larger", "Larger traces", "View"),
     Shortcut("-", "traces_smaller", "Smaller traces", "View"),

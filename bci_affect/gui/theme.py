@@ -131,10 +131,9 @@ QListView, QTableView, QTreeView, QPlainTextEdit, QTextBrowser {{ background: {t
 QListView::item:selected, QTableView::item:selected {{ background: {t.accent};
     color: {t.back if t.dark else "#FFFFFF"}; }}
 QHeaderView::section {{ background: {t.raised}; border: none; padding: 3px 6px; }}
-QSlider::groove:horizontal {{ height: 4px; background: {t.line}; border-radius: 2px; }}
-QSlider::handle:horizontal {{ width: 12px; margin: -4px 0; border-radius: 6px;
-    background: {t.text}; }}
-QSlider:focus::handle:horizontal {{ background: {t.accent}; }}
+QComboBox::drop-down {{ border: none; width: 18px; }}
+QSpinBox::up-button, QSpinBox::down-button {{ border: none; background: {t.raised};
+    width: 18px; }}
 QProgressBar {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: 4px;
     text-align: center; min-height: 16px; }}
 QProgressBar::chunk {{ background: {t.accent}; border-radius: 3px; }}

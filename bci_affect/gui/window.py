@@ -10,6 +10,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from bci_affect.gui.aside import run_aside
 from bci_affect.gui.docks import Dock
+from bci_affect.gui.flows.calibration import CalibrationWindow
 from bci_affect.gui.flows.ending import EndPage
 from bci_affect.gui.flows.preferences import Preferences, PreferencesDialog
 from bci_affect.gui.help import HelpDialog
@@ -30,6 +31,7 @@ from bci_affect.gui.panels.sessionbar import SessionBar
 from bci_affect.gui.panels.timeline import TimelinePanel
 from bci_affect.gui.panels.topbar import TopBar
 from bci_affect.gui.panels.traces import TracePanel
+from bci_affect.gui.panels.transport import TransportBar
 from bci_affect.gui.services import Services
 from bci_affect.gui.shortcuts import SHORTCUTS
 from bci_affect.gui.texts import tr
@@ -79,6 +81,7 @@ class MainWindow(QtWidgets.QMainWindow):
         self.pace = Pace()
         self._stopping = self._stopped = False
         self._report_due = 0.0
+        self.calibration: CalibrationWindow | None = None
         self._make_panels()
         self._build(size)
         self.apply_theme(theme or self.preferences.theme)
@@ -95,6 +98,8 @@ class MainWindow(QtWidgets.QMainWindow):
         vm, music = self.vm, self.services.music
         self.topbar = TopBar(vm)
         self.sessionbar = SessionBar(vm)
+        replay = self.services.replay
+        self.transport = TransportBar(vm, replay) if replay is not None else None
         self.traces = TracePanel(vm)
         self.plane = PlanePanel(vm)
         self.quality = QualityPanel(vm)
@@ -111,7 +116,10 @@ class MainWindow(QtWidgets.QMainWindow):
             *(self.nowplaying, self.queue, self.embedding, self.report, self.diagnostics),
         )
         self.docks: dict[str, Dock] = {panel.key: Dock(panel) for panel in docked}
-        self.panels: tuple[Panel, ...] = (self.topbar, self.sessionbar, *docked)
+        self.bars: tuple[Panel, ...] = (self.topbar, self.sessionbar)
+        if self.transport is not None:
+            self.bars = (*self.bars, self.transport)
+        self.panels: tuple[Panel, ...] = (*self.bars, *docked)
         self.sessionbar.rate_asked.connect(self.rate)
         self.sessionbar.end_asked.connect(self.stop)
         self.report.sent.connect(self._schedule_report)
@@ -126,6 +134,9 @@ class MainWindow(QtWidgets.QMainWindow):
         self.setMinimumSize(*_SMALLEST)
         areas = QtCore.Qt.ToolBarArea
         self._add_bar(self.topbar, areas.TopToolBarArea)
+        if self.transport is not None:
+            self._add_bar(self.transport, areas.BottomToolBarArea)
+            self.addToolBarBreak(areas.BottomToolBarArea)
         self._add_bar(self.sessionbar, areas.BottomToolBarArea)
         self._add_menu()
         for shortcut in SHORTCUTS:
@@ -183,6 +194,8 @@ class MainWindow(QtWidgets.QMainWindow):
         menu.addSeparator()
         menu.addAction(tr("Dark or light"), self.toggle_theme)
         menu.addAction(tr("Preferences"), self.open_preferences)
+        if self.services.calibration is not None:
+            menu.addAction(tr("Calibrate"), self.calibrate)
         menu.addAction(tr("Shortcuts"), self.help)
         menu.addSeparator()
         menu.addAction(tr("End the session"), self.stop)
@@ -241,6 +254,8 @@ class MainWindow(QtWidgets.QMainWindow):
                 if self.pace.due(panel.divisor) and not panel.visibleRegion().isEmpty():
                     panel.refresh()
         self._prompt_report()
+        if self.calibration is not None:
+            self.calibration.tick()
         interval = self.pace.after_tick(time.perf_counter() - began, time.thread_time())
         if interval != self._timer.interval():
             self._timer.setInterval(interval)
@@ -249,7 +264,7 @@ class MainWindow(QtWidgets.QMainWindow):
         """Show everything in the colours of a theme."""
         self.theme = THEMES.get(name, THEMES["dark"])
         self.setStyleSheet(style_sheet(self.theme))
-        for panel in (self.topbar, self.sessionbar):
+        for panel in self.bars:
             panel.apply_theme(self.theme)
         for dock in self.docks.values():
             dock.apply_theme(self.theme)
@@ -319,6 +334,22 @@ class MainWindow(QtWidgets.QMainWindow):
             self._schedule_report()
             self.rate()
             self.sessionbar.say(tr("How do you feel right now?"))
+
+    def calibrate(self) -> None:
+        """Open the guided calibration."""
+        desk = self.services.calibration
+        if desk is None:
+            self.sessionbar.say(tr("This session has no profile to calibrate; start it with one."))
+        elif self.calibration is None or not self.calibration.isVisible():
+            self.calibration = CalibrationWindow(
+                self.vm, desk, self.theme, manikins=self.preferences.manikins, parent=self
+            )
+            self.calibration.show()
+
+    def pause_replay(self) -> None:
+        """Pause the replay, or go on."""
+        if self.transport is not None:
+            self.transport.pause_or_go()
 
     def help(self) -> None:
         """Show all shortcuts."""

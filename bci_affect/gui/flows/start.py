@@ -103,7 +103,9 @@ class StreamPicker(QtWidgets.QWidget):
     def _show(self, streams: list[FoundStream]) -> None:
         wanted = self.stream
         had_choice = self.list.currentRow() >= 0
-        if [s.uid for s in streams] == [s.uid for s in self._streams if s is not None] and had_choice:
+        if [s.uid for s in streams] == [
+            s.uid for s in self._streams if s is not None
+        ] and had_choice:
             return
         self._streams = [*streams, None]
         blocked = self.list.blockSignals(True)
@@ -213,11 +215,10 @@ class StartWindow(QtWidgets.QDialog):
 
     def _notice(self) -> QtWidgets.QWidget:
         text = QtWidgets.QTextBrowser()
-        text.setHtml(tr(NOTICE))
-        font = text.font()
-        font.setPixelSize(14)
-        text.setFont(font)
-        text.document().setDefaultFont(font)
+        text.document().setDefaultStyleSheet(
+            "body { font-size: 15px; line-height: 135%; } li { margin-bottom: 8px; }"
+        )
+        text.setHtml(f"<body>{tr(NOTICE)}</body>")
         self.agree = QtWidgets.QCheckBox(tr("I have read this, and I agree to be measured"))
         self.agree.setChecked(self.preferences.consented)
         self.agree.toggled.connect(self._consent)
@@ -257,7 +258,9 @@ class StartWindow(QtWidgets.QDialog):
         grid.setVerticalSpacing(10)
         grid.addRow(tr("Profile"), self.profile)
         grid.addRow(self.record, self.record_folder)
-        self.demo_hint = Caption(tr("The demonstration brings its own music when the library is empty."))
+        self.demo_hint = Caption(
+            tr("The demonstration brings its own music when the library is empty.")
+        )
         page = self._page(
             tr("Which music?"),
             *(self.with_folder, place, self.with_library, self.without, self.demo_hint, form),
@@ -271,14 +274,17 @@ class StartWindow(QtWidgets.QDialog):
         self._contact_words = label("", "title")
         self._contact_hint = Caption(
             tr(
-                "Part the hair under each electrode, press it gently, moisten it where that is meant "
-                "for your headset, and sit still. Marks change within a few seconds."
+                "Part the hair under each electrode, press it gently, moisten it where that is "
+                "meant for your headset, and sit still. Marks change within a few seconds."
             )
         )
         self._contact_place = QtWidgets.QWidget()
         QtWidgets.QVBoxLayout(self._contact_place).setContentsMargins(0, 0, 0, 0)
         page = self._page(
-            tr("Contact of the electrodes"), self._contact_words, self._contact_place, self._contact_hint
+            tr("Contact of the electrodes"),
+            self._contact_words,
+            self._contact_place,
+            self._contact_hint,
         )
         layout = page.layout()
         if isinstance(layout, QtWidgets.QVBoxLayout):
@@ -359,7 +365,9 @@ class StartWindow(QtWidgets.QDialog):
         self.status.setText(tr("Starting"))
         relay = _Progress(self)
         relay.said.connect(self.status.setText)
-        run_aside(lambda: self._desk.start(choice, relay.said.emit), self._has_started, self._refused)
+        run_aside(
+            lambda: self._desk.start(choice, relay.said.emit), self._has_started, self._refused
+        )
 
     def _refused(self, error: Exception) -> None:
         self._update_buttons()

@@ -84,12 +84,15 @@ class _Heat(QtWidgets.QWidget):
         if estimate is None:
             return
         length = estimate.attention.shape[1] * self.vm.snapshot.step_s
+        if not np.isfinite(length):
+            return
         p.setFont(font(self, 10))
         p.setPen(colour(t.muted))
         flag = QtCore.Qt.AlignmentFlag
         below = QtCore.QRectF(area.left(), area.bottom() + 1, area.width(), 14)
         p.drawText(below, flag.AlignLeft, f"-{length:g} s")
-        p.drawText(below, flag.AlignHCenter, f"-{length / 2:g} s")
+        if below.width() > 150:
+            p.drawText(below, flag.AlignHCenter, f"-{length / 2:g} s")
         p.drawText(below, flag.AlignRight, tr("newest"))
 
 
@@ -115,21 +118,13 @@ class _Head(QtWidgets.QWidget):
             return
         p = QtGui.QPainter(self)
         p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
-        p.setRenderHint(QtGui.QPainter.RenderHint.SmoothPixmapTransform)
         radius = min(self.width() / 2 - 8, (self.height() - 12) / 2)
         centre = QtCore.QPointF(self.width() / 2, 8 + radius)
         held = self.vm.reading.kind not in (Kind.READING, Kind.UNSURE)
         paint_head(p, centre, radius, t)
         if self._image is not None and not held:
-            clip = QtGui.QPainterPath()
-            clip.addEllipse(centre, radius - 1, radius - 1)
-            p.save()
-            p.setClipPath(clip)
-            p.drawImage(
-                QtCore.QRectF(centre.x() - radius, centre.y() - radius, 2 * radius, 2 * radius),
-                self._image,
-            )
-            p.restore()
+            box = QtCore.QRectF(centre.x() - radius, centre.y() - radius, 2 * radius, 2 * radius)
+            p.drawImage(box, self._image)
         table = colours()
         few = self._image is None
         for (x, y), value in zip(self.places, self.share, strict=False):
@@ -198,6 +193,8 @@ class AttentionPanel(Panel):
         super().__init__(vm)
         self._heat, self._head, self._scale = _Heat(vm), _Head(vm), _Scale()
         self._weights: NDArray[np.float64] | None = None
+        self._outside = np.zeros((heads.N_PIXELS, heads.N_PIXELS), dtype=bool)
+        self._shown: tuple[object, object] = (None, None)
         self._table = colours()
         row = QtWidgets.QHBoxLayout()
         row.setSpacing(4)
@@ -233,6 +230,8 @@ class AttentionPanel(Panel):
         self._head.places = heads.project(info.montage)
         enough = int(np.isfinite(self._head.places[:, 0]).sum()) >= heads.MIN_FOR_MAP
         self._weights = heads.spread(self._head.places) if enough else None
+        axis = np.linspace(-1, 1, heads.N_PIXELS)
+        self._outside = axis[:, None] ** 2 + axis[None, :] ** 2 > 0.98
 
     def refresh(self) -> None:
         estimate, info = self.vm.snapshot.estimate, self.vm.snapshot.info
@@ -240,6 +239,10 @@ class AttentionPanel(Panel):
             self._heat.take(None, [])
             self._head.take(None, np.zeros(0))
             return
+        state = (estimate, self.vm.reading.kind)
+        if self._shown == state:
+            return
+        self._shown = state
         attention = np.asarray(estimate.attention, dtype=np.float64)  # (n_channels, n_steps)
         used = attention.sum(axis=1) > 0
         even = attention / (attention.sum() / max(1, int(used.sum()) * attention.shape[1]))
@@ -250,5 +253,6 @@ class AttentionPanel(Panel):
         image = None
         if self._weights is not None:
             blended = heads.blend(self._weights, share, used)
+            blended[self._outside] = np.nan
             image = to_image(blended / TOP_OF_SCALE, self._table)
         self._head.take(image, share)

@@ -23,7 +23,7 @@ def against_baseline(vm: ViewModel) -> NDArray[np.float64] | None:
     s = vm.snapshot
     if s.window is None or s.baseline is None or not s.window.mask.any():
         return None
-    n = max(1, round(_RECENT_S / s.step_s))
+    n = max(1, round(_RECENT_S / s.step_s)) if s.step_s > 0 else 1
     now = s.window.bands[-n:].mean(axis=0)  # (n_channels, n_bands)
     mean, sd = s.baseline
     if mean.shape != now.shape:

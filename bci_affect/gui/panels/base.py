@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import ClassVar
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
@@ -58,8 +59,9 @@ def font(widget: QtWidgets.QWidget, points: float, *, bold: bool = False) -> QtG
     return made
 
 
+@lru_cache(maxsize=512)
 def colour(value: str, alpha: float = 1.0) -> QtGui.QColor:
-    """Return a colour of the theme, more or less transparent."""
+    """Return a colour of the theme, more or less transparent; nobody changes it."""
     made = QtGui.QColor(value)
     made.setAlphaF(min(1.0, max(0.0, alpha)))
     return made

@@ -110,7 +110,9 @@ class DiagnosticsPanel(Panel):
 
     def refresh(self) -> None:
         rows = self.figures()
-        self._table.setRowCount(len(rows))
+        if self._table.rowCount() != len(rows):
+            self._table.setRowCount(len(rows))
+            QtCore.QTimer.singleShot(0, lambda: self._table.resizeColumnToContents(0))
         for i, pair in enumerate(rows):
             for j, text in enumerate(pair):
                 item = self._table.item(i, j)

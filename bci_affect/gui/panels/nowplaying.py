@@ -53,7 +53,7 @@ class NowPlayingPanel(Panel):
         self._like = _button(tr("Like"), tr("Like this track, or take it back (L)"), self.like)
         self._like.setCheckable(True)
         self._ban = _button(tr("Ban"), tr("Never play this track again (B)"), self.ban)
-        self._volume = QtWidgets.QSlider(QtCore.Qt.Orientation.Horizontal)
+        self._volume = Slider(QtCore.Qt.Orientation.Horizontal)
         self._volume.setRange(0, 100)
         self._volume.setFixedWidth(96)
         self._volume.setToolTip(tr("Volume"))
@@ -157,7 +157,7 @@ class NowPlayingPanel(Panel):
         return player.device or tr("No audio device: time runs without sound")
 
     def apply_theme(self, theme: Theme) -> None:
-        self._cover.theme = self._wave.theme = theme
+        self._cover.theme = self._wave.theme = self._volume.theme = theme
         super().apply_theme(theme)
         self._icons()
 
@@ -193,6 +193,28 @@ def _button(text: str, tip: str, action: Callable[[], None]) -> QtWidgets.QPushB
     button.setAccessibleName(tip)
     button.clicked.connect(lambda *_: action())
     return button
+
+
+class Slider(QtWidgets.QSlider):
+    """A slider in the theme's colours."""
+
+    theme: Theme | None = None
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        t = self.theme
+        if t is None:
+            return
+        p = QtGui.QPainter(self)
+        p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        p.setPen(QtCore.Qt.PenStyle.NoPen)
+        share = (self.value() - self.minimum()) / max(1, self.maximum() - self.minimum())
+        x, y = 7 + share * (self.width() - 14), self.height() / 2
+        for end, tone in ((self.width() - 7.0, t.line), (x, t.accent)):
+            p.setBrush(colour(tone))
+            p.drawRoundedRect(QtCore.QRectF(7, y - 2, end - 7, 4), 2, 2)
+        p.setBrush(colour(t.accent if self.hasFocus() else t.text))
+        p.drawEllipse(QtCore.QPointF(x, y), 6, 6)
+        p.end()
 
 
 class _Cover(QtWidgets.QWidget):
@@ -261,6 +283,7 @@ class _Wave(QtWidgets.QWidget):
         self._music = music
         self._id: int | None = None
         self._peaks: NDArray[np.float32] | None = None
+        self._pictures: tuple[object, tuple[QtGui.QPixmap, QtGui.QPixmap]] | None = None
         self.setMinimumHeight(26)
         self.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
         self.setToolTip(tr("Click to seek; arrow keys move by 10 s"))
@@ -296,14 +319,14 @@ class _Wave(QtWidgets.QWidget):
                 QtCore.QRectF(bar.left(), middle - 2, bar.width() * done, 4), colour(t.music)
             )
         else:
-            n = max(1, int(bar.width() // 3))
-            at = (np.arange(n) * len(self._peaks) / n).astype(int)
-            for k, level in enumerate(self._peaks[at]):
-                height = max(1.5, float(level) * bar.height())
-                tone = t.music if k / n <= done else t.line
-                p.fillRect(
-                    QtCore.QRectF(bar.left() + 3 * k, middle - height / 2, 2, height), colour(tone)
-                )
+            picture = self._picture(bar, t)
+            seam = bar.width() * done
+            for x0, x1, part in ((0.0, seam, 0), (seam, bar.width(), 1)):
+                if x1 > x0:
+                    p.save()
+                    p.setClipRect(QtCore.QRectF(bar.left() + x0, 0, x1 - x0, self.height()))
+                    p.drawPixmap(bar.topLeft(), picture[part])
+                    p.restore()
         why = self.vm.snapshot.why
         if why is not None and full > 0 and 0 <= why.segment_s < full:
             x = bar.left() + why.segment_s / full * bar.width()
@@ -316,6 +339,30 @@ class _Wave(QtWidgets.QWidget):
             p.setPen(QtGui.QPen(colour(t.accent), 1))
             p.drawRect(bar)
         p.end()
+
+    def _picture(self, bar: QtCore.QRectF, t: Theme) -> tuple[QtGui.QPixmap, QtGui.QPixmap]:
+        """Return the waveform as played and as still to come; drawn anew only on change."""
+        ratio = self.devicePixelRatioF()
+        key = (self._id, bar.width(), bar.height(), t.name, ratio)
+        if self._pictures is not None and self._pictures[0] == key:
+            return self._pictures[1]
+        levels = self._peaks if self._peaks is not None else np.zeros(1, np.float32)
+        n = max(1, int(bar.width() // 3))
+        at = (np.arange(n) * len(levels) / n).astype(int)
+        made = []
+        for tone in (t.music, t.line):
+            picture = QtGui.QPixmap(int(bar.width() * ratio), int(bar.height() * ratio))
+            picture.setDevicePixelRatio(ratio)
+            picture.fill(QtCore.Qt.GlobalColor.transparent)
+            p = QtGui.QPainter(picture)
+            for k, level in enumerate(levels[at].tolist()):
+                height = max(1.5, level * bar.height())
+                box = QtCore.QRectF(3 * k, (bar.height() - height) / 2, 2, height)
+                p.fillRect(box, colour(tone))
+            p.end()
+            made.append(picture)
+        self._pictures = (key, (made[0], made[1]))
+        return self._pictures[1]
 
     def mousePressEvent(self, event: QtGui.QMouseEvent) -> None:
         player, bar = self.vm.snapshot.player, self._bar()

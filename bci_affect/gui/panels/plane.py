@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 from pyqtgraph.Qt import QtCore, QtGui
@@ -22,7 +23,7 @@ class PlanePanel(Panel):
     """The plane. Dragging in it sets the target of steering; arrow keys move the target."""
 
     key = "plane"
-    divisor = 2
+    divisor = 3
 
     def __init__(self, vm: ViewModel) -> None:
         super().__init__(vm)
@@ -115,22 +116,21 @@ class PlanePanel(Panel):
             return
         rows = rows[:: max(1, len(rows) // 240)]
         age = (now - rows[:, 0]) / TRAIL_S
+        s = self._square()
+        x = s.left() + (rows[:, 1] + 1) / 2 * s.width()
+        y = s.bottom() - (rows[:, 2] + 1) / 2 * s.height()
+        points = [QtCore.QPointF(a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+        joined = np.diff(rows[:, 0], prepend=rows[0, 0]) <= 2.0  # to the point before
         for shade in range(_SHADES):
             low, high = shade / _SHADES, (shade + 1) / _SHADES
             at = np.flatnonzero((age >= low) & (age <= high))
             if len(at) < 2:
                 continue
             last = min(len(rows) - 1, at[-1] + 1)  # joins the next, younger part
-            path = QtGui.QPainterPath(self.to_screen(rows[at[0], 1], rows[at[0], 2]))
-            for i in range(at[0] + 1, last + 1):
-                point = self.to_screen(rows[i, 1], rows[i, 2])
-                if rows[i, 0] - rows[i - 1, 0] > 2.0:
-                    path.moveTo(point)
-                else:
-                    path.lineTo(point)
-            p.setBrush(QtCore.Qt.BrushStyle.NoBrush)
             p.setPen(QtGui.QPen(colour(t.eeg, 0.85 * (1 - low) + 0.08), 1.6))
-            p.drawPath(path)
+            cuts = [i for i in range(at[0] + 1, last + 1) if not joined[i]]
+            for a, b in pairwise([int(at[0]), *cuts, int(last) + 1]):
+                p.drawPolyline(QtGui.QPolygonF(points[a:b]))
 
     def _paint_estimate(self, p: QtGui.QPainter, t: Theme, reading: Reading) -> None:
         if reading.kind is Kind.NONE:

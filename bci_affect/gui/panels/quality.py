@@ -70,12 +70,13 @@ class QualityPanel(Panel):
         self._contacts: list[Contact] = []
         self._places = np.zeros((0, 2))
         self.setMinimumSize(170, 150)
-        vm.stream_changed.connect(lambda _: self._place())
+        vm.stream_changed.connect(lambda _: self.place())
 
     def title(self) -> str:
         return tr("Signal quality")
 
-    def _place(self) -> None:
+    def place(self) -> None:
+        """Find the electrodes' places of the stream that is known now."""
         info = self.vm.snapshot.info
         if info is not None:
             self._places = heads.project(info.montage)[np.asarray(info.montage.is_eeg)]

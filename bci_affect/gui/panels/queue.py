@@ -81,6 +81,10 @@ class _Row(QtWidgets.QWidget):
         self._bar.update()
         self.like.setChecked(track.liked)
 
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
+        self._bar.setVisible(self.width() > 300)
+        super().resizeEvent(event)
+
     def apply_theme(self, theme: Theme) -> None:
         back = theme.back if theme.dark else "#FFFFFF"
         self._bar.theme = theme

@@ -26,24 +26,29 @@ class Scale(QtWidgets.QWidget):
         ``valence`` or ``arousal``: which faces are drawn.
     manikins : bool
         Nine places with five figures (SAM) instead of a bare slider.
+    ends : tuple of str
+        Words at both ends in the place of faces, for other dimensions.
     """
 
     chosen = QtCore.Signal()
 
-    def __init__(self, kind: str, *, manikins: bool = False) -> None:
+    def __init__(
+        self, kind: str, *, manikins: bool = False, ends: tuple[str, str] = ("", "")
+    ) -> None:
         super().__init__()
         self.kind = kind
+        self.ends = ends
         self.manikins = manikins
         self.value = math.nan
         self.theme: Theme | None = None
         self.setMinimumHeight(46)
         self.setMinimumWidth(150)
         self.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName(
-            tr("Valence: negative to positive")
-            if kind == "valence"
-            else tr("Arousal: calm to excited")
-        )
+        names = {
+            "valence": tr("Valence: negative to positive"),
+            "arousal": tr("Arousal: calm to excited"),
+        }
+        self.setAccessibleName(names.get(kind, f"{kind}: {ends[0]} - {ends[1]}"))
 
     def reset(self) -> None:
         """Forget what was chosen."""
@@ -58,7 +63,7 @@ class Scale(QtWidgets.QWidget):
         self.update()
 
     def _line(self) -> tuple[float, float, float]:
-        face = min(30.0, self.height() * 0.62)
+        face = 66.0 if self.ends[0] else min(30.0, self.height() * 0.62)
         return face + 14, self.width() - face - 14, self.height() / 2
 
     def _at(self, x: float) -> float:
@@ -92,14 +97,22 @@ class Scale(QtWidgets.QWidget):
         p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
         left, right, y = self._line()
         r = min(15.0, self.height() * 0.31)
-        self._face(p, t, QtCore.QPointF(left - r - 12, y), r, 0.0)
-        self._face(p, t, QtCore.QPointF(right + r + 12, y), r, 1.0)
+        if self.ends[0]:
+            p.setPen(colour(t.muted))
+            flag = QtCore.Qt.AlignmentFlag
+            full = self.height()
+            low, high = (QtCore.QRectF(x, 0, 72, full) for x in (0, right + 8))
+            p.drawText(low, flag.AlignRight | flag.AlignVCenter, self.ends[0])
+            p.drawText(high, flag.AlignLeft | flag.AlignVCenter, self.ends[1])
+        else:
+            self._face(p, t, QtCore.QPointF(left - r - 12, y), r, 0.0)
+            self._face(p, t, QtCore.QPointF(right + r + 12, y), r, 1.0)
         p.setPen(QtGui.QPen(colour(t.accent if self.hasFocus() else t.line), 3))
         p.drawLine(QtCore.QPointF(left, y), QtCore.QPointF(right, y))
         if self.manikins:
             for k in range(9):
                 at = QtCore.QPointF(left + (right - left) * k / 8, y)
-                if k % 2 == 0 and 0 < k < 8 and right - left > 150:
+                if k % 2 == 0 and 0 < k < 8 and right - left > 150 and not self.ends[0]:
                     self._face(p, t, at, r * 0.72, k / 8)
                 else:
                     p.setPen(QtCore.Qt.PenStyle.NoPen)

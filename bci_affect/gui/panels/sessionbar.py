@@ -114,7 +114,7 @@ class SessionBar(Panel):
             self.baseline_button.setText(text)
         self.baseline_button.setEnabled(left <= 0 and not s.ended)
         self.record_button.setChecked(self.recording)
-        wanted = tr("Finish recording") if self.recording else tr("Record")
+        wanted = tr("Finish") if self.recording else tr("Record")
         if self.record_button.text() != wanted:
             self.record_button.setText(wanted)
         for button in (self.mark_button, self.rate_button, self.record_button, self.end_button):

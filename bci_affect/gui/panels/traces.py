@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from pyqtgraph import arrayToQPath
+from pyqtgraph import functions as pgf
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from bci_affect.gui.decimate import peaks
@@ -14,12 +14,14 @@ from bci_affect.gui.panels.base import Panel, choice, colour, font, label, set_t
 from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import Theme
 from bci_affect.gui.viewmodel import ViewModel
+from bci_affect.streams import ConnectionState
 
 SCALES_UV = (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 WINDOWS_S = (2.0, 5.0, 10.0, 20.0, 30.0)
 _LEFT = 56
 _BOTTOM = 18
 _TOP = 4
+_FORGET_S = 3600.0
 
 
 class TracePanel(Panel):
@@ -32,9 +34,11 @@ class TracePanel(Panel):
         super().__init__(vm)
         self.seconds = 10.0
         self.scale_uv = 50.0
-        self._paths: list[tuple[QtGui.QPainterPath, str]] = []
+        self._lines: list[tuple[QtGui.QPolygonF, str]] = []
         self._newest = 0.0
-        self._first = 0
+        self._background: tuple[object, QtGui.QPixmap] | None = None
+        self.setAttribute(QtCore.Qt.WidgetAttribute.WA_StyledBackground, False)
+        self.setAttribute(QtCore.Qt.WidgetAttribute.WA_OpaquePaintEvent, True)
         self._scale_box = choice(
             [f"{v:g} µV" for v in SCALES_UV],
             SCALES_UV.index(self.scale_uv),
@@ -95,7 +99,7 @@ class TracePanel(Panel):
     def refresh(self) -> None:
         info = self.vm.snapshot.info
         rows = self.shown()
-        self._paths = []
+        self._lines = []
         if info is None or not rows:
             self.update()
             return
@@ -105,8 +109,8 @@ class TracePanel(Panel):
             return
         area = self._rows()
         rate = info.rate_hz or max(1.0, (len(times) - 1) / max(1e-9, times[-1] - times[0]))
-        times, uv = peaks(times, uv[rows], int(area.width()), rate)
-        self._newest = float(times[-1])
+        times, uv = peaks(times, uv[rows], int(area.width() / 1.5), rate)
+        self._newest = self._right_edge(float(times[-1]))
         height = area.height() / len(rows)
         x = area.right() + (times - self._newest) * (area.width() / self.seconds)  # (m,)
         middle = area.top() + height * (np.arange(len(rows)) + 0.5)
@@ -114,15 +118,17 @@ class TracePanel(Panel):
         y = middle[:, None] - uv * (height / self.scale_uv)
         y = np.clip(y, area.top(), area.bottom())
         bad = self.bad()
-        for pick, tone in (
-            ([r for r, c in enumerate(rows) if c in bad], "muted"),
-            ([r for r, c in enumerate(rows) if c not in bad and r % 2], "eeg_alt"),
-            ([r for r, c in enumerate(rows) if c not in bad and not r % 2], "eeg"),
-        ):
-            if pick:
-                self._paths.append((_one_path(x, y[pick]), tone))
+        for r, channel in enumerate(rows):
+            tone = "muted" if channel in bad else "eeg_alt" if r % 2 else "eeg"
+            self._lines += [(line, tone) for line in _polylines(x, y[r])]
         self._note_state()
         self.update()
+
+    def _right_edge(self, newest: float) -> float:
+        """Return the time at the right edge: what is lost slides away and is not shown as now."""
+        s = self.vm.snapshot
+        streaming = s.health is None or s.health.state is ConnectionState.STREAMING
+        return newest if streaming or not 0 < s.time - newest < _FORGET_S else s.time
 
     def _note_state(self) -> None:
         window = self.vm.snapshot.window
@@ -130,13 +136,12 @@ class TracePanel(Panel):
         set_text(self._state, reading if len(reading) < 60 else reading[:57] + "…")
 
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
-        super().paintEvent(event)
         p = QtGui.QPainter(self)
         t = self.theme
         area = self._rows()
         rows = self.shown()
-        self._paint_grid(p, area, t)
-        if not rows or not self._paths:
+        p.drawPixmap(0, 0, self._still(area, rows, t))
+        if not rows or not self._lines:
             p.setPen(colour(t.muted))
             p.setFont(font(self, 13))
             health = self.vm.snapshot.health
@@ -148,13 +153,36 @@ class TracePanel(Panel):
             return
         p.save()
         p.setClipRect(area)
-        for path, tone in self._paths:
-            p.setPen(QtGui.QPen(colour(getattr(t, tone), 0.55 if tone == "muted" else 1.0), 1))
-            p.drawPath(path)
+        for line, tone in self._lines:
+            pen = QtGui.QPen(colour(getattr(t, tone), 0.55 if tone == "muted" else 1.0), 1)
+            pen.setCosmetic(True)
+            p.setPen(pen)
+            p.drawPolyline(line)
         p.restore()
-        self._paint_names(p, area, rows, t)
         self._paint_events(p, area, t)
         p.end()
+
+    def _still(self, area: QtCore.QRectF, rows: list[int], t: Theme) -> QtGui.QPixmap:
+        """Return what stands still (frame, grid, names), drawn anew only when it changes."""
+        ratio = self.devicePixelRatioF()
+        bad = frozenset(self.bad())
+        key = (self.size(), ratio, t.name, self.seconds, tuple(rows), self.vm.labels, bad)
+        if self._background is not None and self._background[0] == key:
+            return self._background[1]
+        picture = QtGui.QPixmap(self.size() * ratio)
+        picture.setDevicePixelRatio(ratio)
+        picture.fill(colour(t.panel))
+        p = QtGui.QPainter(picture)
+        p.setPen(colour(t.line))
+        p.drawLine(0, 0, 0, self.height())
+        p.drawLine(self.width() - 1, 0, self.width() - 1, self.height())
+        p.drawLine(0, self.height() - 1, self.width(), self.height() - 1)
+        self._paint_grid(p, area, t)
+        if rows:
+            self._paint_names(p, area, rows, t)
+        p.end()
+        self._background = (key, picture)
+        return picture
 
     def _paint_grid(self, p: QtGui.QPainter, area: QtCore.QRectF, t: Theme) -> None:
         p.setFont(font(self, 10))
@@ -229,15 +257,18 @@ class TracePanel(Panel):
         return self.vm.labels[rows[int((at.y() - area.top()) * len(rows) / area.height())]]
 
 
-def _one_path(x: NDArray[np.float64], y: NDArray[np.float64]) -> QtGui.QPainterPath:
-    """Join rows into one path, lifted between rows and at NaN: one draw call is the cheapest."""
-    n_rows, n = y.shape
-    connect = np.ones((n_rows, n), dtype=np.int32)
-    connect[:, -1] = 0
-    if not np.isfinite(y).all():
-        hole = ~np.isfinite(y)
-        connect[hole] = 0
-        connect[:, :-1][hole[:, 1:]] = 0
-        y = np.where(hole, 0.0, y)
-    xs = np.broadcast_to(np.where(np.isfinite(x), x, 0.0), y.shape)
-    return arrayToQPath(xs.ravel(), y.ravel(), connect.ravel(), finiteCheck=False)
+def _polylines(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[QtGui.QPolygonF]:
+    """Return the stretches of a row between its gaps, as what Qt draws fastest."""
+    good = np.isfinite(y)
+    if good.all():
+        return [_polyline(x, y)]
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], good, [False]]).astype(np.int8)))
+    return [_polyline(x[a:b], y[a:b]) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _polyline(x: NDArray[np.float64], y: NDArray[np.float64]) -> QtGui.QPolygonF:
+    line = pgf.create_qpolygonf(len(x))
+    points = pgf.ndarray_from_qpolygonf(line)  # (n, 2), the polygon's own memory
+    points[:, 0] = x
+    points[:, 1] = y
+    return line

@@ -74,7 +74,9 @@ class TransportBar(Panel):
         self.length = label("", "muted")
         self.ruler = Ruler()
         self.ruler.sought.connect(self._seek)
-        self.speed = choice([f"{s:g}×" for s in SPEEDS], SPEEDS.index(1.0), tr("Speed of the replay"))
+        self.speed = choice(
+            [f"{s:g}×" for s in SPEEDS], SPEEDS.index(1.0), tr("Speed of the replay")
+        )
         self.speed.currentIndexChanged.connect(self._set_speed)
         row = QtWidgets.QHBoxLayout(self)
         row.setContentsMargins(10, 4, 10, 4)

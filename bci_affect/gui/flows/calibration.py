@@ -1,0 +1,363 @@
+"""The guided calibration on the screen: contact, rest, clips and self-reports, verdict in words.
+
+The steps and their timing are the session room's protocol; this only shows its view, lets time pass
+in it, and hands the listener's answers back. It stands in a window of its own: while it runs, the
+running estimate is not shown, so that it cannot colour the reports.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+
+from bci_affect.errors import BciAffectError
+from bci_affect.gui.aside import run_aside
+from bci_affect.gui.panels.base import Caption, colour, font, label, set_text
+from bci_affect.gui.panels.quality import QualityPanel
+from bci_affect.gui.panels.report import Scale
+from bci_affect.gui.services import CalibrationDesk, Verdict
+from bci_affect.gui.texts import clock, tr
+from bci_affect.gui.theme import Theme, style_sheet
+from bci_affect.gui.viewmodel import ViewModel
+from bci_affect.session.protocol import Protocol, Rating, Step, View
+
+CLIPS = (8, 12, 16, 24)
+CLIP_SECONDS = 30.0
+_MINUTES_A_CLIP = (CLIP_SECONDS + 8 + 15) / 60
+_CUED = (Step.REST_OPEN, Step.REST_CLOSED, Step.BLINKS, Step.RATING, Step.DONE)
+_CAN_SKIP = (Step.CONTACT, Step.REST_OPEN, Step.REST_CLOSED, Step.BLINKS, Step.SILENCE)
+
+
+class Stage(QtWidgets.QWidget):
+    """A quiet place to look at: a fixation cross, and how much time is left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.theme: Theme | None = None
+        self.left_s = math.nan
+        self.whole_s = math.nan
+        self.setMinimumHeight(180)
+
+    def take(self, left_s: float) -> None:
+        """Show the seconds that are left; NaN shows none."""
+        if math.isfinite(left_s) and not (
+            math.isfinite(self.whole_s)
+            and left_s <= self.whole_s + 0.5
+            and left_s <= self.left_s + 0.5
+        ):
+            self.whole_s = left_s
+        self.left_s = left_s
+        if not math.isfinite(left_s):
+            self.whole_s = math.nan
+        self.update()
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        t = self.theme
+        if t is None:
+            return
+        p = QtGui.QPainter(self)
+        p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        middle = QtCore.QPointF(self.width() / 2, self.height() / 2)
+        r = min(self.width(), self.height()) / 2 - 12
+        p.setPen(QtGui.QPen(colour(t.grid), 5))
+        p.drawEllipse(middle, r, r)
+        if math.isfinite(self.left_s) and self.whole_s > 0:
+            p.setPen(QtGui.QPen(colour(t.accent), 5))
+            box = QtCore.QRectF(middle.x() - r, middle.y() - r, 2 * r, 2 * r)
+            p.drawArc(box, 90 * 16, -round(360 * 16 * (1 - self.left_s / self.whole_s)))
+            p.setPen(colour(t.muted))
+            p.setFont(font(self, 14))
+            low = QtCore.QRectF(middle.x() - 60, middle.y() + r * 0.5, 120, 20)
+            p.drawText(low, QtCore.Qt.AlignmentFlag.AlignCenter, clock(math.ceil(self.left_s)))
+        p.setPen(QtGui.QPen(colour(t.text), 3))
+        for dx, dy in ((16, 0), (0, 16)):
+            p.drawLine(middle - QtCore.QPointF(dx, dy), middle + QtCore.QPointF(dx, dy))
+        p.end()
+
+
+class RatingPage(QtWidgets.QWidget):
+    """Valence and arousal, which are asked for; familiarity and liking, which may be left out."""
+
+    given = QtCore.Signal(object)
+
+    def __init__(self, *, manikins: bool) -> None:
+        super().__init__()
+        self.valence = Scale("valence", manikins=manikins)
+        self.arousal = Scale("arousal", manikins=manikins)
+        self.familiarity = Scale(tr("familiarity"), ends=(tr("unknown"), tr("familiar")))
+        self.liking = Scale(tr("liking"), ends=(tr("dislike"), tr("like")))
+        self.scales = (self.valence, self.arousal, self.familiarity, self.liking)
+        self.send = QtWidgets.QPushButton(tr("Send"))
+        self.send.setObjectName("primary")
+        self.send.clicked.connect(self._send)
+        grid = QtWidgets.QGridLayout(self)
+        grid.setVerticalSpacing(4)
+        names = (tr("Pleasant?"), tr("Activated?"), tr("Known?"), tr("Liked?"))
+        for i, (name, scale) in enumerate(zip(names, self.scales, strict=True)):
+            grid.addWidget(label(name), i, 0)
+            grid.addWidget(scale, i, 1)
+            scale.chosen.connect(self._changed)
+        grid.addWidget(Caption(tr("The last two may be left out.")), 4, 1)
+        grid.addWidget(self.send, 5, 1, QtCore.Qt.AlignmentFlag.AlignRight)
+        grid.setColumnStretch(1, 1)
+        self._changed()
+
+    def reset(self) -> None:
+        """Begin anew, with nothing chosen."""
+        for scale in self.scales:
+            scale.reset()
+        self._changed()
+
+    def _changed(self) -> None:
+        self.send.setEnabled(not (math.isnan(self.valence.value) or math.isnan(self.arousal.value)))
+
+    def _send(self) -> None:
+        extra = [None if math.isnan(s.value) else s.value for s in (self.familiarity, self.liking)]
+        self.given.emit(Rating(self.valence.value, self.arousal.value, *extra))
+
+
+class CalibrationWindow(QtWidgets.QDialog):
+    """Leads one listener through the protocol to the verdict.
+
+    `tick` is called by the main window's timer, so that both show one snapshot.
+    """
+
+    def __init__(
+        self,
+        vm: ViewModel,
+        desk: CalibrationDesk,
+        theme: Theme,
+        *,
+        manikins: bool = False,
+        parent: QtWidgets.QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(tr("Calibration of {name}", name=desk.profile))
+        self.setWindowFlag(QtCore.Qt.WindowType.WindowMinMaxButtonsHint, True)
+        self.vm, self._desk, self.theme = vm, desk, theme
+        self.protocol: Protocol | None = None
+        self.verdict: Verdict | None = None
+        self._step: Step | None = None
+        self._evaluating = False
+        self.setStyleSheet(style_sheet(theme))
+        self._head = label("", "heading")
+        self._text = label("", "title")
+        self._text.setWordWrap(True)
+        self._progress = QtWidgets.QProgressBar()
+        self._progress.setTextVisible(True)
+        self.stage = Stage()
+        self.stage.theme = theme
+        self.contact = QualityPanel(vm)
+        self.contact.apply_theme(theme)
+        self.contact.place()
+        self.rating = RatingPage(manikins=manikins)
+        for scale in self.rating.scales:
+            scale.theme = theme
+        self.rating.given.connect(self._rate)
+        self.result = QtWidgets.QTextBrowser()
+        self.result.setOpenExternalLinks(True)
+        self.pages = QtWidgets.QStackedWidget()
+        self._start_page = self._make_start_page()
+        for page in (self._start_page, self.contact, self.stage, self.rating, self.result):
+            self.pages.addWidget(page)
+        self.go_on = QtWidgets.QPushButton(tr("Go on"))
+        self.go_on.clicked.connect(self._go_on)
+        self.stop = QtWidgets.QPushButton(tr("Stop; resume later"))
+        self.stop.clicked.connect(self._stop)
+        self.finish = QtWidgets.QPushButton(tr("Close"))
+        self.finish.clicked.connect(self.close)
+        self.status = Caption("")
+        self._lay_out()
+        self.resize(820, 620)
+        self._show_start()
+
+    # --- construction -------------------------------------------------------------------------
+
+    def _make_start_page(self) -> QtWidgets.QWidget:
+        page = QtWidgets.QWidget()
+        self.n_clips = QtWidgets.QComboBox()
+        for n in CLIPS:
+            minutes = round(n * _MINUTES_A_CLIP + 2.5)
+            self.n_clips.addItem(tr("{n} clips, about {m} minutes", n=n, m=minutes), n)
+        self.n_clips.setCurrentIndex(1)
+        self.begin = QtWidgets.QPushButton(tr("Begin"))
+        self.begin.setObjectName("primary")
+        self.begin.clicked.connect(self._begin)
+        self.resume = QtWidgets.QPushButton(tr("Resume"))
+        self.resume.setObjectName("primary")
+        self.resume.clicked.connect(self._resume)
+        text = label(
+            tr(
+                "You rest for a moment with open and with closed eyes, then listen to clips from "
+                "your library and say after each how you felt. At the end the program says whether "
+                "your EEG tells more than chance, and keeps a profile. You can stop at any time "
+                "and resume later."
+            )
+        )
+        text.setWordWrap(True)
+        row = QtWidgets.QHBoxLayout()
+        row.addWidget(self.n_clips)
+        row.addWidget(self.begin)
+        row.addWidget(self.resume)
+        row.addStretch(1)
+        box = QtWidgets.QVBoxLayout(page)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(16)
+        box.addWidget(text)
+        box.addLayout(row)
+        box.addWidget(
+            Caption(tr("More clips make the verdict surer: with 8 only a strong effect shows."))
+        )
+        box.addStretch(1)
+        return page
+
+    def _lay_out(self) -> None:
+        low = QtWidgets.QHBoxLayout()
+        low.addWidget(self.status, 1)
+        for button in (self.go_on, self.stop, self.finish):
+            low.addWidget(button)
+        box = QtWidgets.QVBoxLayout(self)
+        box.setContentsMargins(28, 22, 28, 18)
+        box.setSpacing(12)
+        box.addWidget(self._head)
+        box.addWidget(self._text)
+        box.addWidget(self.pages, 1)
+        box.addWidget(self._progress)
+        box.addLayout(low)
+
+    # --- going through it ---------------------------------------------------------------------
+
+    def _show_start(self) -> None:
+        self._head.setText(tr("Calibration of {name}", name=self._desk.profile))
+        self._text.setText("")
+        self.pages.setCurrentWidget(self._start_page)
+        unfinished = self._desk.unfinished()
+        self.resume.setVisible(unfinished)
+        self.begin.setText(tr("Begin anew") if unfinished else tr("Begin"))
+        self._progress.hide()
+        for button in (self.go_on, self.stop):
+            button.hide()
+
+    def _begin(self) -> None:
+        self._run(lambda: self._desk.begin(int(self.n_clips.currentData()), CLIP_SECONDS))
+
+    def _resume(self) -> None:
+        self._run(self._desk.resume)
+
+    def _run(self, make: Callable[[], Protocol]) -> None:
+        try:
+            protocol = make()
+        except BciAffectError as error:
+            self.status.setText(str(error))
+            return
+        self.status.setText("")
+        self.protocol = protocol
+        protocol.start(self.vm.snapshot.time)
+        self.tick()
+
+    def tick(self) -> None:
+        """Let time pass in the protocol, and show where it stands."""
+        if self.protocol is None or self.verdict is not None or self._evaluating:
+            return
+        estimate = self.vm.snapshot.estimate
+        quality = estimate.quality if estimate is not None else math.nan
+        self.protocol.tick(self.vm.snapshot.time, quality)
+        view = self.protocol.view()
+        if view.step is not self._step:
+            self._enter(view)
+        if view.step is Step.CONTACT:
+            self.contact.refresh()
+        self.stage.take(view.seconds_left)
+
+    def _enter(self, view: View) -> None:
+        """Show a new step."""
+        before, self._step = self._step, view.step
+        if view.step in _CUED and before is not None:
+            self._desk.cue()
+        heads = {
+            Step.CONTACT: tr("Contact"),
+            Step.REST_OPEN: tr("Rest, eyes open"),
+            Step.REST_CLOSED: tr("Rest, eyes closed"),
+            Step.BLINKS: tr("Blinks and jaw"),
+            Step.RATING: tr("Your report"),
+            Step.DONE: tr("Evaluating"),
+            Step.STOPPED: tr("Stopped"),
+        }
+        clip = tr("Clip {k} of {n}", k=view.clip, n=view.n_clips)
+        set_text(self._head, heads.get(view.step, clip))
+        set_text(self._text, tr(view.text))
+        page = {Step.CONTACT: self.contact, Step.RATING: self.rating}.get(view.step, self.stage)
+        self.pages.setCurrentWidget(page)
+        if view.step is Step.RATING:
+            self.rating.reset()
+            self.rating.valence.setFocus()
+        self._progress.setVisible(True)
+        self._progress.setRange(0, view.n_clips)
+        self._progress.setValue(view.rated)
+        self._progress.setFormat(tr("{k} of {n} clips rated", k=view.rated, n=view.n_clips))
+        self.go_on.setVisible(view.step in _CAN_SKIP)
+        self.stop.setVisible(view.step not in (Step.DONE, Step.STOPPED))
+        if view.step is Step.DONE:
+            self._evaluate()
+
+    def _go_on(self) -> None:
+        if self.protocol is not None:
+            self.protocol.go_on(self.vm.snapshot.time)
+            self.tick()
+
+    def _rate(self, rating: Rating) -> None:
+        if self.protocol is not None:
+            self.protocol.rate(self.vm.snapshot.time, rating)
+            self.tick()
+
+    def _stop(self) -> None:
+        if self.protocol is not None:
+            self.protocol.stop(self.vm.snapshot.time)
+            self.tick()
+
+    def _evaluate(self) -> None:
+        if self.protocol is None or self._evaluating:
+            return
+        self._evaluating = True
+        self._progress.setRange(0, 0)
+        self._progress.setFormat("")
+        protocol = self.protocol
+        run_aside(lambda: self._desk.evaluate(protocol), self.show_verdict, self._failed)
+
+    def _failed(self, error: Exception) -> None:
+        self._evaluating = False
+        self._progress.hide()
+        self.protocol = None
+        self.status.setText(str(error))
+        if not isinstance(error, BciAffectError):
+            raise error
+
+    def show_verdict(self, verdict: Verdict) -> None:
+        """Show what was found: the sentence first, then the figures behind it."""
+        self.verdict = verdict
+        self._evaluating = False
+        self._progress.hide()
+        self._head.setText(tr("Result"))
+        self._text.setText(verdict.headline)
+        rows = "".join(
+            f"<tr><td style='color:{self.theme.muted}; padding-right:24px'>{name}</td>"
+            f"<td>{value}</td></tr>"
+            for name, value in verdict.figures
+        )
+        words = "".join(f"<p>{sentence}</p>" for sentence in verdict.sentences)
+        link = ""
+        if verdict.report is not None:
+            address = QtCore.QUrl.fromLocalFile(str(verdict.report)).toString()
+            link = (
+                f"<p><a style='color:{self.theme.accent}' href='{address}'>{tr('Report')}</a></p>"
+            )
+        self.result.setHtml(f"{words}<table cellpadding='3'>{rows}</table>{link}")
+        self.pages.setCurrentWidget(self.result)
+        for button in (self.go_on, self.stop):
+            button.hide()
+
+    def closeEvent(self, event: QtGui.QCloseEvent) -> None:
+        self._stop()
+        event.accept()

@@ -1,0 +1,128 @@
+"""Desks for tests of the flows: real protocol, scripted sessions, no LSL."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from bci_affect.errors import BciAffectError
+from bci_affect.gui.services import Services, StartChoice, Started, Verdict
+from bci_affect.music import Track
+from bci_affect.session.protocol import Clip, Protocol, Timing, choose_clips
+from bci_affect.streams import FoundStream
+from tests.gui.scripted import ScriptedSession, tracks
+
+
+def found(name: str, uid: str) -> FoundStream:
+    return FoundStream(name, "EEG", f"id-{uid}", 8, 250.0, "float32", "lab-pc", uid)
+
+
+class ScriptedStart:
+    """Finds what a test puts into `streams`; starts scripted sessions."""
+
+    def __init__(self) -> None:
+        self.streams: list[FoundStream] = []
+        self.looks = 0
+        self.slow_s = 0.0
+        self.refuse = ""
+        self.choices: list[StartChoice] = []
+        self.session = ScriptedSession(8)
+        self.session.advance(20)
+        self.threads: set[int] = set()
+
+    def find(self) -> list[FoundStream]:
+        self.looks += 1
+        self.threads.add(threading.get_ident())
+        time.sleep(self.slow_s)
+        return list(self.streams)
+
+    def profiles(self) -> list[str]:
+        return ["P01", "P02"]
+
+    def start(self, choice: StartChoice, progress: Callable[[str], None]) -> Started:
+        self.choices.append(choice)
+        progress("Opening the stream")
+        if self.refuse:
+            raise BciAffectError(self.refuse)
+        return Started(self.session, Services())
+
+
+class ScriptedCalibration:
+    """The real protocol over a scripted session; the evaluation is a test's."""
+
+    profile = "P01"
+
+    def __init__(self, session: ScriptedSession, folder: Path, timing: Timing) -> None:
+        self.session, self.path, self.timing = session, folder / "calibration.json", timing
+        self.played: list[Clip] = []
+        self.cues = 0
+
+    def unfinished(self) -> bool:
+        return self.path.exists()
+
+    def begin(self, n_clips: int, seconds: float) -> Protocol:
+        self.path.unlink(missing_ok=True)
+        clips = choose_clips(self.session.tracks, n_clips, seed=1, seconds=seconds)
+        return Protocol.begin(
+            self.path, self.profile, clips, seed=1, timing=self.timing, **self._hands()
+        )
+
+    def resume(self) -> Protocol:
+        return Protocol.resume(self.path, **self._hands())
+
+    def _hands(self) -> dict[str, Callable[..., None]]:
+        return {
+            "emit": lambda text: self.session.marks.append((self.session.now, text)),
+            "play": self.played.append,
+            "silence": lambda: None,
+        }
+
+    def evaluate(self, calibration: Protocol) -> Verdict:
+        n = len(calibration.ratings)
+        calibration.discard()
+        return Verdict(
+            headline="Arousal is above chance in your EEG; valence is not (yet).",
+            sentences=("More clips would make the verdict surer.",),
+            figures=(("Clips", str(n)), ("Arousal", "balanced accuracy .83 [.62, .95], p = .02")),
+        )
+
+    def cue(self) -> None:
+        self.cues += 1
+
+
+class ScriptedMusic:
+    """A library view with waveforms and a map."""
+
+    def tracks(self) -> list[Track]:
+        return tracks()
+
+    def cover(self, track_id: int) -> bytes | None:
+        return None
+
+    def waveform(self, track_id: int) -> np.ndarray | None:
+        rng = np.random.default_rng(track_id)
+        n = 600
+        slow = np.convolve(rng.random(n + 40), np.ones(40) / 40, mode="same")[:n]
+        return np.clip(slow * (0.5 + rng.random(n)), 0, 1).astype(np.float32)
+
+    def embeddings(self) -> tuple[list[int], np.ndarray]:
+        made = tracks()
+        points = np.array([[t.valence, t.arousal, t.valence * t.arousal, 0.1] for t in made])
+        return [t.id for t in made], points.astype(np.float32)
+
+
+class ScriptedReplay:
+    """A transport that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.paused = False
+        self.speed = 1.0
+        self.duration_s = 640.0
+        self.position_s = 95.0
+
+    def seek(self, position_s: float) -> None:
+        self.position_s = position_s
