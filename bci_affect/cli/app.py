@@ -11,6 +11,7 @@ import typer
 from bci_affect import __version__
 from bci_affect.cli.benchmark import benchmark
 from bci_affect.cli.doctor import doctor
+from bci_affect.cli.evaluate import evaluate
 from bci_affect.cli.inspect import inspect
 from bci_affect.cli.live import live
 from bci_affect.cli.play import play
@@ -18,6 +19,7 @@ from bci_affect.cli.process import process
 from bci_affect.cli.record import record
 from bci_affect.cli.simulate import simulate
 from bci_affect.cli.streams import streams
+from bci_affect.cli.train import train
 from bci_affect.errors import BciAffectError
 
 app = typer.Typer(
@@ -51,12 +53,14 @@ def _options(
 
 app.command("benchmark")(benchmark)
 app.command("doctor")(doctor)
+app.command("evaluate")(evaluate)
 app.command("inspect")(inspect)
 app.command("live")(live)
 app.command("play")(play)
 app.command("process")(process)
 app.command("record")(record)
 app.command("streams")(streams)
+app.command("train")(train)
 app.add_typer(simulate, name="simulate")
 
 

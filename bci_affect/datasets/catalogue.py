@@ -21,6 +21,10 @@ class Dataset(Protocol):
     def subjects(self) -> tuple[str, ...]:
         """Names of the subjects, in order."""
 
+    @property
+    def simulated(self) -> bool:
+        """Whether the data are simulated, which models and reports must say."""
+
     def content_key(self, subject: str) -> str:
         """Return a hash of everything that decides the subject's trials."""
 

@@ -100,6 +100,11 @@ class Deap:
         """Names of the subjects, in order."""
         return self._subjects
 
+    @property
+    def simulated(self) -> bool:
+        """Whether the data are simulated."""
+        return self._truth is not None
+
     def content_key(self, subject: str) -> str:
         """Return what decides the subject's trials, as a hash of the files' content."""
         stimuli = sorted(path for path in (self._root / "stimuli").rglob("*") if path.is_file())

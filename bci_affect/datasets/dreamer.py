@@ -53,6 +53,11 @@ class Dreamer:
         """Names of the subjects, in order."""
         return self._subjects
 
+    @property
+    def simulated(self) -> bool:
+        """Whether the data are simulated."""
+        return False
+
     def content_key(self, subject: str) -> str:
         """Return what decides the subject's trials, as a hash of the file's content."""
         return _key(self._path) + subject

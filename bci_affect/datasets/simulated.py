@@ -99,6 +99,11 @@ class Simulated:
         """Names of the subjects, in order."""
         return self._subjects
 
+    @property
+    def simulated(self) -> bool:
+        """Whether the data are simulated."""
+        return True
+
     def content_key(self, subject: str) -> str:
         """Return what decides the subject's trials, as a hash."""
         text = self._settings.model_dump_json() + subject

@@ -69,6 +69,10 @@ class Corpus:
         Subject and session by number.
     channels : tuple of tuple of str
         Channel names of each montage.
+    covariance : ndarray of float32, shape (n_trials, n_channels, n_channels)
+        Between electrodes, by trial number; NaN rows for channels that a montage has not.
+    raw_mean, raw_sd : ndarray of float32, shape (n_subjects, n_bands)
+        Statistics of each person's features before normalisation.
     """
 
     features: FeatureSet
@@ -77,6 +81,9 @@ class Corpus:
     sessions: tuple[tuple[str, str], ...]
     stimuli: tuple[str, ...]
     channels: tuple[tuple[str, ...], ...]
+    covariance: NDArray[np.float32]
+    raw_mean: NDArray[np.float32]
+    raw_sd: NDArray[np.float32]
 
 
 def load_corpus(
@@ -224,6 +231,9 @@ def assemble(people: dict[str, SubjectWindows]) -> Corpus:
         sessions,
         stimuli,
         tuple(names for names, _ in montages),
+        np.concatenate([_padded(part.covariance, n_channels) for part in parts]),
+        np.stack([part.raw_mean for part in parts]),
+        np.stack([part.raw_sd for part in parts]),
     )
 
 
@@ -239,6 +249,11 @@ def catalogue_of(features: FeatureSet) -> MusicCatalogue:
     return MusicCatalogue(
         features.music[rows], features.stimulus[rows], features.music_labels[rows]
     )
+
+
+def _padded(covariance: NDArray[np.float32], n_channels: int) -> NDArray[np.float32]:
+    missing = n_channels - covariance.shape[1]
+    return np.pad(covariance, ((0, 0), (0, missing), (0, missing)), constant_values=np.nan)
 
 
 def _montages(

@@ -22,6 +22,7 @@ import bci_affect.eeg
 from bci_affect.config import Section, SignalSettings
 from bci_affect.datasets import Trial
 from bci_affect.eeg import Chunk, FeatureWindow, Normaliser, Pipeline, State
+from bci_affect.eeg.pipeline import TRACE_S
 from bci_affect.errors import BciAffectError
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,11 @@ class SubjectWindows:
     sessions, stimuli : ndarray of str, shape (n_trials,)
     channels : ndarray of str, shape (n_channels,)
     positions : ndarray of float32, shape (n_channels, 3)
+    covariance : ndarray of float32, shape (n_trials, n_channels, n_channels)
+        Of the pipeline's filtered traces over a trial's last 30 s, in square microvolts.
+    raw_mean, raw_sd : ndarray of float32, shape (n_bands,)
+        Of the features before normalisation: mean over everything, and mean over electrodes of the
+        standard deviation in time. They become a model's population prior.
     """
 
     bands: NDArray[np.float32]
@@ -73,6 +79,9 @@ class SubjectWindows:
     stimuli: NDArray[np.str_]
     channels: NDArray[np.str_]
     positions: NDArray[np.float32]
+    covariance: NDArray[np.float32]
+    raw_mean: NDArray[np.float32]
+    raw_sd: NDArray[np.float32]
 
     def save(self, path: Path) -> None:
         """Write to an ``.npz``, all or nothing."""
@@ -118,19 +127,22 @@ def extract_subject(
             f"every_s ({settings.every_s:g}) must be a whole multiple of the signal's hop_s "
             f"({signal.window.hop_s:g})."
         )
-    kept: list[tuple[int, float, NDArray[np.bool_], NDArray[np.float32]]] = []
+    kept: list[_Kept] = []
+    covariances: list[NDArray[np.float32]] = []
     for _, session in groupby(enumerate(trials), key=lambda item: item[1].session):
-        kept.extend(_session_windows(list(session), signal, settings))
+        kept.extend(_session_windows(list(session), signal, settings, covariances))
     if not kept:
         raise BciAffectError(
             f"{first.subject}: no clean window of {signal.window.window_s:g} s lies within a "
             "stimulus; the trials are too short or too noisy."
         )
-    trial_of = np.array([index for index, *_ in kept], np.int64)
-    time_s = np.array([time for _, time, *_ in kept], np.float32)
+    trial_of = np.array([one.trial for one in kept], np.int64)
+    time_s = np.array([one.time_s for one in kept], np.float32)
+    raw = np.stack([one.newest for one in kept])  # (n_windows, n_channels, n_bands)
+    usable = np.stack([one.mask for one in kept]).any(axis=0)
     return SubjectWindows(
-        bands=np.stack([bands for *_, bands in kept]),
-        mask=np.stack([mask for _, _, mask, _ in kept]),
+        bands=np.stack([one.bands for one in kept]),
+        mask=np.stack([one.mask for one in kept]),
         trial=trial_of,
         time_s=time_s,
         music=_music_of(trials, trial_of, time_s, signal.window.window_s, settings),
@@ -140,13 +152,30 @@ def extract_subject(
         stimuli=np.array([trial.stimulus for trial in trials]),
         channels=np.array(first.montage.names),
         positions=np.asarray(first.montage.positions, np.float32),
+        covariance=np.stack(covariances),
+        raw_mean=raw[:, usable].mean(axis=(0, 1)),
+        raw_sd=raw[:, usable].std(axis=0).mean(axis=0),
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """One window that is kept: normalised, and its newest step before normalisation."""
+
+    trial: int
+    time_s: float
+    mask: NDArray[np.bool_]
+    bands: NDArray[np.float32]
+    newest: NDArray[np.float32]
+
+
 def _session_windows(
-    session: list[tuple[int, Trial]], signal: SignalSettings, settings: ExtractionSettings
-) -> Iterator[tuple[int, float, NDArray[np.bool_], NDArray[np.float32]]]:
-    """Yield (trial, time from onset, mask, normalised bands) of the windows that are kept."""
+    session: list[tuple[int, Trial]],
+    signal: SignalSettings,
+    settings: ExtractionSettings,
+    covariances: list[NDArray[np.float32]],
+) -> Iterator[_Kept]:
+    """Yield the windows that are kept, and append each trial's covariance."""
     example = session[0][1]
     units = ("microvolts",) * len(example.montage)
     pipeline = Pipeline(signal, example.rate_hz, example.montage, units=units)
@@ -164,8 +193,18 @@ def _session_windows(
             bands = normaliser.apply(window)
             time_s = window.time + 1.0 / trial.rate_hz - onset
             if _is_kept(window, time_s, signal, settings):
-                yield index, time_s, window.mask, bands
+                yield _Kept(index, time_s, window.mask, bands, window.bands[-1])
+        during = trial.eeg.shape[1] / trial.rate_hz - trial.onset_s
+        _, traces = pipeline.traces(min(during, TRACE_S))
+        covariances.append(_covariance(traces))
         clock = float(times[-1]) + 1.0 / trial.rate_hz + _PAUSE_S
+
+
+def _covariance(traces: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Covariance between electrodes over time, columns that mark gaps left out."""
+    whole = traces[:, np.isfinite(traces).all(axis=0)].astype(np.float64)
+    covariance: NDArray[np.float32] = np.atleast_2d(np.cov(whole)).astype(np.float32)
+    return covariance
 
 
 def _is_kept(

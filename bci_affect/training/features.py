@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,3 +50,12 @@ class FeatureSet:
 
     def __len__(self) -> int:
         return len(self.bands)
+
+    def select(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> FeatureSet:
+        """Return a copy with these windows only; montages stay as they are."""
+        parts = {
+            field.name: getattr(self, field.name)[rows]
+            for field in fields(self)
+            if field.name != "positions"
+        }
+        return FeatureSet(positions=self.positions, **parts)

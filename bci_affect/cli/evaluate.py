@@ -1,0 +1,33 @@
+"""``evaluate``: the metrics of a run again, from what its folds predicted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bci_affect.cli.output import print_json
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Folder that 'train' made.")],
+    data: Annotated[
+        Path | None, typer.Option(help="The data set, if it has moved since training.")
+    ] = None,
+    cache: Annotated[Path | None, typer.Option(help="Folder of cached features.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Compute a run's metrics again from its predictions; nothing is trained.
+
+    Example: bci-affect evaluate runs/streaming --json
+    """
+    from bci_affect.cli.study_output import print_study, study_progress
+    from bci_affect.training.study import evaluate_again
+
+    with study_progress("Features of") as shown:
+        metrics = evaluate_again(run, data, cache=cache, progress=shown)
+    if as_json:
+        print_json(metrics)
+    else:
+        print_study(metrics)

@@ -1,0 +1,42 @@
+"""``train``: a whole study, from a data set to metrics, models and a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bci_affect.cli.output import print_json
+
+
+def train(
+    config: Annotated[str, typer.Argument(help="Preset (paper, streaming, ...) or a TOML file.")],
+    data: Annotated[Path, typer.Option(help="The data set's folder.")],
+    out: Annotated[Path, typer.Option(help="Run folder: new, or one to go on with.")],
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes, one fold each.")] = 1,
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="Run on Ray: 'auto' or an address; 'local' starts --jobs workers here."),
+    ] = None,
+    cache: Annotated[Path | None, typer.Option(help="Folder of cached features.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
+) -> None:
+    """Train and evaluate with a protocol that cannot leak; stopped runs go on when run again.
+
+    Example: bci-affect train streaming --data DEAP --out runs/streaming --jobs 4
+    """
+    from bci_affect.cli.study_output import print_study, study_progress
+    from bci_affect.training import study as studies
+    from bci_affect.training.study_settings import load_study
+
+    settings = load_study(config)
+    with study_progress("Features of") as shown:
+        study = studies.prepare(settings, data, out, cache=cache, n_jobs=jobs, progress=shown)
+    with study_progress("Fold") as shown:
+        metrics = studies.run_study(study, n_jobs=jobs, cluster=cluster, progress=shown)
+    if as_json:
+        print_json(metrics)
+    else:
+        print_study(metrics)
+        typer.echo(f"Everything is in {out}; 'bci-affect report {out}' makes a page of it.")

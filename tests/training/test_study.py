@@ -1,0 +1,275 @@
+"""A study is resumable, the same however it runs, and refuses what cannot be before it begins."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bci_affect.datasets.simulated import SimulationSettings, write_deap
+from bci_affect.errors import BciAffectError
+from bci_affect.model import load_model
+from bci_affect.training import study as studies
+from bci_affect.training.study import evaluate_again, open_study, prepare, run_study
+from bci_affect.training.study_settings import StudyConfig
+
+TOML = """
+[signal]
+line_hz = "off"
+[signal.window]
+window_s = 3.0
+step_s = 1.0
+hop_s = 1.0
+[signal.bands]
+alpha = [8, 13]
+beta = [13, 30]
+[train]
+epochs = 2
+batch_size = 64
+[train.model]
+width = 8
+token_width = 8
+attention_heads = 2
+space = 4
+[study]
+folds = 3
+cotrain = true
+cotrain_folds = 2
+permutations = 20
+baselines = false
+"""
+VARIANTS = {"full": {}, "no-music": {"objective": {"contrastive": 0, "emotion_music": 0}}}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    write_deap(folder, SimulationSettings(subjects=3, trials=6, seconds=8, effect=2))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> StudyConfig:
+    from bci_affect.training.study_settings import load_study
+
+    path = tmp_path_factory.mktemp("config") / "small.toml"
+    path.write_text(TOML)
+    return load_study(path)
+
+
+@pytest.fixture(scope="module")
+def serial(
+    data: Path, cache: Path, config: StudyConfig, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Return a study that ran in this process, from beginning to end."""
+    out = tmp_path_factory.mktemp("runs") / "serial"
+    run_study(prepare(config, data, out, cache=cache))
+    return out
+
+
+def test_everything_is_in_the_run_folder(serial: Path) -> None:
+    metrics = json.loads((serial / "metrics.json").read_text())
+    assert set(metrics["results"]["streaming"]) == {"pretrain", "cotrain"}
+    config = json.loads((serial / "config.json").read_text())
+    assert config["study"]["validation"] == 0.2  # a default, written out
+    study = json.loads((serial / "study.json").read_text())
+    assert set(study) >= {"data_key", "git_revision", "versions"}
+    history = [json.loads(line) for line in (serial / "history.jsonl").read_text().splitlines()]
+    assert {entry["phase"] for entry in history} == {"pretrain", "cotrain"}
+    assert all(np.isfinite(entry["train"]["total"]) for entry in history)
+
+
+def test_every_person_is_tested_by_models_that_never_saw_them(
+    serial: Path, data: Path, cache: Path
+) -> None:
+    study = open_study(serial, data, cache=cache)
+    features = study.corpus.features
+    tested = []
+    for task in study.tasks:
+        phases = study.folder.read_fold(task.key)
+        rows = phases["pretrain"].rows
+        tested.append(rows)
+        seen = np.concatenate([task.split.train, task.split.validation])
+        assert not set(features.subject[rows]) & set(features.subject[seen])
+        # Co-training tests each of the person's trials once, too.
+        assert sorted(phases["cotrain"].rows) == sorted(rows)
+    assert sorted(np.concatenate(tested)) == list(range(len(features)))
+
+
+def test_the_model_can_be_loaded_and_says_that_it_is_simulated(serial: Path) -> None:
+    model, card = load_model(serial / "model.safetensors")
+    assert card.simulated
+    assert list(card.bands) == ["alpha", "beta"]
+    assert (card.window_s, card.step_s) == (3.0, 1.0)
+    assert len(card.prior_mean) == 2
+    assert all(sd > 0 for sd in card.prior_sd)
+    assert model.settings.n_steps == 3
+    assert card.metrics["pretrain"]["valence"]["trial"]["balanced_accuracy"]["n"] == 3
+
+
+def test_evaluating_again_gives_the_same_bytes(serial: Path, data: Path, cache: Path) -> None:
+    before = (serial / "metrics.json").read_bytes()
+    evaluate_again(serial, data, cache=cache)
+    assert (serial / "metrics.json").read_bytes() == before
+
+
+def test_two_processes_give_the_same_metrics(
+    serial: Path, data: Path, cache: Path, config: StudyConfig, tmp_path: Path
+) -> None:
+    run_study(prepare(config, data, tmp_path / "joblib", cache=cache), n_jobs=2)
+    assert (tmp_path / "joblib/metrics.json").read_bytes() == (serial / "metrics.json").read_bytes()
+
+
+@pytest.mark.slow
+def test_two_ray_workers_give_the_same_metrics(
+    serial: Path, data: Path, cache: Path, config: StudyConfig, tmp_path: Path
+) -> None:
+    study = prepare(config, data, tmp_path / "ray", cache=cache)
+    run_study(study, n_jobs=2, cluster="local")
+    assert (tmp_path / "ray/metrics.json").read_bytes() == (serial / "metrics.json").read_bytes()
+
+
+def test_a_cluster_that_is_not_there_is_one_line(
+    data: Path, cache: Path, config: StudyConfig, tmp_path: Path
+) -> None:
+    study = prepare(config, data, tmp_path / "run", cache=cache)
+    with pytest.raises(BciAffectError, match="cannot be reached") as caught:
+        run_study(study, cluster="127.0.0.1:1")
+    assert "\n" not in str(caught.value)
+
+
+def test_killed_and_run_again_it_goes_on(
+    serial: Path, data: Path, cache: Path, config: StudyConfig, tmp_path: Path
+) -> None:
+    """kill -9 after the first fold; the second run must not train that fold again."""
+    path, out = tmp_path / "small.toml", tmp_path / "killed"
+    path.write_text(TOML)
+    command = [sys.executable, "-m", "bci_affect", "train", str(path), "--data", str(data)]
+    command += ["--out", str(out), "--cache", str(cache)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 90
+    while not list(out.glob("folds/*/*/*/fold.json")):
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    kept = {path: os.stat(path).st_mtime_ns for path in out.glob("folds/*/*/*/fold.json")}
+    assert 1 <= len(kept) < 3
+    assert not (out / "metrics.json").exists()
+
+    run_study(prepare(config, data, out, cache=cache))
+    for path, written in kept.items():
+        assert os.stat(path).st_mtime_ns == written
+    assert (out / "metrics.json").read_bytes() == (serial / "metrics.json").read_bytes()
+
+
+def test_another_study_is_never_mixed_in(
+    serial: Path, data: Path, cache: Path, config: StudyConfig, tmp_path: Path
+) -> None:
+    other = config.model_copy(update={"train": config.train.model_copy(update={"epochs": 3})})
+    with pytest.raises(BciAffectError, match="another configuration"):
+        prepare(other, data, serial, cache=cache)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(BciAffectError, match="not empty"):
+        prepare(config, data, tmp_path, cache=cache)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[study]\nprotocoll = 'loso'", "protocoll"),
+        ("[train.objective]\ncontrastiv = 1", "contrastiv"),
+        ("[variants.a.objective]\ncontrastiv = 1", "contrastiv"),
+        ("[pretrain]\nepochs = 0", "epochs"),
+        ("[study]\nprotocol = 'stimulus'\ncotrain = true", "cotrain"),
+        ("[study]\ntargets = []", "target"),
+        ("[dataset]\nname = 'seed'", "name"),
+    ],
+)
+def test_a_wrong_configuration_is_one_line(tmp_path: Path, text: str, named: str) -> None:
+    from bci_affect.training.study_settings import load_study
+
+    path = tmp_path / "wrong.toml"
+    path.write_text(text)
+    with pytest.raises(BciAffectError, match=named) as caught:
+        load_study(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"dataset": {"subjects": ["s01", "s02", "s09"]}}, "missing subjects s09"),
+        ({"dataset": {"subjects": ["s01", "s02"]}, "study": {"folds": 0}}, "Too few subjects"),
+        ({"train": {"model": {"encoder": "transformer"}}}, "no encoder"),
+        ({"features": {"threshold": 9}}, "rated alike"),
+    ],
+)
+def test_what_cannot_be_studied_is_refused_before_any_training(
+    data: Path,
+    cache: Path,
+    config: StudyConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, Any],
+    named: str,
+) -> None:
+    raw = config.model_dump()
+    for section, values in change.items():
+        raw[section] = {**raw[section], **values}
+    monkeypatch.setattr(studies, "run_fold", _must_not_run)
+    with pytest.raises(BciAffectError, match=named) as caught:
+        run_study(prepare(StudyConfig.model_validate(raw), data, tmp_path / "run", cache=cache))
+    assert "\n" not in str(caught.value)
+
+
+def _must_not_run(*_: object) -> None:
+    raise AssertionError("a fold was run")
+
+
+def test_unfinished_studies_say_so(
+    data: Path, cache: Path, config: StudyConfig, tmp_path: Path
+) -> None:
+    with pytest.raises(BciAffectError, match="no finished study"):
+        evaluate_again(tmp_path, data)
+    prepare(config, data, tmp_path / "begun", cache=cache)
+    with pytest.raises(BciAffectError, match="3 folds have not been run"):
+        evaluate_again(tmp_path / "begun", data, cache=cache)
+
+
+def test_variants_change_only_what_they_say(config: StudyConfig) -> None:
+    both = StudyConfig.model_validate({**config.model_dump(), "variants": VARIANTS})
+    full, bare = (both.training(name) for name in both.variant_names)
+    assert full == config.train
+    assert bare.objective.contrastive == 0
+    assert bare.objective.emotion_eeg == full.objective.emotion_eeg
+    assert bare.model == full.model
+
+
+def test_targets_that_are_not_learned_are_hidden(
+    data: Path, cache: Path, config: StudyConfig, tmp_path: Path
+) -> None:
+    from bci_affect.training.fold import hide_targets
+
+    study = prepare(config, data, tmp_path / "run", cache=cache)
+    only = config.model_copy(
+        update={"study": config.study.model_copy(update={"targets": ("arousal",)})}
+    )
+    hidden = hide_targets(study.corpus.features, only)
+    assert np.isnan(hidden.labels[:, 0]).all()
+    assert np.isnan(hidden.music_labels[:, 0]).all()
+    np.testing.assert_array_equal(hidden.labels[:, 1], study.corpus.features.labels[:, 1])
