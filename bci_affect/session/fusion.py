@@ -46,6 +46,15 @@ def sigmoid(logit: Array) -> Array:
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * np.asarray(logit, dtype=np.float64))))
 
 
+def music_log_odds(valence: float, arousal: float) -> Array:
+    """Return log-odds (2,) of high from a track's place in [-1, 1]; NaN where it is unknown.
+
+    A place p stands for the probability (1 + p) / 2, never quite certain.
+    """
+    prob = np.clip((1 + np.array([valence, arousal], dtype=np.float64)) / 2, 0.02, 0.98)
+    return np.asarray(np.log(prob / (1 - prob)))
+
+
 @dataclass(frozen=True)
 class DimensionModel:
     """What calibration found for one dimension.

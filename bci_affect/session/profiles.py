@@ -11,10 +11,11 @@ Arrays are stored as raw bytes beside their dtype and shape; nothing is ever unp
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,35 @@ class Profile:
     note: str
     personal: PersonalModel | None
     history: tuple[CalibrationRecord, ...]
+
+
+def model_identity(path: Path) -> str:
+    """Return what identifies a model file in profiles: its name and the start of its SHA-256.
+
+    Raises
+    ------
+    BciAffectError
+        If the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BciAffectError(f"Cannot read the model {path} ({error.strerror}).") from None
+    return f"{path.stem}@{digest[:12]}"
+
+
+def normalisation_key(model: str, channels: Sequence[str]) -> str:
+    """Return the key under which a profile keeps the normalisation of a model on a montage.
+
+    Parameters
+    ----------
+    model : str
+        `model_identity`: it fixes bands and windows.
+    channels : sequence of str
+        The stream's channel labels, in order.
+    """
+    return f"{model} {' '.join(channels)}"
 
 
 class ProfileStore:

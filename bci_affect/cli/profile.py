@@ -1,0 +1,173 @@
+"""``profile``: list, show, export, import, and delete listeners' profiles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+profile = typer.Typer(
+    help="Listeners' profiles: list, show, export, import, undo, delete.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Name = Annotated[str, typer.Argument(help="Name of the profile.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@profile.command("list")
+def list_profiles(as_json: AsJson = False) -> None:
+    """List all profiles.
+
+    Example: [bold]bci-affect profile list[/bold]
+    """
+    from bci_affect.cli.output import print_json
+    from bci_affect.session.profiles import ProfileStore
+
+    with ProfileStore() as store:
+        found = [_describe(store.load(name)) for name in store.names()]
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        typer.echo("No profiles yet; 'bci-affect calibrate' makes one.")
+    for item in found:
+        newest = item["calibrations"][-1] if item["calibrations"] else None
+        state = "never calibrated" if newest is None else _line(newest)
+        typer.echo(f"{item['name']}: {state}")
+
+
+@profile.command()
+def show(name: Name, as_json: AsJson = False) -> None:
+    """Show a profile with the history of its calibrations.
+
+    Example: [bold]bci-affect profile show Ada[/bold]
+    """
+    from bci_affect.cli.output import print_json
+    from bci_affect.session.profiles import ProfileStore
+
+    with ProfileStore() as store:
+        item = _describe(store.load(name))
+    if as_json:
+        print_json(item)
+        return
+    typer.echo(item["name"] + (f" ({item['note']})" if item["note"] else ""))
+    for entry in item["calibrations"]:
+        typer.echo(f"- {_line(entry)}")
+        for dimension in entry["summary"].get("dimensions", {}).values():
+            typer.echo(f"    {dimension.get('verdict') or dimension.get('refused')}")
+        if entry["report"]:
+            typer.echo(f"    report: {entry['report']}")
+
+
+@profile.command()
+def create(
+    name: Name, note: Annotated[str, typer.Option(help="A note for yourself.")] = ""
+) -> None:
+    """Create an empty profile.
+
+    Example: [bold]bci-affect profile create Ada[/bold]
+    """
+    from bci_affect.session.profiles import ProfileStore
+
+    with ProfileStore() as store:
+        store.create(name, note)
+    typer.echo(f"Created '{name}'.")
+
+
+@profile.command()
+def export(
+    name: Name, file: Annotated[Path, typer.Argument(help="New JSON file.", show_default=False)]
+) -> None:
+    """Write a profile to one JSON file; no raw EEG is in it.
+
+    Example: [bold]bci-affect profile export Ada ada.json[/bold]
+    """
+    from bci_affect.session.profiles import ProfileStore
+
+    with ProfileStore() as store:
+        store.export(name, file)
+    typer.echo(f"Wrote {file}.")
+
+
+@profile.command("import")
+def import_profile(
+    file: Annotated[Path, typer.Argument(help="File that export wrote.", show_default=False)],
+    name: Annotated[str | None, typer.Option(help="Another name than the file's.")] = None,
+) -> None:
+    """Read a profile from a file.
+
+    Example: [bold]bci-affect profile import ada.json --name "Ada (lab)"[/bold]
+    """
+    from bci_affect.session.profiles import ProfileStore
+
+    with ProfileStore() as store:
+        loaded = store.import_(file, name)
+    typer.echo(f"Imported '{loaded.name}'.")
+
+
+@profile.command()
+def undo(name: Name) -> None:
+    """Roll back to the calibration before the newest.
+
+    Example: [bold]bci-affect profile undo Ada[/bold]
+    """
+    from bci_affect.session.profiles import ProfileStore
+
+    with ProfileStore() as store:
+        store.undo_calibration(name)
+        left = len(store.load(name).history)
+    typer.echo(f"Undone; {left} calibrations of '{name}' are left.")
+
+
+@profile.command()
+def delete(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete a profile; recordings and reports stay where they are.
+
+    Example: [bold]bci-affect profile delete Ada --yes[/bold]
+    """
+    from bci_affect.session.profiles import ProfileStore
+
+    with ProfileStore() as store:
+        stored = store.load(name).name
+        if not yes:
+            typer.confirm(f"Delete the profile '{stored}' for good?", abort=True)
+        store.delete(name)
+    typer.echo(f"Deleted '{stored}'.")
+
+
+def _describe(item: Any) -> dict[str, Any]:
+    return {
+        "name": item.name,
+        "created": item.created,
+        "note": item.note,
+        "calibrations": [
+            {
+                "created": record.created,
+                "model": record.model,
+                "parent": record.parent,
+                "sources": list(record.sources),
+                "report": record.report,
+                "summary": record.summary,
+            }
+            for record in item.history
+        ],
+    }
+
+
+def _line(entry: dict[str, Any]) -> str:
+    """One line on a calibration: when, how many clips, what stands."""
+    import datetime as dt
+
+    when = dt.datetime.fromtimestamp(entry["created"]).strftime("%Y-%m-%d %H:%M")
+    dimensions = entry["summary"].get("dimensions", {})
+    stand = ", ".join(
+        f"{name} {value.get('standing', 'not calibrated')}" for name, value in dimensions.items()
+    )
+    clips = entry["summary"].get("n_clips", "?")
+    return f"{when}, {clips} clips, model {entry['model']}: {stand}"

@@ -1,0 +1,110 @@
+"""The whole way from recordings to a profile with a report: what the command and the window run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from bci_affect.config import LiveSettings
+from bci_affect.errors import BciAffectError
+from bci_affect.model import Predictor
+from bci_affect.resources import user_home
+from bci_affect.session.profiles import ProfileStore, model_identity
+from bci_affect.training.calibration.evaluation import N_PERMUTATIONS
+from bci_affect.training.calibration.personal import calibrate
+from bci_affect.training.calibration.recordings import gather
+from bci_affect.training.calibration.report import summary, write_report
+from bci_affect.training.calibration.segments import Labels
+
+
+def calibrate_recordings(
+    paths: Sequence[Path],
+    labels: Labels,
+    predictor: Predictor,
+    *,
+    model_path: Path,
+    profile: str = "",
+    stream: str | None = None,
+    settings: LiveSettings | None = None,
+    report: Path | None = None,
+    n_permutations: int = N_PERMUTATIONS,
+    seed: int = 0,
+    progress: Callable[[str, float], None] = lambda name, share: None,
+) -> dict[str, Any]:
+    """Calibrate a person from recordings; write profile and report.
+
+    Parameters
+    ----------
+    paths, labels, predictor, stream, settings, progress
+        See `recordings.gather`.
+    model_path : Path
+        File of the predictor.
+    profile : str
+        Profile to write to, made if it is new; the recordings' subject when "".
+    report : Path, optional
+        New HTML file; under the user's data folder when left out.
+    n_permutations, seed : int
+        See `personal.calibrate`.
+
+    Returns
+    -------
+    dict
+        Plain JSON: verdicts and scores by dimension, profile, report, sources, dropped clips.
+
+    Raises
+    ------
+    BciAffectError
+        If nothing can be calibrated; the profile is then left as it was.
+    """
+    if report is not None and report.exists():
+        raise BciAffectError(f"{report} exists already; choose another file.")
+    identity = model_identity(model_path)
+    gathered = gather(
+        paths,
+        labels,
+        predictor,
+        model=identity,
+        stream=stream,
+        settings=settings,
+        progress=progress,
+    )
+    name = profile or next((run.subject for run in gathered.runs if run.subject), "")
+    if not name:
+        raise BciAffectError("Whose recordings are these? Give a name with --profile NAME.")
+    found = calibrate(gathered.table, model=identity, seed=seed, n_permutations=n_permutations)
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(found.personal.created))
+    safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)
+    page = report or _free(user_home() / "reports" / f"{safe}-{stamp}.html")
+    document = summary(found)
+    with ProfileStore() as store:
+        if name.casefold() not in {known.casefold() for known in store.names()}:
+            store.create(name)
+        write_report(page, name, gathered, found, model=identity)
+        store.add_calibration(
+            name,
+            found.personal,
+            document,
+            sources=tuple(str(path.resolve()) for path in paths),
+            report=str(page.resolve()),
+        )
+        for key, state in gathered.normalisation.items():
+            store.save_normalisation(name, key, state)
+    return {
+        **document,
+        "profile": name,
+        "model": identity,
+        "report": str(page.resolve()),
+        "sources": [str(path.resolve()) for path in paths],
+        "dropped": gathered.dropped,
+    }
+
+
+def _free(path: Path) -> Path:
+    """Return the path, or the next free one beside it."""
+    candidate, number = path, 2
+    while candidate.exists():
+        candidate = path.with_stem(f"{path.stem}-{number}")
+        number += 1
+    return candidate

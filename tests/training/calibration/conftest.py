@@ -1,0 +1,118 @@
+"""A simulated listener's recording with markers, and a small model: all parts are the real ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bci_affect.config import CLASSIC_BANDS, SignalSettings
+from bci_affect.eeg import make_montage
+from bci_affect.model import ModelCard, ModelSettings
+from bci_affect.streams.header import build_header
+from bci_affect.streams.simulator import EegSimulator, SimulatedPerson
+from bci_affect.streams.xdf import XdfWriter
+
+RATE = 128.0
+ELECTRODES = ("AF3", "AF4", "F7", "F8", "T7", "T8", "O1", "O2")
+CLIP_S, PAUSE_S, REST_S = 16.0, 2.0, 14.0
+FELT = {"happy": (8, 7), "calm": (8, 2), "angry": (2, 8), "sad": (2, 3)}
+
+
+@pytest.fixture(scope="session")
+def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that has learned nothing: a person's own clips must teach the head all it knows."""
+    import torch
+
+    from bci_affect.model import AffectModel, save_model
+
+    torch.manual_seed(5)
+    settings = SignalSettings()
+    card = ModelCard(
+        name="untrained",
+        summary="Untrained weights for tests.",
+        simulated=True,
+        bands=dict(CLASSIC_BANDS),
+        window_s=settings.window.window_s,
+        step_s=settings.window.step_s,
+        hop_s=settings.window.hop_s,
+        prior_mean=(2.0, 2.0, 2.5, 1.5, 0.5),
+        prior_sd=(0.5,) * 5,
+    )
+    path = tmp_path_factory.mktemp("model") / "untrained.safetensors"
+    save_model(path, AffectModel(ModelSettings()).eval(), card)
+    return path
+
+
+def record(
+    path: Path,
+    *,
+    effect: float = 4.0,
+    clips: Sequence[str] = tuple(FELT) * 3,
+    seed: int = 1,
+    events: bool = False,
+    dead: bool = False,
+    electrodes: Sequence[str] = ELECTRODES,
+) -> Path:
+    """Write a recording of one simulated person who hears clips in random order.
+
+    With `events` the markers are JSON events with ratings, as our own sessions write them; else
+    they are bare names, as other programs do.
+    """
+    rng = np.random.default_rng(seed)
+    montage = make_montage(electrodes)
+    person = SimulatedPerson.draw(7, effect=effect)
+    simulator = EegSimulator(electrodes, montage.positions, RATE, person, seed=seed)
+    order = [clips[i] for i in rng.permutation(len(clips))]
+    parts, markers, now = [], [], 0.0
+
+    def add(seconds: float, felt: tuple[float, float] | None = None) -> None:
+        nonlocal now
+        mood = ((felt[0] - 5) / 4, (felt[1] - 5) / 4) if felt else (0.0, 0.0)
+        parts.append(simulator.block(round(seconds * RATE), *mood))
+        now += seconds
+
+    def mark(name: str, **values: object) -> None:
+        text = json.dumps({"event": name, **values}) if events else name
+        markers.append((now, text))
+
+    mark("rest_start", kind="open")
+    add(REST_S)
+    mark("rest_stop")
+    for i, name in enumerate(order):
+        add(PAUSE_S)
+        if events:
+            mark("clip_start", clip=i, track=f"/m/{i}.flac", title=name, intended_valence=0.5,
+                 intended_arousal=-0.5)
+        else:
+            mark(name)
+        add(CLIP_S, FELT[name])
+        mark("clip_stop")
+        if events:
+            mark("rating", valence=FELT[name][0], arousal=FELT[name][1], liking=5)
+    add(1.0)
+    eeg = np.concatenate(parts, axis=1)
+    if dead:
+        eeg = np.zeros_like(eeg)
+    with XdfWriter(path) as writer:
+        stream = writer.add_stream(
+            build_header("Sim", "EEG", list(electrodes), units=["microvolts"] * len(electrodes),
+                         rate_hz=RATE)
+        )
+        notes = writer.add_stream(build_header("Markers", "Markers", ["event"], fmt="string"))
+        stamps = 50.0 + np.arange(eeg.shape[1]) / RATE
+        for start in range(0, eeg.shape[1], 1280):
+            writer.samples(stream, eeg[:, start : start + 1280].T, stamps[start : start + 1280])
+            writer.flush()
+        writer.texts(
+            notes, [(text,) for _, text in markers], np.array([50.0 + at for at, _ in markers])
+        )
+    return path
+
+
+LABELS = "[labels]\n" + "".join(
+    f"{name} = {{ valence = {v}, arousal = {a} }}\n" for name, (v, a) in FELT.items()
+)
