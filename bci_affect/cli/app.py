@@ -10,12 +10,14 @@ import typer
 
 from bci_affect import __version__
 from bci_affect.cli.benchmark import benchmark
+from bci_affect.cli.calibrate import calibrate
 from bci_affect.cli.doctor import doctor
 from bci_affect.cli.evaluate import evaluate
 from bci_affect.cli.inspect import inspect
 from bci_affect.cli.live import live
 from bci_affect.cli.play import play
 from bci_affect.cli.process import process
+from bci_affect.cli.profile import profile
 from bci_affect.cli.record import record
 from bci_affect.cli.simulate import simulate
 from bci_affect.cli.streams import streams
@@ -52,6 +54,7 @@ def _options(
 
 
 app.command("benchmark")(benchmark)
+app.command("calibrate")(calibrate)
 app.command("doctor")(doctor)
 app.command("evaluate")(evaluate)
 app.command("inspect")(inspect)
@@ -61,6 +64,7 @@ app.command("process")(process)
 app.command("record")(record)
 app.command("streams")(streams)
 app.command("train")(train)
+app.add_typer(profile, name="profile")
 app.add_typer(simulate, name="simulate")
 
 

@@ -158,7 +158,7 @@ def topography(run: Run) -> str:
     axes.plot(1.15 * np.cos(circle), 1.15 * np.sin(circle), color=GREY, linewidth=1)
     axes.plot([-0.1, 0, 0.1], [1.145, 1.27, 1.145], color=GREY, linewidth=1)
     dots = axes.scatter(x, y, c=100 * share, s=150, cmap="cividis", vmin=0, zorder=3)
-    names = [name for name, ok in zip(run.channels, placed, strict=True) if ok]
+    names = [run.channels[i] for i in np.flatnonzero(placed)]
     for i, name in enumerate(names):
         axes.annotate(name, (x[i], y[i]), (0, 8), textcoords="offset points", ha="center", size=6)
     figure.colorbar(dots, ax=axes, shrink=0.6, label="% of attention")

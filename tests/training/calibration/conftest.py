@@ -85,8 +85,14 @@ def record(
     for i, name in enumerate(order):
         add(PAUSE_S)
         if events:
-            mark("clip_start", clip=i, track=f"/m/{i}.flac", title=name, intended_valence=0.5,
-                 intended_arousal=-0.5)
+            mark(
+                "clip_start",
+                clip=i,
+                track=f"/m/{i}.flac",
+                title=name,
+                intended_valence=0.5,
+                intended_arousal=-0.5,
+            )
         else:
             mark(name)
         add(CLIP_S, FELT[name])
@@ -99,8 +105,9 @@ def record(
         eeg = np.zeros_like(eeg)
     with XdfWriter(path) as writer:
         stream = writer.add_stream(
-            build_header("Sim", "EEG", list(electrodes), units=["microvolts"] * len(electrodes),
-                         rate_hz=RATE)
+            build_header(
+                "Sim", "EEG", list(electrodes), units=["microvolts"] * len(electrodes), rate_hz=RATE
+            )
         )
         notes = writer.add_stream(build_header("Markers", "Markers", ["event"], fmt="string"))
         stamps = 50.0 + np.arange(eeg.shape[1]) / RATE
