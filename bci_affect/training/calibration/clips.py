@@ -90,21 +90,7 @@ def labelled(table: ClipTable, dimension: str) -> Labelled:
         With too few clips, or with (nearly) all of them on one side; the sentence says what to do.
     """
     column = DIMENSIONS.index(dimension)
-    rating = table.ratings[:, column]
-    rows = np.flatnonzero(np.isfinite(rating) & (rating != MIDPOINT))
-    high = (rating[rows] > MIDPOINT).astype(np.float64)
-    n_high, n_low = int(high.sum()), int(len(high) - high.sum())
-    if len(rows) < MIN_CLIPS:
-        raise BciAffectError(
-            f"Only {len(rows)} of {len(table)} clips are rated high or low in {dimension}; "
-            f"at least {MIN_CLIPS} are needed (12 to 24 are better): play and rate more clips."
-        )
-    if min(n_high, n_low) < MIN_PER_CLASS:
-        fewer = "high" if n_high < n_low else "low"
-        raise BciAffectError(
-            f"Of {len(rows)} clips {n_high} are rated high and {n_low} low in {dimension}; at "
-            f"least {MIN_PER_CLASS} of each are needed: add clips that are {fewer} in {dimension}."
-        )
+    rows, high = sides(table.ratings[:, column], dimension)
     return Labelled(
         dimension=dimension,
         rows=rows,
@@ -116,3 +102,30 @@ def labelled(table: ClipTable, dimension: str) -> Labelled:
         session=table.session[rows],
         block=table.block[rows],
     )
+
+
+def sides(
+    rating: NDArray[np.float64], dimension: str
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return which clips are rated high or low on a dimension, and their labels.
+
+    Raises
+    ------
+    BciAffectError
+        As `labelled`.
+    """
+    rows = np.flatnonzero(np.isfinite(rating) & (rating != MIDPOINT))
+    high = (rating[rows] > MIDPOINT).astype(np.float64)
+    n_high, n_low = int(high.sum()), int(len(high) - high.sum())
+    if len(rows) < MIN_CLIPS:
+        raise BciAffectError(
+            f"Only {len(rows)} of {len(rating)} clips are rated high or low in {dimension}; "
+            f"at least {MIN_CLIPS} are needed (12 to 24 are better): play and rate more clips."
+        )
+    if min(n_high, n_low) < MIN_PER_CLASS:
+        fewer = "high" if n_high < n_low else "low"
+        raise BciAffectError(
+            f"Of {len(rows)} clips {n_high} are rated high and {n_low} low in {dimension}; at "
+            f"least {MIN_PER_CLASS} of each are needed: add clips that are {fewer} in {dimension}."
+        )
+    return rows, high

@@ -22,11 +22,17 @@ from bci_affect.eeg import Normaliser, State
 from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
 from bci_affect.session.affect import AffectPath
-from bci_affect.session.fusion import Array, Personalisation, PersonalModel, PersonalReading
+from bci_affect.session.fusion import (
+    DIMENSIONS,
+    Array,
+    Personalisation,
+    PersonalModel,
+    PersonalReading,
+)
 from bci_affect.session.offline import analyse
 from bci_affect.session.profiles import normalisation_key
 from bci_affect.streams import Marker, XdfSource
-from bci_affect.training.calibration.clips import ClipTable
+from bci_affect.training.calibration.clips import ClipTable, sides
 from bci_affect.training.calibration.segments import (
     Labels,
     Segment,
@@ -162,21 +168,23 @@ def gather(
     BciAffectError
         If files are of several people, markers match nothing, or no clip has clean EEG.
     """
-    runs: list[Run] = []
-    states: dict[str, dict[str, NDArray[Any]]] = {}
-    smoothing_s = 0.0
-    for path in paths:
-        run, state, smoothing_s = _run(
-            path, labels, predictor, model, stream, settings or LiveSettings(), states, progress
-        )
-        states.update(state)
-        runs.append(run)
-    subjects = sorted({run.subject for run in runs if run.subject})
+    plans = [_plan(path, labels, stream) for path in paths]
+    subjects = sorted({plan.subject for plan in plans if plan.subject})
     if len(subjects) > 1:
         raise BciAffectError(
             f"The files are of several people ({', '.join(subjects)}); calibrate one at a time, "
             "or say whose they are under [files] in the labels."
         )
+    _check_ratings([s for plan in plans for s in plan.segments if not s.rest])
+    runs: list[Run] = []
+    states: dict[str, dict[str, NDArray[Any]]] = {}
+    smoothing_s = 0.0
+    for plan in plans:
+        run, state, smoothing_s = _run(
+            plan, predictor, model, settings or LiveSettings(), states, progress
+        )
+        states.update(state)
+        runs.append(run)
     window_s = predictor.card.window_s
     kept, rows, dropped = _rows(runs, window_s, smoothing_s)
     if not rows:
@@ -188,20 +196,62 @@ def gather(
     return Gathered(_table(rows), runs, kept, dropped, states)
 
 
+def subject_of(path: Path, labels: Labels) -> str:
+    """Return whose recording it is, by the labels or by its name (``sub-XX``); "" if unknown."""
+    note = labels.files.get(path.name) or labels.files.get(str(path))
+    return (note.subject if note else None) or _from_name(path, "sub") or ""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A recording that was opened, and what its markers say."""
+
+    source: XdfSource
+    path: Path
+    subject: str
+    session: str
+    segments: list[Segment]
+
+
+def _plan(path: Path, labels: Labels, stream: str | None) -> _Plan:
+    """Open a recording and read its markers, before any long work."""
+    source = XdfSource(path, stream=stream, speed=float("inf"))
+    source.open()
+    eeg = source.recording.find_eeg(stream)
+    end = float(eeg.corrected()[-1])
+    note = labels.files.get(path.name) or labels.files.get(str(path))
+    return _Plan(
+        source=source,
+        path=path,
+        subject=subject_of(path, labels),
+        session=(note.session if note else None) or _from_name(path, "ses") or path.name,
+        segments=_segments(path, source.recording.markers(), end, labels),
+    )
+
+
+def _check_ratings(clips: list[Segment]) -> None:
+    """Refuse at once what could be calibrated on neither dimension."""
+    reasons = []
+    for dimension in DIMENSIONS:
+        try:
+            sides(np.array([getattr(clip, dimension) for clip in clips]), dimension)
+        except BciAffectError as error:
+            reasons.append(error)
+    if len(reasons) == len(DIMENSIONS):
+        raise reasons[0]
+
+
 def _run(
-    path: Path,
-    labels: Labels,
+    plan: _Plan,
     predictor: Predictor,
     model: str,
-    stream: str | None,
     settings: LiveSettings,
     states: dict[str, dict[str, NDArray[Any]]],
     progress: Callable[[str, float], None],
 ) -> tuple[Run, dict[str, dict[str, NDArray[Any]]], float]:
     """Run one recording through the live path."""
-    source = XdfSource(path, stream=stream, speed=float("inf"))
-    info = source.open()
-    markers = source.recording.markers()
+    source, path, segments = plan.source, plan.path, plan.segments
+    info = source.info
     key = normalisation_key(model, info.labels)
     tap = _Tap(predictor.space)
     live = AffectPath(
@@ -232,12 +282,10 @@ def _run(
     source.close()
     if not times:
         raise BciAffectError(f"{path.name} is too short to hold one window of EEG.")
-    segments = _segments(path, markers, times[-1], labels)
-    note = labels.files.get(path.name) or labels.files.get(str(path))
     run = Run(
         path=path,
-        subject=(note.subject if note else None) or _from_name(path, "sub") or "",
-        session=(note.session if note else None) or _from_name(path, "ses") or path.name,
+        subject=plan.subject,
+        session=plan.session,
         channels=info.labels,
         positions=info.montage.positions,
         time=np.array([time for time, _, _ in tap.seen]),

@@ -14,7 +14,7 @@ from bci_affect.resources import user_home
 from bci_affect.session.profiles import ProfileStore, model_identity
 from bci_affect.training.calibration.evaluation import N_PERMUTATIONS
 from bci_affect.training.calibration.personal import calibrate
-from bci_affect.training.calibration.recordings import gather
+from bci_affect.training.calibration.recordings import gather, subject_of
 from bci_affect.training.calibration.report import summary, write_report
 from bci_affect.training.calibration.segments import Labels
 
@@ -60,6 +60,9 @@ def calibrate_recordings(
     """
     if report is not None and report.exists():
         raise BciAffectError(f"{report} exists already; choose another file.")
+    name = profile or next(filter(None, (subject_of(path, labels) for path in paths)), "")
+    if not name:
+        raise BciAffectError("Whose recordings are these? Give a name with --profile NAME.")
     identity = model_identity(model_path)
     gathered = gather(
         paths,
@@ -70,9 +73,6 @@ def calibrate_recordings(
         settings=settings,
         progress=progress,
     )
-    name = profile or next((run.subject for run in gathered.runs if run.subject), "")
-    if not name:
-        raise BciAffectError("Whose recordings are these? Give a name with --profile NAME.")
     found = calibrate(gathered.table, model=identity, seed=seed, n_permutations=n_permutations)
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(found.personal.created))
     safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)

@@ -1,0 +1,238 @@
+"""From a recording on disk to a profile that another process uses, and every way to fail at it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bci_affect.config import load_toml
+from bci_affect.errors import BciAffectError
+from bci_affect.model import Predictor
+from bci_affect.session.profiles import ProfileStore, model_identity
+from bci_affect.training.calibration.recordings import gather
+from bci_affect.training.calibration.segments import Labels
+from bci_affect.training.calibration.store import calibrate_recordings
+from tests.training.calibration.conftest import ELECTRODES, FELT, LABELS, record
+
+
+def command(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bci_affect", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+        env=os.environ | {"BCI_AFFECT_HOME": str(home)},
+    )
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> dict[str, Any]:
+    """One calibration from the command line, that several tests look at."""
+    folder = tmp_path_factory.mktemp("calibrated")
+    recording = record(folder / "sub-P7_ses-S001_eeg.xdf")
+    labels = folder / "LABELS.toml"
+    labels.write_text(LABELS)
+    result = command(
+        folder / "home",
+        "calibrate",
+        "--from",
+        str(recording),
+        "--labels",
+        str(labels),
+        "--model",
+        str(model_file),
+        "--permutations",
+        "199",
+        "--json",
+    )
+    assert result.returncode == 0, result.stderr
+    return {
+        "home": folder / "home",
+        "recording": recording,
+        "labels": labels,
+        "document": json.loads(result.stdout),
+    }
+
+
+def test_the_verdict_says_what_was_simulated(calibrated: dict[str, Any]) -> None:
+    document = calibrated["document"]
+    assert document["profile"] == "P7", "the subject is read from the file's name"
+    assert document["n_clips"] == 12
+    assert document["dropped"] == []
+    arousal = document["dimensions"]["arousal"]
+    assert arousal["standing"] == "above chance"
+    assert arousal["eeg"]["n"] == 12
+    assert arousal["music"] is None
+
+
+def test_the_report_holds_everything_and_asks_nobody(calibrated: dict[str, Any]) -> None:
+    page = Path(calibrated["document"]["report"]).read_text(encoding="utf-8")
+    text = re.sub(r"&#\d+;|&\w+;", "?", page)
+    for dimension in calibrated["document"]["dimensions"].values():
+        start = dimension["verdict"].split("(")[0]
+        assert start in text
+    assert page.count("<svg") == 9
+    outside: list[str] = []
+
+    class Links(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            for name, value in attrs:
+                if name in ("src", "href", "xlink:href") and value and not value.startswith("#"):
+                    outside.append(f"{tag} {name}={value[:60]}")
+
+    Links().feed(page)
+    assert [link for link in outside if "data:" not in link] == []
+    assert "<script" not in page
+
+
+def test_another_process_uses_the_profile_and_estimates_change(
+    calibrated: dict[str, Any], model_file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "estimates.csv"
+    result = command(
+        calibrated["home"],
+        "process",
+        str(calibrated["recording"]),
+        "--out",
+        str(out),
+        "--model",
+        str(model_file),
+        "--profile",
+        "P7",
+    )
+    assert result.returncode == 0, result.stderr
+    table = np.genfromtxt(out, delimiter=",", names=True, dtype=None, encoding=None)
+    gathered = gather(
+        [calibrated["recording"]],
+        load_toml(calibrated["labels"], Labels),
+        Predictor(model_file),
+        model="x",
+    )
+    # The personal head was above chance for arousal: its course must follow what was felt, and it
+    # must differ from what the population's head says at the same moments.
+    ok = table["state"] == "ok"
+    population = 1 / (1 + np.exp(-gathered.runs[0].logit[:, 1]))
+    personal = np.interp(gathered.runs[0].time, table["time"][ok], table["arousal_prob"][ok])
+    assert np.abs(population - personal).max() > 0.1
+    high, low = [], []
+    for _, segment in gathered.kept:
+        rows = (table["time"] > segment.start + 8) & (table["time"] < segment.stop)
+        mean = float(np.mean(table["arousal_prob"][rows & ok]))
+        (high if segment.arousal > 5 else low).append(mean)
+    assert np.mean(high) > np.mean(low) + 0.2
+
+
+def test_normalisation_and_lineage_are_kept(
+    calibrated: dict[str, Any], model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BCI_AFFECT_HOME", str(calibrated["home"]))
+    with ProfileStore() as store:
+        profile = store.load("P7")
+        assert profile.personal is not None
+        assert profile.personal.model == model_identity(model_file)
+        assert profile.history[0].sources == (str(calibrated["recording"].resolve()),)
+        key = f"{model_identity(model_file)} {' '.join(ELECTRODES)}"
+        state = store.normalisation("P7", key)
+    assert state is not None
+    assert state["mean"].shape == (len(ELECTRODES), 5)
+
+
+def test_events_with_ratings_need_no_labels(tmp_path: Path, model_file: Path) -> None:
+    recording = record(tmp_path / "a.xdf", events=True, clips=tuple(FELT) * 2)
+    document = calibrate_recordings(
+        [recording],
+        Labels(),
+        Predictor(model_file),
+        model_path=model_file,
+        profile="Ada",
+        n_permutations=49,
+    )
+    assert document["n_clips"] == 8
+    assert document["dimensions"]["valence"]["music"]["n"] == 8
+
+
+def refuse(
+    tmp_path: Path, model_file: Path, recording: Path, text: str = LABELS, profile: str = "Ada"
+) -> str:
+    labels = tmp_path / "labels.toml"
+    labels.write_text(text)
+    with pytest.raises(BciAffectError) as caught:
+        calibrate_recordings(
+            [recording],
+            load_toml(labels, Labels),
+            Predictor(model_file),
+            model_path=model_file,
+            profile=profile,
+            n_permutations=19,
+        )
+    with ProfileStore() as store:
+        assert store.names() == [], "a refused calibration leaves no profile behind"
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_too_few_clips(tmp_path: Path, model_file: Path) -> None:
+    message = refuse(tmp_path, model_file, record(tmp_path / "a.xdf", clips=tuple(FELT)))
+    assert "at least 8 are needed" in message
+
+
+def test_one_class_only(tmp_path: Path, model_file: Path) -> None:
+    message = refuse(tmp_path, model_file, record(tmp_path / "a.xdf", clips=("sad",) * 8))
+    assert "add clips that are high" in message
+
+
+def test_labels_that_match_nothing(tmp_path: Path, model_file: Path) -> None:
+    text = "[labels]\njoy = { valence = 8, arousal = 8 }\n"
+    message = refuse(tmp_path, model_file, record(tmp_path / "a.xdf", clips=("sad", "happy")), text)
+    assert "'sad'" in message
+    assert "'joy'" in message
+
+
+def test_all_electrodes_dead(tmp_path: Path, model_file: Path) -> None:
+    message = refuse(
+        tmp_path, model_file, record(tmp_path / "a.xdf", dead=True, clips=tuple(FELT) * 2)
+    )
+    assert "enough clean EEG" in message
+
+
+def test_no_electrode_of_known_place(tmp_path: Path, model_file: Path) -> None:
+    from bci_affect.streams.header import build_header
+    from bci_affect.streams.xdf import XdfWriter
+
+    path = tmp_path / "a.xdf"
+    with XdfWriter(path) as writer:
+        names = ["ch one", "ch two"]
+        stream = writer.add_stream(build_header("E", "EEG", names, rate_hz=128))
+        stamps = np.arange(2560) / 128
+        noise = np.random.default_rng(0).standard_normal((2560, 2)).astype(np.float32)
+        writer.samples(stream, noise, stamps)
+        notes = writer.add_stream(build_header("M", "Markers", ["event"], fmt="string"))
+        writer.texts(notes, [(name,) for name in (*FELT, *FELT)], np.arange(8) * 2.0)
+    message = refuse(tmp_path, model_file, path)
+    assert "10-20" in message
+
+
+def test_two_people_in_one_calibration(tmp_path: Path, model_file: Path) -> None:
+    paths = [record(tmp_path / f"sub-{name}_ses-1.xdf", clips=("sad", "happy")) for name in "AB"]
+    labels = tmp_path / "labels.toml"
+    labels.write_text(LABELS)
+    with pytest.raises(BciAffectError, match="several people"):
+        gather(paths, load_toml(labels, Labels), Predictor(model_file), model="m")
+
+
+def test_nobody_named(tmp_path: Path, model_file: Path) -> None:
+    message = refuse(
+        tmp_path, model_file, record(tmp_path / "a.xdf", clips=tuple(FELT) * 2), profile=""
+    )
+    assert "--profile" in message
