@@ -6,6 +6,7 @@ common space is the model room's: retrieval takes rows that somebody has project
 
 from bci_affect.music.encoders import MusicEncoder, load_encoder
 from bci_affect.music.library import Library, Rows
+from bci_affect.music.player import Player, PlayerEvent
 from bci_affect.music.retrieval import Retriever
 from bci_affect.music.scan import ScanProgress, ScanReport
 from bci_affect.music.types import PlayerState, Suggestion, Track
@@ -13,6 +14,8 @@ from bci_affect.music.types import PlayerState, Suggestion, Track
 __all__ = [
     "Library",
     "MusicEncoder",
+    "Player",
+    "PlayerEvent",
     "PlayerState",
     "Retriever",
     "Rows",

@@ -106,21 +106,31 @@ def _energy(lufs: float) -> float:
     return float(10 ** ((lufs + 0.691) / 10))
 
 
-def _true_peak(block: NDArray[np.float32], known: float) -> float:
-    """Peak between samples by 4-fold oversampling of the pieces that could hold it.
+@lru_cache(maxsize=1)
+def _oversampling() -> NDArray[np.float32]:
+    """Low-pass of a 4-fold oversampling, 48 taps a phase."""
+    taps: NDArray[np.float32] = (4 * signal.firwin(193, 0.25, window=("kaiser", 5.0))).astype(
+        np.float32
+    )
+    return taps
 
-    The true peak lies at most about 4 dB above the sample peak, so a piece whose sample peak is
-    further than that below the known top cannot raise it.
+
+def _true_peak(block: NDArray[np.float32], known: float) -> float:
+    """Peak between samples, by 4-fold oversampling of the loudest pieces.
+
+    The true peak lies a few dB above the sample peak at most, and where the samples are loud: the
+    eight loudest pieces of a block of 10 s are looked at.
     """
-    piece, margin = 4096, 32
-    magnitude = np.abs(block).max(axis=1)
-    known = max(known, float(magnitude.max()))
-    top = known
-    for first in range(0, len(block), piece):
-        if magnitude[first : first + piece].max() <= 0.63 * top or top == 0:
-            continue
+    piece, margin = 2048, 32
+    magnitude = np.abs(block).T.max(axis=0)  # (n,)
+    peaks = np.maximum.reduceat(magnitude, np.arange(0, len(magnitude), piece))
+    top = max(known, float(peaks.max()))
+    for index in np.argsort(-peaks)[:8]:
+        if peaks[index] <= 0.63 * top:
+            break
+        first = int(index) * piece
         part = block[max(0, first - margin) : first + piece + margin]
-        top = max(top, float(np.abs(signal.resample_poly(part, 4, 1, axis=0)).max()))
+        top = max(top, float(np.abs(signal.upfirdn(_oversampling(), part, 4, 1, axis=0)).max()))
     return top
 
 

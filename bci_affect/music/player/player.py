@@ -1,0 +1,428 @@
+"""The player: commands in, sound out, and the time of every track's first frame."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from bci_affect.music.audio import DecodeError
+from bci_affect.music.player.mixer import Mixer
+from bci_affect.music.player.output import (
+    Clock,
+    ClockOutput,
+    DeviceOutput,
+    Output,
+    OutputError,
+    look_again,
+)
+from bci_affect.music.player.ring import RAMP_S, Ring
+from bci_affect.music.player.source import Source
+from bci_affect.music.types import PlayerState, Track
+
+log = logging.getLogger(__name__)
+
+MAX_CROSSFADE_S = 12.0
+_RING_S = 1.5
+_BLOCK_S = 0.1
+_KEEP_S = 0.25  # what is heard before a skip takes hold
+_START_RAMP_S = 2.0  # the first sound comes up slowly
+_RETRY_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerEvent:
+    """Something that happened, on the clock that the player was given.
+
+    Attributes
+    ----------
+    kind : str
+        ``track_start``, ``track_end``, ``paused``, ``resumed``, ``seek``, ``device_lost``,
+        ``device_found`` or ``error``.
+    time : float
+        When: for tracks the moment at which the first (last) frame is heard.
+    track_id : int or None
+        Track concerned.
+    offset_s : float
+        Place in the track.
+    message : str
+        One sentence, for device and error events.
+    """
+
+    kind: str
+    time: float
+    track_id: int | None = None
+    offset_s: float = 0.0
+    message: str = ""
+
+
+class _Stretch(NamedTuple):
+    """From this frame on, this track is heard, beginning at this place of it."""
+
+    first: int
+    track: Track | None
+    offset_s: float
+
+
+class Player:
+    """Plays tracks, one at a time or crossfaded; never raises for want of a device.
+
+    Any thread may call; every command returns at once and is done by the decode thread.
+
+    Parameters
+    ----------
+    clock : callable
+        Clock of all event times (``pylsl.local_clock`` in a session).
+    on_event : callable, optional
+        Gets a `PlayerEvent`, in the decode thread; it must return quickly.
+    device : str, optional
+        Part of a device's name; "" is the system's default, "none" plays silently on the clock.
+    crossfade_s : float
+        0 (gapless) to 12 s.
+    volume : float
+        At the start, 0 to 1: low, so that nobody is startled.
+    max_volume : float
+        Volume is never set above this.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock = time.monotonic,
+        on_event: Callable[[PlayerEvent], None] | None = None,
+        device: str = "",
+        crossfade_s: float = 4.0,
+        volume: float = 0.4,
+        max_volume: float = 1.0,
+    ) -> None:
+        self._clock, self._on_event, self._device = clock, on_event, device
+        self._max_volume = min(1.0, max(0.0, max_volume))
+        self._message = ""
+        self._playing = False
+        self._fresh = True  # nothing was heard yet: the first sound comes up slowly
+        self.failed: frozenset[int] = frozenset()
+        """Tracks that could not be played in this session."""
+        self._output = self._open_output(None)
+        self._rate = self._output.rate_hz
+        self._ring = Ring(_RING_S, self._rate)
+        self._mixer = Mixer(
+            self._rate,
+            min(MAX_CROSSFADE_S, max(0.0, crossfade_s)),
+            started=self._on_started,
+            ended=self._on_ended,
+            next_source=self._next_source,
+        )
+        self._following: Source | None = None
+        self._stretches: list[_Stretch] = [_Stretch(0, None, 0.0)]
+        self._pending: list[tuple[int, PlayerEvent]] = []
+        self._started_ids: set[int] = set()
+        self._retry_at = 0.0
+        self.set_volume(volume)
+        self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._closing = threading.Event()
+        self._start_output(self._output)
+        self._thread = threading.Thread(target=self._run, name="music-decode", daemon=True)
+        self._thread.start()
+
+    # --- commands ---------------------------------------------------------------------------
+
+    def load(self, track: Track, start_s: float = 0.0) -> None:
+        """Make a track ready, paused at a place."""
+        self._commands.put(lambda: self._begin(track, start_s, play=False, fade_s=0.0))
+
+    def play(self, track: Track, start_s: float = 0.0) -> None:
+        """Play a track from a place on; what plays now is faded out shortly."""
+        self._commands.put(lambda: self._begin(track, start_s, play=True, fade_s=0.3))
+
+    def skip_to(self, track: Track, fade_s: float | None = None) -> None:
+        """Change to a track with a crossfade, by default of the set length but 3 s at most."""
+        fade = min(3.0, self._mixer.crossfade_s) if fade_s is None else fade_s
+        self._commands.put(lambda: self._begin(track, 0.0, play=True, fade_s=fade))
+
+    def enqueue(self, track: Track | None) -> None:
+        """Set what follows the playing track (None: nothing); it begins at that one's end."""
+        self._commands.put(lambda: self._set_following(track))
+
+    def pause(self) -> None:
+        """Fade out and hold."""
+        self._commands.put(lambda: self._hold(True))
+
+    def resume(self) -> None:
+        """Go on."""
+        self._commands.put(lambda: self._hold(False))
+
+    def seek(self, position_s: float) -> None:
+        """Go on from another place of the playing track."""
+        self._commands.put(lambda: self._seek(position_s))
+
+    def stop(self) -> None:
+        """Fade out and forget what was playing."""
+        self._commands.put(self._stop)
+
+    def set_volume(self, volume: float) -> None:
+        """Set the volume, 0 to 1 (not above the limit); reached by a ramp."""
+        self._volume = min(self._max_volume, max(0.0, volume))
+        self._ring.set_gain(self._volume**2)  # closer to what the ear calls half
+
+    def set_crossfade(self, seconds: float) -> None:
+        """Set the crossfade at natural ends, 0 to 12 s."""
+        self._mixer.crossfade_s = min(MAX_CROSSFADE_S, max(0.0, seconds))
+
+    def close(self) -> None:
+        """Fade out, end the threads and release the device."""
+        self._commands.put(self._stop)
+        self._closing.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join(5.0)
+        self._output.close()
+
+    def __enter__(self) -> Player:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- what it does now -------------------------------------------------------------------
+
+    def state(self) -> PlayerState:
+        """Return what is heard at this moment."""
+        heard = self._ring.read
+        now = self._stretches[0]
+        for stretch in self._stretches:
+            if stretch.first > heard:
+                break
+            now = stretch
+        track = now.track
+        position = now.offset_s + (heard - now.first) / self._rate if track else 0.0
+        return PlayerState(
+            track_id=track.id if track else None,
+            position_s=min(position, track.duration_s) if track else 0.0,
+            duration_s=track.duration_s if track else 0.0,
+            playing=self._playing and track is not None,
+            volume=self._volume,
+            device=self._output.name,
+            starved=self._ring.starved + getattr(self._output, "underflows", 0),
+            message=self._message,
+        )
+
+    # --- the decode thread ------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not (self._closing.is_set() and self._commands.empty()):
+            try:
+                command = self._commands.get(timeout=_BLOCK_S / 2)
+            except queue.Empty:
+                pass
+            else:
+                self._guarded(command)
+                continue
+            self._guarded(self._decode)
+            self._tell()
+            self._watch()
+        self._mixer.stop()
+        self._tell()
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Run work of this thread; a file that fails is told and left, and the music goes on."""
+        try:
+            work()
+        except (DecodeError, OSError) as error:
+            log.warning("playback: %s", error)
+
+    def _decode(self) -> None:
+        block = int(_BLOCK_S * self._rate)
+        while self._ring.room() >= block and self._mixer.playing is not None:
+            frames = self._mixer.take(block)
+            self._ring.set_draining(self._mixer.playing is None)
+            if len(frames):
+                self._ring.write(frames)
+            if not self._commands.empty():
+                return
+        if self._mixer.playing is None:
+            self._ring.set_draining(True)
+            end = self._ring.written
+            if self._stretches[-1].track is not None:
+                self._stretches.append(_Stretch(end, None, 0.0))
+
+    def _open(self, track: Track, start_s: float = 0.0) -> Source | None:
+        try:
+            source = Source(track, self._rate, start_s)
+            source.look_ahead(int(_BLOCK_S * self._rate))
+            if source.look_ahead(0) == 0:
+                raise DecodeError(source.problem or "no audio in it")
+            return source
+        except DecodeError as error:
+            self.failed |= {track.id}
+            self._message = f"'{track.title}' cannot be played: {error}."
+            self._emit(PlayerEvent("error", self._clock(), track.id, 0.0, self._message))
+            return None
+
+    def _begin(self, track: Track, start_s: float, *, play: bool, fade_s: float) -> None:
+        source = self._open(track, start_s)
+        if source is None:
+            return
+        before = self._mixer.playing
+        if before is not None and self._playing and play:
+            self._take_back(before)
+        else:
+            self._silence()
+            self._mixer.stop()
+        self._mixer.change_to(source, fade_s if self._playing else 0.0)
+        self._ring.set_draining(False)
+        self._decode()
+        if play:
+            self._set_playing(True)
+        else:
+            self._playing = False
+
+    def _take_back(self, source: Source) -> None:
+        """Give back what was mixed but will not be heard, so that a change is heard at once."""
+        tail = self._ring.take_back(int(_KEEP_S * self._rate))
+        start = self._ring.written
+        source.push_front_or_back(tail, front=True)
+        unheard = [event for frame, event in self._pending if frame >= start]
+        self._pending = [item for item in self._pending if item[0] < start]
+        self._stretches = [s for s in self._stretches if s.first < start] or self._stretches[:1]
+        for event in unheard:
+            if event.kind == "track_end":
+                self._mark(start, event)
+
+    def _silence(self) -> None:
+        """Fade out, wait for it, and drop what waits to be heard."""
+        self._ring.set_playing(False)
+        until = time.monotonic() + RAMP_S + 0.3
+        while not self._ring.silent and time.monotonic() < until and self._output.alive():
+            time.sleep(0.005)
+        for _, event in self._pending:
+            if event.kind == "track_end":
+                self._emit(replace(event, time=self._clock()))
+        self._pending.clear()
+        self._ring.forget()
+
+    def _set_playing(self, playing: bool) -> None:
+        self._playing = playing
+        self._ring.set_playing(playing, _START_RAMP_S if playing and self._fresh else RAMP_S)
+        self._fresh = self._fresh and not playing
+
+    def _hold(self, hold: bool) -> None:
+        if self._mixer.playing is None or self._playing is not hold:
+            return
+        self._set_playing(not hold)
+        now = self.state()
+        kind = "paused" if hold else "resumed"
+        self._emit(PlayerEvent(kind, self._clock(), now.track_id, now.position_s))
+
+    def _seek(self, position_s: float) -> None:
+        source = self._mixer.playing
+        if source is None:
+            return
+        was_playing = self._playing
+        self._silence()
+        self._mixer.drop_fading()
+        source.seek(min(max(0.0, position_s), source.track.duration_s))
+        self._stretches.append(_Stretch(self._ring.written, source.track, source.position_s))
+        self._emit(PlayerEvent("seek", self._clock(), source.track.id, source.position_s))
+        self._decode()
+        self._ring.set_playing(was_playing)
+
+    def _stop(self) -> None:
+        self._silence()
+        self._mixer.stop()
+        self._tell()
+        self._set_following(None)
+        self._playing = False
+        self._stretches.append(_Stretch(self._ring.written, None, 0.0))
+
+    def _set_following(self, track: Track | None) -> None:
+        if self._following is not None:
+            self._following.close()
+        self._following = self._open(track) if track is not None else None
+
+    def _next_source(self) -> Source | None:
+        following, self._following = self._following, None
+        return following
+
+    # --- events -----------------------------------------------------------------------------
+
+    def _on_started(self, source: Source, ahead: int) -> None:
+        frame = self._ring.written + ahead
+        self._stretches = [*self._stretches[-8:], _Stretch(frame, source.track, source.position_s)]
+        self._started_ids.add(id(source))
+        event = PlayerEvent("track_start", self._clock(), source.track.id, source.position_s)
+        self._mark(frame, event)
+
+    def _on_ended(self, source: Source, ahead: int) -> None:
+        if id(source) not in self._started_ids:
+            return
+        self._started_ids.discard(id(source))
+        frame = max(0, self._ring.written + ahead - 1)
+        event = PlayerEvent("track_end", self._clock(), source.track.id, source.position_s)
+        self._mark(frame, event)
+
+    def _mark(self, frame: int, event: PlayerEvent) -> None:
+        """Have an event told with the time at which a frame is heard."""
+        if frame < self._ring.read:
+            self._emit(replace(event, time=self._clock()))
+            return
+        self._pending.append((frame, event))
+        self._ring.marks.append(frame)
+
+    def _tell(self) -> None:
+        while self._ring.stamps:
+            frame, heard_at = self._ring.stamps.popleft()
+            for number, (wanted, event) in enumerate(self._pending):
+                if wanted == frame:
+                    del self._pending[number]
+                    self._emit(PlayerEvent(event.kind, heard_at, event.track_id, event.offset_s))
+                    break
+
+    def _emit(self, event: PlayerEvent) -> None:
+        if self._on_event is not None:
+            self._on_event(event)
+
+    # --- the device -------------------------------------------------------------------------
+
+    def _open_output(self, rate_hz: int | None) -> Output:
+        if self._device != "none":
+            try:
+                return DeviceOutput(self._device, self._clock, rate_hz)
+            except OutputError as error:
+                self._message = f"No sound ({error}): playing silently on the clock."
+                log.warning(self._message)
+        return ClockOutput(self._clock, rate_hz or 44_100)
+
+    def _start_output(self, output: Output) -> None:
+        try:
+            output.start(self._ring.fill)
+        except OutputError as error:
+            self._message = f"No sound ({error}): playing silently on the clock."
+            output.close()
+            self._output = ClockOutput(self._clock, self._rate)
+            self._output.start(self._ring.fill)
+
+    def _watch(self) -> None:
+        """Notice a device that is gone, go on silently, and take it again when it is back."""
+        if not self._output.alive():
+            name = self._output.name
+            self._output.close()
+            self._message = f"The sound device '{name}' is gone: playing silently until it is back."
+            self._output = ClockOutput(self._clock, self._rate)
+            self._output.start(self._ring.fill)
+            self._retry_at = time.monotonic() + _RETRY_S
+            self._emit(PlayerEvent("device_lost", self._clock(), message=self._message))
+        elif self._output.silent and self._retry_at and time.monotonic() >= self._retry_at:
+            self._retry_at = time.monotonic() + _RETRY_S
+            look_again()
+            with contextlib.suppress(OutputError):
+                found = DeviceOutput(self._device, self._clock, self._rate)
+                self._output.close()
+                self._output, self._message, self._retry_at = found, "", 0.0
+                self._start_output(found)
+                self._emit(
+                    PlayerEvent("device_found", self._clock(), message=f"Sound on '{found.name}'.")
+                )

@@ -1,0 +1,101 @@
+"""Real sound through a real sound server: what is heard is what was decoded, when we say it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from tests.music.null_sink import RATE_HZ, find, null_sink, play_and_record, unavailable
+
+SOAK_S = float(os.environ.get("BCI_AFFECT_SOAK_S", "6"))
+"""Length of the test for gaps; docs/music.md reports one of 600 s."""
+
+
+@pytest.fixture(scope="module")
+def sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    if reason := unavailable():
+        pytest.skip(reason)
+    try:
+        with null_sink(tmp_path_factory.mktemp("sound")) as env:
+            yield env
+    except OSError as error:
+        pytest.skip(f"no null sink: {error}")
+
+
+def noise_file(path: Path, seconds: float, seed: int) -> NDArray[np.float32]:
+    """Steady noise of known power: a gap, a repeat or a change of level cannot hide in it."""
+    rng = np.random.default_rng(seed)
+    audio = (0.1 * rng.standard_normal((int(seconds * RATE_HZ), 2))).astype(np.float32)
+    soundfile.write(path, audio, RATE_HZ, subtype="FLOAT")
+    return audio
+
+
+def test_what_is_heard_is_what_was_decoded_at_the_time_that_is_said(
+    sink: dict[str, str], tmp_path: Path
+) -> None:
+    audio = noise_file(tmp_path / "a.wav", 5.0, 1)
+    heard = play_and_record(
+        sink,
+        {"tracks": [[str(tmp_path / "a.wav"), 5.0, 0.0]], "crossfade_s": 0, "seconds": 6.0},
+    )
+    piece = audio[3 * RATE_HZ : 4 * RATE_HZ, 0]  # after the slow start
+    at = find(heard["audio"][:, 0], piece)
+    assert np.corrcoef(heard["audio"][at : at + len(piece), 0], piece)[0, 1] > 0.99
+    started_at = heard["begin"] + at / RATE_HZ - 3.0
+    (said,) = [time for kind, time, _ in heard["events"] if kind == "track_start"]
+    assert started_at == pytest.approx(said, abs=0.005)
+    (ended,) = [time for kind, time, _ in heard["events"] if kind == "track_end"]
+    assert ended - said == pytest.approx(5.0, abs=0.005)
+
+
+def test_a_crossfade_keeps_the_power(sink: dict[str, str], tmp_path: Path) -> None:
+    noise_file(tmp_path / "a.wav", 6.0, 1)
+    noise_file(tmp_path / "b.wav", 6.0, 2)
+    heard = play_and_record(
+        sink,
+        {
+            "tracks": [[str(tmp_path / name), 6.0, 0.0] for name in ("a.wav", "b.wav")],
+            "crossfade_s": 2.0,
+            "seconds": 9.0,
+        },
+    )
+    starts = [time for kind, time, _ in heard["events"] if kind == "track_start"]
+    assert starts[1] - starts[0] == pytest.approx(4.0, abs=0.005)
+    first = int((starts[0] - heard["begin"] + 2.5) * RATE_HZ)
+    last = int((starts[1] - heard["begin"] + 4.0) * RATE_HZ)
+    block = RATE_HZ // 5
+    power = np.square(heard["audio"][first:last]).mean(axis=1)
+    level_db = 10 * np.log10(power[: len(power) // block * block].reshape(-1, block).mean(axis=1))
+    assert np.ptp(level_db) < 1.0
+
+
+def test_no_gap(sink: dict[str, str], tmp_path: Path) -> None:
+    """Every tenth of a second is the decoded one, where it belongs: nothing lost or repeated."""
+    audio = noise_file(tmp_path / "a.wav", SOAK_S + 2, 3)
+    heard = play_and_record(
+        sink,
+        {
+            "tracks": [[str(tmp_path / "a.wav"), SOAK_S + 2, 0.0]],
+            "crossfade_s": 0,
+            "seconds": SOAK_S + 2.5,
+        },
+    )
+    first = int(2.5 * RATE_HZ)
+    (said,) = [time for kind, time, _ in heard["events"] if kind == "track_start"]
+    near = int((said - heard["begin"] + 2.0) * RATE_HZ)
+    at = near + find(heard["audio"][near:][: RATE_HZ * 2, 0], audio[first:][: RATE_HZ // 2, 0])
+    block = RATE_HZ // 10
+    n = int((SOAK_S - 1.0) * RATE_HZ) // block * block
+    got = heard["audio"][at : at + n, 0].reshape(-1, block)
+    meant = audio[first : first + n, 0].reshape(-1, block)
+    fit = [float(np.corrcoef(a, b)[0, 1]) for a, b in zip(got, meant, strict=True)]
+    quiet = np.abs(got).max(axis=1) < 1e-4
+    assert not quiet.any()
+    assert min(fit) > 0.99, f"{sum(f < 0.99 for f in fit)} of {len(fit)} blocks differ"
+    assert heard["starved"] == 0
