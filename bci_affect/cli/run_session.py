@@ -61,9 +61,7 @@ def run(
     with _stops_on_signals(session):
         try:
             with console.status("Looking for the EEG stream ..."):
-                session.start(wait_s)
-            if options.record_dir:
-                session.start_recording()
+                session.start(wait_s, record=options.record_dir is not None)
             if headless:
                 from bci_affect.cli.dashboard import show
 

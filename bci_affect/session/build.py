@@ -18,6 +18,7 @@ from bci_affect.session.estimates import EstimatesFile
 from bci_affect.session.fusion import Personalisation, PersonalModel
 from bci_affect.session.profiles import ProfileStore
 from bci_affect.session.publish import Publisher
+from bci_affect.session.recording import SessionRecording
 from bci_affect.streams import Source, StreamInfo
 
 DEFAULT_MODEL = "models/demo.safetensors"
@@ -124,6 +125,9 @@ def build_session(source: Source, options: SessionOptions) -> LiveSession:
     if options.policy == "steer" and options.target is None:
         raise BciAffectError("Steering needs a target: add --target VALENCE,AROUSAL in -1..1.")
     predictor = load_predictor(options.model)
+    recording = (
+        SessionRecording(options.record_dir, options.profile) if options.record_dir else None
+    )
     estimates = EstimatesFile(options.estimates) if options.estimates else None
     publisher = (
         Publisher(predictor.space, f"bci_affect-{uuid.uuid4().hex[:12]}")
@@ -138,6 +142,7 @@ def build_session(source: Source, options: SessionOptions) -> LiveSession:
         profile=options.profile,
         publisher=publisher,
         estimates=estimates,
+        recording=recording,
         policy=options.policy,
         target=options.target,
     )

@@ -122,19 +122,26 @@ class LiveSession:
 
     # ---- life ---------------------------------------------------------------------------------
 
-    def start(self, timeout_s: float) -> StreamInfo:
+    def start(self, timeout_s: float, *, record: bool = False) -> StreamInfo:
         """Open the source, waiting at most `timeout_s`, and begin.
+
+        With `record`, the recording has every sample from the first on, so that it gives the very
+        windows of the live run when it is processed.
 
         Raises
         ------
         BciAffectError
             If no stream is found, or the model cannot use it; nothing has been started then.
         """
-        self._info = self._source.open(timeout_s)
+        if record and self._recording:
+            self._recording.start(self._source)
         try:
+            self._info = self._source.open(timeout_s)
             self._path = self._make_path(self._info)
-        except BciAffectError:
+        except BaseException:
             self._source.close()
+            if self._recording:
+                self._recording.discard()
             raise
         self._started = local_clock()
         for name, run in (("bci-eeg", self._run_eeg), ("bci-out", self._run_out)):

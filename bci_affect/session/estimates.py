@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +26,7 @@ COLUMNS = (
 
 
 class EstimatesFile:
-    """A CSV file of estimates, one row each, flushed once a second of rows or on demand.
+    """A CSV file of estimates, one row each; it appears with the first of them.
 
     Parameters
     ----------
@@ -39,21 +40,27 @@ class EstimatesFile:
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: TextIO = path.open("x", newline="", encoding="utf-8")
-        except FileExistsError:
+        self._path = path
+        self._file: TextIO | None = None
+        if path.exists():
             raise BciAffectError(
                 f"{path} exists already and is not overwritten; choose another name."
-            ) from None
-        except OSError as error:
-            raise BciAffectError(f"Cannot write {path}: {error.strerror or error}.") from None
-        self._writer = csv.writer(self._file)
-        self._writer.writerow(COLUMNS)
+            )
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        if not os.access(folder, os.W_OK):
+            raise BciAffectError(f"Cannot write {path}: {folder} is read-only; choose another.")
+
+    def _open(self) -> TextIO:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        file = self._path.open("x", newline="", encoding="utf-8")
+        csv.writer(file).writerow(COLUMNS)
+        return file
 
     def write(self, estimate: AffectEstimate, track: str = "") -> None:
         """Append one estimate; an unknown number stays an empty cell."""
-        self._writer.writerow(
+        if self._file is None:
+            self._file = self._open()
+        csv.writer(self._file).writerow(
             [
                 f"{estimate.time:.6f}",
                 *(
@@ -74,13 +81,16 @@ class EstimatesFile:
 
     def flush(self) -> None:
         """Hand what was written to the operating system."""
-        self._file.flush()
+        if self._file:
+            self._file.flush()
 
     def close(self) -> None:
         """Finish the file; safe to call twice."""
-        self._file.close()
+        if self._file:
+            self._file.close()
 
     def __enter__(self) -> EstimatesFile:
+        self._file = self._file or self._open()
         return self
 
     def __exit__(

@@ -41,6 +41,9 @@ class Recording(Protocol):
     def stop(self) -> None:
         """Finish the file; safe to call twice."""
 
+    def discard(self) -> None:
+        """Finish the file and take it away: there never was a session."""
+
     def estimate(self, estimate: AffectEstimate) -> None:
         """Record an estimate."""
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bci_affect.eeg import Chunk, Montage
+
+if TYPE_CHECKING:
+    from bci_affect.streams.tap import RawTap
 
 
 class ConnectionState(StrEnum):
@@ -93,7 +96,15 @@ class Health:
 
 
 class Source(Protocol):
-    """A source of EEG chunks. One thread reads; `health` may be asked from any thread."""
+    """A source of EEG chunks. One thread reads; `health` may be asked from any thread.
+
+    Attributes
+    ----------
+    tap : RawTap or None
+        Gets everything as it was received; may be set at any time.
+    """
+
+    tap: RawTap | None
 
     @property
     def info(self) -> StreamInfo:

@@ -1,0 +1,89 @@
+"""The session's recording: raw EEG as received, markers, events and estimates in one XDF file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from bci_affect.session.publish import ESTIMATE_CHANNELS, ESTIMATE_UNITS, estimate_row
+from bci_affect.session.types import AffectEstimate, RecordingStatus
+from bci_affect.streams import Recorder, Source, build_header, recording_path
+
+_ESTIMATE = "bci_affect.estimate"
+_EVENTS = "bci_affect.events"
+
+
+class SessionRecording:
+    """Starts and stops recordings of one session, each a new file that is never overwritten.
+
+    Parameters
+    ----------
+    folder : Path
+        Where recordings go, named as LabRecorder does.
+    participant : str
+        Whose session it is; characters that such names cannot have are left out.
+    """
+
+    def __init__(self, folder: Path, participant: str = "") -> None:
+        self._folder = folder
+        self._participant = re.sub(r"[^A-Za-z0-9]", "", participant) or "P001"
+        self._recorder: Recorder | None = None
+        self._source: Source | None = None
+        self._active = False
+
+    def start(self, source: Source) -> None:
+        """Begin a new file; one that runs goes on.
+
+        Raises
+        ------
+        BciAffectError
+            If the folder cannot be written.
+        """
+        if self._active:
+            return
+        recorder = Recorder(recording_path(self._folder, self._participant))
+        recorder.open_stream(
+            _ESTIMATE,
+            build_header(_ESTIMATE, "Affect", ESTIMATE_CHANNELS, units=ESTIMATE_UNITS),
+        )
+        recorder.open_stream(_EVENTS, build_header(_EVENTS, "Markers", ["event"], fmt="string"))
+        self._recorder, self._source, self._active = recorder, source, True
+        source.tap = recorder
+
+    def stop(self) -> None:
+        """Finish the file; safe to call twice."""
+        if self._active and self._recorder and self._source:
+            self._active = False
+            self._source.tap = None
+            self._recorder.stop()
+
+    def discard(self) -> None:
+        """Finish the file and take it away: there never was a session to record."""
+        self.stop()
+        if self._recorder:
+            path = Path(self._recorder.status.path)
+            path.unlink(missing_ok=True)
+            self._recorder = None
+
+    def estimate(self, estimate: AffectEstimate) -> None:
+        """Record an estimate."""
+        if self._active and self._recorder:
+            self._recorder.push(_ESTIMATE, estimate_row(estimate), estimate.time)
+
+    def event(self, text: str, time: float) -> None:
+        """Record an event, one JSON object."""
+        if self._active and self._recorder:
+            self._recorder.mark(_EVENTS, text, time)
+
+    def status(self) -> RecordingStatus | None:
+        """Say how the recording, or the last one, stands; None before the first."""
+        if self._recorder is None:
+            return None
+        status = self._recorder.status
+        return RecordingStatus(
+            status.path,
+            status.size_bytes,
+            status.seconds,
+            status.error,
+            self._active and not status.error,
+        )

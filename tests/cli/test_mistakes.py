@@ -1,0 +1,96 @@
+"""A user's mistake gets one line on stderr, exit status 1 (usage: 2), and leaves nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.test_app import run
+
+
+def one_line(stderr: str) -> str:
+    """Return the sentence that the user sees; nothing else may be there."""
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, stderr
+    assert lines[0].startswith("bci-affect: ")
+    return lines[0]
+
+
+@pytest.fixture
+def not_xdf(tmp_path: Path) -> Path:
+    path = tmp_path / "notes.xdf"
+    path.write_text("these are notes, not a recording")
+    return path
+
+
+def test_process_of_something_else_than_xdf(tmp_path: Path, not_xdf: Path) -> None:
+    out = tmp_path / "out.csv"
+    result = run("process", str(not_xdf), "--out", str(out))
+    assert result.returncode == 1
+    assert "XDF" in one_line(result.stderr)
+    assert not out.exists()
+
+
+def test_process_of_a_missing_file(tmp_path: Path) -> None:
+    result = run("process", str(tmp_path / "gone.xdf"), "--out", str(tmp_path / "o.csv"))
+    assert result.returncode == 1
+    assert "gone.xdf" in one_line(result.stderr)
+
+
+def test_a_model_that_is_none(tmp_path: Path) -> None:
+    model = tmp_path / "noise.safetensors"
+    model.write_bytes(np.random.default_rng(0).bytes(400))
+    result = run("live", "--headless", "--no-music", "--wait", "1", "--model", str(model))
+    assert result.returncode == 1
+    assert "noise.safetensors" in one_line(result.stderr)
+
+
+def test_no_stream_says_how_to_check(tmp_path: Path) -> None:
+    estimates = tmp_path / "new.csv"
+    result = run(
+        *("live", "--headless", "--no-music", "--wait", "1", "--stream", "Nobody"),
+        *("--estimates", str(estimates)),
+    )
+    assert result.returncode == 1
+    assert "bci-affect streams" in one_line(result.stderr)
+    assert not estimates.exists()
+
+
+def test_estimates_are_never_overwritten(tmp_path: Path) -> None:
+    estimates = tmp_path / "mine.csv"
+    estimates.write_text("mine")
+    result = run("live", "--headless", "--no-music", "--wait", "1", "--estimates", str(estimates))
+    assert result.returncode == 1
+    assert "overwritten" in one_line(result.stderr)
+    assert estimates.read_text() == "mine"
+
+
+def test_steering_without_a_target() -> None:
+    result = run("live", "--headless", "--no-music", "--policy", "steer")
+    assert result.returncode == 1
+    assert "--target" in one_line(result.stderr)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--policy", "dance"), ("--target", "high"), ("--target", "3,0")]
+)
+def test_usage_errors_exit_2(option: str, value: str) -> None:
+    result = run("live", "--headless", option, value)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_an_unknown_profile(tmp_path: Path) -> None:
+    result = run("live", "--headless", "--no-music", "--wait", "1", "--profile", "nobody")
+    assert result.returncode == 1
+    assert "nobody" in one_line(result.stderr)
+
+
+def test_a_window_without_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(key, raising=False)
+    result = run("live", "--no-music", "--wait", "1")
+    assert result.returncode == 1
+    assert "--headless" in one_line(result.stderr)

@@ -1,0 +1,205 @@
+"""A whole session over real LSL, with the publisher in another process."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bci_affect.config import LiveSettings
+from bci_affect.eeg import State
+from bci_affect.errors import BciAffectError
+from bci_affect.model import Predictor
+from bci_affect.resources import shipped
+from bci_affect.session import EstimatesFile, analyse, path_factory
+from bci_affect.session.engine import LiveSession
+from bci_affect.session.publish import Publisher
+from bci_affect.session.recording import SessionRecording
+from bci_affect.session.types import AffectEstimate
+from bci_affect.streams import ConnectionState, LslSource, XdfSource, read_xdf
+
+RECORDING = shipped("recordings/demo.xdf")
+SPEED = 4.0
+
+
+@contextmanager
+def playing(recording: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Publish a recording from another process; it waits for the session to listen."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bci_affect", "play", str(recording), *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def make_session(predictor: Predictor, **parts: object) -> LiveSession:
+    return LiveSession(
+        LslSource(),
+        path_factory(predictor, LiveSettings()),
+        model_name=predictor.card.name,
+        model_summary=predictor.card.summary,
+        **parts,  # type: ignore[arg-type]
+    )
+
+
+def until(true: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if true():
+            return True
+        time.sleep(0.05)
+    return true()
+
+
+def test_live_run_is_processed_alike_and_its_recording_too(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    """Invariant 1: live, the recording of the live run, and the file that was played, all agree."""
+    rows = tmp_path / "live.csv"
+    session = make_session(
+        predictor,
+        estimates=EstimatesFile(rows),
+        recording=SessionRecording(tmp_path / "rec", "P 7"),
+    )
+    with playing(RECORDING, "--speed", str(SPEED)):
+        session.start(60, record=True)
+        assert until(lambda: len(session.history(math.inf)) > 160, 60)
+        session.mark("here")
+        session.rate(7, 3, liking=8)
+        session.rate(11, 3)
+        health = session.snapshot().health
+        session.stop()
+    assert session.failure is None
+    assert health is not None
+    assert health.lost == 0
+
+    live = session.history(math.inf)
+    with rows.open(newline="") as file:
+        written = list(csv.DictReader(file))
+    assert [row["state"] for row in written] == [e.state.value for e in live]
+
+    def offline(path: Path) -> list[AffectEstimate]:
+        source = XdfSource(path, speed=math.inf)
+        make = path_factory(predictor, LiveSettings())
+        return [estimate for _, estimate in analyse(source, make(source.open()))]
+
+    def agree(other: list[AffectEstimate]) -> None:
+        shared = min(len(live), len(other))
+        assert shared > 150
+        assert [e.state for e in other[:shared]] == [e.state for e in live[:shared]]
+        for name in ("valence", "arousal", "confidence", "quality", "embedding", "attention"):
+            a = np.array([getattr(e, name) for e in live[:shared]])
+            b = np.array([getattr(e, name) for e in other[:shared]])
+            np.testing.assert_allclose(a, b, atol=1e-5)
+
+    agree(offline(RECORDING))
+    status = session.snapshot().recording
+    assert status is not None
+    assert not status.active
+    assert "sub-P7" in status.path
+    recorded = read_xdf(status.path)
+    assert not recorded.damage
+    events = [json.loads(m.text) for m in recorded.markers() if m.text.startswith("{")]
+    ours = [event for event in events if event.get("note") == "here" or "liking" in event]
+    assert ours == [
+        {"event": "mark", "note": "here"},
+        {"event": "rating", "valence": 7, "arousal": 3, "liking": 8},
+    ]
+    estimates = next(s for s in recorded.streams if s.header.name == "bci_affect.estimate")
+    assert len(estimates) > 100
+    agree(offline(Path(status.path)))
+
+
+def test_a_hanging_receiver_holds_up_nothing(predictor: Predictor) -> None:
+    """Invariant 7: estimates go on while whoever takes them is stuck."""
+    released = threading.Event()
+
+    class Stuck(Publisher):
+        def estimate(self, estimate: AffectEstimate) -> None:
+            released.wait(30)
+
+    session = make_session(predictor, publisher=Stuck(predictor.space, "stuck"))
+    with playing(RECORDING, "--speed", str(SPEED)):
+        session.start(60)
+        assert until(lambda: len(session.history(math.inf)) > 100, 60)
+        released.set()
+        session.stop()
+
+
+def test_a_killed_device_is_said_to_be_lost_and_the_reading_is_held(predictor: Predictor) -> None:
+    session = make_session(predictor)
+    with playing(RECORDING, "--speed", str(SPEED)) as device:
+        session.start(60)
+
+        def reading() -> bool:
+            estimate = session.snapshot().estimate
+            return estimate is not None and estimate.state is State.OK
+
+        assert until(reading, 60)
+        device.kill()
+        device.wait(10)
+
+        def lost() -> bool:
+            snapshot = session.snapshot()
+            return (
+                snapshot.health is not None
+                and snapshot.health.state is not ConnectionState.STREAMING
+                and snapshot.estimate is not None
+                and snapshot.estimate.state is State.LOST
+            )
+
+        assert until(lost, 5)
+    snapshot = session.snapshot()
+    assert snapshot.health is not None
+    assert snapshot.health.reason
+    assert snapshot.estimate is not None
+    assert snapshot.estimate.confidence == 0
+    assert np.isfinite(snapshot.estimate.valence)
+    session.stop()
+
+
+def test_commands_reach_the_data_path(predictor: Predictor) -> None:
+    session = make_session(predictor)
+    with playing(RECORDING, "--speed", str(SPEED)):
+        info = session.start(60)
+        session.set_bad(info.labels[0])
+        session.baseline(5.0)
+        assert session.snapshot().baseline_left_s > 4
+
+        def measured() -> bool:
+            window = session.snapshot().window
+            return (
+                window is not None
+                and not window.mask[0]
+                and session.snapshot().baseline is not None
+            )
+
+        assert until(measured, 60)
+        session.play()
+        session.stop()
+    texts = [message.text for message in session.snapshot().messages]
+    assert any("no music" in text for text in texts)
+    kinds = [json.loads(text)["event"] for _, text in session.events()]
+    assert kinds.index("rest_start") < kinds.index("rest_stop")
+
+
+def test_no_stream_is_one_sentence(predictor: Predictor) -> None:
+    session = make_session(predictor)
+    with pytest.raises(BciAffectError, match="stream"):
+        session.start(1.0)
+    session.stop()
