@@ -5,7 +5,9 @@ band features, normalisation to the person, and `Pipeline`, the one path that li
 training share. What never will: torch, LSL, Qt, and files.
 """
 
+from bci_affect.eeg.bands import asymmetry, relative_power
 from bci_affect.eeg.chunk import Chunk
+from bci_affect.eeg.export import to_mne
 from bci_affect.eeg.montage import Montage, make_montage, montage_messages, unique_names
 from bci_affect.eeg.normalise import Normaliser
 from bci_affect.eeg.pipeline import Pipeline
@@ -19,9 +21,12 @@ __all__ = [
     "Normaliser",
     "Pipeline",
     "State",
+    "asymmetry",
     "judge_units",
     "make_montage",
     "montage_messages",
+    "relative_power",
+    "to_mne",
     "unique_names",
     "units_scale",
 ]

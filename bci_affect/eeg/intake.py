@@ -205,9 +205,10 @@ class Intake:
             source = np.maximum.accumulate(np.where(finite[:, c], np.arange(len(block)), -1))
             held = np.where(source < 0, self._held[c], block[np.maximum(source, 0), c])
             block[:, c] = held
+            # The resampler's kernel reaches back from a hole to samples before it.
+            first = self._taken - self.delay_s / self._period
             self._holes += [
-                ((self._taken + int(i)) * self._ratio, int(c))
-                for i in np.flatnonzero(~finite[:, c])
+                ((first + int(i)) * self._ratio, int(c)) for i in np.flatnonzero(~finite[:, c])
             ]
 
     # --- out --------------------------------------------------------------------------------

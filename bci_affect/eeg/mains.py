@@ -18,6 +18,9 @@ DECIDE_S = 2.0
 WIDE_Q = 8.0
 """Hum that waxes and wanes reaches some hertz to each side: a notch 6 Hz wide at 50 Hz."""
 
+WIDE_TOP_HZ = 130.0
+"""Harmonics above it are too weak to be taken for muscle."""
+
 CLEARLY = 4.0
 """How many times the power of the other frequency the chosen one must have."""
 
@@ -49,7 +52,7 @@ class Mains:
             sets = ((),) if line_hz == "off" else ((float(line_hz),),)
         self.notches = [notches(hz, rate_hz, top_hz, NOTCH_Q) for hz in sets]
         """One cascade per candidate, each of shape (n_sections, 6)."""
-        self.wide = notches(sets[-1], rate_hz, 0.5 * rate_hz, WIDE_Q)
+        self.wide = notches(sets[-1], rate_hz, WIDE_TOP_HZ, WIDE_Q)
         """Cascade that leaves no sideband of hum, to see muscle beside it, (n_sections, 6)."""
         self.chosen = len(sets) - 1
         """Index of the candidate in use."""
@@ -58,13 +61,16 @@ class Mains:
         self._power = np.zeros(len(FREQUENCIES))
         self._samples = 0
 
+    @property
+    def undecided(self) -> bool:
+        """Whether there is a choice, and it has not been made."""
+        return len(self.notches) > 1 and not self.detected_hz
+
     def observe(self, before: NDArray[np.float64], after: NDArray[np.float64]) -> bool:
         """Look at one hop, (n, n_channels) before and (n_candidates, n, n_channels) after.
 
         Returns True when the choice has just been made.
         """
-        if len(self.notches) == 1 or self.detected_hz:
-            return False
         self._samples += len(before)
         if self._samples > 0.5 * DECIDE_S * self._rate:  # the notches have settled
             for i in range(len(FREQUENCIES)):

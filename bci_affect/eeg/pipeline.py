@@ -95,6 +95,11 @@ class Pipeline:
         self._mains = Mains(settings.line_hz, self.rate_hz, 2 * settings.low_pass_hz)
         self.design = Design(settings, self.rate_hz, self._mains.notches[-1], self._mains.wide)
         """The filters, with their responses and delays."""
+        hop_s = settings.window.hop_s
+        self.settle_s = float(np.ceil(self.design.settle_s / hop_s - 1e-9) * hop_s)
+        """Seconds until the filters' start no longer matters, in whole hops."""
+        self.warm_up_s = self.settle_s + settings.window.window_s
+        """Seconds from the start, or a gap, to the first window that can be ``OK``."""
         self._intake.refill_s = self.warm_up_s
         self._build(settings, rate_hz, montage)
         self._found: list[str] = list(montage_messages(montage))
@@ -127,21 +132,11 @@ class Pipeline:
         self._rate_watch = RateWatch(self.rate_hz, rate_hz)
         self._judged = None if self._intake.units_known else deque[NDArray[np.float64]]()
         self._by_hand = np.zeros(n_eeg, np.bool_)
+        self._placed = montage.placed
         self._traces = Ring(int(TRACE_S * self.rate_hz), (len(montage),), np.float32)
         self._trace_times = Ring(self._traces.length)
 
     # --- what the user may ask -------------------------------------------------------------
-
-    @property
-    def settle_s(self) -> float:
-        """Seconds until the filters' start no longer matters, in whole hops."""
-        hop_s = self.settings.window.hop_s
-        return float(np.ceil(self.design.settle_s / hop_s - 1e-9) * hop_s)
-
-    @property
-    def warm_up_s(self) -> float:
-        """Seconds from the start, or a gap, to the first window that can be ``OK``."""
-        return self.settle_s + self.settings.window.window_s
 
     @property
     def delays(self) -> dict[str, float]:
@@ -261,7 +256,7 @@ class Pipeline:
         self._hop += 1
         self._samples += len(hop.times)
         front = self._front.run(hop.block)  # (1 + n_notches, n, n_eeg)
-        if self._mains.observe(front[0], front[1:]):
+        if self._mains.undecided and self._mains.observe(front[0], front[1:]):
             self._say(f"Mains hum found at {self._mains.detected_hz:g} Hz.")
         clean = front[1 + self._mains.chosen]
         good = hop.whole & ~self._by_hand & self._quality.good
@@ -332,7 +327,7 @@ class Pipeline:
         score = np.where(whole & ~self._by_hand, self._quality.score, np.float32(0))
         mask = np.zeros(len(self.montage), np.bool_)
         mask[self._eeg] = usable
-        mask &= self.montage.placed
+        mask &= self._placed
         quality = np.zeros(len(self.montage), np.float32)
         quality[self._eeg] = score
         state, reasons = self._state(mask)

@@ -1,6 +1,6 @@
 """How far each electrode can be trusted: causal tests, voted over time, with the reasons kept.
 
-Twice a second every electrode is put to the tests of `Test`; a test's hits fade in and out with the
+Twice a second every electrode is tested for each `Fault`; a test's hits fade in and out with the
 voting time, so that one blink takes nobody out and a loose electrode goes within seconds. Bounds
 after PREP (Bigdely-Shamlo et al. 2015), made causal, with absolute bounds for dry and wet headsets
 in ``configs/``.
@@ -32,7 +32,11 @@ TYPICAL_CORRELATION = 0.6
 """Neighbours' median correlation above which a low one is an electrode's fault, not the head's."""
 
 
-class Test(IntEnum):
+RAIL_MOVES_UV = 20.0
+"""An electrode that moves as far as this within a tick and yet stands still is railed, not flat."""
+
+
+class Fault(IntEnum):
     """What may be wrong with an electrode; rows of the votes."""
 
     FLAT = 0
@@ -46,18 +50,18 @@ class Test(IntEnum):
 
 
 WORDS = {
-    Test.FLAT: "flat",
-    Test.RAILED: "railed",
-    Test.CONTACT: "contact changes",
-    Test.NOISY: "too large",
-    Test.WEAK: "too small",
-    Test.LINE: "mains hum",
-    Test.HIGH_FREQUENCY: "muscle or high-frequency noise",
-    Test.ALONE: "unlike its neighbours",
+    Fault.FLAT: "flat",
+    Fault.RAILED: "railed",
+    Fault.CONTACT: "contact changes",
+    Fault.NOISY: "too large",
+    Fault.WEAK: "too small",
+    Fault.LINE: "mains hum",
+    Fault.HIGH_FREQUENCY: "muscle or high-frequency noise",
+    Fault.ALONE: "unlike its neighbours",
 }
 """The tests in the words that users read."""
 
-_HARD = np.array([t <= Test.CONTACT for t in Test])
+_HARD = np.array([t <= Fault.CONTACT for t in Fault])
 """Tests that no blink or movement excuses; they vote twice as fast."""
 
 
@@ -78,27 +82,25 @@ class Quality:
         self._settings = settings
         eeg = np.flatnonzero(montage.is_eeg)
         self._names = [montage.names[row] for row in eeg]
-        self.votes = np.zeros((len(Test), eeg.size))
+        self.votes = np.zeros((len(Fault), eeg.size))
         """Share of the voting time in which a test hit, (n_tests, n_eeg)."""
         self.good = np.ones(eeg.size, np.bool_)
         """Electrodes in use, (n_eeg,)."""
+        self.score = np.ones(eeg.size, np.float32)
+        """Quality per electrode, 0 to 1, (n_eeg,)."""
         self._pace = np.where(_HARD, 2, 1)[:, None] * min(1.0, tick_s / settings.vote_s)
         self._neighbours = _neighbours(montage.positions[eeg])
         self._covariance = np.zeros((eeg.size, eeg.size))
         self._mix = min(1.0, tick_s / 2.0)
-
-    @property
-    def score(self) -> NDArray[np.float32]:
-        """Quality per electrode, 0 to 1, (n_eeg,)."""
-        score: NDArray[np.float64] = np.prod(1.0 - self.votes, axis=0)
-        return score.astype(np.float32)
 
     def reasons(self, least: float = 0.25) -> dict[str, tuple[str, ...]]:
         """Electrodes with the tests that hit more than a share `least` of the time, in words."""
         found: dict[str, tuple[str, ...]] = {}
         for c in np.flatnonzero(self.votes.max(axis=0) > least):
             worst = np.argsort(-self.votes[:, c], kind="stable")
-            found[self._names[c]] = tuple(WORDS[Test(t)] for t in worst if self.votes[t, c] > least)
+            found[self._names[c]] = tuple(
+                WORDS[Fault(t)] for t in worst if self.votes[t, c] > least
+            )
         return found
 
     def out(self) -> list[str]:
@@ -131,26 +133,29 @@ class Quality:
         total, line, spread, top = (rms(x) for x in (hp, hp - clean, shown, high))
         hits = np.zeros(self.votes.shape, np.bool_)
         same = np.count_nonzero(np.abs(raw[1:] - raw[:-1]) < 1e-6, axis=0) > 0.5 * (n - 1)
-        hits[Test.FLAT] = (total < s.flat_uv) | same
-        at_edge = np.count_nonzero((raw >= raw.max(axis=0)) | (raw <= raw.min(axis=0)), axis=0)
-        hits[Test.RAILED] = (at_edge > max(6, s.clipped_share * n)) & ~hits[Test.FLAT]
-        hits[Test.CONTACT] = np.abs(hp).max(axis=0) > s.contact_uv
+        top_edge, bottom_edge = raw.max(axis=0), raw.min(axis=0)
+        moved = top_edge - bottom_edge > RAIL_MOVES_UV
+        hits[Fault.FLAT] = (total < s.flat_uv) | (same & ~moved)
+        at_edge = np.count_nonzero((raw >= top_edge) | (raw <= bottom_edge), axis=0)
+        hits[Fault.RAILED] = moved & (same | (at_edge > max(6, s.clipped_share * n)))
+        hits[Fault.CONTACT] = np.maximum(hp.max(axis=0), -hp.min(axis=0)) > s.contact_uv
         if not artifact:
-            alive = ~hits[Test.FLAT]
+            alive = ~hits[Fault.FLAT]
             apart = outlier(spread, alive)
-            hits[Test.NOISY] = (spread > s.max_uv) | (apart > s.outlier_z)
-            hits[Test.WEAK] = alive & (apart < -s.outlier_z)
-            hits[Test.LINE] = (line > s.max_line_uv) | (
+            hits[Fault.NOISY] = (spread > s.max_uv) | (apart > s.outlier_z)
+            # Before the reference, which lends a dead electrode the others' mean.
+            hits[Fault.WEAK] = alive & (outlier(rms(clean), alive) < -s.outlier_z)
+            hits[Fault.LINE] = (line > s.max_line_uv) | (
                 (outlier(line, alive) > s.outlier_z) & (line > spread)
             )
-            hits[Test.HIGH_FREQUENCY] = (top > s.max_high_uv) | (
+            hits[Fault.HIGH_FREQUENCY] = (top > s.max_high_uv) | (
                 (outlier(top, alive) > s.outlier_z) & (top > 0.5 * spread)
             )
-            hits[Test.ALONE] = alive & self._alone(clean)
+            hits[Fault.ALONE] = alive & self._alone(clean)
         active = _HARD[:, None] | (not artifact)
         self.votes += np.where(active, self._pace, 0.0) * (hits - self.votes)
-        score = self.score
-        self.good = np.where(self.good, score >= BAD_BELOW, score > GOOD_ABOVE)
+        self.score = np.multiply.reduce(1.0 - self.votes, axis=0).astype(np.float32)
+        self.good = np.where(self.good, self.score >= BAD_BELOW, self.score > GOOD_ABOVE)
 
     def _alone(self, clean: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Electrodes that agree with none of their neighbours although others do."""
@@ -159,7 +164,7 @@ class Quality:
         self._covariance += self._mix * (clean.T @ clean / len(clean) - self._covariance)
         sd = np.sqrt(np.maximum(np.diag(self._covariance), 1e-12))
         correlation = np.abs(self._covariance / sd[:, None] / sd)
-        best = np.take_along_axis(correlation, self._neighbours, axis=1).max(axis=1)
+        best = correlation.ravel()[self._neighbours].max(axis=1)
         if middle(best) < TYPICAL_CORRELATION:
             return np.zeros(clean.shape[1], np.bool_)
         low: NDArray[np.bool_] = best < self._settings.min_correlation
@@ -167,10 +172,13 @@ class Quality:
 
 
 def _neighbours(positions: NDArray[np.float32]) -> NDArray[np.intp] | None:
-    """Nearest electrodes of each, (n_eeg, N_NEIGHBOURS); None where they are too few to agree."""
+    """Nearest electrodes of each as places in a flat matrix of all pairs, (n_eeg, N_NEIGHBOURS).
+
+    None where they are too few to have to agree.
+    """
     known = np.isfinite(positions).all(axis=1)
     if known.sum() < MIN_FOR_NEIGHBOURS or not known.all():
         return None
     apart = np.linalg.norm(positions[:, None] - positions[None], axis=2)
     nearest: NDArray[np.intp] = np.argsort(apart, axis=1, kind="stable")[:, 1 : N_NEIGHBOURS + 1]
-    return nearest
+    return nearest + len(positions) * np.arange(len(positions))[:, None]

@@ -56,12 +56,12 @@ class RateWatch:
         if self._samples > SHORT_S * self._rate and end > since:
             now = self._nominal * (self._samples - first) / (end - since) / self._rate
             self.changed = abs(now / self._nominal - 1) > CHANGED_SHARE
-            if self.changed and not was:
+            if self.changed:
                 self.message = (
                     f"The stream runs at {now:.0f} Hz, not at the {self._nominal:g} Hz that the "
                     "filters are made for; connect to it again."
                 )
-                new = True
+                new = not was
         if end - self._start > LONG_S:
             span = end - self._start
             self.measured_hz = self._nominal * (self._samples - 1) / span / self._rate
