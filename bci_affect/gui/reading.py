@@ -18,7 +18,7 @@ from bci_affect.session import AffectEstimate, SessionSnapshot
 from bci_affect.streams import ConnectionState
 
 UNSURE_BELOW = 0.2
-"""Confidence under which an estimate is shown as unsure: about a 60 to 40 probability."""
+"""Confidence under which an estimate without a decision is shown as unsure: about 60 to 40."""
 STALE_S = 2.0
 """An estimate older than this is no reading any more, whatever it says of itself."""
 
@@ -36,8 +36,22 @@ class Kind(StrEnum):
 class Reading:
     """An estimate with the manner in which it may be shown, and why.
 
-    `valence` and `arousal` are NaN where `kind` is ``NONE``; `why` is one short sentence, "" for a
-    plain reading; `age_s` counts from the last sample that was used.
+    Attributes
+    ----------
+    kind : Kind
+        The manner.
+    valence, arousal : float
+        The EEG's estimate in [-1, 1]; NaN where `kind` is ``NONE``.
+    confidence : float
+        Of the EEG's estimate, 0 to 1.
+    why : str
+        One short sentence: why it is no plain reading, or what limits it; else "".
+    age_s : float
+        Since the last sample that was used.
+    decisions : tuple of str
+        ``high``, ``low`` or ``unsure`` for valence and arousal; "" where nobody decided.
+    fused : tuple of float, or None
+        EEG and music weighed by their measured reliability, in [-1, 1]; None without music.
     """
 
     kind: Kind
@@ -46,6 +60,15 @@ class Reading:
     confidence: float
     why: str
     age_s: float
+    decisions: tuple[str, str] = ("", "")
+    fused: tuple[float, float] | None = None
+
+
+def is_sure(estimate: AffectEstimate) -> bool:
+    """Whether an estimate may be drawn as a reading: some dimension is decided, at 90 %."""
+    if estimate.reading is not None:
+        return any(decision != "unsure" for decision in estimate.reading.decision)
+    return estimate.confidence >= UNSURE_BELOW
 
 
 _STATE_WORDS = {
@@ -72,11 +95,37 @@ def judge(snapshot: SessionSnapshot) -> Reading:
         kind, why = Kind.HELD, _state_reason(snapshot, estimate)
     elif age > STALE_S:
         kind, why = Kind.HELD, tr("No new estimate for {age:.0f} s", age=age)
-    elif estimate.confidence < UNSURE_BELOW:
-        kind, why = Kind.UNSURE, tr("Low confidence: could be either side of the middle")
+    elif not is_sure(estimate):
+        kind = Kind.UNSURE
+        why = _standing(estimate) or tr("Low confidence: could be either side of the middle")
     else:
-        kind, why = Kind.READING, ""
-    return Reading(kind, estimate.valence, estimate.arousal, estimate.confidence, why, age)
+        kind, why = Kind.READING, _standing(estimate)
+    return Reading(
+        kind,
+        estimate.valence,
+        estimate.arousal,
+        estimate.confidence,
+        why,
+        age,
+        decisions=estimate.reading.decision if estimate.reading is not None else ("", ""),
+        fused=_fused(estimate) if kind is not Kind.HELD else None,
+    )
+
+
+def _standing(estimate: AffectEstimate) -> str:
+    """Return what limits an estimate, in the session's words."""
+    if estimate.reading is None or not estimate.reading.reasons:
+        return ""
+    text = "; ".join(estimate.reading.reasons)
+    return text[:1].upper() + text[1:]
+
+
+def _fused(estimate: AffectEstimate) -> tuple[float, float] | None:
+    reading = estimate.reading
+    if reading is None or not np.isfinite(reading.music_prob).any():
+        return None
+    valence, arousal = 2 * np.asarray(reading.fused_prob) - 1
+    return float(valence), float(arousal)
 
 
 def _connection_trouble(snapshot: SessionSnapshot) -> str:
@@ -115,32 +164,3 @@ def spread_ellipse(
     circle = np.stack([np.cos(angle), np.sin(angle)])
     axes = vectors * np.sqrt(np.maximum(values, 0.0))
     return np.asarray((axes @ circle + points[:, -1:]).T)
-
-
-def fuse(estimate: Reading, music: tuple[float, float, float, float]) -> tuple[float, float]:
-    """Weigh the EEG's estimate and the music's prediction by their certainty.
-
-    Parameters
-    ----------
-    estimate : Reading
-        The EEG's; its confidence is its weight, 0 where it is not a reading.
-    music : tuple
-        Valence, arousal and their SDs, as the library predicts them; weight 1 / (1 + (2 sd)^2).
-
-    Returns
-    -------
-    tuple of float
-        Valence and arousal; NaN where neither says anything.
-    """
-    weight = estimate.confidence if estimate.kind in (Kind.READING, Kind.UNSURE) else 0.0
-    fused = []
-    for own, other, sd in (
-        (estimate.valence, music[0], music[2]),
-        (estimate.arousal, music[1], music[3]),
-    ):
-        weights = np.array([weight, 1.0 / (1.0 + 4.0 * sd * sd) if math.isfinite(sd) else 0.5])
-        pair = np.array([own, other])
-        weights[~np.isfinite(pair)] = 0.0
-        total = weights.sum()
-        fused.append(float(np.nansum(weights * np.nan_to_num(pair)) / total) if total else math.nan)
-    return fused[0], fused[1]

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Shortcut:
-    """A key, the window's method that it calls, and what the help says of it."""
+    """Keys, the window's method that they call, and what the help says of it.
+
+    Several keys for the same are parted by `` / ``.
+    """
 
     keys: str
     action: str
@@ -27,12 +30,12 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("P", "pause_replay", "Pause a replay, or go on", "Session"),
     Shortcut("Ctrl+K", "calibrate", "Calibrate to this person", "Session"),
     Shortcut("Ctrl+E", "stop", "End the session", "Session"),
-    Shortcut("+", "traces_larger", "Larger traces", "View"),
+    Shortcut("+ / =", "traces_larger", "Larger traces", "View"),
     Shortcut("-", "traces_smaller", "Smaller traces", "View"),
     Shortcut("T", "toggle_theme", "Dark or light", "View"),
     Shortcut("D", "toggle_diagnostics", "Diagnostics drawer", "View"),
     Shortcut("F11", "toggle_full_screen", "Full screen", "View"),
     Shortcut("Ctrl+0", "reset_layout", "Panels back to their places", "View"),
     Shortcut("Ctrl+,", "open_preferences", "Preferences", "View"),
-    Shortcut("?", "help", "This help", "View"),
+    Shortcut("? / F1", "help", "This help", "View"),
 )

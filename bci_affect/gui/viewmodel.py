@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bci_affect.eeg import State
 from bci_affect.gui.notes import Note, read_note
-from bci_affect.gui.reading import UNSURE_BELOW, Reading, judge
+from bci_affect.gui.reading import Reading, is_sure, judge
 from bci_affect.session import AffectEstimate, Message, SessionSnapshot
 from bci_affect.session.control import SessionControl
 
@@ -68,7 +68,7 @@ class Timeline:
         while self._n + len(fresh) > len(self._rows):
             self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
         for e in fresh:
-            rank = 0.0 if e.state is not State.OK else 1.0 + (e.confidence >= UNSURE_BELOW)
+            rank = 0.0 if e.state is not State.OK else 1.0 + is_sure(e)
             self._rows[self._n] = (e.time, e.valence, e.arousal, e.confidence, rank)
             self._n += 1
 

@@ -141,7 +141,8 @@ class MainWindow(QtWidgets.QMainWindow):
         self._add_menu()
         for shortcut in SHORTCUTS:
             action = QtGui.QAction(tr(shortcut.text), self)
-            action.setShortcut(QtGui.QKeySequence(shortcut.keys))
+            keys = [QtGui.QKeySequence(key) for key in shortcut.keys.split(" / ")]
+            action.setShortcuts(keys)
             action.triggered.connect(partial(self._do, shortcut.action))
             self.addAction(action)
         for button in self.findChildren(QtWidgets.QAbstractButton):

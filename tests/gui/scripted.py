@@ -16,6 +16,7 @@ import numpy as np
 from bci_affect.eeg import FeatureWindow, Montage, State, make_montage
 from bci_affect.music import PlayerState, Suggestion, Track
 from bci_affect.session import AffectEstimate, Message, RecordingStatus, SessionSnapshot
+from bci_affect.session.fusion import PersonalReading
 from bci_affect.streams import ConnectionState, Health, StreamInfo
 
 NAMES = {
@@ -118,6 +119,7 @@ class ScriptedSession:
         self.state = State.OK
         self.reasons: tuple[str, ...] = ()
         self.confidence = 0.55
+        self.standing: tuple[str, ...] = ()
         self.bad: set[str] = set()
         self.commands: list[tuple[object, ...]] = []
         self.ended = False
@@ -193,6 +195,25 @@ class ScriptedSession:
             attention=(weight / weight.sum()).astype(np.float32),
             quality=float(mask.mean()),
             state=self.state,
+            reading=self._reading(float(v), float(a)),
+        )
+
+    def _reading(self, v: float, a: float) -> PersonalReading:
+        """Make three estimates as the session room would; decisions follow the confidence."""
+        track = self.tracks[self.current]
+        eeg = np.array([v + 1, a + 1]) / 2
+        music = np.array([track.valence + 1, track.arousal + 1]) / 2
+        sure = self.confidence >= 0.2
+        return PersonalReading(
+            eeg_prob=eeg,
+            music_prob=music,
+            fused_prob=0.4 * eeg + 0.6 * music,
+            eeg_weight=np.full(2, 0.4),
+            confidence=np.full(2, self.confidence),
+            eeg_confidence=np.full(2, self.confidence),
+            decision=("high" if v > 0 else "low", "unsure") if sure else ("unsure", "unsure"),
+            novelty=0.4,
+            reasons=self.standing,
         )
 
     def _mask(self) -> np.ndarray:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
@@ -9,7 +7,7 @@ from bci_affect.eeg import State
 from bci_affect.gui.heads import blend, project, spread
 from bci_affect.gui.notes import read_note
 from bci_affect.gui.panels.plane import reading_words
-from bci_affect.gui.reading import Kind, Reading, fuse, judge, spread_ellipse
+from bci_affect.gui.reading import Kind, judge, spread_ellipse
 from bci_affect.streams import ConnectionState
 from tests.gui.scripted import ScriptedSession, montage_of, names_of
 
@@ -57,14 +55,25 @@ def test_before_the_first_estimate_there_are_no_figures() -> None:
     assert not any(c.isdigit() for c in reading_words(reading))
 
 
-def test_fusion_lies_between_and_follows_the_certain_one() -> None:
-    sure = Reading(Kind.READING, 0.8, -0.4, 0.9, "", 0.0)
-    held = Reading(Kind.HELD, 0.8, -0.4, 0.9, "", 0.0)
-    v, a = fuse(sure, (-0.2, 0.6, 0.2, 0.2))
-    assert -0.2 < v < 0.8
-    assert -0.4 < a < 0.6
-    assert fuse(held, (-0.2, 0.6, 0.2, 0.2)) == pytest.approx((-0.2, 0.6))
-    assert all(map(math.isnan, fuse(held, (math.nan, math.nan, math.nan, math.nan))))
+def test_the_fused_point_is_the_sessions_and_only_of_a_reading(session: ScriptedSession) -> None:
+    estimate = session.snapshot().estimate
+    assert estimate is not None
+    assert estimate.reading is not None
+    fused = judge(session.snapshot()).fused
+    assert fused == pytest.approx(tuple(2 * estimate.reading.fused_prob - 1))
+    session.connection = ConnectionState.LOST
+    assert judge(session.snapshot()).fused is None
+
+
+def test_decisions_and_what_limits_them_are_said(session: ScriptedSession) -> None:
+    session.standing = ("your EEG is not above chance for arousal, so the music decides",)
+    session.advance(1)
+    reading = judge(session.snapshot())
+    assert reading.kind is Kind.READING
+    assert reading.why == "Your EEG is not above chance for arousal, so the music decides"
+    assert "arousal" in reading_words(reading)
+    assert "unsure" in reading_words(reading)
+    assert ("high" in reading_words(reading)) == (reading.valence > 0)
 
 
 def test_the_ellipse_has_the_spread_of_the_readings() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from pyqtgraph.Qt import QtCore, QtGui
 
 from bci_affect.gui.panels.base import Panel, colour, font
-from bci_affect.gui.reading import Kind, Reading, fuse, spread_ellipse
+from bci_affect.gui.reading import Kind, Reading, spread_ellipse
 from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import Theme
 from bci_affect.gui.viewmodel import ViewModel
@@ -38,7 +38,7 @@ class PlanePanel(Panel):
         self.update()
 
     def _square(self) -> QtCore.QRectF:
-        words = 72.0  # lines below the plane
+        words = 88.0  # lines below the plane
         side = max(60.0, min(self.width() - 44.0, self.height() - words - 22.0))
         top = 20 + max(0.0, (self.height() - words - 22.0 - side) / 2)
         return QtCore.QRectF((self.width() - side) / 2, top, side, side)
@@ -180,9 +180,8 @@ class PlanePanel(Panel):
         p.setBrush(colour(t.music))
         p.setPen(QtGui.QPen(colour(t.panel), 1))
         p.drawPolygon(_diamond(at, 7))
-        if self.vm.reading.kind in (Kind.READING, Kind.UNSURE):
-            valence, arousal = fuse(self.vm.reading, music)
-            both = self.to_screen(valence, arousal)
+        if self.vm.reading.fused is not None:
+            both = self.to_screen(*self.vm.reading.fused)
             p.setPen(QtGui.QPen(colour(t.fused), 2))
             for dx, dy in ((6, 0), (0, 6)):
                 p.drawLine(both - QtCore.QPointF(dx, dy), both + QtCore.QPointF(dx, dy))
@@ -219,13 +218,17 @@ class PlanePanel(Panel):
         p.drawText(line, flag.AlignHCenter, reading_words(reading))
         p.setFont(font(self, 11))
         line = QtCore.QRectF(6, y + 17, self.width() - 12, 15)
-        p.setPen(colour(t.fair if reading.kind is not Kind.READING else t.muted))
-        why = reading.why or self._steadiness()
+        p.setPen(colour(t.fair))
+        why = reading.why
         text = p.fontMetrics().elidedText(
             why, QtCore.Qt.TextElideMode.ElideRight, int(line.width())
         )
         p.drawText(line, flag.AlignHCenter, text)
         self._paint_legend(p, t, y + 34)
+        p.setPen(colour(t.muted))
+        p.setFont(font(self, 10))
+        last = QtCore.QRectF(6, y + 51, self.width() - 12, 13)
+        p.drawText(last, flag.AlignHCenter, self._steadiness())
 
     def _steadiness(self) -> str:
         smoothing = self.vm.snapshot.smoothing_s
@@ -288,7 +291,14 @@ def reading_words(reading: Reading) -> str:
     """Return the estimate in figures, with its certainty in words."""
     if reading.kind is Kind.NONE:
         return tr("no estimate")
-    figures = tr("valence {v:+.2f}   arousal {a:+.2f}", v=reading.valence, a=reading.arousal)
+    names = (tr("valence"), tr("arousal"))
+    parts = []
+    for name, value, decision in zip(
+        names, (reading.valence, reading.arousal), reading.decisions, strict=True
+    ):
+        decided = reading.kind is Kind.READING and decision
+        parts.append(f"{name} {value:+.2f}" + (f" {tr(decision)}" if decided else ""))
+    figures = "   ".join(parts)
     if reading.kind is Kind.HELD:
         return tr("{figures}   held", figures=figures)
     if reading.kind is Kind.UNSURE:

@@ -1,0 +1,371 @@
+"""Every flow by clicks and keys: first start, calibration, replay, closing and the end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyqtgraph.Qt import QtCore, QtTest, QtWidgets
+
+from bci_affect.errors import BciAffectError
+from bci_affect.gui.flows.calibration import CalibrationWindow
+from bci_affect.gui.flows.ending import EndPage, summary
+from bci_affect.gui.flows.start import StartWindow
+from bci_affect.gui.lock import hold_profile
+from bci_affect.gui.services import Services, Started
+from bci_affect.gui.window import MainWindow
+from bci_affect.session.protocol import Step, Timing
+from tests.gui.conftest import tick
+from tests.gui.desks import ScriptedCalibration, ScriptedReplay, ScriptedStart, found
+from tests.gui.scripted import ScriptedSession
+
+Open = Callable[..., MainWindow]
+LEFT = QtCore.Qt.MouseButton.LeftButton
+KEY = QtCore.Qt.Key
+
+
+def wait_for(true: Callable[[], Any], seconds: float = 5.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not true():
+        QtTest.QTest.qWait(15)
+    return bool(true())
+
+
+def click(button: Any) -> None:
+    QtTest.QTest.mouseClick(button, LEFT)
+
+
+# --- first start ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk() -> ScriptedStart:
+    return ScriptedStart()
+
+
+@pytest.fixture
+def start(desk: ScriptedStart) -> Iterator[StartWindow]:
+    window = StartWindow(desk, "dark")
+    window.show()
+    yield window
+    window.close()
+    wait_for(lambda: not window.picker._busy)
+    window.deleteLater()
+
+
+def test_nobody_is_measured_without_consent(start: StartWindow, desk: ScriptedStart) -> None:
+    assert start.pages.currentIndex() == 0
+    assert not start.next.isEnabled()
+    click(start.next)
+    assert start.pages.currentIndex() == 0
+    start.agree.setChecked(True)
+    click(start.next)
+    assert start.pages.currentIndex() == 1
+    again = StartWindow(desk, "dark")
+    assert again.pages.currentIndex() == 1, "consent is remembered"
+    again.close()
+
+
+def test_streams_appear_by_themselves_and_the_search_never_blocks(
+    start: StartWindow, desk: ScriptedStart
+) -> None:
+    desk.slow_s = 0.5
+    start.agree.setChecked(True)
+    began = time.monotonic()
+    start.go_to(1)
+    assert time.monotonic() - began < 0.4
+    assert start.picker.stream is None
+    assert wait_for(lambda: desk.looks == 1)
+    assert wait_for(lambda: "No EEG stream" in start.picker.status.text())
+    assert threading.get_ident() not in desk.threads
+    desk.slow_s = 0.0
+    desk.streams = [found("Muse S", "a"), found("Cap", "b")]
+    assert wait_for(lambda: start.picker.list.count() == 3, 6), "refreshes every two seconds"
+    start.picker.list.setCurrentRow(1)
+    desk.streams = [found("New", "c"), *desk.streams]
+    start.picker.look()
+    assert wait_for(lambda: start.picker.list.count() == 4)
+    assert start.picker.stream == found("Cap", "b"), "what was chosen stays chosen"
+
+
+def test_from_the_notice_to_the_session(
+    start: StartWindow, desk: ScriptedStart, tmp_path: Path
+) -> None:
+    given: list[Started] = []
+    start.started.connect(given.append)
+    start.agree.setChecked(True)
+    click(start.next)
+    click(start.next)  # the demonstration
+    start.with_folder.setChecked(True)
+    start.folder.setText(str(tmp_path / "absent"))
+    assert not start.next.isEnabled()
+    start.folder.setText(str(tmp_path))
+    start.profile.setCurrentIndex(1)
+    click(start.next)
+    assert wait_for(lambda: start.pages.currentIndex() == 3)
+    choice = desk.choices[0]
+    assert choice.stream is None
+    assert choice.music_folder == tmp_path
+    assert choice.profile == "P01"
+    assert choice.record_dir is None
+    assert wait_for(lambda: "Good enough" in start._contact_words.text())
+    desk.session.bad = {"Fp1", "Fp2", "C3", "O1"}
+    desk.session.advance(1)
+    assert wait_for(lambda: "Not good yet" in start._contact_words.text())
+    click(start.next)
+    assert [g.control for g in given] == [desk.session]
+    assert not desk.session.ended
+
+
+def test_a_start_that_fails_says_why_and_can_be_tried_again(
+    start: StartWindow, desk: ScriptedStart
+) -> None:
+    desk.refuse = "The headset does not answer; switch it on."
+    start.go_to(2)
+    start.without.setChecked(True)
+    click(start.next)
+    assert wait_for(lambda: desk.refuse in start.status.text())
+    assert start.pages.currentIndex() == 2
+    desk.refuse = ""
+    click(start.next)
+    assert wait_for(lambda: start.pages.currentIndex() == 3)
+    start.close()
+    assert wait_for(lambda: desk.session.ended), "a session that nobody took over is ended"
+
+
+# --- calibration ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def calibrate(
+    session: ScriptedSession, open_window: Open, tmp_path: Path
+) -> tuple[ScriptedCalibration, MainWindow]:
+    desk = ScriptedCalibration(session, tmp_path, Timing(5, 5, 3, 2))
+    return desk, open_window(session, services=Services(calibration=desk))
+
+
+def lead(window: MainWindow, session: ScriptedSession, until: Callable[[], bool]) -> None:
+    """Let time pass in the protocol, answering every rating."""
+    flow = window.calibration
+    assert flow is not None
+    for _ in range(3000):
+        if until():
+            return
+        session.advance(1.0)
+        window.tick()
+        QtWidgets.QApplication.processEvents()
+        if flow._step is Step.RATING and not until():
+            QtTest.QTest.keyClick(flow.rating.valence, KEY.Key_7)
+            QtTest.QTest.keyClick(flow.rating.arousal, KEY.Key_2)
+            click(flow.rating.send)
+    raise AssertionError(f"the protocol stands at {flow._step}")
+
+
+def test_a_listener_is_led_to_the_verdict(
+    calibrate: tuple[ScriptedCalibration, MainWindow], session: ScriptedSession
+) -> None:
+    desk, window = calibrate
+    QtTest.QTest.keyClick(window, KEY.Key_K, QtCore.Qt.KeyboardModifier.ControlModifier)
+    flow = window.calibration
+    assert isinstance(flow, CalibrationWindow)
+    flow.n_clips.setCurrentIndex(0)
+    click(flow.begin)
+    assert flow._step is Step.CONTACT
+    lead(window, session, lambda: flow._step is Step.REST_OPEN)
+    assert flow.pages.currentWidget() is flow.stage
+    click(flow.go_on)
+    assert flow._step is Step.REST_CLOSED
+    lead(window, session, lambda: flow._step is Step.RATING)
+    assert not flow.rating.send.isEnabled()
+    lead(window, session, lambda: flow.verdict is not None)
+    assert len(desk.played) == 8
+    assert "Arousal is above chance" in flow._text.text()
+    assert "p = .02" in flow.result.toPlainText()
+    assert desk.cues >= 8
+    flow.close()
+
+
+def test_a_stopped_calibration_is_resumed_without_loss(
+    calibrate: tuple[ScriptedCalibration, MainWindow], session: ScriptedSession
+) -> None:
+    desk, window = calibrate
+    window.calibrate()
+    flow = window.calibration
+    assert flow is not None
+    assert flow.resume.isHidden()
+    flow.n_clips.setCurrentIndex(0)
+    click(flow.begin)
+    lead(
+        window,
+        session,
+        lambda: flow.protocol is not None and len(flow.protocol.ratings) == 3,
+    )
+    flow.close()
+    assert desk.unfinished()
+    window.calibrate()
+    flow = window.calibration
+    assert flow is not None
+    assert not flow.resume.isHidden()
+    click(flow.resume)
+    lead(window, session, lambda: flow._step is Step.CLIP)
+    assert flow.protocol is not None
+    assert len(flow.protocol.ratings) == 3
+    assert "4 of 8" in flow._head.text()
+    flow.close()
+
+
+def test_too_little_music_is_one_clear_line(
+    calibrate: tuple[ScriptedCalibration, MainWindow], session: ScriptedSession
+) -> None:
+    _, window = calibrate
+    session.tracks = session.tracks[:2]
+    window.calibrate()
+    flow = window.calibration
+    assert flow is not None
+    click(flow.begin)
+    assert "at least 4" in flow.status.text()
+    assert flow.protocol is None
+    flow.close()
+
+
+# --- replay -----------------------------------------------------------------------------------
+
+
+def test_replay_pauses_seeks_and_changes_speed(session: ScriptedSession, open_window: Open) -> None:
+    replay = ScriptedReplay()
+    window = open_window(session, services=Services(replay=replay))
+    bar = window.transport
+    assert bar is not None
+    tick(window, session, 8)
+    QtTest.QTest.keyClick(window, KEY.Key_P)
+    assert replay.paused
+    spot = QtCore.QPoint(bar.ruler.width() // 2, 5)
+    QtTest.QTest.mouseClick(bar.ruler, LEFT, pos=spot)
+    assert replay.position_s == pytest.approx(320, abs=2)
+    QtTest.QTest.keyClick(bar.ruler, KEY.Key_Right)
+    assert replay.position_s == pytest.approx(330, abs=2)
+    bar.speed.setCurrentIndex(3)
+    assert replay.speed == 2.0
+
+
+def test_a_live_session_has_no_transport(session: ScriptedSession, open_window: Open) -> None:
+    assert open_window(session).transport is None
+
+
+# --- closing and the end ----------------------------------------------------------------------
+
+
+def test_closing_during_a_recording_asks_and_then_finishes_the_file(
+    session: ScriptedSession, open_window: Open
+) -> None:
+    window = open_window(session)
+    session.start_recording()
+    tick(window, session, 3)
+    answers = iter(["Go on", "Finish and close"])
+    asked: list[str] = []
+
+    def answer() -> None:
+        box = QtWidgets.QApplication.activeModalWidget()
+        assert isinstance(box, QtWidgets.QMessageBox)
+        asked.append(box.text())
+        wanted = next(answers)
+        click(next(b for b in box.buttons() if b.text() == wanted))
+
+    QtCore.QTimer.singleShot(50, answer)
+    window.close()
+    assert window.isVisible()
+    assert not session.ended
+    QtCore.QTimer.singleShot(50, answer)
+    window.close()
+    assert wait_for(lambda: session.ended)
+    assert wait_for(lambda: not window.isVisible())
+    assert len(asked) == 2
+    assert session.recording is not None
+    assert not session.recording.active
+
+
+def test_the_end_page_says_what_there_was(
+    session: ScriptedSession, open_window: Open, tmp_path: Path
+) -> None:
+    class Writer:
+        def write(self) -> Path:
+            return tmp_path / "report.html"
+
+    window = open_window(session, services=Services(report=Writer()))
+    session.mark("x")
+    tick(window, session, 3)
+    window.stop()
+    assert wait_for(lambda: session.ended)
+    tick(window, session, 2)
+    page = window.findChild(EndPage)
+    assert page is not None
+    lines = dict(summary(window.vm))
+    assert lines["Marks and self-reports"] == "1, 0"
+    assert "100% readings" in lines["Estimates"]
+    click(page.save)
+    assert wait_for(lambda: "report.html" in page.status.text())
+    page.close()
+
+
+def test_a_report_that_cannot_be_written_says_so(
+    session: ScriptedSession, open_window: Open
+) -> None:
+    class Writer:
+        def write(self) -> Path:
+            raise BciAffectError("The disk is full; free some space.")
+
+    window = open_window(session)
+    page = EndPage(window.vm, Services(report=Writer()), window)
+    page.show()
+    click(page.save)
+    assert wait_for(lambda: "disk is full" in page.status.text())
+    assert page.save.isEnabled()
+    page.close()
+
+
+def test_a_second_start_on_the_same_profile_is_refused() -> None:
+    lock = hold_profile("P01")
+    with pytest.raises(BciAffectError, match="P01"):
+        hold_profile("P01")
+    other = hold_profile("P02")
+    lock.unlock()
+    hold_profile("P01").unlock()
+    other.unlock()
+
+
+def test_preferences_count_at_once_and_are_kept(
+    session: ScriptedSession, open_window: Open
+) -> None:
+    window = open_window(session)
+    window.open_preferences()
+    dialog = next(w for w in window.findChildren(QtWidgets.QDialog) if hasattr(w, "every_box"))
+    dialog.theme_box.setCurrentIndex(1)
+    dialog.scale_box.setCurrentIndex(1)
+    dialog.every_box.setValue(1)
+    assert window.theme.name == "light"
+    assert window.report.valence.manikins
+    dialog.close()
+    window.docks["plane"].raise_()
+    tick(window, session, 2)
+    session.advance(61)
+    tick(window, session, 2)
+    assert window.report.isVisible(), "a self-report is asked for after a minute"
+    again = open_window(session)
+    assert again.preferences == window.preferences
+
+
+def test_help_lists_every_shortcut(session: ScriptedSession, open_window: Open) -> None:
+    from bci_affect.gui.help import HelpDialog
+    from bci_affect.gui.shortcuts import SHORTCUTS
+
+    window = open_window(session)
+    QtTest.QTest.keyClick(window, KEY.Key_Question)
+    dialog = window.findChild(HelpDialog)
+    assert dialog is not None
+    texts = {label.text() for label in dialog.findChildren(QtWidgets.QLabel)}
+    assert {s.keys for s in SHORTCUTS} | {s.text for s in SHORTCUTS} <= texts
+    dialog.close()
