@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from pyqtgraph.Qt import QtCore
@@ -25,9 +26,14 @@ class _Task(QtCore.QRunnable):
         try:
             result = self._work()
         except Exception as error:
-            self._relay.failed.emit(error)
+            self._tell(self._relay.failed, error)
         else:
-            self._relay.done.emit(result)
+            self._tell(self._relay.done, result)
+
+    @staticmethod
+    def _tell(signal: Any, value: object) -> None:
+        with suppress(RuntimeError):  # the window, and its relay, went away in the meantime
+            signal.emit(value)
 
 
 _running: set[_Relay] = set()
