@@ -26,7 +26,6 @@ logger = logging.getLogger(__name__)
 POLL_S = 0.05
 OFFSET_EVERY_S = 5.0
 PATIENCE_S = 3.0
-FORGET_S = 3.0
 MAX_SAMPLES = 1024
 
 Floats = NDArray[np.float64]
@@ -103,13 +102,12 @@ class Collector:
             return tuple(taken.header for _, taken in self._taken.values())
 
     def _run(self) -> None:
-        resolver = lsl.load().ContinuousResolver(forget_after=FORGET_S)
         last_offset = lsl.local_clock()
         ending = False
         while not ending:
             ending = self._stop.wait(POLL_S)
             if not ending:
-                for info in resolver.results():
+                for info in lsl.visible():
                     self._consider(info)
             if lsl.local_clock() - last_offset > OFFSET_EVERY_S:
                 last_offset = lsl.local_clock()

@@ -138,7 +138,7 @@ class LslSource:
         infos = lsl.search(
             timeout_s,
             self._accepts,
-            predicate=self._predicate,
+            predicate=self._predicate or "",
             settle_s=0.0 if self._source_id else lsl.SETTLE_S,
             stop=self._stop.is_set,
         )
@@ -348,9 +348,8 @@ class LslSource:
         """
         assert self._assembler is not None
         known = self._known
-        resolver = lsl.load().ContinuousResolver(forget_after=GONE_AFTER_S)
         began = time.monotonic()
-        refused = ""
+        refused: set[str] = set()
         while not self._stop.is_set():
             link = self._link
             if link is not None:
@@ -363,7 +362,7 @@ class LslSource:
                     self._set(ConnectionState.LOST, "The connection to the device broke.")
             else:
                 self._stop.wait(PULL_S)
-            infos = {info.uid(): info for info in resolver.results()}
+            infos = {info.uid(): info for info in lsl.visible() if info.uid() not in refused}
             if link is not None and link.uid in infos:
                 continue  # it is there and silent: a stall
             back = _returned(known, [lsl.describe(info) for info in infos.values()])
@@ -375,10 +374,11 @@ class LslSource:
                     )
                 continue
             found, how = back
-            refused = self._take_back(infos[found.uid], how)
-            if not refused:
+            problem = self._take_back(infos[found.uid], how)
+            if not problem:
                 return
-            self._set(ConnectionState.LOST, refused)
+            refused.add(found.uid)
+            self._set(ConnectionState.LOST, problem)
 
     def _take_back(self, info: Any, how: str) -> str:
         """Connect to a stream that came back; return why not, or ""."""
@@ -424,6 +424,7 @@ class LslSource:
             link.header.format,
             "",
             link.uid,
+            0.0,
         )
         self._fresh_offset = link.offset
 
@@ -458,8 +459,8 @@ def _returned(known: FoundStream, seen: Sequence[FoundStream]) -> tuple[FoundStr
     same: Callable[[FoundStream], bool]
     if known.source_id:
         by_id = [stream for stream in others if stream.source_id == known.source_id]
-        if len(by_id) == 1:
-            return by_id[0], "same source id"
+        if by_id:  # of two, the older has just died and is not forgotten yet
+            return max(by_id, key=lambda stream: stream.created), "same source id"
     for same, how in (
         (
             lambda s: (

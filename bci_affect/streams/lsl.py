@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ SETTLE_S = 0.5
 """Time to wait for further streams after the first one answered."""
 
 _quiet = False
+_lock = threading.Lock()
+_resolvers: dict[str, Any] = {}
 
 own_uids: set[str] = set()
 """Outlets of this process, which its own sources do not listen to."""
@@ -33,6 +36,7 @@ class FoundStream:
     format: str
     hostname: str
     uid: str
+    created: float
 
     def __str__(self) -> str:
         return (
@@ -73,7 +77,7 @@ def _keep_quiet(pylsl: Any) -> None:
     name = Path("lsl_api", "lsl_api.cfg")
     own = (Path("lsl_api.cfg"), Path.home() / name, Path("/etc") / name)
     if "LSLAPICFG" not in os.environ and not any(path.exists() for path in own):
-        pylsl.set_config_content("[log]\nlevel = -2\n")
+        pylsl.set_config_content("[log]\nlevel = -3\n")
 
 
 def local_clock() -> float:
@@ -93,6 +97,7 @@ def describe(info: Any) -> FoundStream:
         format=formats.get(info.channel_format(), "int64"),
         hostname=info.hostname(),
         uid=info.uid(),
+        created=info.created_at(),
     )
 
 
@@ -107,11 +112,24 @@ def find_streams(
     return [describe(info) for info in search(timeout_s, accept, settle_s=timeout_s)]
 
 
+def visible(predicate: str = "") -> list[Any]:
+    """Return pylsl descriptions of all streams that answered in the last five seconds.
+
+    The first call starts a search that goes on in liblsl's background for the life of the process:
+    everybody who looks for streams shares it, so that one that returns is seen at once.
+    """
+    with _lock:
+        if predicate not in _resolvers:
+            pylsl = load()
+            _resolvers[predicate] = pylsl.ContinuousResolver(pred=predicate or None)
+        return list(_resolvers[predicate].results())
+
+
 def search(
     timeout_s: float,
     accept: Callable[[FoundStream], bool],
     *,
-    predicate: str | None = None,
+    predicate: str = "",
     settle_s: float = SETTLE_S,
     stop: Callable[[], bool] = lambda: False,
 ) -> list[Any]:
@@ -120,13 +138,10 @@ def search(
     Listens until something is found and `settle_s` more has passed (several may match, and the
     second answers later than the first), at most `timeout_s`.
     """
-    pylsl = load()
-    # liblsl forgets the predicate's errors: a wrong one simply finds nothing.
-    resolver = pylsl.ContinuousResolver(pred=predicate) if predicate else pylsl.ContinuousResolver()
     deadline = time.monotonic() + timeout_s
     settled = None
     while True:
-        found = {info.uid(): info for info in resolver.results() if accept(describe(info))}
+        found = {info.uid(): info for info in visible(predicate) if accept(describe(info))}
         now = time.monotonic()
         if found and settled is None:
             settled = min(now + settle_s, deadline)

@@ -99,9 +99,8 @@ def record_streams(
 def _wait(wanted: Sequence[str], timeout_s: float, stop: threading.Event) -> list[str]:
     """Wait until all wanted streams (or any) can be seen; return those that are not."""
     deadline = time.monotonic() + timeout_s
-    resolver = lsl.load().ContinuousResolver()
     while True:
-        found = [lsl.describe(info) for info in resolver.results()]
+        found = [lsl.describe(info) for info in lsl.visible()]
         names = {name for stream in found for name in (stream.name, stream.source_id)}
         missing = [name for name in wanted if name not in names]
         if not wanted and not found:
