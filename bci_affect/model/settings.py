@@ -19,8 +19,8 @@ class ModelSettings(Section):
     """Electrodes of a fixed montage; 0 for encoders that take any."""
     width: int = Field(64, ge=4)
     """Width of the encoder's output, which the music projection shares."""
-    token_width: int = Field(32, ge=4)
-    """Width of one electrode's token (`streaming`)."""
+    hidden: int = Field(48, ge=4)
+    """Width of a step and of the LSTM (`streaming`)."""
     attention_heads: int = Field(4, ge=1)
     linear_path: bool = True
     """Whether `streaming` has its linear path beside the attention path."""

@@ -1,10 +1,14 @@
 """The default encoder: any montage, attention over electrodes and time, and a linear path.
 
-Each electrode becomes a token from its band features and a smooth code of its place; attention over
-the valid electrodes pools the tokens of a step; an LSTM reads the steps; attention over time pools
-those. Beside this runs a linear path: the scalp's field of mean band power, fitted with spherical
-harmonics to whatever electrodes there are, times a matrix. With little data the linear path carries
-the model; it cannot be much worse than a linear one.
+At each step, attention over the valid electrodes (several heads, each scoring an electrode by its
+band features with weights that are a smooth function of its place) pools band features times
+position code: what each head keeps is a small map of the head where it looked. An LSTM reads the
+steps, and attention over time pools those. Beside this runs a linear path: the scalp's field of
+mean band power, fitted with spherical harmonics to whatever electrodes there are, times a matrix.
+With little data the linear path carries the model; it cannot be much worse than a linear one.
+
+Pooling before anything wide is what makes it fast: no array is larger than
+(batch, n_channels, n_steps, heads * n_bands).
 """
 
 from __future__ import annotations
@@ -27,21 +31,18 @@ class StreamingEncoder(Encoder):
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
-        token, heads = settings.token_width, settings.attention_heads
-        hidden = 2 * token
+        heads, bands, hidden = settings.attention_heads, settings.n_bands, settings.hidden
         self._heads = heads
         self._linear_path, self._attention_path = settings.linear_path, settings.attention_path
         if self._attention_path:
-            self.from_bands = nn.Linear(settings.n_bands, token)
-            self.scale_by_place = nn.Linear(CODE_SIZE, token, bias=False)
-            self.shift_by_place = nn.Linear(CODE_SIZE, token, bias=False)
-            self.electrode_score = nn.Linear(token, heads)
-            self.value = nn.Linear(token, heads * token)
+            # Scores are a quadratic function of the bands: high, low, and far from usual power can
+            # each draw attention.
+            self.score_by_place = nn.Linear(CODE_SIZE, heads * (2 * bands + 1))
+            self.step = nn.Linear(heads * CODE_SIZE * bands, hidden)
             self.drop = nn.Dropout(settings.dropout)
-            self.lstm = nn.LSTM(token, hidden, batch_first=True)
-            self.step = nn.Linear(token, hidden)
-            self.time_hidden = nn.Linear(hidden, token)
-            self.time_score = nn.Linear(token, 1, bias=False)
+            self.lstm = nn.LSTM(hidden, hidden, batch_first=True)
+            self.time_hidden = nn.Linear(hidden, hidden)
+            self.time_score = nn.Linear(hidden, 1, bias=False)
             self.out = nn.Linear(hidden, settings.width)
         if self._linear_path:
             self.linear = nn.Linear(CODE_SIZE * settings.n_bands, settings.width)
@@ -65,25 +66,25 @@ class StreamingEncoder(Encoder):
         return Encoded(features, attention)
 
     def _attend(self, bands: Tensor, code: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        scale = 1 + self.scale_by_place(code)[:, None]  # (batch, 1, n_channels, token)
-        shift = self.shift_by_place(code)[:, None]
-        tokens = torch.nn.functional.gelu(self.from_bands(bands) * scale + shift)
-        over_electrodes = masked_softmax(
-            self.electrode_score(tokens), valid[:, None, :, None], dim=2
-        )  # (batch, n_steps, n_channels, heads)
-        pooled = torch.einsum("bsch,bsct->bsht", over_electrodes.to(tokens.dtype), tokens)
-        # Each head has its own value matrix; pooling before it is the same and costs less.
-        weight = self.value.weight.view(self._heads, tokens.shape[-1], tokens.shape[-1])
-        steps = torch.einsum("bsht,hot->bso", pooled, weight.to(pooled.dtype)) / self._heads
-        steps = self.drop(steps + self.value.bias.view(self._heads, -1).mean(0))
+        batch, n_steps, n_channels, n_bands = bands.shape
+        heads = self._heads
+        x = bands.transpose(1, 2)  # (batch, n_channels, n_steps, n_bands)
+        weights = self.score_by_place(code).unflatten(-1, (2 * n_bands + 1, heads))
+        seen = torch.cat([x, x * x - 1], dim=-1)
+        scores = torch.matmul(seen, weights[:, :, :-1]) + weights[:, :, -1:]
+        over_electrodes = masked_softmax(scores, valid[:, :, None, None], dim=1)
+        looked_at = over_electrodes[..., None] * x[:, :, :, None]  # (..., n_steps, heads, n_bands)
+        maps = torch.bmm(code.transpose(1, 2).to(looked_at.dtype), looked_at.flatten(2))
+        maps = maps.view(batch, CODE_SIZE, n_steps, heads * n_bands).transpose(1, 2).flatten(2)
+        steps = self.drop(nn.functional.gelu(self.step(maps)))  # (batch, n_steps, hidden)
         hidden, _ = self.lstm(steps)
         # The step's own content stands beside the LSTM's memory, so that attention points at the
         # time when something was, and not at a later step that remembers it.
-        hidden = hidden + self.step(steps)
+        hidden = hidden + steps
         scores = self.time_score(torch.tanh(self.time_hidden(hidden))).squeeze(-1)
         over_time = torch.softmax(scores.float(), dim=1)  # (batch, n_steps)
         context = torch.einsum("bs,bsh->bh", over_time.to(hidden.dtype), hidden)
-        attention = over_electrodes.mean(dim=-1).transpose(1, 2) * over_time[:, None, :]
+        attention = over_electrodes.mean(dim=-1) * over_time[:, None, :]
         return context, attention
 
 

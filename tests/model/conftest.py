@@ -13,7 +13,7 @@ N_CHANNELS, N_STEPS, N_BANDS = 8, 12, 5
 
 def small_settings(encoder: str, **changes: object) -> ModelSettings:
     fixed = 0 if ENCODERS[encoder].any_montage else N_CHANNELS
-    values = {"encoder": encoder, "width": 16, "token_width": 8, "space": 8, "music_dim": 6}
+    values = {"encoder": encoder, "width": 16, "hidden": 12, "space": 8, "music_dim": 6}
     return ModelSettings(**{**values, "n_channels": fixed, **changes})  # type: ignore[arg-type]
 
 

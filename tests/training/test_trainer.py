@@ -16,7 +16,7 @@ from bci_affect.training.settings import ObjectiveSettings, TrainSettings
 from bci_affect.training.trainer import _Loop, _Tensors, fit, predict
 from tests.training.made import NAMES, planted
 
-SMALL = ModelSettings(width=16, token_width=8, space=8, music_dim=6)
+SMALL = ModelSettings(width=16, hidden=12, space=8, music_dim=6)
 
 
 def small(**changes: Any) -> TrainSettings:
