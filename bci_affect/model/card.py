@@ -29,7 +29,8 @@ class ModelCard:
         All signal settings that made the training features.
     prior_mean, prior_sd : tuple of float
         Population mean and standard deviation of each band's feature before normalisation to the
-        person; a normaliser starts from them.
+        person, from which the training's normaliser started and every other must; an empty mean
+        says that it started from the person's own first window.
     channels : tuple of str
         Electrodes of a fixed montage in order; empty for a model that takes any montage.
     rates_hz : tuple of float

@@ -233,7 +233,11 @@ class AffectPath:
 def population_normaliser(card: ModelCard, n_channels: int) -> Normaliser:
     """Return a normaliser that starts from what the model's training population looked like."""
     return Normaliser(
-        n_channels, len(card.bands), hop_s=card.hop_s, mean=card.prior_mean, sd=card.prior_sd
+        n_channels,
+        len(card.bands),
+        hop_s=card.hop_s,
+        mean=card.prior_mean or None,
+        sd=card.prior_sd or None,
     )
 
 

@@ -47,16 +47,23 @@ class DemoSettings(Section):
     train: TrainSettings = TrainSettings()
 
 
-def make(settings: DemoSettings, jobs: int = 1) -> tuple[FitResult, ModelCard]:
-    """Simulate, train, measure; return the model and its card."""
-    begun = time.monotonic()
+def simulate(settings: DemoSettings, jobs: int = 1) -> tuple[Corpus, Corpus]:
+    """Return features of the people to learn from, and of other people who hear other pieces."""
     plan = settings.listening
     log.info("rendering and tagging %d pieces", plan.pieces + len(PIECES))
     known = hear(random_pieces(plan.pieces, _PIECE_SEED, plan.seconds))
     unheard = hear([replace(piece, seconds=plan.seconds) for piece in PIECES])
     log.info("simulating %d people", plan.people + plan.test_people)
-    corpus = _record(known, plan.people, settings, settings.seed, jobs)
-    test = _record(unheard, plan.test_people, settings, settings.seed + _TEST_SEED, jobs)
+    return (
+        _record(known, plan.people, settings, settings.seed, jobs),
+        _record(unheard, plan.test_people, settings, settings.seed + _TEST_SEED, jobs),
+    )
+
+
+def train(corpus: Corpus, test: Corpus, settings: DemoSettings) -> tuple[FitResult, ModelCard]:
+    """Train on the one, measure on the other; return the model and its card."""
+    begun = time.monotonic()
+    plan = settings.listening
     features = corpus.features
     # Every sixth group of five: each headset is in the training and in the validation part.
     chooses = (features.subject // len(HEADSETS)) % 6 == 5
@@ -94,7 +101,7 @@ def make(settings: DemoSettings, jobs: int = 1) -> tuple[FitResult, ModelCard]:
             "trials": len(np.unique(features.trial)),
             "best_epoch": result.best_epoch,
             "epochs": len(result.history),
-            "seconds": round(time.monotonic() - begun),
+            "training_seconds": round(time.monotonic() - begun),
         },
         metrics=measure(result, said, test),
         git_revision=git_revision(),
@@ -198,7 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     settings = load_toml(given.config or shipped("configs/demo.toml"), DemoSettings)
-    result, card = make(settings, given.jobs)
+    result, card = train(*simulate(settings, given.jobs), settings)
     save_model(given.out, result.model, card)
     Predictor(given.out)  # it can be read and run
     print(json.dumps(card.metrics, indent=2))
