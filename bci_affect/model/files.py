@@ -46,6 +46,7 @@ def save_model(path: Path, model: AffectModel, card: ModelCard) -> None:
         save_file(weights, partial, metadata=metadata)
         with partial.open("rb") as written:
             os.fsync(written.fileno())
+        partial.chmod(0o644)  # the library's writer leaves it to the owner alone
         partial.replace(path)
     except (OSError, SafetensorError) as error:
         with suppress(OSError):

@@ -2,10 +2,9 @@
 
 As the paper says and its released code intends: batch normalisation over electrodes, an LSTM whose
 sequence is the electrodes of a fixed montage (each with the bands of all seconds), a second LSTM,
-attention, and a projection of all
-electrodes' weighted states (1.5 million weights at a width of 128). In the released code the softmax ran over a single logit, so the
-attention was constant; here it is a softmax over electrodes, times one over the steps of each
-electrode, both of which carry gradient.
+attention, and a projection of all electrodes' weighted states (1.5 million weights at a width of
+128). In the released code the softmax ran over a single logit, so the attention was constant; here
+it is a softmax over electrodes, times one over the steps of each electrode, both with gradient.
 """
 
 from __future__ import annotations

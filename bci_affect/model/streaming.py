@@ -66,7 +66,7 @@ class StreamingEncoder(Encoder):
         return Encoded(features, attention)
 
     def _attend(self, bands: Tensor, code: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        batch, n_steps, n_channels, n_bands = bands.shape
+        batch, n_steps, _, n_bands = bands.shape
         heads = self._heads
         x = bands.transpose(1, 2)  # (batch, n_channels, n_steps, n_bands)
         weights = self.score_by_place(code).unflatten(-1, (2 * n_bands + 1, heads))
