@@ -37,7 +37,7 @@ def save_model(path: Path, model: AffectModel, card: ModelCard) -> None:
         "format": FORMAT,
         "format_version": str(FORMAT_VERSION),
         "settings": model.settings.model_dump_json(),
-        "card": json.dumps(asdict(card), sort_keys=True),
+        "card": json.dumps(asdict(card)),  # the order of the bands is the order of the features
     }
     weights = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")

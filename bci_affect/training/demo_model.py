@@ -27,6 +27,7 @@ from bci_affect.training.corpus import Corpus, assemble
 from bci_affect.training.extract import ExtractionSettings, extract_subject
 from bci_affect.training.listeners import HEADSETS, Heard, ListeningSettings, hear, listen
 from bci_affect.training.metrics import classification, per_trial
+from bci_affect.training.model_page import page
 from bci_affect.training.retrieval import cosine, retrieval, track_scores
 from bci_affect.training.settings import TrainSettings
 from bci_affect.training.trainer import EpochRecord, FitResult, fit, predict
@@ -70,8 +71,8 @@ def train(corpus: Corpus, test: Corpus, settings: DemoSettings) -> tuple[FitResu
     if not chooses.any():
         chooses = features.subject == features.subject.max()
     result = fit(
-        features.take(~chooses),
-        features.take(chooses),
+        features.select(~chooses),
+        features.select(chooses),
         settings.train,
         settings.seed,
         on_epoch=_say,
@@ -185,47 +186,6 @@ def _retrieval(result: FitResult, said: Prediction, test: Corpus) -> dict[str, A
     return figures
 
 
-def card_text(card: ModelCard) -> str:
-    """Return the card as a page for people."""
-    found, made = card.metrics, card.training
-    retrieval_of = found["retrieval"]
-    rows = "\n".join(
-        f"| {dimension} | {figures['balanced_accuracy']:.2f} | {figures['auc']:.2f} | "
-        f"{figures['trials']} | 0.50 | "
-        + ", ".join(f"{n}: {value:.2f}" for n, value in figures["by_electrodes"].items())
-        + " |"
-        for dimension, figures in ((name, found[name]) for name in ("valence", "arousal"))
-    )
-    low, high = made["settings"]["listening"]["effects"]
-    return f"""# {card.name}.safetensors
-
-**{card.summary}** It has never seen a real person's EEG. On real EEG expect chance until it has
-been calibrated (`bci-affect calibrate`), and not much more than that afterwards.
-
-- **What it is**: `bci_affect.model.AffectModel`, encoder `{made["settings"]["train"]["model"]["encoder"]}`; EEG of 4 to 64
-  electrodes in, valence and arousal, attention, and a place in the space that it shares with music.
-- **Windows**: {card.window_s:g} s in steps of {card.step_s:g} s; bands {", ".join(card.bands)}; normalised causally to the
-  person, from the person's own first window on.
-- **Trained on**: {made["trials"]} trials of {made["people"]} simulated people ({made["windows"]} windows), headsets of
-  {", ".join(map(str, made["headsets"].values()))} electrodes, while generated music played. Mood changes the simulated EEG by {low:g} to
-  {high:g} times the size of published group averages, which makes it easier than reality.
-- **Made by**: `python -m bci_affect.training.demo_model` (settings in `configs/demo.toml`), code {card.git_revision}.
-- **Licence**: MIT, as the code.
-
-## Held-out figures, on simulated data
-
-{found["protocol"][0].upper() + found["protocol"][1:]}; {found["people"]} people.
-
-| | balanced accuracy | AUC | trials | chance | balanced accuracy by electrodes |
-|---|---|---|---|---|---|
-{rows}
-
-Finding music by a trial's EEG among {retrieval_of["pieces"]} pieces, none of them trained on ({retrieval_of["trials"]} trials):
-the piece that played, mean reciprocal rank {retrieval_of["piece"]["mrr"]:.2f} (chance {retrieval_of["piece"]["mrr_chance"]:.2f}); pieces of the mood that was
-felt, {retrieval_of["mood"]["precision_at_3"]:.0%} of the first three (chance {retrieval_of["mood"]["precision_chance"]:.0%}).
-"""
-
-
 def _say(record: EpochRecord) -> None:
     log.info(
         "epoch %d: loss %.3f, validation %.4f%s (%.0f windows/s)",
@@ -249,7 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     result, card = train(*simulate(settings, given.jobs), settings)
     save_model(given.out, result.model, card)
     Predictor(given.out)  # it can be read and run
-    given.out.with_suffix(".md").write_text(card_text(card), encoding="utf-8")
+    given.out.with_suffix(".md").write_text(page(card), encoding="utf-8")
     print(json.dumps(card.metrics, indent=2))
 
 

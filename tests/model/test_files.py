@@ -95,3 +95,12 @@ def test_importing_the_room_does_not_import_torch() -> None:
     code = "import sys, bci_affect.model; assert 'torch' not in sys.modules; "
     code += "bci_affect.model.AffectModel; assert 'torch' in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_order_of_bands_survives(tmp_path: Path) -> None:
+    bands = {"delta": (1.0, 4.0), "theta": (4.0, 8.0), "alpha": (8.0, 13.0), "b": (13.0, 30.0)}
+    card = small_card(bands=bands, signal={"bands": bands})
+    save_model(tmp_path / "m.safetensors", small_model("streaming", n_bands=4), card)
+    again = load_model(tmp_path / "m.safetensors")[1]
+    assert list(again.bands) == list(bands)
+    assert list(again.signal["bands"]) == list(bands)
