@@ -7,7 +7,6 @@ Weights, presets and the demonstration recording stand beside the package in the
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 from bci_affect.errors import BciAffectError
@@ -58,22 +57,3 @@ def user_home() -> Path:
             "folder that you may write."
         ) from None
     return home
-
-
-def git_revision() -> str:
-    """Return the commit of the running code, with "+" where files differ; "" outside a clone."""
-    if not (_PACKAGE.parent / ".git").exists():
-        return ""
-
-    def ask(*words: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(_PACKAGE.parent), *words], capture_output=True, text=True, timeout=10
-        )
-        return done.stdout.strip()
-
-    try:
-        commit = ask("rev-parse", "--short=12", "HEAD")
-        changed = ask("status", "--porcelain", "--untracked-files=no", "--", "bci_affect")
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return commit + ("+" if commit and changed else "")

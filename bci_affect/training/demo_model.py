@@ -22,13 +22,14 @@ from bci_affect.config import Section, SignalSettings, load_toml
 from bci_affect.model import ModelCard, Predictor, save_model
 from bci_affect.model.card import Prediction
 from bci_affect.music.simulate import PIECES, random_pieces
-from bci_affect.resources import git_revision, shipped
+from bci_affect.resources import shipped
 from bci_affect.training.corpus import Corpus, assemble
 from bci_affect.training.extract import ExtractionSettings, extract_subject
 from bci_affect.training.listeners import HEADSETS, Heard, ListeningSettings, hear, listen
 from bci_affect.training.metrics import classification, per_trial
 from bci_affect.training.model_page import page
 from bci_affect.training.retrieval import cosine, retrieval, track_scores
+from bci_affect.training.run_folder import git_revision
 from bci_affect.training.settings import TrainSettings
 from bci_affect.training.trainer import EpochRecord, FitResult, fit, predict
 
