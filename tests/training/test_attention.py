@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from bci_affect.model import ENCODERS, ModelSettings
@@ -48,7 +47,7 @@ def bursts(n: int, seed: int) -> tuple[FeatureSet, NDArray[np.bool_]]:
     return made, where
 
 
-@lru_cache(maxsize=None)
+@cache
 def trained(encoder: str) -> AffectModel:
     fixed = 0 if ENCODERS[encoder].any_montage else len(NAMES)
     model = ModelSettings(
