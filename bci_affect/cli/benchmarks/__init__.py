@@ -1,6 +1,7 @@
 """What `bci-affect benchmark` can measure: one module each, with ``run(quick) -> figures``."""
 
 BENCHMARKS: dict[str, str] = {
+    "gui": "bci_affect.cli.benchmarks.gui",
     "live": "bci_affect.cli.benchmarks.live",
     "replay": "bci_affect.cli.benchmarks.replay",
     "startup": "bci_affect.cli.benchmarks.startup",

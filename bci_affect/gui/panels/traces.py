@@ -109,7 +109,7 @@ class TracePanel(Panel):
             return
         area = self._rows()
         rate = info.rate_hz or max(1.0, (len(times) - 1) / max(1e-9, times[-1] - times[0]))
-        times, uv = peaks(times, uv[rows], int(area.width() / 1.5), rate)
+        times, uv = peaks(times, uv[rows], int(area.width() / 2), rate)
         self._newest = self._right_edge(float(times[-1]))
         height = area.height() / len(rows)
         x = area.right() + (times - self._newest) * (area.width() / self.seconds)  # (m,)
