@@ -67,10 +67,10 @@ def _from_recordings(
     from rich.progress import Progress
 
     from bci_affect.config import load_toml
+    from bci_affect.datasets import Labels
     from bci_affect.model import Predictor
     from bci_affect.resources import shipped
     from bci_affect.session.build import DEFAULT_MODEL
-    from bci_affect.training.calibration.segments import Labels
     from bci_affect.training.calibration.store import calibrate_recordings
 
     meaning = load_toml(labels, Labels) if labels else Labels()

@@ -5,6 +5,25 @@ What never will: models, Qt, and LSL.
 """
 
 from bci_affect.datasets.catalogue import Dataset, DatasetName, open_dataset
+from bci_affect.datasets.segments import (
+    Labels,
+    Segment,
+    find_segments,
+    marker_names,
+    session_of,
+    subject_of,
+)
 from bci_affect.datasets.trial import Trial
 
-__all__ = ["Dataset", "DatasetName", "Trial", "open_dataset"]
+__all__ = [
+    "Dataset",
+    "DatasetName",
+    "Labels",
+    "Segment",
+    "Trial",
+    "find_segments",
+    "marker_names",
+    "open_dataset",
+    "session_of",
+    "subject_of",
+]

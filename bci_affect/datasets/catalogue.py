@@ -9,7 +9,7 @@ from typing import Literal, Protocol, get_args
 from bci_affect.datasets.trial import Trial
 from bci_affect.errors import BciAffectError
 
-DatasetName = Literal["deap", "dreamer", "simulated"]
+DatasetName = Literal["deap", "dreamer", "bids", "recorded", "simulated"]
 
 
 class Dataset(Protocol):
@@ -37,7 +37,7 @@ def open_dataset(name: str, root: Path, subjects: Sequence[str] | None = None) -
 
     Parameters
     ----------
-    name : {"deap", "dreamer", "simulated"}
+    name : {"deap", "dreamer", "bids", "recorded", "simulated"}
         Which layout `root` has.
     root : Path
         Folder of the data; for ``dreamer`` also the file itself, for ``simulated`` a TOML file of
@@ -64,6 +64,14 @@ def open_dataset(name: str, root: Path, subjects: Sequence[str] | None = None) -
         from bci_affect.datasets.dreamer import Dreamer
 
         return Dreamer(root, subjects)
+    if name == "bids":
+        from bci_affect.datasets.bids import DalyBids
+
+        return DalyBids(root, subjects)
+    if name == "recorded":
+        from bci_affect.datasets.recorded import RecordedSessions
+
+        return RecordedSessions(root, subjects)
     from bci_affect.config import load_toml
     from bci_affect.datasets.simulated import Simulated, SimulationSettings
 

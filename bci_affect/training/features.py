@@ -51,11 +51,12 @@ class FeatureSet:
     def __len__(self) -> int:
         return len(self.bands)
 
-    def select(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> FeatureSet:
-        """Return a copy with these windows only; montages stay as they are."""
-        parts = {
-            field.name: getattr(self, field.name)[rows]
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> FeatureSet:
+        """Return the windows of these rows (numbers, or a bool each); montages stay as they are."""
+        values = {
+            field.name: getattr(self, field.name)
+            if field.name == "positions"
+            else getattr(self, field.name)[rows]
             for field in fields(self)
-            if field.name != "positions"
         }
-        return FeatureSet(positions=self.positions, **parts)
+        return FeatureSet(**values)

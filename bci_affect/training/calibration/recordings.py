@@ -8,7 +8,6 @@ goes on from one recording to the next, as a profile's does.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.config import LiveSettings
+from bci_affect.datasets import Labels, Segment, find_segments, marker_names, session_of, subject_of
 from bci_affect.eeg import Normaliser, State
 from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
@@ -28,17 +28,12 @@ from bci_affect.session.fusion import (
     Personalisation,
     PersonalModel,
     PersonalReading,
+    music_log_odds,
 )
 from bci_affect.session.offline import analyse
 from bci_affect.session.profiles import normalisation_key
 from bci_affect.streams import Marker, XdfSource
 from bci_affect.training.calibration.clips import ClipTable, sides
-from bci_affect.training.calibration.segments import (
-    Labels,
-    Segment,
-    find_segments,
-    marker_names,
-)
 
 log = logging.getLogger(__name__)
 
@@ -196,12 +191,6 @@ def gather(
     return Gathered(_table(rows), runs, kept, dropped, states)
 
 
-def subject_of(path: Path, labels: Labels) -> str:
-    """Return whose recording it is, by the labels or by its name (``sub-XX``); "" if unknown."""
-    note = labels.files.get(path.name) or labels.files.get(str(path))
-    return (note.subject if note else None) or _from_name(path, "sub") or ""
-
-
 @dataclass(frozen=True)
 class _Plan:
     """A recording that was opened, and what its markers say."""
@@ -219,12 +208,11 @@ def _plan(path: Path, labels: Labels, stream: str | None) -> _Plan:
     source.open()
     eeg = source.recording.find_eeg(stream)
     end = float(eeg.corrected()[-1])
-    note = labels.files.get(path.name) or labels.files.get(str(path))
     return _Plan(
         source=source,
         path=path,
         subject=subject_of(path, labels),
-        session=(note.session if note else None) or _from_name(path, "ses") or path.name,
+        session=session_of(path, labels),
         segments=_segments(path, source.recording.markers(), end, labels),
     )
 
@@ -328,12 +316,6 @@ def _alpha_rise(segments: list[Segment], alphas: list[tuple[float, float]]) -> f
     return found["closed"] - found["open"]
 
 
-def _from_name(path: Path, key: str) -> str | None:
-    """Read ``sub-XX`` or ``ses-XX`` from a LabRecorder file name."""
-    match = re.search(rf"{key}-([A-Za-z0-9]+)", path.name)
-    return match.group(1) if match else None
-
-
 @dataclass(frozen=True)
 class _Row:
     embedding: Array  # (n, d), readings of the clip
@@ -394,7 +376,7 @@ def _table(rows: list[_Row]) -> ClipTable:
     return ClipTable(
         embedding=np.array([row.embedding.mean(axis=0) for row in rows]),
         eeg_logit=np.array([row.logit.mean(axis=0) for row in rows]),
-        music_logit=np.array([s.music_logit for s in segments]),
+        music_logit=np.array([music_log_odds(s.music_valence, s.music_arousal) for s in segments]),
         ratings=np.array([[s.valence, s.arousal] for s in segments]),
         group=_numbers(stimuli),
         session=_numbers(sessions),

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from bci_affect.config import LiveSettings
+from bci_affect.datasets import Labels, subject_of
 from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
 from bci_affect.resources import user_home
 from bci_affect.session.profiles import ProfileStore, model_identity
 from bci_affect.training.calibration.evaluation import N_PERMUTATIONS
 from bci_affect.training.calibration.personal import calibrate
-from bci_affect.training.calibration.recordings import gather, subject_of
+from bci_affect.training.calibration.recordings import gather
 from bci_affect.training.calibration.report import summary, write_report
-from bci_affect.training.calibration.segments import Labels
 
 
 def calibrate_recordings(

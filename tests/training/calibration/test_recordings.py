@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from bci_affect.config import load_toml
+from bci_affect.datasets import Labels
 from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
 from bci_affect.session.profiles import ProfileStore, model_identity
 from bci_affect.training.calibration.recordings import gather
-from bci_affect.training.calibration.segments import Labels
 from bci_affect.training.calibration.store import calibrate_recordings
 from tests.training.calibration.conftest import ELECTRODES, FELT, LABELS, record
 

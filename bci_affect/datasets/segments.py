@@ -8,15 +8,15 @@ anybody's, whose marker texts a ``LABELS.toml`` maps to feelings. Both may be mi
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import Field
 
 from bci_affect.config import Section
-from bci_affect.session.fusion import Array, music_log_odds
 from bci_affect.streams import Marker
 
 _START = ("clip_start", "track_start")
@@ -79,8 +79,8 @@ class Segment:
         What was played; "" where only the feeling is known.
     valence, arousal : float
         Reported, 1-9; NaN where missing.
-    music_logit : ndarray, shape (2,)
-        What the music alone says, NaN where unknown.
+    music_valence, music_arousal : float
+        Mood of the music itself in [-1, 1], as the event names it; NaN where unknown.
     block : int
     rest : str
         "" for a clip; else ``open``, ``closed``, ``blinks`` or ``rest``.
@@ -92,7 +92,8 @@ class Segment:
     stimulus: str
     valence: float
     arousal: float
-    music_logit: Array
+    music_valence: float = float("nan")
+    music_arousal: float = float("nan")
     block: int = 0
     rest: str = ""
 
@@ -145,6 +146,28 @@ def find_segments(markers: Iterable[Marker], end: float, labels: Labels) -> list
         elif kind == "rating":
             _rate(segments, value)
     return [segment for segment in segments if segment.stop > segment.start]
+
+
+def subject_of(path: Path, labels: Labels) -> str:
+    """Return whose recording it is, by the labels or by its name (``sub-XX``); "" if unknown."""
+    note = _note(path, labels)
+    return (note.subject if note else None) or _from_name(path, "sub") or ""
+
+
+def session_of(path: Path, labels: Labels) -> str:
+    """Return of which sitting it is, by the labels or its name (``ses-XX``); else the file's."""
+    note = _note(path, labels)
+    return (note.session if note else None) or _from_name(path, "ses") or path.name
+
+
+def _note(path: Path, labels: Labels) -> FileNote | None:
+    return labels.files.get(path.name) or labels.files.get(str(path))
+
+
+def _from_name(path: Path, key: str) -> str | None:
+    """Read ``sub-XX`` or ``ses-XX`` from a LabRecorder file name."""
+    match = re.search(rf"{key}-([A-Za-z0-9]+)", path.name)
+    return match.group(1) if match else None
 
 
 def marker_names(markers: Iterable[Marker], limit: int = 8) -> str:
@@ -211,21 +234,23 @@ def _until(meanings: list[tuple[str, Any]], times: list[float], i: int, end: flo
 
 def _segment(start: float, stop: float, name: str) -> Segment:
     nan = float("nan")
-    return Segment(start, stop, name, "", nan, nan, np.full(2, np.nan))
+    return Segment(start, stop, name, "", nan, nan)
 
 
 def _clip(event: dict[str, Any], start: float, stop: float) -> Segment:
-    """Make a clip of a start event: what played, and what the music's own prediction is."""
+    """Make a clip of a start event: what played, and what the music's own mood is."""
     track = str(event.get("track", ""))
     title = str(event.get("title") or track.rsplit("/", 1)[-1] or "clip")
-    music = np.full(2, np.nan)
+    mood = (float("nan"), float("nan"))
     for valence, arousal in (("intended_valence", "intended_arousal"), ("valence", "arousal")):
         try:
-            music = music_log_odds(float(event[valence]), float(event[arousal]))
+            mood = (float(event[valence]), float(event[arousal]))
             break
         except (KeyError, TypeError, ValueError):
             continue
-    return replace(_segment(start, stop, title), stimulus=track, music_logit=music)
+    return replace(
+        _segment(start, stop, title), stimulus=track, music_valence=mood[0], music_arousal=mood[1]
+    )
 
 
 def _rate(segments: list[Segment], event: dict[str, Any]) -> None:

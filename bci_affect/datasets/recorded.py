@@ -1,0 +1,199 @@
+"""Recorded sessions: XDF files of any program, with ratings in events or a ``LABELS.toml``.
+
+``ROOT`` holds ``*.xdf`` (in any folders; LabRecorder's names say subject and session) and, where
+the events themselves hold no ratings, ``LABELS.toml`` (see `segments`). A file whose subject nobody
+names is of the subject "unknown".
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bci_affect.config import load_toml
+from bci_affect.datasets.checks import check_trials, hash_files, pick_subjects
+from bci_affect.datasets.segments import (
+    Labels,
+    Segment,
+    find_segments,
+    marker_names,
+    session_of,
+    subject_of,
+)
+from bci_affect.datasets.trial import Trial
+from bci_affect.eeg import Chunk
+from bci_affect.streams import EndOfStream, StreamInfo, XdfSource
+
+log = logging.getLogger(__name__)
+
+LABELS_FILE = "LABELS.toml"
+LEAD_S = 5.0
+"""EEG before a trial that is taken along, as far as it is whole, so that filters settle."""
+
+
+class RecordedSessions:
+    """Reader of a folder of XDF recordings.
+
+    Parameters
+    ----------
+    root : Path
+        Folder.
+    subjects : sequence of str, optional
+        Whom to take; all when absent.
+
+    Raises
+    ------
+    BciAffectError
+        If there is no recording, the labels are wrong, or a subject is missing.
+    """
+
+    name = "recorded"
+
+    def __init__(self, root: Path, subjects: Sequence[str] | None = None) -> None:
+        path = root / LABELS_FILE
+        self._labels = load_toml(path, Labels) if path.is_file() else Labels()
+        self._label_files = [path] if path.is_file() else []
+        self._files: dict[str, list[Path]] = {}
+        for file in sorted(root.rglob("*.xdf")):
+            who = subject_of(file, self._labels) or "unknown"
+            self._files.setdefault(who, []).append(file)
+        self._subjects = tuple(pick_subjects(sorted(self._files), subjects, str(root)))
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Names of the subjects, in order."""
+        return self._subjects
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the data are simulated."""
+        return False
+
+    def content_key(self, subject: str) -> str:
+        """Return what decides the subject's trials, as a hash of the files' content."""
+        return hash_files([*self._files[subject], *self._label_files])
+
+    def trials(self, subject: str) -> list[Trial]:
+        """Return one subject's rated trials, recordings in the order of their names.
+
+        Raises
+        ------
+        BciAffectError
+            If a file cannot be read, or no marker of any of them is a rated trial.
+        """
+        trials: list[Trial] = []
+        for path in self._files[subject]:
+            trials += self._recording(path, subject, len(trials))
+        return check_trials(trials, f"recordings of {subject}")
+
+    def _recording(self, path: Path, subject: str, first: int) -> list[Trial]:
+        source = XdfSource(path, speed=float("inf"))
+        info = source.open()
+        try:
+            chunks = _read_all(source)
+            markers = source.recording.markers()
+        finally:
+            source.close()
+        end = float(chunks[-1].times[-1]) if chunks else 0.0
+        segments = [
+            segment
+            for segment in find_segments(markers, end, self._labels)
+            if not segment.rest and np.isfinite([segment.valence, segment.arousal]).any()
+        ]
+        if not segments:
+            log.warning(
+                "%s: no marker (%s) is a rated trial; name its markers in %s",
+                path.name, marker_names(markers), LABELS_FILE,
+            )  # fmt: skip
+        stretches = _whole_stretches(chunks)
+        trials: list[Trial] = []
+        for segment in segments:
+            cut = _cut(segment, stretches)
+            if cut is None:
+                log.warning("%s: '%s' has a gap or NaN and is left out", path.name, segment.name)
+                continue
+            eeg, onset_s = cut
+            trials.append(
+                _trial(segment, eeg, onset_s, info, subject, session_of(path, self._labels),
+                       first + len(trials))
+            )  # fmt: skip
+        return trials
+
+
+def _read_all(source: XdfSource) -> list[Chunk]:
+    chunks: list[Chunk] = []
+    while True:
+        try:
+            chunk = source.read(1.0)
+        except EndOfStream:
+            return chunks
+        if chunk is not None:
+            chunks.append(chunk)
+
+
+def _whole_stretches(chunks: Sequence[Chunk]) -> list[Chunk]:
+    """Join chunks between gaps."""
+    groups: list[list[Chunk]] = []
+    for chunk in chunks:
+        if not groups or chunk.gap_before > 0:
+            groups.append([])
+        groups[-1].append(chunk)
+    return [
+        Chunk(
+            np.concatenate([chunk.samples for chunk in group], axis=1),
+            np.concatenate([chunk.times for chunk in group]),
+        )
+        for group in groups
+    ]
+
+
+def _cut(segment: Segment, stretches: Sequence[Chunk]) -> tuple[np.ndarray, float] | None:
+    """Return the trial's samples with what leads to it, and how long that is; None if not whole."""
+    for stretch in stretches:
+        times = stretch.times
+        if times[0] <= segment.start and segment.start < times[-1]:
+            stop = np.searchsorted(times, segment.stop)
+            if stop == len(times) and segment.stop - times[-1] > 1.0:
+                return None  # a gap came before the end
+            start = np.searchsorted(times, segment.start - LEAD_S)
+            eeg = stretch.samples[:, start:stop]
+            if not np.isfinite(eeg).all():
+                return None
+            return eeg, float(segment.start - times[start])
+    return None
+
+
+def _trial(
+    segment: Segment,
+    eeg: np.ndarray,
+    onset_s: float,
+    info: StreamInfo,
+    subject: str,
+    session: str,
+    index: int,
+) -> Trial:
+    ratings = {
+        name: value
+        for name, value in (("valence", segment.valence), ("arousal", segment.arousal))
+        if np.isfinite(value)
+    }
+    for name, mood in (
+        ("music_valence", segment.music_valence),
+        ("music_arousal", segment.music_arousal),
+    ):
+        if np.isfinite(mood):
+            ratings[name] = float(np.clip(5 + 4 * mood, 1, 9))
+    return Trial(
+        eeg=np.ascontiguousarray(eeg, np.float32),
+        rate_hz=info.rate_hz,
+        montage=info.montage,
+        subject=subject,
+        session=session,
+        stimulus=segment.stimulus,
+        onset_s=onset_s,
+        ratings=ratings,
+        index=index,
+    )

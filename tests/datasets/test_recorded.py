@@ -1,0 +1,120 @@
+"""Recordings become trials: the right samples, the right ratings, nothing across a gap."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bci_affect.datasets import open_dataset
+from bci_affect.errors import BciAffectError
+from bci_affect.streams.header import build_header
+from bci_affect.streams.xdf import XdfWriter
+
+RATE, SECONDS = 100, 60
+NAMES = ["Fp1", "Fp2", "C3", "C4"]
+
+
+def write_xdf(
+    path: Path, markers: list[tuple[float, str]], *, gap: tuple[float, float] | None = None
+) -> np.ndarray:
+    """Write channels that count samples, at stamps from 100 s on; a gap loses its samples."""
+    stamps = 100 + np.arange(SECONDS * RATE) / RATE
+    count = np.arange(SECONDS * RATE, dtype=np.float32)
+    samples = np.stack([count + 1000 * row for row in range(4)], axis=1)
+    if gap is not None:
+        keep = (stamps < 100 + gap[0]) | (stamps >= 100 + gap[1])
+        stamps, samples = stamps[keep], samples[keep]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with XdfWriter(path) as writer:
+        eeg = writer.add_stream(
+            build_header("Amp", "EEG", NAMES, units=["microvolts"] * 4, rate_hz=RATE)
+        )
+        events = writer.add_stream(build_header("Events", "Markers", ["event"], fmt="string"))
+        for start in range(0, len(stamps), RATE):
+            part = slice(start, start + RATE)
+            writer.samples(eeg, samples[part], stamps[part])
+        for time, text in markers:
+            writer.texts(events, [(text,)], np.array([100 + time]))
+    return samples.T
+
+
+def event(name: str, **values: object) -> str:
+    return json.dumps({"event": name, **values})
+
+
+def test_events_with_ratings(tmp_path: Path) -> None:
+    path = tmp_path / "sub-P01" / "ses-S2" / "sub-P01_ses-S2_task-affect_run-001_eeg.xdf"
+    samples = write_xdf(
+        path,
+        [
+            (10, event("track_start", track="a.flac", valence=0.5, arousal=-0.25)),
+            (30, event("track_stop")),
+            (31, event("rating", valence=7, arousal=2)),
+            (35, event("track_start", track="b.flac")),
+            (50, event("track_stop")),
+        ],
+    )
+    data = open_dataset("recorded", tmp_path)
+    assert data.subjects == ("P01",)
+    (trial,) = data.trials("P01")  # the second piece was not rated
+    assert (trial.subject, trial.session, trial.stimulus) == ("P01", "S2", "a.flac")
+    assert trial.ratings == {
+        "valence": 7, "arousal": 2, "music_valence": 7.0, "music_arousal": 4.0,
+    }  # fmt: skip
+    assert trial.onset_s == pytest.approx(5.0, abs=0.011)
+    onset = round(trial.onset_s * RATE)
+    assert trial.eeg.shape[1] == pytest.approx(25 * RATE, abs=2)
+    np.testing.assert_allclose(trial.eeg[:, onset], samples[:, 10 * RATE], atol=1.01)
+
+
+def test_labels_of_other_programs(tmp_path: Path) -> None:
+    markers = [(5.0, "happy"), (20.0, "sad"), (40.0, "odd")]
+    write_xdf(tmp_path / "one.xdf", markers)
+    write_xdf(tmp_path / "two.xdf", markers[:1])
+    (tmp_path / "LABELS.toml").write_text(
+        "[labels]\nhappy = { valence = 8, arousal = 7 }\nsad = { valence = 2, arousal = 3 }\n"
+        "[trial]\nseconds = 12\n"
+        '[files]\n"one.xdf" = { subject = "A", session = "1" }\n'
+        '"two.xdf" = { subject = "A", session = "2" }\n'
+    )
+    data = open_dataset("recorded", tmp_path)
+    trials = data.trials("A")
+    assert [t.ratings["valence"] for t in trials] == [8, 2, 8]
+    assert [t.session for t in trials] == ["1", "1", "2"]
+    assert [t.index for t in trials] == [0, 1, 2]
+    assert {t.stimulus for t in trials} == {""}
+    before = data.content_key("A")
+    (tmp_path / "LABELS.toml").write_text("[labels]\nhappy = { valence = 1, arousal = 1 }\n")
+    write_xdf(tmp_path / "sub-A_x.xdf", markers)
+    assert open_dataset("recorded", tmp_path).content_key("A") != before
+
+
+def test_no_trial_reaches_across_a_gap(tmp_path: Path) -> None:
+    rated = [
+        (5, event("clip_start", track="a")), (15, event("clip_stop")),
+        (16, event("rating", valence=7, arousal=7)),
+        (30, event("clip_start", track="b")), (45, event("clip_stop")),
+        (46, event("rating", valence=2, arousal=2)),
+    ]  # fmt: skip
+    write_xdf(tmp_path / "sub-A.xdf", rated, gap=(8, 12))
+    (trial,) = open_dataset("recorded", tmp_path).trials("A")
+    assert trial.stimulus == "b"
+    write_xdf(tmp_path / "sub-B.xdf", rated, gap=(26, 28))
+    first, second = open_dataset("recorded", tmp_path).trials("B")
+    assert first.stimulus == "a"
+    assert second.onset_s == pytest.approx(2.0, abs=0.05)  # only what follows the gap leads to it
+
+
+def test_what_has_no_rated_trial_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(BciAffectError, match="no subjects"):
+        open_dataset("recorded", tmp_path)
+    write_xdf(tmp_path / "sub-A.xdf", [(5, "beep")])
+    with pytest.raises(BciAffectError, match="no trials") as caught:
+        open_dataset("recorded", tmp_path).trials("A")
+    assert "\n" not in str(caught.value)
+    (tmp_path / "LABELS.toml").write_text("[labels]\nhappy = { valence = 12, arousal = 7 }\n")
+    with pytest.raises(BciAffectError, match="valence"):
+        open_dataset("recorded", tmp_path)
