@@ -12,8 +12,8 @@ from bci_affect.eeg.robust import middle, rms
 
 FREQUENCIES = (50.0, 60.0)
 
-DECIDE_S = 2.0
-"""Seconds of EEG before a frequency is chosen."""
+SETTLED_S, DECIDE_S = 1.0, 2.0
+"""Seconds of EEG before anything is believed, and before a frequency is chosen."""
 
 WIDE_Q = 8.0
 """Hum that waxes and wanes reaches some hertz to each side: a notch 6 Hz wide at 50 Hz."""
@@ -45,7 +45,6 @@ class Mains:
     def __init__(
         self, line_hz: Literal[50, 60, "auto", "off"], rate_hz: float, top_hz: float
     ) -> None:
-        self._rate = rate_hz
         if line_hz == "auto":
             sets: tuple[tuple[float, ...], ...] = (*((hz,) for hz in FREQUENCIES), FREQUENCIES)
         else:
@@ -59,23 +58,31 @@ class Mains:
         self.detected_hz = 0.0
         """Frequency that was found; 0 while none was."""
         self._power = np.zeros(len(FREQUENCIES))
-        self._samples = 0
 
     @property
     def undecided(self) -> bool:
         """Whether there is a choice, and it has not been made."""
         return len(self.notches) > 1 and not self.detected_hz
 
-    def observe(self, before: NDArray[np.float64], after: NDArray[np.float64]) -> bool:
-        """Look at one hop, (n, n_channels) before and (n_candidates, n, n_channels) after.
+    def observe(
+        self, before: NDArray[np.float64], after: NDArray[np.float64], seconds: float
+    ) -> bool:
+        """Look at one hop, `seconds` after the filters' start; True when it decides.
 
-        Returns True when the choice has just been made.
+        Parameters
+        ----------
+        before : ndarray of float64, shape (n, n_channels)
+            High-passed EEG.
+        after : ndarray of float64, shape (n_candidates, n, n_channels)
+            The same behind each candidate's notches.
+        seconds : float
+            Since the filters began.
         """
-        self._samples += len(before)
-        if self._samples > 0.5 * DECIDE_S * self._rate:  # the notches have settled
-            for i in range(len(FREQUENCIES)):
-                self._power[i] += middle(rms(before - after[i]) ** 2)
-        if self._samples < DECIDE_S * self._rate:
+        if seconds < SETTLED_S:
+            return False
+        for i in range(len(FREQUENCIES)):
+            self._power[i] += middle(rms(before - after[i]) ** 2)
+        if seconds < DECIDE_S:
             return False
         best = int(np.argmax(self._power))
         if self._power[best] < CLEARLY * self._power[1 - best]:

@@ -199,6 +199,11 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(result)
 
 
+def known_places() -> tuple[str, ...]:
+    """Return the names of all places that an electrode can have, as MNE writes them."""
+    return tuple(_template())
+
+
 def _place_name(label: str, places: Mapping[str, NDArray[np.float32]]) -> str:
     """Return the key in `places` that a label means, or "" when it means none."""
     candidates = [label]
@@ -215,7 +220,13 @@ def _place_name(label: str, places: Mapping[str, NDArray[np.float32]]) -> str:
 
 @lru_cache(maxsize=1)
 def _places() -> dict[str, NDArray[np.float32]]:
-    """Positions of all 10-05 electrodes in head coordinates, by name in lower case."""
+    """Positions by name in lower case."""
+    return {name.casefold(): place for name, place in _template().items()}
+
+
+@lru_cache(maxsize=1)
+def _template() -> dict[str, NDArray[np.float32]]:
+    """Positions of all 10-05 electrodes in head coordinates, by name."""
     import mne  # slow to import, so only where positions are needed
 
     known = mne.channels.get_builtin_montages()
@@ -224,4 +235,4 @@ def _places() -> dict[str, NDArray[np.float32]]:
     montage = mne.channels.make_standard_montage(template)
     info = mne.create_info(montage.ch_names, 100.0, "eeg")
     info.set_montage(montage)  # turns the template's coordinates into head coordinates
-    return {ch["ch_name"].casefold(): ch["loc"][:3].astype(np.float32) for ch in info["chs"]}
+    return {ch["ch_name"]: ch["loc"][:3].astype(np.float32) for ch in info["chs"]}

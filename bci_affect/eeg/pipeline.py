@@ -256,7 +256,9 @@ class Pipeline:
         self._hop += 1
         self._samples += len(hop.times)
         front = self._front.run(hop.block)  # (1 + n_notches, n, n_eeg)
-        if self._mains.undecided and self._mains.observe(front[0], front[1:]):
+        # One hop of each tick is enough to know the hum by.
+        look = self._mains.undecided and self._hop % self._hops_per_tick == 0
+        if look and self._mains.observe(front[0], front[1:], self._samples / self.rate_hz):
             self._say(f"Mains hum found at {self._mains.detected_hz:g} Hz.")
         clean = front[1 + self._mains.chosen]
         good = hop.whole & ~self._by_hand & self._quality.good

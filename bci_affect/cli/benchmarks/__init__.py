@@ -4,5 +4,6 @@ BENCHMARKS: dict[str, str] = {
     "gui": "bci_affect.cli.benchmarks.gui",
     "live": "bci_affect.cli.benchmarks.live",
     "replay": "bci_affect.cli.benchmarks.replay",
+    "signal": "bci_affect.cli.benchmarks.signal",
     "startup": "bci_affect.cli.benchmarks.startup",
 }
