@@ -13,6 +13,7 @@ from bci_affect.cli.benchmark import benchmark
 from bci_affect.cli.calibrate import calibrate
 from bci_affect.cli.doctor import doctor
 from bci_affect.cli.evaluate import evaluate
+from bci_affect.cli.filters import filters
 from bci_affect.cli.inspect import inspect
 from bci_affect.cli.live import live
 from bci_affect.cli.play import play
@@ -57,6 +58,7 @@ app.command("benchmark")(benchmark)
 app.command("calibrate")(calibrate)
 app.command("doctor")(doctor)
 app.command("evaluate")(evaluate)
+app.command("filters")(filters)
 app.command("inspect")(inspect)
 app.command("live")(live)
 app.command("play")(play)
