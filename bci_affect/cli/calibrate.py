@@ -24,6 +24,25 @@ def calibrate(
         Path | None, typer.Option(help="Model file; default: the shipped one.")
     ] = None,
     stream: Annotated[str | None, typer.Option(help="Name of the EEG stream.")] = None,
+    source_id: Annotated[
+        str | None, typer.Option(help="Source id of the LSL stream (guided).")
+    ] = None,
+    type_: Annotated[str, typer.Option("--type", help="Type of the LSL stream (guided).")] = "EEG",
+    wait: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the stream.")] = 30.0,
+    clips: Annotated[int, typer.Option(help="Clips to play (guided): 8, 12, 16, ...")] = 12,
+    seconds: Annotated[float, typer.Option(help="Length of a clip (guided), 20 to 60.")] = 30.0,
+    rest: Annotated[
+        bool, typer.Option("--rest/--no-rest", help="Begin with the rest baseline (guided).")
+    ] = True,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a calibration that was stopped.")
+    ] = False,
+    record: Annotated[
+        Path | None, typer.Option(help="Folder of recordings; default: in the user's data folder.")
+    ] = None,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Guide in the terminal, without a window.")
+    ] = False,
     report: Annotated[
         Path | None, typer.Option(help="New HTML report; default: in the user's data folder.")
     ] = None,
@@ -33,22 +52,54 @@ def calibrate(
 ) -> None:
     """Fit a model to one listener and say honestly how much it knows.
 
+    With --from it reads recordings whose markers LABELS.toml explains (or that hold ratings as
+    events); without, it guides the listener through rest and clips of the music library, live.
+
     Example: [bold]bci-affect calibrate --from A.xdf B.xdf --labels LABELS.toml --profile Ada[/bold]
+
+    Example: [bold]bci-affect calibrate --stream "Muse S" --profile Ada --clips 16[/bold]
     """
     from bci_affect.errors import BciAffectError
 
     files = [*(from_ or []), *(more or [])]
-    if not files:
-        raise BciAffectError("Give recordings with --from FILE.xdf.")
-    document = _from_recordings(
-        files, labels, profile, model, stream, report, permutations, seed, quiet=as_json
-    )
+    if files:
+        found: dict[str, Any] | None = _from_recordings(
+            files, labels, profile, model, stream, report, permutations, seed, quiet=as_json
+        )
+    elif not profile:
+        raise BciAffectError(
+            "Give recordings with --from FILE.xdf, or --profile NAME for a guided calibration."
+        )
+    else:
+        from bci_affect.cli.guided import GuidedOptions, run_guided
+
+        found = run_guided(
+            GuidedOptions(
+                profile=profile,
+                model=model,
+                stream=stream,
+                source_id=source_id,
+                type=type_,
+                wait_s=wait,
+                clips=clips,
+                seconds=seconds,
+                rest=rest,
+                resume=resume,
+                record=record,
+                headless=headless,
+                report=report,
+                permutations=permutations,
+                seed=seed,
+            )
+        )
     if as_json:
         from bci_affect.cli.output import print_json
 
-        print_json(document)
+        print_json(found or {"stopped": True, "profile": profile})
+    elif found is None:
+        typer.echo("Stopped; the same command with --resume goes on.")
     else:
-        _show(document)
+        _show(found)
 
 
 def _from_recordings(
@@ -69,12 +120,11 @@ def _from_recordings(
     from bci_affect.config import load_toml
     from bci_affect.datasets import Labels
     from bci_affect.model import Predictor
-    from bci_affect.resources import shipped
-    from bci_affect.session.build import DEFAULT_MODEL
+    from bci_affect.session import model_path
     from bci_affect.training.calibration.store import calibrate_recordings
 
     meaning = load_toml(labels, Labels) if labels else Labels()
-    weights = model or shipped(DEFAULT_MODEL)
+    weights = model_path(model)
     console = Console(stderr=True)
     with Progress(console=console, disable=quiet or not console.is_terminal) as bar:
         tasks: dict[str, Any] = {}

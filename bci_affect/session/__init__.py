@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         SessionOptions,
         build_session,
         load_predictor,
+        model_path,
         path_factory,
     )
     from bci_affect.session.engine import LiveSession
@@ -36,6 +37,7 @@ _LATER = {
     "build_session": "build",
     "features_document": "offline",
     "load_predictor": "build",
+    "model_path": "build",
     "path_factory": "build",
 }
 
@@ -55,6 +57,7 @@ __all__ = [
     "build_session",
     "features_document",
     "load_predictor",
+    "model_path",
     "path_factory",
 ]
 

@@ -12,11 +12,11 @@ from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
 from bci_affect.resources import shipped
 from bci_affect.session.affect import AffectPath
+from bci_affect.session.continuing import Continuing
 from bci_affect.session.control import Policy
 from bci_affect.session.engine import LiveSession
 from bci_affect.session.estimates import EstimatesFile
-from bci_affect.session.fusion import Personalisation, PersonalModel
-from bci_affect.session.profiles import ProfileStore
+from bci_affect.session.fusion import Personalisation
 from bci_affect.session.publish import Publisher
 from bci_affect.session.recording import SessionRecording
 from bci_affect.streams import Source, StreamInfo
@@ -73,22 +73,29 @@ class SessionOptions:
 
 def load_predictor(model: Path | None) -> Predictor:
     """Load the model that was asked for, or the shipped one."""
-    return Predictor(model or shipped(DEFAULT_MODEL))
+    return Predictor(model_path(model))
+
+
+def model_path(model: Path | None) -> Path:
+    """Return the file of the model that was asked for, or of the shipped one."""
+    return model or shipped(DEFAULT_MODEL)
 
 
 def path_factory(
-    predictor: Predictor, settings: LiveSettings, profile: str = ""
+    predictor: Predictor, settings: LiveSettings, continuing: Continuing | None = None
 ) -> Callable[[StreamInfo], AffectPath]:
     """Return what builds the way from chunks to estimates once a stream is known.
 
-    Raises
-    ------
-    BciAffectError
-        If the profile does not exist, or was made with another model.
+    Parameters
+    ----------
+    predictor : Predictor
+    settings : LiveSettings
+    continuing : Continuing, optional
+        A profile's personal model and normalisation.
     """
-    personal = _personal(predictor, profile) if profile else None
 
     def make(info: StreamInfo) -> AffectPath:
+        personal = continuing.personal if continuing else None
         return AffectPath(
             predictor,
             info.rate_hz,
@@ -96,22 +103,11 @@ def path_factory(
             units=info.units,
             signal=settings.signal,
             affect=settings.affect,
+            normaliser=continuing.normaliser(info.labels) if continuing else None,
             personal=Personalisation(personal) if personal else None,
         )
 
     return make
-
-
-def _personal(predictor: Predictor, profile: str) -> PersonalModel | None:
-    """Load a profile's personal model; None for a profile that was never calibrated."""
-    with ProfileStore() as store:
-        personal = store.load(profile).personal
-    if personal is not None and len(personal.centre) != predictor.space:
-        raise BciAffectError(
-            f"The profile '{profile}' was calibrated with another model ({personal.model}); "
-            "give that model, or calibrate again with this one."
-        )
-    return personal
 
 
 def build_session(source: Source, options: SessionOptions) -> LiveSession:
@@ -125,6 +121,7 @@ def build_session(source: Source, options: SessionOptions) -> LiveSession:
     if options.policy == "steer" and options.target is None:
         raise BciAffectError("Steering needs a target: add --target VALENCE,AROUSAL in -1..1.")
     predictor = load_predictor(options.model)
+    continuing = Continuing(options.profile, model_path(options.model)) if options.profile else None
     recording = (
         SessionRecording(options.record_dir, options.profile) if options.record_dir else None
     )
@@ -136,10 +133,11 @@ def build_session(source: Source, options: SessionOptions) -> LiveSession:
     )
     session = LiveSession(
         source,
-        path_factory(predictor, options.settings, options.profile),
+        path_factory(predictor, options.settings, continuing),
         model_name=predictor.card.name,
         model_summary=predictor.card.summary,
         profile=options.profile,
+        keep=continuing.keep if continuing else None,
         publisher=publisher,
         estimates=estimates,
         recording=recording,

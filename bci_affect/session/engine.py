@@ -19,13 +19,13 @@ import math
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.eeg import FeatureWindow, State
+from bci_affect.eeg import FeatureWindow, Normaliser, State
 from bci_affect.errors import BciAffectError
 from bci_affect.session.affect import AffectPath
 from bci_affect.session.control import Policy
@@ -46,6 +46,7 @@ _READ_S = 0.2
 _OUT_QUEUE = 8192  # a quarter of an hour of estimates
 _HISTORY = 8 * 60 * 60 * 3
 _LATENCY_WINDOW_S = 60.0
+_KEEP_S = 60.0  # a killed session loses at most so much of what it learned of the person
 
 
 class LiveSession:
@@ -67,6 +68,9 @@ class LiveSession:
         CSV file of the results; closed at the end.
     recording : Recording, optional
         Recorder of the session, idle until `start_recording`.
+    keep : callable, optional
+        Takes the stream's channels and the normaliser, to keep it for the person's next session:
+        once a minute and at the end.
     policy : str
         How music is chosen at the start.
     target : (float, float), optional
@@ -85,6 +89,7 @@ class LiveSession:
         publisher: Publishing | None = None,
         estimates: EstimatesFile | None = None,
         recording: Recording | None = None,
+        keep: Callable[[Sequence[str], Normaliser], None] | None = None,
         policy: Policy = "follow",
         target: tuple[float, float] | None = None,
     ) -> None:
@@ -96,6 +101,7 @@ class LiveSession:
         self._publisher = publisher
         self._estimates = estimates
         self._recording = recording
+        self._keep = keep
         self._policy = policy
         self._target = target
         self._path: AffectPath | None = None
@@ -170,6 +176,7 @@ class LiveSession:
         if self._threads:
             self._out.put(None)
             self._threads[1].join(timeout=10)
+        self._keep_normaliser()
         if self._recording:
             self._recording.stop()
         if self._estimates:
@@ -277,6 +284,7 @@ class LiveSession:
 
     def _run_out(self) -> None:
         last_flush = 0.0
+        last_kept = local_clock()
         while (item := self._out.get()) is not None:
             try:
                 self._write(item)
@@ -284,12 +292,23 @@ class LiveSession:
                 if self._estimates and now - last_flush > 1.0:
                     self._estimates.flush()
                     last_flush = now
+                if now - last_kept > _KEEP_S:
+                    last_kept = now
+                    self._keep_normaliser()
             except OSError as error:
                 self._say("error", f"Results cannot be written: {error.strerror or error}.")
                 self._estimates = None
             except Exception:
                 _LOG.exception("a result could not be handed out")
                 self._say("error", "A result could not be written or published; see the log.")
+
+    def _keep_normaliser(self) -> None:
+        """Keep what is normal for this person, where somebody wants it.
+
+        The EEG's thread goes on meanwhile: means and spreads may be one hop apart, of minutes.
+        """
+        if self._keep and self._path and self._info:
+            self._keep(self._info.labels, self._path.estimator.normaliser)
 
     def _write(self, item: AffectEstimate | Marker) -> None:
         if isinstance(item, Marker):
@@ -482,6 +501,10 @@ class LiveSession:
             )
             return
         self._event({"event": "rating", **values})
+
+    def event(self, text: str) -> None:
+        """Keep, publish and record an event of a protocol: one JSON object."""
+        self._event(json.loads(text))
 
     def set_bad(self, channel: str, bad: bool = True) -> None:
         """Take a channel out of use by hand, or let the program judge it again."""

@@ -1,0 +1,117 @@
+"""The guided calibration from start to end: stream, library, player, screen, verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bci_affect.errors import BciAffectError
+
+
+@dataclass(frozen=True)
+class GuidedOptions:
+    """What a guided calibration is asked to be; see the command's help."""
+
+    profile: str
+    model: Path | None = None
+    stream: str | None = None
+    source_id: str | None = None
+    type: str = "EEG"
+    wait_s: float = 30.0
+    clips: int = 12
+    seconds: float = 30.0
+    rest: bool = True
+    resume: bool = False
+    record: Path | None = None
+    headless: bool = False
+    report: Path | None = None
+    permutations: int = 999
+    seed: int = 0
+
+
+def run_guided(options: GuidedOptions) -> dict[str, Any] | None:
+    """Run a guided calibration on a live stream.
+
+    Returns
+    -------
+    dict or None
+        What was found, as plain JSON; None where the listener stopped (it can be resumed).
+
+    Raises
+    ------
+    BciAffectError
+        If there is no stream, no screen, too little music, or nothing that can be calibrated.
+    """
+    from bci_affect.cli.calibration_desk import CalibrationDesk, progress_path
+    from bci_affect.cli.run_session import NO_DISPLAY, has_display
+    from bci_affect.music import Library, Player
+    from bci_affect.resources import user_home
+    from bci_affect.session import SessionOptions, build_session, model_path
+    from bci_affect.session.profiles import ProfileStore
+    from bci_affect.session.protocol import Timing, choose_clips
+    from bci_affect.streams import LslSource, local_clock
+
+    if not options.headless and not has_display():
+        raise BciAffectError(NO_DISPLAY)
+    tracks = Library().tracks(include_banned=False)
+    unfinished = progress_path(options.profile).exists()
+    if options.resume and not unfinished:
+        raise BciAffectError(f"There is no unfinished calibration of '{options.profile}'.")
+    if unfinished and options.headless and not options.resume:
+        raise BciAffectError(
+            f"A calibration of '{options.profile}' was stopped; add --resume to go on, or remove "
+            f"{progress_path(options.profile)} to start anew."
+        )
+    if not options.resume:  # says now, not after the contact check, that there is too little music
+        choose_clips(tracks, options.clips, seed=options.seed, seconds=options.seconds)
+    with ProfileStore() as store:
+        if options.profile.casefold() not in {name.casefold() for name in store.names()}:
+            store.create(options.profile)
+    session = build_session(
+        LslSource(name=options.stream, type=options.type, source_id=options.source_id),
+        SessionOptions(
+            model=options.model,
+            music=False,
+            policy="manual",
+            record_dir=options.record or user_home() / "recordings",
+            profile="",  # the estimate is not shown, and an earlier head must not colour it
+        ),
+    )
+    console = Console(stderr=True)
+    with Player(clock=local_clock) as player:
+        try:
+            with console.status("Looking for the EEG stream ..."):
+                session.start(options.wait_s)
+            desk = CalibrationDesk(
+                session,
+                options.profile,
+                model_path(options.model),
+                tracks,
+                player,
+                seed=options.seed,
+                timing=None if options.rest else Timing(0.0, 0.0, 0.0),
+                report=options.report,
+                permutations=options.permutations,
+            )
+            if options.headless:
+                _in_terminal(session, desk, options, console)
+            else:
+                from bci_affect.gui import run_window
+                from bci_affect.gui.services import Services
+
+                run_window(session, services=Services(calibration=desk), profile=options.profile)
+        finally:
+            session.stop()
+    return desk.document
+
+
+def _in_terminal(session: Any, desk: Any, options: GuidedOptions, console: Console) -> None:
+    from bci_affect.cli.guide import guide
+
+    protocol = desk.resume() if options.resume else desk.begin(options.clips, options.seconds)
+    if guide(session, protocol, desk):
+        with console.status("Evaluating; this takes a minute ..."):
+            desk.evaluate(protocol)
