@@ -90,6 +90,7 @@ class Library:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._connections: list[sqlite3.Connection] = []
+        self._listed: dict[tuple[int, bool, bool], list[Track]] = {}
         self._connection()
         self.refresh()
         self._rate_again()
@@ -98,6 +99,10 @@ class Library:
 
     def tracks(self, *, include_excluded: bool = False, include_banned: bool = True) -> list[Track]:
         """Return all tracks whose file is there, in the order of artist, album and title."""
+        key = (self._read("SELECT writes FROM state")[0][0], include_excluded, include_banned)
+        known = self._listed.get(key)
+        if known is not None:
+            return list(known)
         where = ["1"]
         if not include_excluded:
             where.append("NOT t.excluded")
@@ -107,7 +112,9 @@ class Library:
             f"SELECT {_COLUMNS} {_FROM} WHERE {' AND '.join(where)} "
             "ORDER BY t.artist COLLATE NOCASE, t.album COLLATE NOCASE, t.title COLLATE NOCASE, t.id"
         )
-        return [_track(row) for row in rows]
+        listed = [_track(row) for row in rows]
+        self._listed = {k: v for k, v in self._listed.items() if k[0] == key[0]} | {key: listed}
+        return list(listed)
 
     def track(self, track_id: int) -> Track:
         """Return one track.
@@ -407,8 +414,9 @@ class Library:
         """Run one transaction, with SQLite's errors explained."""
         connection = self._connection()
         with schema.explained(self.path), schema.writing(connection):
-            if rows_change:
-                connection.execute("UPDATE state SET changes = changes + 1")
+            connection.execute(
+                "UPDATE state SET writes = writes + 1, changes = changes + ?", (int(rows_change),)
+            )
             yield connection
 
 

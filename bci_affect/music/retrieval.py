@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
-from bci_affect.music.index import ExactIndex, Index
+from bci_affect.music.index import BEST_SEGMENTS, ExactIndex, Index
 from bci_affect.music.library import Library
 from bci_affect.music.tags import TAGS
 from bci_affect.music.types import Suggestion, Track
@@ -167,6 +167,13 @@ class Retriever:
             )
             for number, score, row in found
         ]
+
+    def score(self, track_id: int, embedding: NDArray[np.floating]) -> float:
+        """Return how well one track fits a place in the common space, as `query` scores it."""
+        self.refresh()
+        first, last = self._span(track_id)
+        similarity = self._unit[first:last] @ _unit(np.asarray(embedding, dtype=np.float32))
+        return float(np.sort(similarity)[-BEST_SEGMENTS:].mean())
 
     def by_track(
         self, track_id: int, *, count: int = 5, leave_out: Collection[int] = ()

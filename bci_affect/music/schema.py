@@ -44,8 +44,10 @@ _MIGRATIONS: tuple[str, ...] = (
         dim INTEGER NOT NULL,
         PRIMARY KEY (track_id, encoder)
     );
-    CREATE TABLE state (changes INTEGER NOT NULL);  -- counts what changes the rows to search
-    INSERT INTO state VALUES (0);
+    CREATE TABLE state (                -- counters: what changes the rows to search; anything
+        changes INTEGER NOT NULL, writes INTEGER NOT NULL
+    );
+    INSERT INTO state VALUES (0, 0);
     CREATE TABLE failure (
         path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
         reason TEXT NOT NULL

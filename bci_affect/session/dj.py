@@ -1,0 +1,556 @@
+"""Choosing music: what fits the EEG now, a path to a mood, a control condition, or by hand.
+
+A decision is made from what `update` was told, the library, and a seeded generator; nothing else.
+So the same session with the same seed chooses the same, and the log says why each track was chosen.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.eeg import State
+from bci_affect.errors import BciAffectError
+from bci_affect.music import Library, PlayerState, Retriever, Suggestion, Track
+from bci_affect.session.control import Policy
+
+Log = Callable[[dict[str, Any]], None]
+"""Takes each decision and command as a dictionary that JSON can hold."""
+
+_QUEUE = 5
+_CANDIDATES = 40
+_LONGEST_AGO = "all were played lately: the longest ago"
+_PATIENCE_S = 5.0  # until what was asked of the player shows in its state
+
+
+class PlayerControl(Protocol):
+    """What the choice of music asks of a player; `bci_affect.music.Player` gives it."""
+
+    failed: frozenset[int]
+
+    def state(self) -> PlayerState:
+        """Return what is heard now."""
+
+    def play(self, track: Track, start_s: float = 0.0) -> None:
+        """Play from a place on."""
+
+    def skip_to(self, track: Track, fade_s: float | None = None) -> None:
+        """Change to a track with a crossfade."""
+
+    def enqueue(self, track: Track | None) -> None:
+        """Set what follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class DjSettings:
+    """Rules of the choice.
+
+    Attributes
+    ----------
+    smoothing_s : float
+        Time constant of the smoothed query and mood.
+    lead_s : float
+        How long before a track's end the next is settled.
+    dwell_s : float
+        `follow` never leaves a track earlier than this by itself.
+    margin, hold_s : float
+        How much better another track must fit, and for how long, before `follow` leaves one.
+    repeat_s, repeat_tracks : float, int
+        A track comes again after this long and this many others at the earliest (of a small
+        library, half of it).
+    artist_gap : int
+        Tracks between two of one artist.
+    variety : int
+        The choice is drawn among this many of the best...
+    temperature : float
+        ...with odds that fall by e for each step of this size in score.
+    liked_bonus : float
+        What a like adds to a score.
+    path_step : float
+        Longest step of `steer` from track to track, on the plane of -1 to 1.
+    """
+
+    smoothing_s: float = 12.0
+    lead_s: float = 12.0
+    dwell_s: float = 45.0
+    margin: float = 0.10
+    hold_s: float = 8.0
+    repeat_s: float = 2400.0
+    repeat_tracks: int = 30
+    artist_gap: int = 2
+    variety: int = 4
+    temperature: float = 0.04
+    liked_bonus: float = 0.05
+    path_step: float = 0.35
+
+
+class Dj:
+    """Chooses what plays; call `update` some times a second.
+
+    Parameters
+    ----------
+    retriever : Retriever
+        Search over the library, in the model's common space.
+    player : PlayerControl
+        What plays.
+    library : Library
+        Keeps likes and bans.
+    policy : str
+        ``follow`` (what fits the EEG now), ``steer`` (a path from the present mood to the target),
+        ``sham`` (at random, the control condition), ``music-only`` (like what plays, or near the
+        target; the EEG has no say), ``manual`` (only what is chosen by hand).
+    seed : int
+        Of every draw.
+    target : (float, float), optional
+        Valence and arousal to steer to.
+    settings : DjSettings, optional
+        Rules.
+    log : callable, optional
+        Takes each decision.
+    """
+
+    def __init__(
+        self,
+        retriever: Retriever,
+        player: PlayerControl,
+        library: Library,
+        *,
+        policy: Policy = "follow",
+        seed: int = 0,
+        target: tuple[float, float] | None = None,
+        settings: DjSettings | None = None,
+        log: Log | None = None,
+    ) -> None:
+        self._retriever, self._player, self._library = retriever, player, library
+        self._policy: Policy = policy
+        self._seed = seed
+        self._rng = np.random.default_rng(seed)
+        self._target = target
+        self._rules = settings or DjSettings()
+        self._log = log
+        self._lock = threading.RLock()
+        self._time = 0.0
+        self._last_update: float | None = None
+        self._query: NDArray[np.float64] | None = None
+        self._mood: NDArray[np.float64] | None = None
+        self._confidence = 0.0
+        self._waypoint: NDArray[np.float64] | None = None
+        self._current: Track | None = None
+        self._why: Suggestion | None = None
+        self._picked: dict[int, Suggestion] = {}
+        self._next: Suggestion | None = None
+        self._asked_at: float | None = None
+        self._history: list[tuple[int, str, float]] = []  # track, artist, time, oldest first
+        self._better_since: float | None = None
+        self._queue: tuple[Suggestion, ...] = ()
+        self._queue_at = -np.inf
+
+    # --- what the session tells -------------------------------------------------------------
+
+    def update(
+        self,
+        embedding: NDArray[np.floating[Any]] | None,
+        valence: float,
+        arousal: float,
+        confidence: float,
+        time: float,
+        state: State = State.OK,
+    ) -> None:
+        """Take the newest estimate and do what is due.
+
+        Parameters
+        ----------
+        embedding : ndarray, shape (d,), or None
+            Place in the common space.
+        valence, arousal, confidence : float
+            Estimate in [-1, 1], and its confidence, 0 to 1.
+        time : float
+            LSL time: the only clock that decisions know.
+        state : State
+            Only `State.OK` estimates count; otherwise the last ones are held.
+        """
+        with self._lock:
+            self._smooth(embedding, valence, arousal, confidence, time, state)
+            self._time = time
+            playing = self._player.state()
+            self._follow_player(playing)
+            if self._policy == "manual":
+                self._queue = ()
+                return
+            if time - self._queue_at >= 2.0 or time < self._queue_at:
+                self._refresh_queue()
+            if playing.track_id is None:
+                self._begin_if_idle()
+            elif self._next is None:
+                left = playing.duration_s - playing.position_s
+                if left <= self._rules.lead_s:
+                    self._settle_next()
+                else:
+                    self._leave_if_better(playing)
+
+    def _smooth(
+        self,
+        embedding: NDArray[np.floating[Any]] | None,
+        valence: float,
+        arousal: float,
+        confidence: float,
+        time: float,
+        state: State,
+    ) -> None:
+        last, self._last_update = self._last_update, time
+        mood = np.array([valence, arousal], dtype=np.float64)
+        if state is not State.OK or not np.isfinite(mood).all():
+            return
+        step = 0.0 if last is None else min(max(time - last, 0.0), 1.0)
+        share = 1.0 - np.exp(-step / self._rules.smoothing_s)
+        self._confidence = float(confidence)
+        self._mood = mood if self._mood is None else self._mood + share * (mood - self._mood)
+        if embedding is not None and np.isfinite(embedding).all():
+            place = np.asarray(embedding, dtype=np.float64)
+            place = place / max(float(np.linalg.norm(place)), 1e-9)
+            before = place if self._query is None else self._query
+            self._query = before + share * (place - before)
+
+    def _follow_player(self, playing: PlayerState) -> None:
+        """Notice that another track is heard now."""
+        if playing.track_id is None:
+            if self._asked_at is not None and self._time - self._asked_at < _PATIENCE_S:
+                return
+            self._current = self._why = None
+            return
+        self._asked_at = None
+        if self._current is not None and playing.track_id == self._current.id:
+            return
+        try:
+            self._current = self._library.track(playing.track_id)
+        except BciAffectError:  # removed or its drive gone while it plays
+            return
+        self._why = self._picked.pop(
+            playing.track_id, Suggestion(self._current, float("nan"), rule="chosen by you")
+        )
+        self._picked.clear()
+        self._next = None
+        self._better_since = None
+        self._history.append((self._current.id, self._current.artist, self._time))
+        self._queue_at = -np.inf
+
+    # --- decisions --------------------------------------------------------------------------
+
+    def _begin_if_idle(self) -> None:
+        if self._asked_at is not None and self._time - self._asked_at < _PATIENCE_S:
+            return
+        self._asked_at = self._time
+        choice = self._pick("start")
+        if choice is not None:
+            self._player.play(choice.track)
+
+    def _settle_next(self) -> None:
+        choice = self._pick("next")
+        if choice is not None:
+            self._next = choice
+            self._player.enqueue(choice.track)
+            self._refresh_queue()
+
+    def _leave_if_better(self, playing: PlayerState) -> None:
+        """`follow` leaves a track that no longer fits, after dwelling and only for a clear gain."""
+        current = self._current
+        if (
+            self._policy != "follow"
+            or current is None
+            or self._query is None
+            or playing.position_s < self._rules.dwell_s
+            or not self._queue
+        ):
+            self._better_since = None
+            return
+        gain = self._queue[0].score - self._retriever.score(current.id, self._query)
+        if not gain > self._rules.margin:
+            self._better_since = None
+            return
+        if self._better_since is None:
+            self._better_since = self._time
+        if self._time - self._better_since < self._rules.hold_s:
+            return
+        choice = self._pick("change")
+        if choice is not None:
+            self._asked_at = self._time
+            self._player.skip_to(choice.track)
+            self._better_since = None
+
+    def _pick(self, action: str) -> Suggestion | None:
+        """Draw among the best that the rules allow, and log it."""
+        if self._policy == "steer":
+            self._waypoint = self._next_waypoint()
+        ranked = self._ranked()
+        if not ranked:
+            return None
+        best = ranked[: 1 if ranked[0].rule == _LONGEST_AGO else self._rules.variety]
+        drawn = 0
+        if len(best) > 1 and self._policy != "sham":
+            scores = np.array([s.score for s in best])
+            odds = np.exp((scores - scores.max()) / self._rules.temperature)
+            drawn = int(self._rng.choice(len(best), p=odds / odds.sum()))
+        choice = best[drawn]
+        if drawn:
+            choice = replace(choice, rule="variety: drawn among the best")
+        self._picked[choice.track.id] = choice
+        self._write(
+            {
+                "event": "music_choice",
+                "action": action,
+                "policy": self._policy,
+                **_described(choice),
+                "draw": drawn,
+                "seed": self._seed,
+                "candidates": [[s.track.id, _number(s.score)] for s in best],
+                "mood": None if self._mood is None else [_number(x) for x in self._mood],
+                "confidence": _number(self._confidence),
+                "target": None if self._target is None else list(self._target),
+                "waypoint": None
+                if self._waypoint is None
+                else [_number(x) for x in self._waypoint],
+                "query": None if self._query is None else [_number(x) for x in self._query],
+            }
+        )
+        return choice
+
+    def _ranked(self) -> list[Suggestion]:
+        """Order what the policy finds, without what the rules bar, unless that leaves nothing."""
+        recent = self._recent_tracks()
+        artists = self._recent_artists()
+        broken = self._player.failed
+        playing = {self._current.id} if self._current else set()
+        found = self._found(broken | playing)
+        if not found:
+            found = self._found(broken)  # a library of one track
+        fresh = [s for s in found if s.track.id not in recent]
+        rule = ""
+        if found and fresh and fresh[0].track.id != found[0].track.id:
+            rule = "not again so soon: the nearest was played lately"
+        if not fresh and found:
+            order = {track: at for at, (track, _, _) in enumerate(self._history)}
+            fresh = sorted(found, key=lambda s: order.get(s.track.id, -1))
+            return [replace(s, rule=_LONGEST_AGO) for s in fresh]
+        spaced = [s for s in fresh if not s.track.artist or s.track.artist not in artists]
+        if spaced and spaced[0].track.id != fresh[0].track.id:
+            rule = "artist spacing"
+        ranked = spaced or fresh
+        if rule and ranked:
+            ranked[0] = replace(ranked[0], rule=rule)
+        return self._with_likes(ranked)
+
+    def _with_likes(self, ranked: list[Suggestion]) -> list[Suggestion]:
+        if self._policy == "sham":
+            return ranked
+        lifted = [
+            replace(s, score=min(1.0, s.score + self._rules.liked_bonus)) if s.track.liked else s
+            for s in ranked
+        ]
+        lifted.sort(key=lambda s: -s.score)
+        if lifted and ranked and lifted[0].track.id != ranked[0].track.id:
+            lifted[0] = replace(lifted[0], rule="liked")
+        return lifted
+
+    def _found(self, leave_out: frozenset[int] | set[int]) -> list[Suggestion]:
+        """Return what the policy alone would play, best first."""
+        search, current = self._retriever, self._current
+        many = max(_CANDIDATES, 2 * self._rules.repeat_tracks)
+        if self._policy == "sham":
+            tracks = [
+                t for t in self._library.tracks(include_banned=False) if t.id not in leave_out
+            ]
+            order = np.random.default_rng((self._seed, len(self._history))).permutation(len(tracks))
+            return [Suggestion(tracks[i], 0.0, rule="sham: at random") for i in order]
+        if self._policy == "steer":
+            point = self._waypoint if self._waypoint is not None else self._next_waypoint()
+            found = search.by_point(
+                float(point[0]), float(point[1]), count=many, leave_out=leave_out, like=current
+            )
+            return [replace(s, rule="on the path to the target") for s in found]
+        if self._policy == "music-only":
+            if self._target is not None:
+                return search.by_point(*self._target, count=many, leave_out=leave_out, like=current)
+            if current is not None:
+                found = search.by_track(current.id, count=many, leave_out=leave_out)
+                return [replace(s, rule="sounds like what plays") for s in found]
+        elif self._query is not None:
+            mood = None if self._mood is None else (float(self._mood[0]), float(self._mood[1]))
+            return search.query(
+                self._query, count=many, leave_out=leave_out, point=mood, like=current
+            )
+        found = search.by_point(0.0, 0.0, count=many, leave_out=leave_out)
+        why = "start: no estimate yet" if self._policy == "follow" else "start: the middle"
+        return [replace(s, rule=why) for s in found]
+
+    def _next_waypoint(self) -> NDArray[np.float64]:
+        """Where steering goes next: first the present mood, then steps towards the target."""
+        target = np.array(self._target if self._target is not None else (0.0, 0.0))
+        if self._waypoint is None:
+            return np.zeros(2) if self._mood is None else np.clip(self._mood, -1.0, 1.0)
+        way = target - self._waypoint
+        length = float(np.hypot(*way))
+        return self._waypoint + way * min(1.0, self._rules.path_step / max(length, 1e-9))
+
+    def _recent_tracks(self) -> set[int]:
+        last = min(self._rules.repeat_tracks, len(self._library) // 2)
+        recent = (
+            {track for track, _, _ in self._history[len(self._history) - last :]} if last else set()
+        )
+        since = self._time - self._rules.repeat_s
+        return recent | {track for track, _, at in self._history if at >= since}
+
+    def _recent_artists(self) -> set[str]:
+        gap = self._rules.artist_gap
+        return {artist for _, artist, _ in self._history[-gap:]} if gap else set()
+
+    def _refresh_queue(self) -> None:
+        self._queue_at = self._time
+        ranked = self._ranked()
+        first = [self._next] if self._next is not None else []
+        taken = {s.track.id for s in first}
+        rest = [s for s in ranked if s.track.id not in taken]
+        self._queue = tuple((first + rest)[:_QUEUE])
+
+    # --- commands ---------------------------------------------------------------------------
+
+    def skip(self) -> None:
+        """Change to the next track now."""
+        with self._lock:
+            choice = self._next
+            if choice is None:
+                choice = self._after_by_hand() if self._policy == "manual" else self._pick("skip")
+            self._write({"event": "music_command", "command": "skip"})
+            if choice is not None:
+                self._picked[choice.track.id] = choice
+                self._change_to(choice.track)
+
+    def _after_by_hand(self) -> Suggestion | None:
+        tracks = self._library.tracks(include_banned=False)
+        if not tracks:
+            return None
+        numbers = [t.id for t in tracks]
+        at = (
+            numbers.index(self._current.id) if self._current and self._current.id in numbers else -1
+        )
+        return Suggestion(tracks[(at + 1) % len(tracks)], float("nan"), rule="next in the library")
+
+    def choose(self, track_id: int) -> None:
+        """Play this track now; the listener's hand always wins, over every rule.
+
+        Raises
+        ------
+        BciAffectError
+            If the library has no such track.
+        """
+        with self._lock:
+            track = self._library.track(track_id)
+            self._picked[track.id] = Suggestion(track, float("nan"), rule="chosen by you")
+            self._write({"event": "music_command", "command": "choose", "track": track_id})
+            self._change_to(track)
+
+    def _change_to(self, track: Track) -> None:
+        self._asked_at = self._time
+        self._next = None
+        self._player.enqueue(None)
+        if self._player.state().track_id is None:
+            self._player.play(track)
+        else:
+            self._player.skip_to(track)
+
+    def like(self, track_id: int, liked: bool = True) -> None:
+        """Like a track, or take it back."""
+        with self._lock:
+            self._library.like(track_id, liked)
+            self._write(
+                {"event": "music_command", "command": "like", "track": track_id, "on": liked}
+            )
+            self._queue_at = -np.inf
+
+    def ban(self, track_id: int, banned: bool = True) -> None:
+        """Never play a track, or take it back; a playing one is skipped."""
+        with self._lock:
+            self._library.ban(track_id, banned)
+            self._write(
+                {"event": "music_command", "command": "ban", "track": track_id, "on": banned}
+            )
+            self._queue_at = -np.inf
+            if not banned:
+                return
+            if self._next is not None and self._next.track.id == track_id:
+                self._next = None
+                self._player.enqueue(None)
+            if self._current is not None and self._current.id == track_id:
+                self.skip()
+
+    def set_policy(self, policy: Policy) -> None:
+        """Change how music is chosen; what plays goes on."""
+        with self._lock:
+            self._policy = policy
+            self._write({"event": "music_command", "command": "policy", "policy": policy})
+            self._replan()
+
+    def set_target(self, valence: float, arousal: float) -> None:
+        """Set the target of steering, each in [-1, 1]; the path starts anew at the present mood."""
+        for name, value in (("valence", valence), ("arousal", arousal)):
+            if not -1.0 <= value <= 1.0:
+                raise BciAffectError(f"The target's {name} {value:g} is outside of -1 to 1.")
+        with self._lock:
+            self._target = (valence, arousal)
+            self._write(
+                {"event": "music_command", "command": "target", "target": [valence, arousal]}
+            )
+            self._replan()
+
+    def _replan(self) -> None:
+        self._waypoint = None
+        if self._next is not None:
+            self._next = None
+            self._player.enqueue(None)
+        self._queue_at = -np.inf
+
+    # --- what is shown ----------------------------------------------------------------------
+
+    def queue(self) -> tuple[Suggestion, ...]:
+        """Return the next five as they stand; the first is settled once the track nears its end."""
+        return self._queue
+
+    def why(self) -> Suggestion | None:
+        """Return why the playing track was chosen; None while none plays."""
+        return self._why
+
+    @property
+    def policy(self) -> Policy:
+        """How music is chosen now."""
+        return self._policy
+
+    @property
+    def target(self) -> tuple[float, float] | None:
+        """Target of steering."""
+        return self._target
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        if self._log is not None:
+            self._log({"time": round(self._time, 6)} | entry)
+
+
+def _described(choice: Suggestion) -> dict[str, Any]:
+    return {
+        "track": choice.track.id,
+        "title": choice.track.title,
+        "artist": choice.track.artist,
+        "score": _number(choice.score),
+        "segment_s": _number(choice.segment_s),
+        "distance": _number(choice.distance),
+        "shared_tags": list(choice.shared_tags),
+        "rule": choice.rule,
+    }
+
+
+def _number(value: float) -> float | None:
+    """Four digits, as JSON holds them: it knows no NaN."""
+    return round(float(value), 4) if np.isfinite(value) else None
