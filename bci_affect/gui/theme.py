@@ -106,6 +106,7 @@ QToolTip {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line};
 #title {{ font-size: 15px; font-weight: 600; }}
 #heading {{ font-size: 18px; font-weight: 600; }}
 #number {{ font-weight: 600; }}
+QLabel:disabled {{ color: {t.muted}; }}
 QPushButton, QToolButton {{ background: {t.raised}; border: 1px solid {t.line};
     border-radius: 5px; padding: 3px 9px; min-height: 18px; }}
 QPushButton:hover, QToolButton:hover {{ border-color: {t.accent}; }}
@@ -131,6 +132,7 @@ QListView, QTableView, QTreeView, QPlainTextEdit, QTextBrowser {{ background: {t
 QListView::item:selected, QTableView::item:selected {{ background: {t.accent};
     color: {t.back if t.dark else "#FFFFFF"}; }}
 QHeaderView::section {{ background: {t.raised}; border: none; padding: 3px 6px; }}
+QComboBox {{ padding-right: 18px; }}
 QComboBox::drop-down {{ border: none; width: 18px; }}
 QSpinBox::up-button, QSpinBox::down-button {{ border: none; background: {t.raised};
     width: 18px; }}

@@ -11,6 +11,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtTest
 from bci_affect.errors import BciAffectError
 from bci_affect.gui import run_window
 from bci_affect.gui.app import OnePlaceForErrors, check_display
+from bci_affect.gui.panels.quality import contacts
 from bci_affect.gui.theme import THEMES
 from bci_affect.gui.window import MainWindow
 from bci_affect.streams import ConnectionState
@@ -73,6 +74,7 @@ def test_a_lost_stream_is_seen_and_its_return_too(
     assert "LOST" in window.topbar._state.text()
     assert window.vm.reading.why == "The headset is gone."
     assert pixels(window.plane) != good
+    assert {c.grade for c in contacts(window.vm)} == {"none"}, "no quality without a signal"
     session.connection, session.reason = ConnectionState.STREAMING, ""
     tick(window, session, 30)
     assert "STREAMING" in window.topbar._state.text()

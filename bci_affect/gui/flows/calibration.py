@@ -14,7 +14,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from bci_affect.errors import BciAffectError
 from bci_affect.gui.aside import run_aside
-from bci_affect.gui.panels.base import Caption, colour, font, label, set_text
+from bci_affect.gui.panels.base import Caption, Choice, colour, font, label, set_text
 from bci_affect.gui.panels.quality import QualityPanel
 from bci_affect.gui.panels.report import Scale
 from bci_affect.gui.services import CalibrationDesk, Verdict
@@ -177,7 +177,7 @@ class CalibrationWindow(QtWidgets.QDialog):
 
     def _make_start_page(self) -> QtWidgets.QWidget:
         page = QtWidgets.QWidget()
-        self.n_clips = QtWidgets.QComboBox()
+        self.n_clips = Choice()
         for n in CLIPS:
             minutes = round(n * _MINUTES_A_CLIP + 2.5)
             self.n_clips.addItem(tr("{n} clips, about {m} minutes", n=n, m=minutes), n)

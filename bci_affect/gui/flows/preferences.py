@@ -7,7 +7,7 @@ from typing import Any
 
 from pyqtgraph.Qt import QtCore, QtWidgets
 
-from bci_affect.gui.panels.base import Caption
+from bci_affect.gui.panels.base import Caption, Choice
 from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import THEMES
 
@@ -73,11 +73,11 @@ class PreferencesDialog(QtWidgets.QDialog):
         self.setWindowTitle(tr("Preferences"))
         self.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
         self._preferences = preferences
-        self.theme_box = QtWidgets.QComboBox()
+        self.theme_box = Choice()
         for name, word in (("dark", tr("Dark")), ("light", tr("Light"))):
             self.theme_box.addItem(word, name)
         self.theme_box.setCurrentIndex(self.theme_box.findData(preferences.theme))
-        self.scale_box = QtWidgets.QComboBox()
+        self.scale_box = Choice()
         self.scale_box.addItems([tr("Affective Slider"), tr("Manikins (SAM)")])
         self.scale_box.setCurrentIndex(int(preferences.manikins))
         self.every_box = QtWidgets.QSpinBox()

@@ -12,7 +12,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from bci_affect.errors import BciAffectError
 from bci_affect.gui.aside import run_aside
 from bci_affect.gui.flows.preferences import Preferences
-from bci_affect.gui.panels.base import Caption, label
+from bci_affect.gui.panels.base import Caption, Choice, label
 from bci_affect.gui.panels.quality import QualityPanel, contacts
 from bci_affect.gui.services import StartChoice, StartDesk, Started
 from bci_affect.gui.texts import tr
@@ -237,7 +237,7 @@ class StartWindow(QtWidgets.QDialog):
         self.folder.setPlaceholderText(tr("Folder with music files"))
         choose = QtWidgets.QPushButton(tr("Choose"))
         choose.clicked.connect(self._choose_folder)
-        self.profile = QtWidgets.QComboBox()
+        self.profile = Choice()
         self.profile.addItem(tr("nobody's"), "")
         for name in self._desk.profiles():
             self.profile.addItem(name, name)

@@ -16,6 +16,8 @@ from bci_affect.gui.viewmodel import ViewModel
 
 TOP_OF_SCALE = 3.0
 """Upper end of the fixed colour scale, in even shares (1 = attention spread evenly)."""
+CALM_S = 1.0
+"""Time constant of the average that is shown."""
 
 
 def colours(name: str = "cividis", n: int = 256) -> NDArray[np.uint8]:
@@ -194,6 +196,8 @@ class AttentionPanel(Panel):
         self._heat, self._head, self._scale = _Heat(vm), _Head(vm), _Scale()
         self._weights: NDArray[np.float64] | None = None
         self._outside = np.zeros((heads.N_PIXELS, heads.N_PIXELS), dtype=bool)
+        self._calmed: NDArray[np.float64] | None = None
+        self._calmed_at = 0.0
         self._shown: tuple[object, object] = (None, None)
         self._table = colours()
         row = QtWidgets.QHBoxLayout()
@@ -208,7 +212,7 @@ class AttentionPanel(Panel):
         box.addWidget(
             Caption(
                 tr(
-                    "Share of the encoder's weight; 1× is an even share. "
+                    "Share of the encoder's weight, mean of about 1 s; 1× is an even share. "
                     "It says what the model used, not where the brain was active."
                 )
             )
@@ -233,6 +237,17 @@ class AttentionPanel(Panel):
         axis = np.linspace(-1, 1, heads.N_PIXELS)
         self._outside = axis[:, None] ** 2 + axis[None, :] ** 2 > 0.98
 
+    def _calm(self, attention: NDArray[np.float32], time: float) -> NDArray[np.float64]:
+        """Average over about the last second, so that the picture does not flicker."""
+        fresh = np.asarray(attention, dtype=np.float64)
+        passed = time - self._calmed_at
+        self._calmed_at = time
+        if self._calmed is None or self._calmed.shape != fresh.shape or not 0 <= passed < 2.0:
+            self._calmed = fresh
+        else:
+            self._calmed = self._calmed + (1 - np.exp(-passed / CALM_S)) * (fresh - self._calmed)
+        return self._calmed
+
     def refresh(self) -> None:
         estimate, info = self.vm.snapshot.estimate, self.vm.snapshot.info
         if estimate is None or info is None or not estimate.attention.any():
@@ -243,7 +258,7 @@ class AttentionPanel(Panel):
         if self._shown == state:
             return
         self._shown = state
-        attention = np.asarray(estimate.attention, dtype=np.float64)  # (n_channels, n_steps)
+        attention = self._calm(estimate.attention, estimate.time)  # (n_channels, n_steps)
         used = attention.sum(axis=1) > 0
         even = attention / (attention.sum() / max(1, int(used.sum()) * attention.shape[1]))
         rows = [i for i in range(len(info.labels)) if info.montage.is_eeg[i]]

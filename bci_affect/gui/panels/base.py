@@ -83,9 +83,24 @@ def set_text(widget: QtWidgets.QLabel, text: str) -> None:
         widget.setText(text)
 
 
-def choice(items: list[str], index: int, tip: str) -> QtWidgets.QComboBox:
+class Choice(QtWidgets.QComboBox):
+    """A drop-down list whose arrow follows the theme."""
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        super().paintEvent(event)
+        p = QtGui.QPainter(self)
+        p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        p.setPen(QtCore.Qt.PenStyle.NoPen)
+        p.setBrush(self.palette().color(QtGui.QPalette.ColorRole.ButtonText))
+        x, y = self.width() - 12.0, self.height() / 2 - 1.5
+        corners = ((x - 4, y), (x + 4, y), (x, y + 5))
+        p.drawPolygon(QtGui.QPolygonF([QtCore.QPointF(a, b) for a, b in corners]))
+        p.end()
+
+
+def choice(items: list[str], index: int, tip: str) -> Choice:
     """Return a drop-down list."""
-    box = QtWidgets.QComboBox()
+    box = Choice()
     box.addItems(items)
     box.setCurrentIndex(index)
     box.setToolTip(tip)

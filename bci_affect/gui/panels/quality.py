@@ -14,13 +14,17 @@ from bci_affect.gui.panels.base import Panel, colour, font
 from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import Theme
 from bci_affect.gui.viewmodel import ViewModel
+from bci_affect.streams import ConnectionState
 
 GOOD, FAIR = 0.7, 0.4
 
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """One electrode as it is shown: ``good``, ``fair``, ``bad``, or ``off`` by hand."""
+    """One electrode as it is shown: ``good``, ``fair``, ``bad``, ``off`` by hand, or ``none``.
+
+    ``none`` is an electrode of which nothing comes now.
+    """
 
     name: str
     grade: str
@@ -32,6 +36,7 @@ def contacts(vm: ViewModel) -> list[Contact]:
     """Grade all EEG channels of the stream; empty while nothing is known."""
     snapshot = vm.snapshot
     info, window = snapshot.info, snapshot.window
+    silent = snapshot.health is not None and snapshot.health.state is not ConnectionState.STREAMING
     if info is None or window is None or len(window.quality) != len(info.labels):
         return []
     rows = []
@@ -40,7 +45,9 @@ def contacts(vm: ViewModel) -> list[Contact]:
             continue
         value = float(window.quality[i])
         reason = next((r for r in window.reasons if _names(r, name)), "")
-        if name in vm.manual_bad:
+        if silent:
+            rows.append(Contact(name, "none", 0.0, ""))
+        elif name in vm.manual_bad:
             rows.append(Contact(name, "off", value, tr("taken out by hand")))
         elif not window.mask[i]:
             rows.append(Contact(name, "bad", value, reason or tr("not used")))
@@ -139,13 +146,13 @@ class QualityPanel(Panel):
         good = sum(c.grade == "good" for c in self._contacts)
         flag = QtCore.Qt.AlignmentFlag
         p.setFont(font(self, 13, bold=True))
-        p.setPen(colour(t.good if good == len(self._contacts) else t.text))
+        silent = all(c.grade == "none" for c in self._contacts)
+        p.setPen(colour(t.good if good == len(self._contacts) else t.bad if silent else t.text))
         head = QtCore.QRectF(8, top, self.width() - 16, 20)
-        p.drawText(
-            head,
-            flag.AlignHCenter,
-            tr("{good} of {n} electrodes good", good=good, n=len(self._contacts)),
-        )
+        words = tr("{good} of {n} electrodes good", good=good, n=len(self._contacts))
+        if silent:
+            words = tr("No signal now")
+        p.drawText(head, flag.AlignHCenter, words)
         p.setFont(font(self, 11))
         rows = self._troubled()
         room = int((self.height() - top - 24) // 17)
@@ -173,8 +180,9 @@ class QualityPanel(Panel):
 
 
 def paint_mark(p: QtGui.QPainter, t: Theme, at: QtCore.QPointF, r: float, grade: str) -> None:
-    """Draw an electrode: disc = good, triangle = fair, cross = bad, open ring = off by hand."""
-    tone = colour({"good": t.good, "fair": t.fair, "bad": t.bad, "off": t.muted}[grade])
+    """Draw an electrode: disc = good, triangle = fair, cross = bad, open ring = off or silent."""
+    tones = {"good": t.good, "fair": t.fair, "bad": t.bad, "off": t.muted, "none": t.muted}
+    tone = colour(tones[grade])
     p.setPen(QtCore.Qt.PenStyle.NoPen)
     p.setBrush(tone)
     if grade == "good":
@@ -185,7 +193,7 @@ def paint_mark(p: QtGui.QPainter, t: Theme, at: QtCore.QPointF, r: float, grade:
     else:
         p.setBrush(QtCore.Qt.BrushStyle.NoBrush)
         p.setPen(QtGui.QPen(tone, max(1.6, r * 0.4)))
-        if grade == "off":
+        if grade in ("off", "none"):
             p.drawEllipse(at, r * 0.8, r * 0.8)
             return
         d = r * 0.8

@@ -119,6 +119,8 @@ class TopBar(Panel):
         set_text(self._state, text)
         self._state.setToolTip(health.reason or tr("State of the connection"))
         self._state.setStyleSheet(f"color: {getattr(t, grade)};")
+        for widget in (self._rate, self._latency):
+            widget.setEnabled(grade == "good")
         if math.isfinite(health.effective_hz):
             set_text(self._rate, f"{health.effective_hz:.1f} / {health.nominal_hz:g} Hz")
         else:
