@@ -51,7 +51,7 @@ class FeatureSet:
     def __len__(self) -> int:
         return len(self.bands)
 
-    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> FeatureSet:
+    def select(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> FeatureSet:
         """Return the windows of these rows (numbers, or a bool each); montages stay as they are."""
         values = {
             field.name: getattr(self, field.name)

@@ -160,7 +160,7 @@ def hide_targets(features: FeatureSet, config: StudyConfig) -> FeatureSet:
 
 def cotrain_splits(features: FeatureSet, split: Split, config: StudyConfig) -> Iterator[Split]:
     """Yield splits of each held-out person's own trials, in rows of the whole set."""
-    mine = features.take(split.test)
+    mine = features.select(split.test)
     inner = make_splits(
         mine,
         "within-subject",
@@ -191,7 +191,7 @@ def _fit(
     history: list[dict[str, Any]],
 ) -> FitResult:
     seed = fold_seed(task, phase, split.name)
-    train, valid = features.take(split.train), features.take(split.validation)
+    train, valid = features.select(split.train), features.select(split.validation)
     found = fit(train, valid, settings, seed, start=start)
     where = {"fold": task.key, "phase": phase, "split": split.name}
     history.extend({**where, **asdict(record)} for record in found.history)
@@ -206,7 +206,7 @@ def _test(
     attention, counts = 0.0, 0
     insights = []
     for number, (split, found) in enumerate(parts):
-        test = features.take(split.test)
+        test = features.select(split.test)
         said = predict(found.model, test)
         embedding, probability = _place_music(found.model, corpus.catalogue)
         known = np.union1d(features.stimulus[split.train], features.stimulus[split.validation])

@@ -36,7 +36,7 @@ def deletion_test(
         ``most``, ``least``, ``random``: mean change; ``windows``: how many were looked at.
     """
     rows = _some_rows(len(test), seed)
-    few = test.take(rows)
+    few = test.select(rows)
     by_channel = said.attention[rows].sum(axis=2)  # (n, n_channels)
     random = np.random.default_rng([seed, 0xDE]).random(by_channel.shape)
     change: dict[str, float] = {}
@@ -65,7 +65,7 @@ def domain_separability(
     if not len(catalogue) or not (test.stimulus >= 0).any():
         return nan
     rows = _some_rows(len(test), seed)
-    few = test.take(rows)
+    few = test.select(rows)
     items = _some_rows(len(catalogue), seed + 1)
     music = torch.from_numpy(catalogue.rows[items])
     groups = np.concatenate([few.stimulus, catalogue.stimulus[items]])

@@ -223,7 +223,7 @@ def write_final_model(study: Study, metrics: dict[str, Any]) -> Path:
     rest = np.setdiff1d(np.arange(len(features)), held)
     seed = fold_seed(FoldTask(variant, config.study.seeds[0], first), "final", "everybody")
     settings = shaped(config.training(variant), corpus)
-    found = fit(features.take(rest), features.take(held), settings, seed)
+    found = fit(features.select(rest), features.select(held), settings, seed)
     save_model(path, found.model, _card(study, variant, found.model, metrics))
     return path
 
