@@ -20,6 +20,7 @@ import numpy as np
 from bci_affect.errors import BciAffectError
 from bci_affect.streams.header import build_header
 from bci_affect.streams.xdf import XdfWriter, read_xdf
+from bci_affect.streams.xdf.reader import parse_xdf
 
 
 def write_session(path, seconds, *, rate=128, channels=4, checksums=True, seed=0):
@@ -49,8 +50,11 @@ def write_session(path, seconds, *, rate=128, channels=4, checksums=True, seed=0
 
 
 def content(path):
-    """Read by our reader: per stream name, stamp to sample."""
-    recording = read_xdf(path)
+    """Read by our reader: the recording, and per stream name stamps and samples."""
+    return _content(read_xdf(path))
+
+
+def _content(recording):
     found = {}
     for stream in recording.streams:
         rows = stream.texts if stream.header.is_text else stream.samples().tolist()
@@ -83,20 +87,28 @@ class Verdict:
     bad_stamps: int = 0
     missing: int = 0
     reported: int = 0
+    damage: tuple = ()
+
+
+_written = {}
 
 
 def judge(found, truth):
     """Compare what was read with what was written."""
     verdict = Verdict()
-    for name, (stamps, rows) in truth.items():
-        written = {}
-        for stamp, row in zip(np.round(stamps, 6).tolist(), rows, strict=True):
-            written.setdefault(stamp, set()).add(row)
+    if id(truth) not in _written:
+        _written.clear()
+        _written[id(truth)] = {
+            name: set(zip(np.round(stamps, 6).tolist(), rows, strict=True))
+            for name, (stamps, rows) in truth.items()
+        }
+    for name, (_, rows) in truth.items():
+        written = _written[id(truth)][name]
         got_stamps, got_rows = found.get(name, (np.zeros(0), []))
         verdict.bad_stamps += int(np.count_nonzero(~np.isfinite(got_stamps)))
         right = 0
         for stamp, row in zip(np.round(got_stamps, 6).tolist(), got_rows, strict=False):
-            if row in written.get(stamp, ()):
+            if (stamp, row) in written:
                 right += 1
             else:
                 verdict.wrong += 1
@@ -104,13 +116,14 @@ def judge(found, truth):
     return verdict
 
 
-def ours(path, truth):
+def ours(data, truth, folder=None):
     """Judge our reader."""
     try:
-        recording, found = content(path)
+        recording, found = _content(parse_xdf(data, Path("damaged.xdf")))
     except BciAffectError:
         return Verdict(refused=True, reported=1, missing=sum(len(r) for _, r in truth.values()))
     verdict = judge(found, truth)
+    verdict.damage = tuple(recording.damage)
     verdict.reported = len(recording.damage)
     return verdict
 
@@ -119,8 +132,10 @@ def _too_long(*_):
     raise TimeoutError
 
 
-def theirs(path, truth):
+def theirs(data, truth, folder):
     """Judge pyxdf; what it has not read after ten seconds (it can loop) counts as raised."""
+    path = Path(folder) / "damaged.xdf"
+    path.write_bytes(data)
     logging.disable(logging.CRITICAL)
     signal.signal(signal.SIGALRM, _too_long)
     signal.alarm(10)
@@ -160,11 +175,10 @@ def trial(data, kind, count, truth, folder, seed=0, readers=(ours,)):
     """Damage a file `count` times; count what each reader makes of it."""
     rng = np.random.default_rng([seed, KINDS.index(kind)])
     totals = [Counter() for _ in readers]
-    for i in range(count):
-        path = Path(folder) / f"damaged-{i}.xdf"
-        path.write_bytes(damaged(data, rng, kind))
+    for _ in range(count):
+        broken = damaged(data, rng, kind)
         for total, reader in zip(totals, readers, strict=True):
-            verdict = reader(path, truth)
+            verdict = reader(broken, truth, folder)
             total["raised"] += verdict.raised
             total["refused"] += verdict.refused
             total["bad stamps"] += verdict.bad_stamps > 0
@@ -172,7 +186,6 @@ def trial(data, kind, count, truth, folder, seed=0, readers=(ours,)):
             total["wrong, silent"] += verdict.wrong > 0 and not verdict.reported
             total["missing, silent"] += bool(verdict.missing and not verdict.reported)
             total["samples lost"] += verdict.missing
-        path.unlink()
     return totals
 
 

@@ -7,12 +7,11 @@ and samples decoded only when asked for, straight from the mapped file into one 
 
 from __future__ import annotations
 
-import gzip
 import json
 import math
 import mmap
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -232,21 +231,35 @@ def read_xdf(path: str | Path) -> XdfRecording:
     """
     path = Path(path)
     data, damage = _open(path)
+    return parse_xdf(data, path, damage)
+
+
+def parse_xdf(data: Bytes, path: Path, damage: Sequence[Damage] = ()) -> XdfRecording:
+    """Read a recording from its bytes; `path` is for messages, `damage` is known already.
+
+    Raises
+    ------
+    BciAffectError
+        If it is no XDF file, or holds no readable stream.
+    """
     try:
         found = scan(data)
     except BciAffectError:
         raise BciAffectError(f"{path} is not an XDF file.") from None
-    damage += found.damage
-    sums, sum_ids = _checksums(data, found, damage)
+    report = [*damage, *found.damage]
+    sums, sum_ids = _checksums(data, found, report)
     streams = [
-        _stream(data, stream, sums, damage)
+        _stream(data, stream, sums, report)
         for stream in found.streams.values()
         if stream.id not in sum_ids
     ]
     if not streams:
-        raise BciAffectError(f"{path} holds no readable stream (damaged: {bool(damage)}).")
-    damage.sort(key=lambda d: d.offset)
-    return XdfRecording(path, streams, damage, bool(sums), found.file_header)
+        raise BciAffectError(
+            f"{path} holds no readable stream"
+            + (f"; at byte {report[0].offset}: {report[0].what}." if report else ".")
+        )
+    report.sort(key=lambda d: d.offset)
+    return XdfRecording(path, streams, report, bool(sums), found.file_header)
 
 
 def _open(path: Path) -> tuple[Bytes, list[Damage]]:
@@ -264,14 +277,16 @@ def _open(path: Path) -> tuple[Bytes, list[Damage]]:
 
 def _unzip(path: Path) -> tuple[Bytes, list[Damage]]:
     parts: list[bytes] = []
+    unzip = zlib.decompressobj(wbits=31)  # unlike gzip's own reader, gives what there is
+    problem = "the compressed file ends too early"
     try:
-        with gzip.open(path) as file:
-            while part := file.read(1 << 20):
-                parts.append(part)
-    except (EOFError, zlib.error, OSError) as error:
-        data = b"".join(parts)
-        return data, [Damage(len(data), 0, f"the compressed file is damaged here ({error})")]
-    return b"".join(parts), []
+        with path.open("rb") as file:
+            while block := file.read(1 << 16):
+                parts.append(unzip.decompress(block))
+    except zlib.error as error:
+        problem = f"the compressed file is damaged here ({error})"
+    data = b"".join(parts)
+    return data, [] if unzip.eof else [Damage(len(data), 0, problem)]
 
 
 def _checksums(
@@ -401,15 +416,14 @@ def _decode(data: Bytes, chunk: SampleChunk, header: StreamHeader) -> NDArray[np
     raw, stamped, starts = layout
     body = header.n_channels * header.dtype.itemsize
     n = starts.size
-    step = int(starts[1] - starts[0]) if n > 1 else 1 + body + 8 * int(stamped[0])
-    if n > 1 and not (np.diff(starts) == step).all():
-        if stamped[0] and not stamped[1:].any():  # only the first sample has a stamp
-            rest = raw[starts[1] :].reshape(n - 1, step)[:, 1:]
-            out = np.empty((n, body), np.uint8)
-            out[0] = raw[9 : 9 + body]
-            out[1:] = rest
-        else:
-            out = raw[(starts + 1 + 8 * stamped)[:, None] + np.arange(body)]
+    if stamped.all():
+        out = raw.reshape(n, 9 + body)[:, 9:]
+    elif not stamped.any():
+        out = raw.reshape(n, 1 + body)[:, 1:]
+    elif stamped[0] and not stamped[1:].any():  # as most recorders write
+        out = np.empty((n, body), np.uint8)
+        out[0] = raw[9 : 9 + body]
+        out[1:] = raw[9 + body :].reshape(n - 1, 1 + body)[:, 1:]
     else:
-        out = raw.reshape(n, step)[:, step - body :]
+        out = raw[(starts + 1 + 8 * stamped)[:, None] + np.arange(body)]
     return np.ascontiguousarray(out).view(header.dtype)

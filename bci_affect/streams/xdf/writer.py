@@ -90,6 +90,7 @@ class XdfWriter:
         self.size_bytes = 0
         self._streams: dict[int, _Stream] = {}
         self._buffer = bytearray(MAGIC)
+        self._ends: list[int] = []  # of whole chunks in the buffer
         self._sums: list[tuple[int, int, int]] = []
         self._since_boundary = 0
         self._flushes = 0
@@ -215,6 +216,7 @@ class XdfWriter:
         if tag is not Tag.BOUNDARY:
             self._sums.append((self.size_bytes + len(self._buffer), len(chunk), zlib.crc32(chunk)))
         self._buffer += chunk
+        self._ends.append(len(self._buffer))
         self._since_boundary += len(chunk)
 
     def _put_sums(self) -> None:
@@ -237,10 +239,12 @@ class XdfWriter:
             while done < len(data):
                 done += os.write(self._file, data[done:])
         except OSError:
+            self.size_bytes += max((end for end in self._ends if end <= done), default=0)
             os.ftruncate(self._file, self.size_bytes)  # end with the last whole chunk
             raise
         self.size_bytes += len(data)
         self._buffer.clear()
+        self._ends.clear()
 
 
 _BINARY: int = getattr(os, "O_BINARY", 0)  # Windows would translate line ends
