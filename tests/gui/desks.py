@@ -18,7 +18,17 @@ from tests.gui.scripted import ScriptedSession, tracks
 
 
 def found(name: str, uid: str) -> FoundStream:
-    return FoundStream(name, "EEG", f"id-{uid}", 8, 250.0, "float32", "lab-pc", uid)
+    return FoundStream(
+        name=name,
+        type="EEG",
+        source_id=f"id-{uid}",
+        n_channels=8,
+        rate_hz=250.0,
+        format="float32",
+        hostname="lab-pc",
+        uid=uid,
+        created=1.0,
+    )
 
 
 class ScriptedStart:

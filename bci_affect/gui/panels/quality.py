@@ -117,9 +117,7 @@ class QualityPanel(Panel):
 
     def _troubled(self) -> list[Contact]:
         order = {"bad": 0, "off": 1, "fair": 2}
-        return sorted(
-            (c for c in self._contacts if c.grade != "good"), key=lambda c: order[c.grade]
-        )
+        return sorted((c for c in self._contacts if c.grade in order), key=lambda c: order[c.grade])
 
     def _list_height(self) -> float:
         most = max(2, int(self.height() * 0.32 / 17))
