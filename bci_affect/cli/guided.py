@@ -102,7 +102,12 @@ def run_guided(options: GuidedOptions) -> dict[str, Any] | None:
                 from bci_affect.gui import run_window
                 from bci_affect.gui.services import Services
 
-                run_window(session, services=Services(calibration=desk), profile=options.profile)
+                run_window(
+                    session,
+                    services=Services(calibration=desk),
+                    profile=options.profile,
+                    calibrate=True,
+                )
         finally:
             session.stop()
     return desk.document

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bci_affect.errors import BciAffectError
 
 if TYPE_CHECKING:
-    from bci_affect.gui.services import Services
+    from bci_affect.gui.services import Services, StartDesk, Started
     from bci_affect.session.control import SessionControl
 
 _LOG = logging.getLogger(__name__)
@@ -110,6 +110,7 @@ def run_window(
     duration_s: float | None = None,
     theme: str | None = None,
     size: tuple[int, int] | None = None,
+    calibrate: bool = False,
 ) -> int:
     """Show a session in a window until it is closed.
 
@@ -131,6 +132,8 @@ def run_window(
         ``dark`` or ``light``; what was used last where not given.
     size : tuple of int, optional
         Width and height; what was used last where not given.
+    calibrate : bool
+        Open the guided calibration at once (`services` has its desk).
 
     Returns
     -------
@@ -168,6 +171,8 @@ def run_window(
         QtCore.QTimer.singleShot(max(0, round(duration_s * 1000)), window.end_and_close)
     try:
         window.show()
+        if calibrate:
+            QtCore.QTimer.singleShot(0, window.calibrate)
         app.exec()
     finally:
         errors.remove()
@@ -176,6 +181,51 @@ def run_window(
             lock.unlock()
     if failed:
         raise failed[0]
+    return 0
+
+
+def run_start(desk: StartDesk, *, theme: str | None = None) -> int:
+    """Lead through the first start, then show the session until its window is closed.
+
+    Parameters
+    ----------
+    desk : StartDesk
+        Finds streams and starts sessions.
+    theme : str, optional
+        ``dark`` or ``light``; what was used last where not given.
+
+    Returns
+    -------
+    int
+        Exit status: 0, also where the user leaves before a session has started.
+
+    Raises
+    ------
+    BciAffectError
+        If there is no screen.
+    """
+    app = application()
+    from bci_affect.gui.flows.start import StartWindow
+    from bci_affect.gui.window import MainWindow
+
+    start = StartWindow(desk, theme)
+    windows: list[Any] = []
+    errors = OnePlaceForErrors(lambda text: (windows[-1].show_error if windows else show)(text))
+    show = start.status.setText
+    errors.install()
+
+    def go_over(started: Started) -> None:
+        windows.append(MainWindow(started.control, services=started.services, theme=theme))
+        windows[-1].show()
+
+    start.started.connect(go_over)
+    try:
+        start.show()
+        app.exec()
+    finally:
+        errors.remove()
+        for window in (start, *windows):
+            window.deleteLater()
     return 0
 
 

@@ -12,6 +12,7 @@ import pytest
 from pyqtgraph.Qt import QtCore, QtTest, QtWidgets
 
 from bci_affect.errors import BciAffectError
+from bci_affect.gui.app import run_start
 from bci_affect.gui.flows.calibration import CalibrationWindow
 from bci_affect.gui.flows.ending import EndPage, summary
 from bci_affect.gui.flows.start import StartWindow
@@ -119,6 +120,28 @@ def test_from_the_notice_to_the_session(
     click(start.next)
     assert [g.control for g in given] == [desk.session]
     assert not desk.session.ended
+
+
+def test_the_start_hands_over_to_the_main_window(desk: ScriptedStart) -> None:
+    def walk() -> None:
+        start = next(
+            w for w in QtWidgets.QApplication.topLevelWidgets() if isinstance(w, StartWindow)
+        )
+        start.go_to(2)
+        start.without.setChecked(True)
+        click(start.next)
+        assert wait_for(lambda: start.pages.currentIndex() == 3)
+        click(start.next)
+        window = next(
+            w for w in QtWidgets.QApplication.topLevelWidgets() if isinstance(w, MainWindow)
+        )
+        assert window.isVisible()
+        assert not start.isVisible()
+        QtCore.QTimer.singleShot(300, window.end_and_close)
+
+    QtCore.QTimer.singleShot(50, walk)
+    assert run_start(desk, theme="dark") == 0
+    assert desk.session.ended
 
 
 def test_a_start_that_fails_says_why_and_can_be_tried_again(
