@@ -125,14 +125,12 @@ class SignalSettings(Section):
 
 
 class AffectSettings(Section):
-    """How predictions become a running estimate, and how the estimate asks for music."""
+    """How predictions become a running estimate, and how steady it is."""
 
     smoothing_s: float = Field(4.0, gt=0, le=60)
     """Time constant of the exponential average of the logits."""
     min_quality: float = Field(0.3, ge=0, le=1)
     """Mean electrode quality below which the estimate is held."""
-    query_s: float = Field(12.0, gt=0, le=60)
-    """Embeddings of so many seconds are averaged into one query for music."""
 
 
 class LiveSettings(Section):

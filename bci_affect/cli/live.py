@@ -49,6 +49,7 @@ After = Annotated[float, typer.Option(min=0.0, help="Seconds before the picture 
 Config = Annotated[Path | None, typer.Option(help="Settings (TOML); default: configs/live.toml.")]
 NoMusic = Annotated[bool, typer.Option("--no-music", help="A session without music.")]
 Volume = Annotated[float, typer.Option(min=0.0, max=1.0, help="Loudness of the music, 0 to 1.")]
+Audio = Annotated[str, typer.Option(help="Part of an audio device's name; 'none' for silence.")]
 Seed = Annotated[int, typer.Option(help="Seed of every choice the session makes.")]
 Theme = Annotated[str, typer.Option(help="dark or light.")]
 
@@ -67,6 +68,7 @@ def live(
     policy: PolicyOption = "follow",
     target: Target = None,
     volume: Volume = 0.5,
+    audio: Audio = "",
     record: Record = None,
     headless: Headless = False,
     duration: Duration = None,
@@ -81,7 +83,7 @@ def live(
 
     Example: [bold]bci-affect live --stream "Muse S" --music ~/Music --record ~/sessions[/bold]
     """
-    from bci_affect.cli.run_session import run
+    from bci_affect.cli.run_session import bring_in_music, run
     from bci_affect.config import LiveSettings, load_toml
     from bci_affect.session import SessionOptions
     from bci_affect.streams import LslSource
@@ -90,10 +92,12 @@ def live(
     options = SessionOptions(
         model=model,
         profile=profile,
+        music_dirs=bring_in_music(music) if music and not no_music else (),
         music=not no_music,
         policy=policy,  # type: ignore[arg-type]  # checked by parse_policy
         target=parse_target(target),
         volume=volume,
+        device=audio,
         record_dir=record,
         estimates=estimates,
         seed=seed,

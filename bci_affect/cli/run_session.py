@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -32,6 +32,23 @@ def has_display() -> bool:
     return any(os.environ.get(key) for key in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
 
 
+def bring_in_music(folders: Sequence[Path], library: Path | None = None) -> tuple[Path, ...]:
+    """Bring folders of music into a library before a session; return them as full paths.
+
+    Raises
+    ------
+    BciAffectError
+        If a folder is absent or the library cannot be written.
+    """
+    from bci_affect.cli.scan import scan_with_progress
+    from bci_affect.music import Library
+
+    resolved = tuple(folder.expanduser().resolve() for folder in folders)
+    with Library(library) as opened:
+        scan_with_progress(resolved, opened)
+    return resolved
+
+
 def run(
     source: Source,
     options: SessionOptions,
@@ -50,14 +67,15 @@ def run(
     BciAffectError
         If it cannot start, or the data path failed; outputs are finished all the same.
     """
-    from bci_affect.session import build_session
+    from bci_affect.session import build_session, load_predictor
 
     if not headless and not has_display():
         raise BciAffectError(NO_DISPLAY)
     if headless and screenshot:
         raise BciAffectError("A picture of the window needs the window: leave --headless away.")
     console = Console(stderr=True)
-    session = build_session(source, options)
+    predictor = load_predictor(options.model)
+    session = build_session(source, options, predictor)
     with _stops_on_signals(session):
         try:
             with console.status("Looking for the EEG stream ..."):
@@ -67,10 +85,16 @@ def run(
 
                 show(session, duration_s)
             else:
+                from bci_affect.cli.library_view import LibraryView
                 from bci_affect.gui import run_window
+                from bci_affect.gui.services import Services
+                from bci_affect.music import Library
 
+                view = LibraryView(Library(options.library), predictor) if options.music else None
                 run_window(
                     session,
+                    services=Services(music=view),
+                    profile=options.profile,
                     screenshot=screenshot,
                     after_s=after_s,
                     duration_s=duration_s,

@@ -10,6 +10,7 @@ import itertools
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,8 @@ class Retriever:
         Takes tagger rows (n, 128) to the common space (n, d).
     index : Index, optional
         Search structure; exact by default.
+    within : sequence of Path
+        Only tracks below these folders are found; all where it is empty.
     """
 
     def __init__(
@@ -44,8 +47,10 @@ class Retriever:
         project: Projection | None = None,
         *,
         index: Index | None = None,
+        within: Sequence[Path] = (),
     ) -> None:
         self.library = library
+        self._within = tuple(folder.expanduser().resolve() for folder in within)
         self._project = project
         self._index = index or ExactIndex()
         self._lock = threading.Lock()
@@ -273,8 +278,11 @@ class Retriever:
         return {
             track.id: track
             for track in self.library.tracks(include_banned=False)
-            if track.id not in leave_out
+            if track.id not in leave_out and self._is_within(track)
         }
+
+    def _is_within(self, track: Track) -> bool:
+        return not self._within or any(map(Path(track.path).is_relative_to, self._within))
 
 
 def _explain(

@@ -10,16 +10,20 @@ from pathlib import Path
 from bci_affect.config import LiveSettings
 from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
+from bci_affect.music import Library, Player, PlayerEvent, Retriever
 from bci_affect.resources import shipped
 from bci_affect.session.affect import AffectPath
 from bci_affect.session.continuing import Continuing
 from bci_affect.session.control import Policy
+from bci_affect.session.dj import Dj
 from bci_affect.session.engine import LiveSession
 from bci_affect.session.estimates import EstimatesFile
 from bci_affect.session.fusion import Personalisation
+from bci_affect.session.music_desk import MusicDesk
+from bci_affect.session.parts import Music, OnEvent, Report
 from bci_affect.session.publish import Publisher
 from bci_affect.session.recording import SessionRecording
-from bci_affect.streams import Source, StreamInfo
+from bci_affect.streams import Source, StreamInfo, local_clock
 
 DEFAULT_MODEL = "models/demo.safetensors"
 
@@ -44,6 +48,8 @@ class SessionOptions:
         How music is chosen; see `bci_affect.session.dj`.
     volume : float
         0 to 1.
+    device : str
+        Part of an audio device's name; "" for the system's default, "none" for silence.
     record_dir : Path or None
         Folder for recordings; None for a session that cannot record.
     estimates : Path or None
@@ -64,6 +70,7 @@ class SessionOptions:
     policy: Policy = "follow"
     target: tuple[float, float] | None = None
     volume: float = 0.5
+    device: str = ""
     record_dir: Path | None = None
     estimates: Path | None = None
     publish: bool = True
@@ -110,8 +117,12 @@ def path_factory(
     return make
 
 
-def build_session(source: Source, options: SessionOptions) -> LiveSession:
+def build_session(
+    source: Source, options: SessionOptions, predictor: Predictor | None = None
+) -> LiveSession:
     """Put a session together; nothing runs before its `start`.
+
+    The model is loaded unless `predictor` has it already.
 
     Raises
     ------
@@ -120,12 +131,13 @@ def build_session(source: Source, options: SessionOptions) -> LiveSession:
     """
     if options.policy == "steer" and options.target is None:
         raise BciAffectError("Steering needs a target: add --target VALENCE,AROUSAL in -1..1.")
-    predictor = load_predictor(options.model)
+    predictor = predictor or load_predictor(options.model)
     continuing = Continuing(options.profile, model_path(options.model)) if options.profile else None
     recording = (
         SessionRecording(options.record_dir, options.profile) if options.record_dir else None
     )
     estimates = EstimatesFile(options.estimates) if options.estimates else None
+    make_music = _music_factory(predictor, options) if options.music else None
     publisher = (
         Publisher(predictor.space, f"bci_affect-{uuid.uuid4().hex[:12]}")
         if options.publish
@@ -140,8 +152,40 @@ def build_session(source: Source, options: SessionOptions) -> LiveSession:
         keep=continuing.keep if continuing else None,
         publisher=publisher,
         estimates=estimates,
+        make_music=make_music,
         recording=recording,
         policy=options.policy,
         target=options.target,
     )
+    if options.music and make_music is None:
+        session.warn("The music library is empty: add music with 'bci-affect music add FOLDER'.")
     return session
+
+
+def _music_factory(
+    predictor: Predictor, options: SessionOptions
+) -> Callable[[Report, OnEvent], Music] | None:
+    """Return what builds the music of a session, or None where the library has none."""
+    library = Library(options.library)
+    retriever = Retriever(library, predictor.project_music, within=options.music_dirs)
+    if not len(library):
+        library.close()
+        return None
+
+    def make_player(on_event: Callable[[PlayerEvent], None]) -> Player:
+        return Player(
+            clock=local_clock, on_event=on_event, device=options.device, volume=options.volume
+        )
+
+    def make_dj(player: Player, log: Callable[[dict[str, object]], None]) -> Dj:
+        return Dj(
+            retriever,
+            player,
+            library,
+            policy=options.policy,
+            seed=options.seed,
+            target=options.target,
+            log=log,
+        )
+
+    return lambda report, on_event: MusicDesk(library, make_dj, make_player, report, on_event)

@@ -1,0 +1,143 @@
+"""`bci-affect demo`: the whole live session with no hardware."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bci_affect.cli.live import (
+    After,
+    Audio,
+    Config,
+    Duration,
+    Estimates,
+    Headless,
+    Model,
+    NoMusic,
+    PolicyOption,
+    Profile,
+    Record,
+    Screenshot,
+    Seed,
+    Target,
+    Theme,
+    Volume,
+    parse_target,
+)
+
+RECORDING = "recordings/demo.xdf"
+
+
+def demo(
+    profile: Profile = "",
+    model: Model = None,
+    no_music: NoMusic = False,
+    policy: PolicyOption = "follow",
+    target: Target = None,
+    volume: Volume = 0.5,
+    audio: Audio = "",
+    record: Record = None,
+    headless: Headless = False,
+    duration: Duration = None,
+    estimates: Estimates = None,
+    screenshot: Screenshot = None,
+    after: After = 0.0,
+    config: Config = None,
+    seed: Seed = 0,
+    theme: Theme = "dark",
+) -> None:
+    """Show everything with no hardware: a simulated recording over real LSL, and generated music.
+
+    Without a screen the terminal dashboard takes the window's place.
+
+    Example: [bold]bci-affect demo --duration 60[/bold]
+    """
+    from bci_affect.cli.run_session import has_display, run
+    from bci_affect.config import LiveSettings, load_toml
+    from bci_affect.resources import shipped, user_home
+
+    settings = load_toml(config, LiveSettings) if config else LiveSettings()
+    recording = shipped(RECORDING)
+    library = None if no_music else demo_library(user_home() / "demo")
+    with publisher(recording) as suffix:
+        from bci_affect.session import SessionOptions
+        from bci_affect.streams import LslSource
+
+        options = SessionOptions(
+            model=model,
+            profile=profile,
+            library=library,
+            music=not no_music,
+            policy=policy,  # type: ignore[arg-type]  # checked by parse_policy
+            target=parse_target(target),
+            volume=volume,
+            device=audio,
+            record_dir=record,
+            estimates=estimates,
+            seed=seed,
+            settings=settings,
+        )
+        run(
+            LslSource(predicate=f"contains(source_id, '{suffix}')"),
+            options,
+            wait_s=30.0,
+            headless=headless or not has_display(),
+            duration_s=duration,
+            screenshot=screenshot,
+            after_s=after,
+            theme=theme,
+        )
+
+
+def demo_library(folder: Path) -> Path:
+    """Render the demonstration's music and scan it, unless that was done; return the database."""
+    from rich.console import Console
+
+    from bci_affect.cli.run_session import bring_in_music
+    from bci_affect.music.simulate import write
+
+    music = folder / "music"
+    with Console(stderr=True).status("Rendering the demonstration's music (once) ..."):
+        write(music)
+    database = folder / "library.sqlite"
+    bring_in_music([music], database)
+    return database
+
+
+@contextmanager
+def publisher(recording: Path) -> Iterator[str]:
+    """Publish a recording in a loop from another process; yield the end of its source ids.
+
+    LSL is confined to this machine unless the user has an own configuration.
+    """
+    suffix = f"-demo-{os.getpid()}"
+    with tempfile.TemporaryDirectory(prefix="bci-affect-") as folder:
+        if "LSLAPICFG" not in os.environ:
+            configuration = Path(folder) / "lsl_api.cfg"
+            configuration.write_text(
+                "[log]\nlevel=-2\n[ports]\nIPv6=disable\n[multicast]\nResolveScope=machine\n",
+                encoding="utf-8",
+            )
+            os.environ["LSLAPICFG"] = str(configuration)
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "bci_affect", "play", str(recording)),
+                *("--loop", f"--suffix={suffix}"),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+        )
+        try:
+            yield suffix
+        finally:
+            process.terminate()
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()

@@ -1,0 +1,196 @@
+"""The music's own thread: choosing and playing never hold up the data path.
+
+The engine leaves the newest estimate here (the newest wins) and commands; this thread runs the `Dj`
+a few times a second. SQLite and retrieval may take their time.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.errors import BciAffectError
+from bci_affect.music import Library, Player, PlayerEvent, PlayerState, Suggestion, Track
+from bci_affect.session.control import Policy
+from bci_affect.session.dj import Dj
+from bci_affect.session.parts import OnEvent, Report
+from bci_affect.session.types import AffectEstimate
+
+_LOG = logging.getLogger(__name__)
+_TICK_S = 0.25
+_SURE = 0.98  # no track's predicted emotion is more certain than this
+
+
+class MusicDesk:
+    """Runs a `Dj` and its `Player` beside the data path; fulfils `session.parts.Music`.
+
+    Parameters
+    ----------
+    library : Library
+        What is chosen from; closed with the desk.
+    make_dj : callable
+        Builds the `Dj` for a player and a log.
+    make_player : callable
+        Builds the `Player` for a receiver of its events.
+    report : callable
+        Takes one sentence for the user when something goes wrong.
+    on_event : callable
+        Takes what plays and what was decided, as events of the session.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        make_dj: Callable[[Player, Callable[[dict[str, object]], None]], Dj],
+        make_player: Callable[[Callable[[PlayerEvent], None]], Player],
+        report: Report,
+        on_event: OnEvent,
+    ) -> None:
+        self._library = library
+        self._report = report
+        self._on_event = on_event
+        self._player = make_player(self._heard)
+        self._dj = make_dj(self._player, self._decided)
+        self._newest: AffectEstimate | None = None
+        self._commands: deque[Callable[[], None]] = deque()
+        self._tracks: dict[int, Track] = {track.id: track for track in library.tracks()}
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="bci-music", daemon=True)
+
+    # ---- for the engine -----------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to choose and play."""
+        self._thread.start()
+
+    def offer(self, estimate: AffectEstimate) -> None:
+        """Leave an estimate; the newest wins."""
+        self._newest = estimate
+
+    def logits(self) -> NDArray[np.float64] | None:
+        """Return what the playing track predicts, log-odds (2,); None while none plays.
+
+        A place p in [-1, 1] stands for a probability of (1 + p) / 2 that the music is high.
+        """
+        state = self._player.state()
+        track = self._tracks.get(state.track_id) if state.track_id is not None else None
+        if track is None or not state.playing:
+            return None
+        prob = np.clip((1 + np.array([track.valence, track.arousal])) / 2, 1 - _SURE, _SURE)
+        return np.asarray(np.log(prob / (1 - prob)))
+
+    def state(
+        self,
+    ) -> tuple[PlayerState, Track | None, Suggestion | None, tuple[Suggestion, ...]]:
+        """Return player, playing track, why it plays, and what comes next."""
+        state = self._player.state()
+        track = self._tracks.get(state.track_id) if state.track_id is not None else None
+        return state, track, self._dj.why(), self._dj.queue()
+
+    def close(self) -> None:
+        """Silence the music and end."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
+        self._player.close()
+        self._library.close()
+
+    # ---- commands -----------------------------------------------------------------------------
+
+    def play(self) -> None:
+        """Start or go on playing."""
+        self._do(self._player.resume)
+
+    def pause(self) -> None:
+        """Pause."""
+        self._do(self._player.pause)
+
+    def skip(self) -> None:
+        """Change to the next track."""
+        self._do(self._dj.skip)
+
+    def seek(self, position_s: float) -> None:
+        """Move within the playing track."""
+        self._do(lambda: self._player.seek(position_s))
+
+    def set_volume(self, volume: float) -> None:
+        """Set the volume, 0 to 1."""
+        self._do(lambda: self._player.set_volume(volume))
+
+    def choose(self, track_id: int) -> None:
+        """Play this track now."""
+        self._do(lambda: self._dj.choose(track_id))
+
+    def like(self, track_id: int, liked: bool) -> None:
+        """Like a track, or take it back."""
+        self._do(lambda: self._dj.like(track_id, liked))
+        self._do(lambda: self._reload(track_id))
+
+    def ban(self, track_id: int, banned: bool) -> None:
+        """Ban a track, or take it back."""
+        self._do(lambda: self._dj.ban(track_id, banned))
+        self._do(lambda: self._reload(track_id))
+
+    def set_policy(self, policy: Policy) -> None:
+        """Change how music is chosen."""
+        self._do(lambda: self._dj.set_policy(policy))
+
+    def set_target(self, valence: float, arousal: float) -> None:
+        """Set the target of steering."""
+        self._do(lambda: self._dj.set_target(valence, arousal))
+
+    def _do(self, action: Callable[[], None]) -> None:
+        """Have something done by the music's thread, soon; return at once."""
+        self._commands.append(action)
+        self._wake.set()
+
+    def _reload(self, track_id: int) -> None:
+        self._tracks[track_id] = self._library.track(track_id)
+
+    # ---- the music's thread -------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._wake.wait(_TICK_S)
+            self._wake.clear()
+            try:
+                while self._commands:
+                    self._commands.popleft()()
+                if (newest := self._newest) is not None:
+                    self._dj.update(
+                        newest.embedding,
+                        newest.valence,
+                        newest.arousal,
+                        newest.confidence,
+                        newest.time,
+                        newest.state,
+                    )
+            except BciAffectError as error:
+                self._report(str(error))
+            except Exception:  # music may fail; the session goes on and says so
+                _LOG.exception("the music failed")
+                self._report("The choice of music failed by an internal error; see the log.")
+                self._stop.wait(1.0)
+
+    def _heard(self, event: PlayerEvent) -> None:
+        """Take an event of the player, on its decode thread."""
+        fields: dict[str, object] = {"event": event.kind}
+        track = self._tracks.get(event.track_id) if event.track_id is not None else None
+        if track is not None:
+            fields |= {"track": track.title, "artist": track.artist, "track_id": track.id}
+            fields["offset"] = round(event.offset_s, 4)
+        if event.message:
+            fields["message"] = event.message
+            self._report(event.message)
+        self._on_event(fields, event.time)
+
+    def _decided(self, entry: dict[str, object]) -> None:
+        """Take a decision of the `Dj`, with its reasons."""
+        self._on_event({"event": "choice", **entry}, None)
