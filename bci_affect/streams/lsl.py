@@ -138,6 +138,7 @@ def search(
     Listens until something is found and `settle_s` more has passed (several may match, and the
     second answers later than the first), at most `timeout_s`.
     """
+    load()
     deadline = time.monotonic() + timeout_s
     settled = None
     while True:

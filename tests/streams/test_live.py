@@ -1,0 +1,236 @@
+"""Over real LSL: nothing is lost, live equals replay, and the outside finds what it expects."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from bci_affect.config import SignalSettings
+from bci_affect.eeg import Pipeline
+from bci_affect.errors import BciAffectError
+from bci_affect.streams import (
+    EndOfStream,
+    FloatOutlet,
+    LslSource,
+    Recorder,
+    XdfSource,
+    find_streams,
+    read_xdf,
+)
+from tests.streams.live import ROOT, Reader, end, now, opened, publisher, spawn
+
+
+@pytest.fixture(autouse=True)
+def _no_process_stays():
+    yield
+    end()
+
+
+def replayed(path, **more):
+    source = XdfSource(path, speed=math.inf, **more)
+    source.open()
+    chunks = []
+    while True:
+        try:
+            chunk = source.read(0.0)
+        except EndOfStream:
+            return source, chunks
+        if chunk is not None:
+            chunks.append(chunk)
+
+
+def windows(source_info, chunks):
+    pipeline = Pipeline(
+        SignalSettings(), source_info.rate_hz, source_info.montage, units=source_info.units
+    )
+    return [window for chunk in chunks for window in pipeline.push(chunk)]
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory):
+    """Play the demonstration in another process; read and record it here."""
+    tmp_path = tmp_path_factory.mktemp("played")
+    file = ROOT / "recordings" / "demo.xdf"
+    player = spawn("bci_affect", "play", file, "--start", "18")
+    source = LslSource(name="Simulated EEG")
+    recorder = Recorder(tmp_path / "live.xdf")
+    source.tap = recorder
+    info = source.open(40.0)
+    reader = Reader(source)
+    reader.wait_for(lambda: sum(c.times.size for c in reader.chunks) > 250 * 12, 40.0)
+    reader.finish()
+    end(player)
+    recorder.stop()
+    return file, info, reader, tmp_path / "live.xdf"
+
+
+def test_a_live_reader_gets_the_first_sample_and_every_one_after_it(played):
+    file, info, reader, _ = played
+    _, chunks = replayed(file, start_s=18.0)
+    live = np.concatenate([chunk.samples for chunk in reader.chunks], axis=1)
+    whole = np.concatenate([chunk.samples for chunk in chunks], axis=1)
+    assert np.array_equal(live, whole[:, : live.shape[1]])
+    assert info.simulated
+    assert info.units == ("microvolts",) * 8
+
+
+def test_live_windows_are_those_of_the_recording_and_of_our_own_record(played):
+    file, info, reader, record = played
+    live = windows(info, reader.chunks)
+    source, chunks = replayed(file, start_s=18.0)
+    again, recorded_chunks = replayed(record)
+    for source_info, others in ((source.info, chunks), (again.info, recorded_chunks)):
+        other = windows(source_info, others)
+        assert len(live) > 80
+        for mine, theirs in zip(live, other, strict=False):
+            assert np.abs(mine.bands - theirs.bands).max() < 1e-5
+            assert (mine.state, mine.index) == (theirs.state, theirs.index)
+    ours = np.concatenate([chunk.times for chunk in recorded_chunks])
+    assert np.abs(reader.times - ours[: reader.times.size]).max() < 1e-9
+
+
+def test_markers_keep_their_place_in_the_eeg(played):
+    file, _, reader, record = played
+    shift = reader.times[0] - replayed(file, start_s=18.0)[1][0].times[0]
+    wanted = {m.text: m.time for m in read_xdf(file).markers()}
+    got = [m for m in reader.markers if m.stream == "bci_affect.events"]
+    assert {"rest_stop", "track_start"} <= {json.loads(m.text)["event"] for m in got}
+    for marker in got:
+        assert marker.time - shift == pytest.approx(wanted[marker.text], abs=0.002)
+    recorded = {m.text for m in read_xdf(record).markers()}
+    assert {m.text for m in got} <= recorded
+
+
+def test_bluetooth_stamps_come_out_even(tmp_path):
+    base = now() - 1.0
+    publisher("bluetooth", "bt", base, "--stamps", "arrival", "--piece", 0.05, "--seconds", 30)
+    reader = opened("bluetooth")
+    reader.wait_for(lambda: sum(c.times.size for c in reader.chunks) > 250 * 6, 30.0)
+    reader.finish()
+    assert np.all(np.diff(reader.numbers) == 1)
+    error = reader.times - (base + reader.numbers / 250)
+    assert error[250:].std() < 0.02
+    assert np.diff(reader.times).min() > 0
+
+
+def test_streams_are_found_chosen_and_asked_for():
+    base = now()
+    publisher("twin", "left", base, "--units", "")
+    publisher("twin", "right", base, "--channels", 6)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        seen = {s.source_id for s in find_streams(0.5)}
+        if {"left", "right"} <= seen:
+            break
+    with pytest.raises(BciAffectError, match=r"2 streams match: .*left.*right"):
+        LslSource(name="twin").open(5.0)
+    right = LslSource(source_id="right", channels=["pz", "Fz"])
+    assert right.open(5.0).labels == ("Pz", "Fz")
+    right.close()
+    right.close()
+    by_predicate = LslSource(predicate="name='twin' and channel_count='6'")
+    assert by_predicate.open(10.0).source_id == "right"
+    by_predicate.close()
+    with pytest.raises(BciAffectError, match=r"no channel Cx; it has Fz, Cz"):
+        LslSource(source_id="right", channels=["Cx"]).open(5.0)
+
+
+def test_no_stream_says_how_to_check():
+    with pytest.raises(BciAffectError, match=r"'nobody' was found.*bci-affect streams"):
+        LslSource(name="nobody").open(0.3)
+
+
+def test_a_slow_reader_is_told_what_it_missed(monkeypatch):
+    monkeypatch.setattr("bci_affect.streams.inlet.QUEUE_S", 0.5)
+    publisher("fast", "fast", now() - 1.0)
+    source = LslSource(name="fast")
+    source.open(30.0)
+    time.sleep(2.0)
+    reader = Reader(source)
+    reader.wait_for(lambda: len(reader.chunks) > 60, 20.0)
+    health = source.health
+    reader.finish()
+    first = reader.chunks[0]
+    assert health.lost > 100
+    assert health.received > health.lost
+    assert first.gap_before > 0.3 or first.times[0] > 0
+
+
+PEER = """
+import json, sys
+import numpy as np
+from mne_lsl.stream import StreamLSL
+stream = StreamLSL(bufsize=20, name="peer.estimate").connect(acquisition_delay=0.05, timeout=20)
+import time
+end = time.time() + 20
+while stream.n_new_samples < 20 and time.time() < end:
+    time.sleep(0.05)
+data, times = stream.get_data(picks="all")
+print(json.dumps({"labels": stream.ch_names, "last": data[:, -1].tolist()}))
+stream.disconnect()
+"""
+
+
+def test_mne_lsl_reads_our_outlets():
+    pytest.importorskip("mne_lsl", reason="the peer mne-lsl is not installed (extra 'peer')")
+    outlet = FloatOutlet(
+        "peer.estimate", "Affect", ["valence", "arousal"], ["none", "none"], rate=50
+    )
+    peer = subprocess.Popen([sys.executable, "-c", PEER], stdout=subprocess.PIPE, text=True)
+    began = time.monotonic()
+    while peer.poll() is None and time.monotonic() - began < 60:
+        outlet.push([0.25, -0.5], now())
+        time.sleep(0.02)
+    said = json.loads(peer.communicate(timeout=10)[0].splitlines()[-1])
+    assert said["labels"] == ["valence", "arousal"]
+    assert said["last"] == pytest.approx([0.25, -0.5])
+
+
+FEED = """
+import sys, time
+import mne, numpy as np
+from mne_lsl.player import PlayerLSL
+info = mne.create_info(["Fz", "Cz", "Pz"], 250.0, "eeg")
+data = np.tile(np.arange(250 * 60) * 1e-6, (3, 1))
+raw = mne.io.RawArray(data, info, verbose="error")
+with PlayerLSL(raw, chunk_size=10, name="peer-player", source_id="peer") as player:
+    time.sleep(40)
+"""
+
+
+def test_mne_lsl_feeds_us():
+    pytest.importorskip("mne_lsl", reason="the peer mne-lsl is not installed (extra 'peer')")
+    peer = subprocess.Popen(
+        [sys.executable, "-c", FEED], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        reader = opened("peer-player")
+        reader.wait_for(lambda: sum(c.times.size for c in reader.chunks) > 800, 20.0)
+        info = reader.source.info
+        reader.finish()
+    finally:
+        end(peer)
+    assert info.labels == ("Fz", "Cz", "Pz")
+    values = np.concatenate([chunk.samples[1] for chunk in reader.chunks])
+    # It sends volts and says so (or names an index): one sample is one microvolt more.
+    assert np.allclose(np.diff(values), 1.0, atol=0.02)
+
+
+def test_importing_the_room_loads_no_lsl():
+    code = (
+        "import sys, bci_affect.streams\n"
+        "assert not {'pylsl', 'pyxdf', 'mne', 'torch'} & {m.split('.')[0] for m in sys.modules}"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=60)
+
+
+def test_a_missing_liblsl_is_one_clear_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pylsl", None)
+    with pytest.raises(BciAffectError, match="Live streams need LSL"):
+        LslSource().open(1.0)
