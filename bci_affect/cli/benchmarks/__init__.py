@@ -6,4 +6,5 @@ BENCHMARKS: dict[str, str] = {
     "replay": "bci_affect.cli.benchmarks.replay",
     "signal": "bci_affect.cli.benchmarks.signal",
     "startup": "bci_affect.cli.benchmarks.startup",
+    "streams": "bci_affect.cli.benchmarks.streams",
 }
