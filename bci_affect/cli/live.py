@@ -58,6 +58,13 @@ def live(
     stream: Annotated[str | None, typer.Option(help="Name of the LSL stream.")] = None,
     source_id: Annotated[str | None, typer.Option(help="Source id of the LSL stream.")] = None,
     type_: Annotated[str, typer.Option("--type", help="Type of the LSL stream.")] = "EEG",
+    replay: Annotated[
+        Path | None, typer.Option(help="Replay this recording (XDF) in place of a live stream.")
+    ] = None,
+    speed: Annotated[float, typer.Option(min=0.1, max=100, help="Speed of the replay.")] = 1.0,
+    choose: Annotated[
+        bool, typer.Option("--choose", help="Choose stream, music and profile in the window.")
+    ] = False,
     wait: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the stream.")] = 30.0,
     profile: Profile = "",
     model: Model = None,
@@ -83,10 +90,11 @@ def live(
 
     Example: [bold]bci-affect live --stream "Muse S" --music ~/Music --record ~/sessions[/bold]
     """
-    from bci_affect.cli.run_session import bring_in_music, run
+    from bci_affect.cli.run_session import bring_in_music, run, start_in_window
     from bci_affect.config import LiveSettings, load_toml
+    from bci_affect.errors import BciAffectError
     from bci_affect.session import SessionOptions
-    from bci_affect.streams import LslSource
+    from bci_affect.streams import LslSource, XdfSource
 
     settings = load_toml(config, LiveSettings) if config else LiveSettings()
     options = SessionOptions(
@@ -103,7 +111,16 @@ def live(
         seed=seed,
         settings=settings,
     )
-    source = LslSource(name=stream, type=type_, source_id=source_id)
+    if choose:
+        if headless:
+            raise BciAffectError("Choosing needs the window: leave --headless away.")
+        start_in_window(options, wait, theme)
+        return
+    source = (
+        XdfSource(replay, stream=stream, speed=speed)
+        if replay
+        else LslSource(name=stream, type=type_, source_id=source_id)
+    )
     run(
         source,
         options,

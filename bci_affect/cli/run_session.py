@@ -16,6 +16,8 @@ from rich.console import Console
 from bci_affect.errors import BciAffectError
 
 if TYPE_CHECKING:
+    from bci_affect.gui.services import Services
+    from bci_affect.model import Predictor
     from bci_affect.session import LiveSession, SessionOptions
     from bci_affect.streams import Source
 
@@ -85,15 +87,11 @@ def run(
 
                 show(session, duration_s)
             else:
-                from bci_affect.cli.library_view import LibraryView
                 from bci_affect.gui import run_window
-                from bci_affect.gui.services import Services
-                from bci_affect.music import Library
 
-                view = LibraryView(Library(options.library), predictor) if options.music else None
                 run_window(
                     session,
-                    services=Services(music=view),
+                    services=window_services(options, predictor, source),
                     profile=options.profile,
                     screenshot=screenshot,
                     after_s=after_s,
@@ -106,6 +104,32 @@ def run(
         if isinstance(session.failure, BciAffectError):
             raise session.failure
         raise BciAffectError(f"The session ended early: {session.failure}.")
+
+
+def start_in_window(options: SessionOptions, wait_s: float, theme: str) -> None:
+    """Lead through notice, stream, music and contact in the window, then run the session."""
+    from bci_affect.cli.start_desk import StartDesk
+    from bci_affect.gui.app import run_start
+
+    if not has_display():
+        raise BciAffectError(NO_DISPLAY)
+    with StartDesk(options, wait_s) as desk:
+        run_start(desk, theme=theme)
+
+
+def window_services(
+    options: SessionOptions, predictor: Predictor, source: Source | None = None
+) -> Services:
+    """Return what the window may use beside the session: the library, and a replay's transport."""
+    from bci_affect.cli.library_view import LibraryView
+    from bci_affect.gui.services import Services
+    from bci_affect.music import Library
+    from bci_affect.streams import XdfSource
+
+    return Services(
+        music=LibraryView(Library(options.library), predictor) if options.music else None,
+        replay=source if isinstance(source, XdfSource) else None,
+    )
 
 
 @contextmanager
