@@ -102,6 +102,16 @@ class ArtifactSettings(Section):
     """Share of the window that may be disturbed; the newest step may not be at all."""
 
 
+class AsrSettings(Section):
+    """Optional cleaning by artifact subspace reconstruction (needs the extra ``asr``)."""
+
+    enabled: bool = False
+    cutoff: float = Field(20.0, gt=1)
+    """Standard deviations of the calibration beyond which a direction is rebuilt."""
+    calibration_s: float = Field(30.0, ge=10)
+    """Seconds from the start that the usual range is learned from; the warm-up grows by them."""
+
+
 class SignalSettings(Section):
     """What the signal room does to the EEG, in the order in which it does it."""
 
@@ -122,6 +132,7 @@ class SignalSettings(Section):
     """A hole in the stamps longer than this re-initialises filters and window."""
     quality: QualitySettings = QualitySettings()
     artifacts: ArtifactSettings = ArtifactSettings()
+    asr: AsrSettings = AsrSettings()
 
 
 class AffectSettings(Section):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from bci_affect.config import SignalSettings
 from bci_affect.eeg.artifacts import Artifacts
+from bci_affect.eeg.asr import Asr
 from bci_affect.eeg.bands import BandPower
 from bci_affect.eeg.chunk import Chunk
 from bci_affect.eeg.design import Design
@@ -98,9 +99,13 @@ class Pipeline:
         hop_s = settings.window.hop_s
         self.settle_s = float(np.ceil(self.design.settle_s / hop_s - 1e-9) * hop_s)
         """Seconds until the filters' start no longer matters, in whole hops."""
-        self.warm_up_s = self.settle_s + settings.window.window_s
-        """Seconds from the start, or a gap, to the first window that can be ``OK``."""
-        self._intake.refill_s = self.warm_up_s
+        self._refill_s = self.settle_s + settings.window.window_s
+        calibration_s = settings.asr.calibration_s if settings.asr.enabled else 0.0
+        self.warm_up_s = self._refill_s + calibration_s
+        """Seconds from the start to the first window that can be ``OK`` (after a gap, less the
+        calibration of subspace reconstruction where that is on)."""
+        self._intake.refill_s = self._refill_s
+        self._ready_s = self.warm_up_s  # since the last start or gap
         self._build(settings, rate_hz, montage)
         self._found: list[str] = list(montage_messages(montage))
         self._index = 0  # hops since the stream's start
@@ -119,6 +124,7 @@ class Pipeline:
         self._back = FilterBank(
             [c.sos for c in (*self.design.bands, self.design.traces, self.design.high)], n_eeg
         )
+        self._asr = Asr(settings.asr, self.rate_hz, hop_s) if settings.asr.enabled else None
         self._reference = Reference(settings.reference, montage)
         self._power = BandPower(settings.window, len(self.design.bands), n_eeg)
         self._hops_per_tick = max(1, round(TICK_S / hop_s))
@@ -235,6 +241,9 @@ class Pipeline:
         """Put everything that remembers samples at rest after a gap; what was learned stays."""
         self._gap = f"gap of {gap_s:.2f} s"
         self._hop = self._samples = 0
+        if self._asr is not None:
+            self._asr.reset()
+            self._ready_s = self._refill_s if self._asr.calibrated else self.warm_up_s
         for part in (
             *(self._intake, self._front, self._back, self._power, self._artifacts),
             self._rate_watch,
@@ -262,6 +271,8 @@ class Pipeline:
             self._say(f"Mains hum found at {self._mains.detected_hz:g} Hz.")
         clean = front[1 + self._mains.chosen]
         good = hop.whole & ~self._by_hand & self._quality.good
+        if self._asr is not None:
+            clean = self._asr.apply(clean, good)
         back = self._back.run(self._reference.apply(clean, good))  # (n_bands + 2, n, n_eeg)
         shown, high = back[-2], back[-1]
         self._power.add(back[:-2])
@@ -348,7 +359,7 @@ class Pipeline:
     def _state(self, mask: NDArray[np.bool_]) -> tuple[State, list[str]]:
         """State of the window that ends now, with the reasons."""
         window = self.settings.window
-        left = self.warm_up_s - self._hop * window.hop_s
+        left = self._ready_s - self._hop * window.hop_s
         if left > 1e-9:
             if self._gap and self._hop * window.hop_s <= self.settle_s:
                 return State.GAP, [self._gap]

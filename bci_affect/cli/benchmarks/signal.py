@@ -6,6 +6,8 @@
 - ``beside_mne``: the same beside ``RawArray(last 6 s).filter(...)`` and Welch's method once a hop,
   32 channels at 256 Hz, both in turns in one run; ``ratio`` is how many times cheaper ours is.
 - ``window_s``: CPU time per window as the window grows from 1 to 30 s.
+- ``asr_cost_ratio``: how many times the path costs with subspace reconstruction (32 channels,
+  256 Hz); null where the extra ``asr`` is not installed.
 - ``faults``, ``artifacts``: see `bci_affect.cli.benchmarks.signal_faults`.
 """
 
@@ -18,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.config import CLASSIC_BANDS, SignalSettings, WindowSettings
+from bci_affect.config import CLASSIC_BANDS, AsrSettings, SignalSettings, WindowSettings
 from bci_affect.eeg import Chunk, Pipeline, make_montage
 
 CHANNELS = (4, 8, 32, 64, 256)
@@ -42,22 +44,27 @@ def run(quick: bool) -> dict[str, Any]:
         "grid": grid,
         "beside_mne": _beside_mne(3 if quick else 8),
         "window_s": _window_costs(3 if quick else 8),
+        "asr_cost_ratio": _asr_cost_ratio(),
     } | signal_faults.run(quick)
 
 
 class _Feed:
     """A pipeline past its warm-up, and EEG to push into it second by second."""
 
-    def __init__(self, n_channels: int, rate_hz: float, window_s: float = 6.0) -> None:
+    def __init__(
+        self, n_channels: int, rate_hz: float, window_s: float = 6.0, asr: bool = False
+    ) -> None:
         window = WindowSettings(window_s=window_s, step_s=0.5, hop_s=HOP_S)
+        cleaning = AsrSettings(enabled=asr, calibration_s=10.0)
         montage = make_montage(_names(n_channels))
         units = ["microvolts"] * n_channels
         self.rate_hz = rate_hz
-        self.pipeline = Pipeline(SignalSettings(window=window), rate_hz, montage, units=units)
+        settings = SignalSettings(window=window, asr=cleaning)
+        self.pipeline = Pipeline(settings, rate_hz, montage, units=units)
         self.eeg = _eeg(n_channels, rate_hz)
         self._size = round(rate_hz / CHUNKS_PER_S)
         self._at = 0
-        self.seconds(4)
+        self.seconds(12 if asr else 4)
 
     def seconds(self, n: int) -> int:
         """Push n seconds; returns how many windows came."""
@@ -134,6 +141,19 @@ def _beside_mne(rounds: int) -> dict[str, float]:
         "ms_per_window_mne": 1e3 * float(np.median(theirs)),
         "ratio": float(np.median(ratios)),
     }
+
+
+def _asr_cost_ratio() -> float | None:
+    from importlib.util import find_spec
+
+    if find_spec("mne_denoise") is None:
+        return None
+    plain, cleaning = (_Feed(32, 256.0, asr=asr) for asr in (False, True))
+    ratios = []
+    for _ in range(3):
+        without = _cpu_s(lambda: plain.seconds(4))
+        ratios.append(_cpu_s(lambda: cleaning.seconds(4)) / without)
+    return float(np.median(ratios))
 
 
 def _window_costs(rounds: int) -> dict[str, float]:
