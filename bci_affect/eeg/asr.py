@@ -3,9 +3,10 @@
 After Kothe and Jung (2016) and Mullen et al. (2015): from a calibration stretch the usual range of
 every direction in electrode space is learned; later, directions that carry far more than that are
 rebuilt from the others. It repairs what artefact detection would only name, and it also removes
-some EEG; it is off by default. It adds no delay beyond the hop (covariance of the last half second,
-no look-ahead) and costs about ten times the rest of the signal path (``asr_cost_ratio`` of
-``bci-affect benchmark --only signal``): affordable live, not for long replays.
+some EEG; it is off by default. It adds no delay (covariance of the last half second, no
+look-ahead), makes the path about five times as expensive (``asr_cost_ratio`` of ``bci-affect
+benchmark --only signal``), and once, when the calibration ends, computes for some seconds in the
+thread that pushes; samples wait in the stream's buffer meanwhile.
 """
 
 from __future__ import annotations

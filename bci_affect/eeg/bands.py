@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from itertools import islice
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,29 +35,30 @@ class BandPower:
         self._hops_per_step = window.hops_per_step
         self._n_steps = window.n_steps
         shape = (n_channels, n_bands)
-        self._squares = Ring(self._hops_per_step, shape)
-        self._counts = Ring(self._hops_per_step)
+        self._squares: deque[NDArray[np.float64]] = deque(maxlen=self._hops_per_step)
+        self._counts: deque[int] = deque(maxlen=self._hops_per_step)
         self._entropy = Ring(self._n_steps * self._hops_per_step, shape, np.float32)
 
     def reset(self) -> None:
         """Forget everything (after a gap)."""
-        for ring in (self._squares, self._counts, self._entropy):
-            ring.clear()
+        for held in (self._squares, self._counts, self._entropy):
+            held.clear()
 
     def scale(self, factor: float) -> None:
         """Do as if all input had been multiplied by `factor` from the start."""
-        held = self._squares.newest().copy() * factor**2
-        entropies = self._entropy.newest().copy() + np.float32(np.log(factor))
-        self._squares.append(held)
-        self._entropy.append(entropies)
+        for i in range(len(self._squares)):
+            self._squares[i] = self._squares[i] * factor**2
+        self._entropy.append(self._entropy.newest() + np.float32(np.log(factor)))
 
     def add(self, filtered: NDArray[np.float64]) -> None:
         """Take one hop of band-passed EEG, shape (n_bands, n_samples, n_channels)."""
         filtered = np.asarray(filtered)
-        self._squares.append(np.einsum("bnc,bnc->cb", filtered, filtered)[None])
-        self._counts.append(np.array([filtered.shape[1]], np.float64))
-        variance = self._squares.newest(self._hops_per_step).sum(axis=0)
-        variance /= self._counts.newest(self._hops_per_step).sum()
+        self._squares.append(np.einsum("bnc,bnc->cb", filtered, filtered))
+        self._counts.append(filtered.shape[1])
+        variance = self._squares[0].copy()
+        for squares in islice(self._squares, 1, None):
+            variance += squares
+        variance /= sum(self._counts)
         self._entropy.append(entropy(variance)[None])
 
     def window(self) -> NDArray[np.float32]:

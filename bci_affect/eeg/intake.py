@@ -56,12 +56,15 @@ class Piece:
         Seconds missing before the first sample if that is a gap, else 0.
     holes : tuple of (int, float)
         Samples before which something is missing, less than a gap, and how many seconds.
+    finite : bool
+        Whether every sample is known to be a number.
     """
 
     samples: NDArray[np.floating]
     times: NDArray[np.float64]
     gap_s: float
     holes: tuple[tuple[int, float], ...]
+    finite: bool
 
 
 class Intake:
@@ -96,6 +99,8 @@ class Intake:
         self._hole_s = max(2 * self._period, MIN_HOLE_S)
         self._n_channels = len(montage)
         self._eeg = np.flatnonzero(montage.is_eeg)
+        # A slice where it can be: taking rows by their numbers copies.
+        self._rows = slice(None) if montage.is_eeg.all() else self._eeg
         wanted = settings.resample_hz or rate_hz
         self._resampler = None if wanted == rate_hz else Resampler(rate_hz, wanted, self._eeg.size)
         self.rate_hz = float(wanted)
@@ -121,6 +126,7 @@ class Intake:
         n = self._eeg.size
         self._base = np.zeros(n)  # first finite value, in the stream's units
         self._begun = np.zeros(n, np.bool_)  # channels that have had a finite value
+        self._all_begun = False
         self._held = np.zeros(n)
         self._level = np.zeros(n)  # what is left of the starting level, in the stream's units
         self._taken = 0  # samples in
@@ -148,21 +154,26 @@ class Intake:
                 f"The stream now sends {samples.shape[0]} channels instead of "
                 f"{self._n_channels}; connect to it again."
             )
-        if not np.isfinite(samples.sum()) or not np.isfinite(times.sum()):
+        # A sum is finite only if all is (or, once in a blue moon, overflows: then it is looked at).
+        finite = bool(np.isfinite(samples.sum()) and np.isfinite(times.sum()))
+        if not finite:
             # A sample without one finite value is none: it leaves a hole in the stamps.
             real = np.isfinite(samples[self._eeg]).any(axis=0) & np.isfinite(times)
             samples, times = samples[:, real], times[real]
         if not len(times):
             return
-        missing = times - np.concatenate([[self._last_time], times[:-1]]) - self._period
-        if np.isnan(self._last_time):
+        missing = np.empty(len(times))
+        np.subtract(times[1:], times[:-1], out=missing[1:])
+        missing[0] = times[0] - self._last_time
+        missing -= self._period
+        if np.isnan(missing[0]):  # the first chunk
             missing[0] = 0.0
         else:
             missing[0] = max(missing[0], chunk.gap_before)
         self._last_time = float(times[-1])
         backwards = -2 * self._period
         if missing.max() <= self._hole_s and missing.min() >= backwards:
-            yield Piece(samples, times, 0.0, ())
+            yield Piece(samples, times, 0.0, (), finite)
             return
         # A stamp that runs backwards is a clock reset: nobody knows what lies between.
         gap = (missing > self._gap_s) | (missing < backwards)
@@ -174,12 +185,13 @@ class Intake:
                 times[start:end],
                 abs(float(missing[start])) if gap[start] else 0.0,
                 tuple((int(h) - start, float(missing[h])) for h in holes if start <= h < end),
+                finite,
             )
 
     def take(self, piece: Piece) -> None:
         """Take samples that continue the last ones."""
-        block = piece.samples[self._eeg].T.astype(np.float64)
-        if self._begun.all() and np.isfinite(block.sum()):
+        block = piece.samples[self._rows].T.astype(np.float64)
+        if piece.finite and self._all_begun:
             block -= self._base
         else:
             self._mend(block)
@@ -200,6 +212,7 @@ class Intake:
         for c in np.flatnonzero(~self._begun & finite.any(axis=0)):
             self._base[c] = block[np.argmax(finite[:, c]), c]
             self._begun[c] = True
+        self._all_begun = bool(self._begun.all())
         block -= self._base
         for c in np.flatnonzero(~finite.all(axis=0)):
             source = np.maximum.accumulate(np.where(finite[:, c], np.arange(len(block)), -1))

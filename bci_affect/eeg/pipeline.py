@@ -121,9 +121,8 @@ class Pipeline:
             + [self.design.after_high_pass(notch) for notch in self._mains.notches],
             n_eeg,
         )
-        self._back = FilterBank(
-            [c.sos for c in (*self.design.bands, self.design.traces, self.design.high)], n_eeg
-        )
+        self._back = FilterBank([c.sos for c in (*self.design.bands, self.design.traces)], n_eeg)
+        self._above = FilterBank([self.design.high.sos], n_eeg)
         self._asr = Asr(settings.asr, self.rate_hz, hop_s) if settings.asr.enabled else None
         self._reference = Reference(settings.reference, montage)
         self._power = BandPower(settings.window, len(self.design.bands), n_eeg)
@@ -205,7 +204,7 @@ class Pipeline:
             block, ahead = self._intake.pending()
             if len(block):
                 clean = self._front.peek(block)[1 + self._mains.chosen]
-                extra = self._back.peek(self._reference.peek(clean))[-2]
+                extra = self._back.peek(self._reference.peek(clean))[-1]
                 shown = np.concatenate([shown, self._spread(extra.astype(np.float32))])[-n:]
                 times = np.concatenate([times, ahead - delay])[-n:]
         return times, shown.T
@@ -245,8 +244,8 @@ class Pipeline:
             self._asr.reset()
             self._ready_s = self._refill_s if self._asr.calibrated else self.warm_up_s
         for part in (
-            *(self._intake, self._front, self._back, self._power, self._artifacts),
-            self._rate_watch,
+            *(self._intake, self._front, self._back, self._above),
+            *(self._power, self._artifacts, self._rate_watch),
         ):
             part.reset()
         self._tick.clear()
@@ -273,9 +272,10 @@ class Pipeline:
         good = hop.whole & ~self._by_hand & self._quality.good
         if self._asr is not None:
             clean = self._asr.apply(clean, good)
-        back = self._back.run(self._reference.apply(clean, good))  # (n_bands + 2, n, n_eeg)
-        shown, high = back[-2], back[-1]
-        self._power.add(back[:-2])
+        referenced = self._reference.apply(clean, good)
+        back = self._back.run(referenced)  # (n_bands + 1, n, n_eeg)
+        shown, high = back[-1], self._above.run(referenced)[0]
+        self._power.add(back[:-1])
         self._traces.append(self._spread(shown.astype(np.float32)))
         self._trace_times.append(hop.times - self.design.delays["traces"])
         self._look(hop, (hop.block, front[0], clean, shown, high), good)
@@ -327,6 +327,7 @@ class Pipeline:
             self._intake.rescale(factor)
             self._front.scale(factor)
             self._back.scale(factor)
+            self._above.scale(factor)
             self._power.scale(factor)
             self._quality = Quality(
                 self.settings.quality, self.montage, self._hops_per_tick * hop_s

@@ -1,6 +1,6 @@
 """How far each electrode can be trusted: causal tests, voted over time, with the reasons kept.
 
-Twice a second every electrode is tested for each `Fault`; a test's hits fade in and out with the
+Once a second every electrode is tested for each `Fault`; a test's hits fade in and out with the
 voting time, so that one blink takes nobody out and a loose electrode goes within seconds. Bounds
 after PREP (Bigdely-Shamlo et al. 2015), made causal, with absolute bounds for dry and wet headsets
 in ``configs/``.
@@ -17,7 +17,7 @@ from bci_affect.config import QualitySettings
 from bci_affect.eeg.montage import Montage
 from bci_affect.eeg.robust import middle, outlier, rms
 
-TICK_S = 0.5
+TICK_S = 1.0
 """Seconds between two looks (or one hop, if that is longer)."""
 
 BAD_BELOW, GOOD_ABOVE = 0.5, 0.75

@@ -35,6 +35,11 @@ class Ring:
 
     def append(self, rows: NDArray[Any]) -> None:
         """Add rows, shape (n, *shape), newest last; of more than `length` only the last stay."""
+        if len(rows) == 1:  # the common case, and the quickest
+            self._data[self._next] = self._data[self._next + self.length] = rows[0]
+            self._next = (self._next + 1) % self.length
+            self.count = min(self.length, self.count + 1)
+            return
         rows = rows[-self.length :]
         first = min(len(rows), self.length - self._next)
         for part, at in ((rows[:first], self._next), (rows[first:], 0)):

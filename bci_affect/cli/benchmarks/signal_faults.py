@@ -28,6 +28,9 @@ CAP = (
     *("C4", "T8", "CP6", "CP2", "P4", "P8", "PO4", "O2"),
 )
 RATE_HZ = 250.0
+FIRST_SEED = 100
+"""People that no threshold was set on."""
+
 START_S, END_S, LENGTH_S, GRACE_S = 15.0, 45.0, 60.0, 6.0
 
 Signal = NDArray[np.float64]
@@ -116,7 +119,7 @@ def run_faults(
 
 def _run_fault(name: str, n_electrodes: int, background: Artifacts) -> dict[str, float]:
     found, false, named, reactions = [], [], [], []
-    for seed in range(n_electrodes):
+    for seed in range(FIRST_SEED, FIRST_SEED + n_electrodes):
         rng = np.random.default_rng([seed, len(name)])
         at = int(rng.integers(len(CAP)))
         eeg = simulate(seed, background).astype(np.float64)
@@ -155,7 +158,7 @@ def run_artifacts(n_people: int, seconds: float = 120.0) -> dict[str, dict[str, 
         ("jaw clench", replace(CLEAN, jaw=True, noise_uv=0.5, line_uv=2.0)),
     ):
         events, hits, false, minutes = 0, 0, 0, 0.0
-        for seed in range(n_people):
+        for seed in range(FIRST_SEED, FIRST_SEED + n_people):
             eeg = simulate(seed, given, seconds)
             truth = eeg - simulate(seed, replace(given, blinks=False, jaw=False), seconds)
             spans = _spans(np.abs(truth).max(axis=0) > 30.0)
