@@ -39,6 +39,7 @@ class Assembler:
         scales = np.where(is_eeg, units_scale(info.units), 1.0)
         self._unknown = ~np.isfinite(scales)
         self._scales = np.where(self._unknown, 1.0, scales)
+        self._scaled = bool((self._scales != 1.0).any())
         units = [
             "microvolts" if eeg else unit for unit, eeg in zip(info.units, is_eeg, strict=True)
         ]
@@ -78,6 +79,7 @@ class Assembler:
         picked = samples if self._picks is None else samples[:, self._picks]
         scale = judge_units(picked[: self._enough, self._unknown].T.astype(np.float64))
         self._scales = np.where(self._unknown, scale, self._scales)
+        self._scaled = bool((self._scales != 1.0).any())
         self.unit_note = (
             f"Stream '{self.info.name}' names no unit that is known; by its size it is taken to be "
             f"in {_UNIT_NAMES[scale]}."
@@ -88,7 +90,7 @@ class Assembler:
         """Give waiting samples the times that have become certain."""
         if samples is not None and len(samples):
             picked = samples if self._picks is None else samples[:, self._picks]
-            if (self._scales != 1.0).any():
+            if self._scaled:
                 picked = picked * self._scales
             self._waiting.append(np.ascontiguousarray(picked.T, dtype=np.float32))
         return [

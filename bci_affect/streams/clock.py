@@ -17,7 +17,6 @@ and causal, with a weak pull towards the nominal rate for the first second.
 from __future__ import annotations
 
 import math
-from collections import deque
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -25,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+_NONE = np.zeros(0, np.int64)
 
 WINDOW_S = 30.0
 BLOCK_S = 0.1
@@ -40,6 +40,8 @@ LONGEST_GAP_S = 3600.0
 UNKNOWN_GAP_S = 1.0
 """Length given to a hole whose length cannot be known (the clock was reset inside it)."""
 JUMP_S = 1.0
+FEW = 8
+"""Up to so many samples at once plain floats are quicker than arrays; the numbers are the same."""
 MAX_EVENTS = 10_000
 
 
@@ -76,6 +78,8 @@ class ClockOffsets:
 
     def jumps(self, raw: Floats) -> NDArray[np.int64]:
         """Return indices in `raw` at which stamps jump away from the stamp before."""
+        if raw.size <= FEW and self._is_steady(raw.tolist()):
+            return _NONE
         steps = np.abs(np.diff(raw, prepend=self._last))
         return np.flatnonzero(~(steps <= JUMP_S))
 
@@ -85,6 +89,13 @@ class ClockOffsets:
             if raw.size:
                 self._last = float(raw[-1])
             return raw.copy()
+        if raw.size <= FEW:
+            stamps = raw.tolist()
+            reached = max(stamps)
+            if reached < self._until() and self._is_steady(stamps):
+                self._reached = max(self._reached, reached)
+                self._last = stamps[-1]
+                return raw + self._values[self._current]
         out = np.empty_like(raw)
         cuts = self.jumps(raw)
         edges = [0, *(int(cut) for cut in cuts if cut > 0), raw.size]
@@ -95,6 +106,24 @@ class ClockOffsets:
             out[start:stop] = part + self._held(part)
         self._last = float(raw[-1])
         return out
+
+    def _is_steady(self, stamps: list[float]) -> bool:
+        """Whether no stamp jumps away from the one before it."""
+        last = self._last
+        for stamp in stamps:
+            if not abs(stamp - last) <= JUMP_S:  # also where one of them is no number
+                return False
+            last = stamp
+        return bool(stamps)
+
+    def _until(self) -> float:
+        """Raw stamp at which the offset that holds now ends; -inf where none holds yet."""
+        if self._current < 0:
+            return -math.inf
+        following = self._current + 1
+        if following == len(self._times) or self._times[following] < self._times[self._current]:
+            return math.inf
+        return self._times[following]
 
     def _reseat(self, stamp: float) -> None:
         if not math.isfinite(stamp):
@@ -112,15 +141,11 @@ class ClockOffsets:
         reached = np.fmax.accumulate(np.concatenate(([self._reached], part)))[1:]
         done = 0
         while done < part.size:
-            following = self._current + 1
-            until = self._times[following] if following < len(self._times) else -math.inf
-            if until >= self._times[self._current]:  # earlier ones belong to a reset clock
-                stop = max(done, int(np.searchsorted(reached, until, "left")))
-            else:
-                stop = part.size
+            until = self._until()  # an earlier offset that follows belongs to a reset clock
+            stop = max(done, int(np.searchsorted(reached, until, "left")))
             values[done:stop] = self._values[self._current]
             if stop < part.size:
-                self._current = following
+                self._current += 1
             done = stop
         if part.size and math.isfinite(reached[-1]):
             self._reached = float(reached[-1])
@@ -221,7 +246,7 @@ class Dejitter:
         """Measured rate over the window; NaN until two seconds have been seen."""
         if self._total[0] + self._part[0] < 2.0 * self.rate_hz:
             return math.nan
-        return 1.0 / (self._period + self._line(self._total + self._part)[2])
+        return 1.0 / (self._period + self._line()[2])
 
     @property
     def expected(self) -> int:
@@ -262,21 +287,21 @@ class Dejitter:
         self._origin = origin
         self._origin_set = True
         self._x = 0  # index of the next sample, lost ones counted
-        self._blocks: deque[Floats] = deque(maxlen=self._n_blocks)
-        self._total = np.zeros(6)  # of full blocks: n, x, y, xx, xy, residual squared
-        self._part = np.zeros(6)  # of the block being filled
+        self._blocks = np.zeros((self._n_blocks, 6))  # sums of full blocks, a ring
+        self._n_full = 0
+        self._total = [0.0] * 6  # of full blocks: n, x, y, xx, xy, residual squared
+        self._part = [0.0] * 6  # of the block being filled
+        self._limit = max(GAP_SAMPLES * self._period, GAP_S)  # further off is not believed
 
-    def _line(self, sums: Floats) -> tuple[float, float, float]:
+    def _line(self) -> tuple[float, float, float]:
         """Return centre x, centre y and slope (seconds a sample beyond the nominal period)."""
-        n, sx, sy, sxx, sxy, _ = (float(value) for value in sums)
+        n, sx, sy, sxx, sxy = (
+            part + total for part, total in zip(self._part[:5], self._total[:5], strict=True)
+        )
         if n == 0:
             return 0.0, 0.0, 0.0
         slope = (sxy - sx * sy / n) / (sxx - sx * sx / n + self._prior)
         return sx / n, sy / n, slope
-
-    def _threshold(self) -> float:
-        spread = math.sqrt(self._total[5] / self._total[0]) if self._total[0] else 0.0
-        return max(GAP_SAMPLES * self._period, GAP_S, min(GAP_SPREADS * spread, RESET_S))
 
     def _follow(self, stamps: Floats, out: _Out) -> int:
         """Extend the line by stamps that lie on it; return how many did.
@@ -285,12 +310,14 @@ class Dejitter:
         """
         if not self._origin_set:
             self._restart(float(stamps[0]))
+        if stamps.size <= FEW:
+            return self._follow_few(stamps.tolist(), out)
         x = self._x + np.arange(stamps.size, dtype=np.float64)
         y = stamps - self._origin - x * self._period
         columns = np.stack((np.ones_like(x), x, y, x * x, x * y))
         # Running sums before and after each sample; cumsum adds in order, whatever the grouping.
         sums = np.cumsum(np.column_stack((self._part[:5], columns)), axis=1)
-        sums_all = sums + self._total[:5, None]
+        sums_all = sums + np.array(self._total[:5])[:, None]
         n, sx, sy, sxx, sxy = sums_all
         with np.errstate(invalid="ignore", divide="ignore"):
             slope = (sxy - sx * sy / n) / (sxx - sx * sx / n + self._prior)
@@ -298,25 +325,68 @@ class Dejitter:
         residual = y - (centre_y[:-1] + slope[:-1] * (x - centre_x[:-1]))
         if n[0] == 0:
             residual[0] = 0.0
-        off = np.flatnonzero(np.abs(residual) > self._threshold())
+        off = np.flatnonzero(np.abs(residual) > self._limit)
         good = int(off[0]) if off.size else stamps.size
         if good:
             fit = centre_y[1:] + slope[1:] * (x - centre_x[1:])
             self._emit(self._origin + (x * self._period + fit)[:good], out)
-            squares = np.cumsum(np.concatenate(([self._part[5]], residual[:good] ** 2)))[-1]
-            self._part = np.append(sums[:, good], squares)
+            squares = residual[:good] * residual[:good]
+            squares = np.cumsum(np.concatenate(([self._part[5]], squares)))
+            self._part = [*sums[:, good].tolist(), float(squares[-1])]
             self._x += good
             if self._part[0] >= self._block:
                 self._close_block()
         return good
 
+    def _follow_few(self, stamps: list[float], out: _Out) -> int:
+        """Do what `_follow` does, to the bit, for few samples: a live stream's usual case."""
+        part, total, prior = self._part, self._total, self._prior
+        times: list[float] = []
+        for stamp in stamps:
+            x = float(self._x)
+            y = stamp - self._origin - x * self._period
+            n, sx, sy = part[0] + total[0], part[1] + total[1], part[2] + total[2]
+            sxx, sxy = part[3] + total[3], part[4] + total[4]
+            residual = 0.0
+            if n:
+                slope = (sxy - sx * sy / n) / (sxx - sx * sx / n + prior)
+                residual = y - (sy / n + slope * (x - sx / n))
+                if abs(residual) > self._limit:
+                    break
+            part[0] += 1.0
+            part[1] += x
+            part[2] += y
+            part[3] += x * x
+            part[4] += x * y
+            part[5] += residual * residual
+            n, sx, sy = part[0] + total[0], part[1] + total[1], part[2] + total[2]
+            sxx, sxy = part[3] + total[3], part[4] + total[4]
+            slope = (sxy - sx * sy / n) / (sxx - sx * sx / n + prior)
+            times.append(self._origin + (x * self._period + (sy / n + slope * (x - sx / n))))
+            self._x += 1
+        if times:
+            self._emit(np.array(times), out)
+            if part[0] >= self._block:
+                self._close_block()
+        return len(times)
+
     def _close_block(self) -> None:
-        self._blocks.append(self._part)
-        self._total = np.sum(self._blocks, axis=0)
-        self._part = np.zeros(6)
+        self._blocks[self._n_full % self._n_blocks] = self._part
+        self._n_full += 1
+        self._total = self._blocks[: self._n_full].sum(axis=0).tolist()
+        self._part = [0.0] * 6
+        spread = math.sqrt(self._total[5] / self._total[0])
+        self._limit = max(GAP_SAMPLES * self._period, GAP_S, min(GAP_SPREADS * spread, RESET_S))
 
     def _emit(self, times: Floats, out: _Out, gap: float | None = None) -> None:
         """Hand on times, kept strictly increasing by a tenth of a period at least."""
+        if times.size == 1:
+            lean_one = 0.1 * self._period * self._emitted
+            self._floor = max(self._floor, float(times[0]) - lean_one)
+            self._emitted += 1
+            self._last_time = self._floor + lean_one
+            out.extend(np.array([self._last_time]), gap)
+            return
         lean = 0.1 * self._period * (self._emitted + np.arange(times.size))
         level = np.maximum.accumulate(np.concatenate(([self._floor], times - lean)))[1:]
         self._floor = float(level[-1])
@@ -331,7 +401,7 @@ class Dejitter:
         """Decide about held stamps, if they have shown enough."""
         held = np.array(self._held[-self._max_hold :]) + self._shift
         newest = self._residuals(held[-1:], len(self._held) - 1)[0]
-        if abs(newest) <= self._threshold():
+        if abs(newest) <= self._limit:
             self._release(out)
             return
         if len(self._held) < self._confirm:
@@ -343,7 +413,7 @@ class Dejitter:
 
     def _residuals(self, stamps: Floats, first: int) -> Floats:
         """Distance from the line, for held stamps from number `first` on."""
-        centre_x, centre_y, slope = self._line(self._total + self._part)
+        centre_x, centre_y, slope = self._line()
         x = self._x + first + np.arange(stamps.size)
         line: Floats = self._origin + x * self._period + centre_y + slope * (x - centre_x)
         return stamps - line
@@ -352,19 +422,20 @@ class Dejitter:
         """They came back: jitter. Those far off are put onto the line, so as not to bend it."""
         stamps = np.array(self._held) + self._shift
         residual = self._residuals(stamps, 0)
-        self.late += int(np.count_nonzero(residual > self._threshold()))
+        self.late += int(np.count_nonzero(residual > self._limit))
         self._join(stamps, residual, out)
 
     def _join(self, stamps: Floats, residual: Floats, out: _Out, gap: float | None = None) -> None:
         self._held = []
-        limit = self._threshold()
+        limit = self._limit
         stamps = np.where(np.abs(residual) > limit, stamps - residual, stamps)
         x = self._x + np.arange(stamps.size)
         y = stamps - self._origin - x * self._period
         times = np.empty(stamps.size)
         for j in range(stamps.size):
-            self._part = self._part + np.array([1.0, x[j], y[j], x[j] * x[j], x[j] * y[j], 0.0])
-            centre_x, centre_y, slope = self._line(self._total + self._part)
+            added = (1.0, x[j], y[j], x[j] * x[j], x[j] * y[j], 0.0)
+            self._part = [float(a + b) for a, b in zip(self._part, added, strict=True)]
+            centre_x, centre_y, slope = self._line()
             times[j] = self._origin + x[j] * self._period + centre_y + slope * (x[j] - centre_x)
             if self._part[0] >= self._block:
                 self._close_block()
@@ -375,7 +446,7 @@ class Dejitter:
         """They run on beside the line: a gap, or the clock was set."""
         residual = self._residuals(stamps, 0)
         moved = float(np.median(residual[-self._confirm :]))
-        period = self._period + self._line(self._total + self._part)[2]
+        period = self._period + self._line()[2]
         if moved < -RESET_S or moved > LONGEST_GAP_S:
             self._reset_clock(out, moved, period)
         elif moved < 0:
@@ -413,6 +484,9 @@ class Dejitter:
 
     def _filled(self, stamps: Floats) -> Floats:
         """Give a stamp that is no number the one that follows from its neighbour before."""
+        if stamps.size == 1 and math.isfinite(stamps[0]):
+            self._last_stamp = float(stamps[0])
+            return stamps
         bad = ~np.isfinite(stamps)
         if bad.any():
             stamps = stamps.copy()

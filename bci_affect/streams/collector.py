@@ -24,6 +24,7 @@ from bci_affect.streams.tap import RawTap
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.05
+LOOK_EVERY_S = 0.5
 OFFSET_EVERY_S = 5.0
 PATIENCE_S = 3.0
 MAX_SAMPLES = 1024
@@ -103,10 +104,12 @@ class Collector:
 
     def _run(self) -> None:
         last_offset = lsl.local_clock()
+        next_look = -np.inf
         ending = False
         while not ending:
             ending = self._stop.wait(POLL_S)
-            if not ending:
+            if not ending and lsl.local_clock() >= next_look:
+                next_look = lsl.local_clock() + LOOK_EVERY_S
                 for info in lsl.visible():
                     self._consider(info)
             if lsl.local_clock() - last_offset > OFFSET_EVERY_S:

@@ -36,11 +36,13 @@ logger = logging.getLogger(__name__)
 PATIENCE_S = 3.0
 """How long a stream may take to answer with its description or clock."""
 PULL_S = 0.1
+COALESCE_S = 0.002
 STALL_S = 0.5
 STALL_CHUNKS = 5.0
 SEARCH_AFTER_S = 1.0
 GONE_AFTER_S = 2.0
 OFFSET_EVERY_S = 5.0
+COUNT_EVERY_S = 0.1
 QUEUE_S = 60.0
 """Chunks wait this long for a reader; then the oldest are dropped and counted as lost."""
 MAX_SAMPLES = 256  # of one pull; what is left comes with the next, at once
@@ -60,6 +62,7 @@ class _Link:
             self.inlet.open_stream(PATIENCE_S)
             self.header: StreamHeader = parse_header(self.inlet.info(PATIENCE_S).as_xml())
             self.offset = float(self.inlet.time_correction(PATIENCE_S))
+            self.least = max(1, int(self.header.rate_hz * COALESCE_S))
         except (TimeoutError, RuntimeError) as error:
             raise BciAffectError(
                 f"Stream '{info.name()}' was found but does not answer ({error}); restart the "
@@ -109,6 +112,7 @@ class LslSource:
         self._assembler: Assembler | None = None
         self._link: _Link | None = None
         self._fresh_offset: float | None = None
+        self._count_next = 0.0
         self._threads: list[threading.Thread] = []
         self._markers = Collector(lambda found: found.format == "string", lambda: self.tap)
 
@@ -161,6 +165,7 @@ class LslSource:
                 f"{'text' if link.header.is_text else 'samples at no regular rate'}."
             )
         self._assembler = Assembler(link.header, self._channels)
+        self._queue_limit = QUEUE_S * link.header.rate_hz
         self._key = f"{link.header.name} {link.uid}"
         self._adopt(link)
         self._health = replace(self._health, nominal_hz=link.header.rate_hz)
@@ -201,6 +206,8 @@ class LslSource:
                 thread.join(PATIENCE_S + 1.0)
         self._markers.stop()
         self._link = None
+        if self._assembler is not None:
+            self._count(self._assembler)
         if self.tap is not None and self._told is self.tap:
             self.tap.health(self._key, self._health)
         if self._health.state is not ConnectionState.STOPPED:
@@ -270,13 +277,18 @@ class LslSource:
     def _pull(self, link: _Link, timeout_s: float) -> int | None:
         """Take what is there; return how many samples, or None when the connection broke."""
         try:
-            samples, stamps = link.inlet.pull_chunk(
-                timeout=timeout_s, max_samples=MAX_SAMPLES, min_samples=1
-            )
+            # Waits for the first sample (two milliseconds of them, where they come quicker) ...
+            samples, stamps = link.inlet.pull_chunk(timeout=timeout_s, max_samples=link.least)
+            # ... and takes what is there besides.
+            waiting = link.inlet.samples_available() if len(stamps) == link.least else 0
+            if waiting:
+                more, later = link.inlet.pull_chunk(0.0, min(waiting, MAX_SAMPLES))
+                samples = np.concatenate((samples, more))
+                stamps = np.concatenate((stamps, later))
         except RuntimeError:
             return None
         if len(stamps):
-            self._receive(samples, np.asarray(stamps, np.float64), link)
+            self._receive(samples, stamps, link)
         return len(stamps)
 
     def _receive(self, samples: NDArray[Any], stamps: NDArray[np.float64], link: _Link) -> None:
@@ -293,7 +305,8 @@ class LslSource:
         chunks = assembler.push(samples, stamps)
         if chunks:
             self._enqueue(chunks)
-        self._count(assembler)
+        if time.monotonic() >= self._count_next:
+            self._count(assembler)
 
     def _offset_from(self, stamps: NDArray[np.float64], value: float, link: _Link) -> None:
         """Let an offset hold from these samples on, and tell the tap the very same."""
@@ -314,7 +327,7 @@ class LslSource:
                 tap.clock_offset(self._key, start, value)
 
     def _enqueue(self, chunks: list[Chunk]) -> None:
-        limit = QUEUE_S * self.info.rate_hz
+        limit = self._queue_limit
         with self._ready:
             for chunk in chunks:
                 self._queue.append(chunk)
@@ -327,6 +340,7 @@ class LslSource:
             self._ready.notify()
 
     def _count(self, assembler: Assembler) -> None:
+        self._count_next = time.monotonic() + COUNT_EVERY_S
         dejitter = assembler.dejitter
         self._health = replace(
             self._health,
