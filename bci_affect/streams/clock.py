@@ -17,7 +17,7 @@ and causal, with a weak pull towards the nominal rate for the first second.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 _NONE = np.zeros(0, np.int64)
 
 WINDOW_S = 30.0
-BLOCK_S = 0.1
+BLOCK_S = 0.25
 PRIOR_S = 1.0
 GAP_S = 0.05
 GAP_SAMPLES = 2.0
@@ -185,16 +185,24 @@ class Stretch:
     times: Floats
 
 
-@dataclass(slots=True)
 class _Out:
-    stretches: list[Stretch] = field(default_factory=list)
+    """Gathers times into stretches."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[float, list[Floats]]] = []
 
     def extend(self, times: Floats, gap: float | None = None) -> None:
-        if gap is None and self.stretches:
-            last = self.stretches[-1]
-            last.times = np.concatenate((last.times, times))
+        if gap is None and self._parts:
+            self._parts[-1][1].append(times)
         else:
-            self.stretches.append(Stretch(gap or 0.0, times))
+            self._parts.append((gap or 0.0, [times]))
+
+    @property
+    def stretches(self) -> list[Stretch]:
+        return [
+            Stretch(gap, parts[0] if len(parts) == 1 else np.concatenate(parts))
+            for gap, parts in self._parts
+        ]
 
 
 class Dejitter:
