@@ -1,0 +1,228 @@
+"""Make the pictures of the window that the documentation shows: real sessions, under Xvfb.
+
+    python docs/screenshots.py                      # all, into docs/pictures
+    python docs/screenshots.py --only session,lost --themes dark --sizes 1280x720
+
+Every picture is of the real program: the demonstration's recording is published over LSL by another
+process, the engine runs the shipped model on it, music is rendered and chosen, and the stream is lost
+by halting its sender. Needs Xvfb (`apt-get install xvfb`) where there is no screen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+WARM_S = 40.0
+COLOURS = 255
+
+
+@contextmanager
+def screen() -> Iterator[None]:
+    """Have a screen: the one there is, or an Xvfb of our own."""
+    if os.environ.get("DISPLAY") or os.environ.get("QT_QPA_PLATFORM"):
+        yield
+        return
+    read, write = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "3840x2160x24", "-nolisten", "tcp"],
+        pass_fds=(write,),
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write)
+    try:
+        with os.fdopen(read) as pipe:
+            os.environ["DISPLAY"] = f":{pipe.readline().strip()}"
+        yield
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+class Photographer:
+    """Opens windows on one running session and saves what they show."""
+
+    def __init__(self, out: Path, sizes: list[tuple[int, int]], themes: list[str]) -> None:
+        from bci_affect.gui.app import application
+
+        self.app = application()
+        self.out, self.sizes, self.themes = out, sizes, themes
+        out.mkdir(parents=True, exist_ok=True)
+
+    def wait(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+        """Let the program live."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not until():
+            self.app.processEvents()
+            time.sleep(0.01)
+
+    def save(self, widget: Any, name: str) -> None:
+        """Save a small PNG."""
+        from PIL import Image
+
+        path = self.out / f"{name}.png"
+        widget.grab().save(str(path))
+        with Image.open(path) as picture:
+            picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(
+                path, optimize=True
+            )
+        print(f"{path}  {path.stat().st_size / 1000:.0f} kB")
+
+    def each(self, control: Any, services: Any) -> Iterator[tuple[Any, str]]:
+        """Open the main window in every size and theme, live, one after the other."""
+        from bci_affect.gui.window import MainWindow
+
+        for width, height in self.sizes:
+            for theme in self.themes:
+                window = MainWindow(control, services=services, theme=theme, size=(width, height))
+                window.arrange("everything")
+                window.show()
+                self.wait(3.0)
+                yield window, f"{height}-{theme}"
+                window._timer.stop()
+                window.hide()
+                window.deleteLater()
+                self.wait(0.2)
+
+
+def first_start(camera: Photographer, desk: Any) -> tuple[Any, Any]:
+    """Picture every page of the first start, and start the demonstration; return the session."""
+    from dataclasses import replace
+
+    from bci_affect.gui.flows.start import StartWindow
+
+    started = None
+    for theme in camera.themes:
+        window = StartWindow(desk, theme)
+        window.show()
+        for page, name in enumerate(("notice", "stream", "music")):
+            window.go_to(page)
+            camera.wait(3.0 if page == 1 else 0.5)
+            camera.save(window, f"start-{name}-{theme}")
+        if started is None:
+            choice = replace(window.choice(), stream=None, record_dir=recordings())
+            started = desk.start(choice, print)
+        window._has_started(started)
+        camera.wait(12.0)
+        camera.save(window, f"start-contact-{theme}")
+        window._given = True
+        window.close()
+    assert started is not None
+    return started.control, started.services
+
+
+def recordings() -> Path:
+    """Return a folder for the recordings that the pictures show being made."""
+    return Path(tempfile.mkdtemp(prefix="bci-affect-pictures-"))
+
+
+def session(camera: Photographer, control: Any, services: Any) -> None:
+    """Picture the running session, its arrangements and its panels in tabs."""
+    control.mark("eyes open")
+    control.rate(6.5, 4.0)
+    for window, name in camera.each(control, services):
+        camera.save(window, f"session-{name}")
+        for keys, what in (
+            (("timeline", "embedding", "queue"), "tabs-a"),
+            (("bands", "report", "queue"), "tabs-b"),
+        ):
+            for key in keys:
+                window.docks[key].raise_()
+            camera.wait(1.5)
+            camera.save(window, f"{what}-{name}")
+        for key in ("listener", "scientist"):
+            window.arrange(key)
+            camera.wait(2.0)
+            camera.save(window, f"{key}-{name}")
+
+
+def dialogs(camera: Photographer, control: Any, services: Any) -> None:
+    """Picture help and preferences."""
+    from bci_affect.gui.flows.preferences import PreferencesDialog
+    from bci_affect.gui.help import HelpDialog
+
+    for window, name in camera.each(control, services):
+        if not name.startswith(str(camera.sizes[0][1])):
+            continue
+        for dialog, what in (
+            (HelpDialog(window), "help"),
+            (PreferencesDialog(window.preferences, window), "preferences"),
+        ):
+            dialog.show()
+            camera.wait(0.5)
+            camera.save(dialog, f"{what}-{name.split('-')[1]}")
+            dialog.close()
+
+
+def lost(camera: Photographer, control: Any, services: Any) -> None:
+    """Picture a stream that is gone: its sender is halted, and goes on afterwards."""
+    import psutil
+
+    senders = [p for p in psutil.Process().children(recursive=True) if "play" in p.cmdline()]
+    for sender in senders:
+        sender.suspend()
+    try:
+        camera.wait(6.0)
+        for window, name in camera.each(control, services):
+            camera.save(window, f"lost-{name}")
+    finally:
+        for sender in senders:
+            sender.resume()
+    camera.wait(12.0)
+
+
+def ending(camera: Photographer, control: Any, services: Any) -> None:
+    """Picture the end of the session."""
+    from bci_affect.gui.flows.ending import EndPage
+
+    control.stop()
+    for window, name in camera.each(control, services):
+        if name.startswith(str(camera.sizes[0][1])):
+            page = EndPage(window.vm, services, window)
+            page.show()
+            camera.wait(0.5)
+            camera.save(page, f"end-{name.split('-')[1]}")
+            page.close()
+
+
+SCENES = {"session": session, "dialogs": dialogs, "lost": lost, "end": ending}
+
+
+def main() -> None:
+    """Make the pictures that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "pictures")
+    parser.add_argument("--sizes", default="1280x720,1920x1080")
+    parser.add_argument("--themes", default="dark,light")
+    parser.add_argument("--only", default=",".join(SCENES), help="of " + ", ".join(SCENES))
+    asked = parser.parse_args()
+    sizes = [(int(w), int(h)) for w, h in (s.split("x") for s in asked.sizes.split(","))]
+    wanted = asked.only.split(",")
+    if unknown := set(wanted) - set(SCENES):
+        sys.exit(f"unknown: {', '.join(unknown)}; there are {', '.join(SCENES)}")
+    with tempfile.TemporaryDirectory(prefix="bci-affect-home-") as home, screen():
+        os.environ["BCI_AFFECT_HOME"] = home
+        from bci_affect.cli.start_desk import StartDesk
+
+        camera = Photographer(asked.out, sizes, asked.themes.split(","))
+        desk = StartDesk()
+        try:
+            control, services = first_start(camera, desk)
+            camera.wait(WARM_S)
+            for name, scene in SCENES.items():
+                if name in wanted:
+                    scene(camera, control, services)
+        finally:
+            desk.close()
+
+
+if __name__ == "__main__":
+    main()
