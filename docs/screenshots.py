@@ -3,9 +3,9 @@
     python docs/screenshots.py                      # all, into docs/pictures
     python docs/screenshots.py --only session,lost --themes dark --sizes 1280x720
 
-Every picture is of the real program: the demonstration's recording is published over LSL by another
-process, the engine runs the shipped model on it, music is rendered and chosen, and the stream is lost
-by halting its sender. Needs Xvfb (`apt-get install xvfb`) where there is no screen.
+Every picture is of the real program: the demonstration's recording is published over LSL by
+another process, the engine runs the shipped model on it, music is rendered and chosen, and the
+stream is lost by halting its sender. Needs Xvfb (`apt-get install xvfb`) where there is no screen.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from typing import Any
 
 WARM_S = 40.0
 COLOURS = 255
+LARGEST = 190_000
+"""Bytes of a picture above which its colours are reduced."""
 
 
 @contextmanager
@@ -70,10 +72,9 @@ class Photographer:
 
         path = self.out / f"{name}.png"
         widget.grab().save(str(path))
-        with Image.open(path) as picture:
-            picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(
-                path, optimize=True
-            )
+        if path.stat().st_size > LARGEST:
+            with Image.open(path) as picture:
+                picture.convert("RGB").quantize(COLOURS).save(path, optimize=True)
         print(f"{path}  {path.stat().st_size / 1000:.0f} kB")
 
     def each(self, control: Any, services: Any) -> Iterator[tuple[Any, str]]:

@@ -42,6 +42,13 @@ class Note:
         return ((valence - 5) / 4, (arousal - 5) / 4) if self.kind == "rating" else None
 
 
+HIDDEN = frozenset(
+    {
+        *("choice", "music_choice", "music_command", "track_stop", "rest_stop", "policy"),
+        *("target", "channel", "session_start", "session_stop", "recording_start"),
+    }
+)
+"""Events of the session's book-keeping: recorded and published, but not drawn over the EEG."""
 _KINDS = {"track_start": "track", "rest_start": "baseline", "baseline_start": "baseline"}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from pyqtgraph.Qt import QtCore, QtTest
+from pyqtgraph.Qt import QtCore, QtTest, QtWidgets
 
 from bci_affect.eeg import State
 from bci_affect.gui.panels.bands import against_baseline
@@ -129,6 +129,9 @@ def test_a_sham_session_looks_like_following(session: ScriptedSession, open_wind
     checked = [b.property("policy") for b in window.nowplaying._policy.buttons() if b.isChecked()]
     assert checked == ["follow"]
     assert not any("sham" in value for _, value in window.diagnostics.figures())
+    for text in window.findChildren(QtWidgets.QLabel):
+        assert "sham" not in text.text()
+        assert "similarity" not in text.text()
 
 
 def test_a_bad_electrode_shows_its_reason(session: ScriptedSession, open_window: Open) -> None:

@@ -53,6 +53,7 @@ class EmbeddingPanel(Panel):
         self._explained = 0.0
         self._path: list[tuple[float, NDArray[np.float64]]] = []
         self._titles: dict[int, str] = {}
+        self._empty = tr("This session has no music")
         self.setMouseTracking(True)
         self.setMinimumSize(160, 110)
 
@@ -60,15 +61,20 @@ class EmbeddingPanel(Panel):
         return tr("Map of the library")
 
     def _load(self) -> None:
-        known = self._music.embeddings() if self._music is not None else None
-        if known is None or len(known[0]) < 3 or self._ids == list(known[0]):
+        if self._music is None:
+            return
+        known = self._music.embeddings()
+        if known is None:
+            self._empty = tr("The tracks of the library are being placed")
+            return
+        self._empty = tr("The map appears when the library holds at least three tracks")
+        if len(known[0]) < 3 or self._ids == list(known[0]):
             return
         self._ids = list(known[0])
         self._mean, self._axes, self._explained = flatten(known[1])
         self._dots = (known[1] - self._mean) @ self._axes
         self._path.clear()
-        if self._music is not None:
-            self._titles = {track.id: track.title for track in self._music.tracks()}
+        self._titles = {track.id: track.title for track in self._music.tracks()}
 
     def refresh(self) -> None:
         self._load()
@@ -103,7 +109,7 @@ class EmbeddingPanel(Panel):
         p.setFont(font(self, 12))
         if not self._ids:
             p.setPen(colour(t.muted))
-            text = tr("The map appears when the library holds at least three tracks")
+            text = self._empty
             area = QtCore.QRectF(self.rect()).adjusted(16, 8, -16, -8)
             p.drawText(area, flag.AlignCenter | QtCore.Qt.TextFlag.TextWordWrap, text)
             p.end()

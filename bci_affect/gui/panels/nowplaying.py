@@ -131,7 +131,9 @@ class NowPlayingPanel(Panel):
         set_text(
             self._artist, _credits(track) if track else tr("Play, or add music to the library")
         )
-        set_text(self._why, why_words(s.why) if track else "")
+        blind = s.policy == "sham"  # the reason would tell which session this is
+        words = tr("Chosen from your library") if blind else why_words(s.why)
+        set_text(self._why, words if track else "")
         playing = player is not None and player.playing
         if playing is not self._shows_playing:
             self._shows_playing = playing
@@ -328,7 +330,8 @@ class _Wave(QtWidgets.QWidget):
                     p.drawPixmap(bar.topLeft(), picture[part])
                     p.restore()
         why = self.vm.snapshot.why
-        if why is not None and full > 0 and 0 <= why.segment_s < full:
+        blind = self.vm.snapshot.policy == "sham"
+        if why is not None and not blind and full > 0 and 0 <= why.segment_s < full:
             x = bar.left() + why.segment_s / full * bar.width()
             p.fillRect(QtCore.QRectF(x, bar.top(), 2, bar.height()), colour(t.fused, 0.9))
         p.fillRect(

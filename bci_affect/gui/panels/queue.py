@@ -73,11 +73,11 @@ class _Row(QtWidgets.QWidget):
             return
         track = suggestion.track
         self._name.show_text(track.title)
-        self._artist.show_text(
-            f"{track.artist} · {suggestion.rule}" if suggestion.rule else track.artist
-        )
-        self._score.setText(f"{suggestion.score:.2f}")
-        self._bar.value = max(0.0, suggestion.score)
+        blind = self.vm.snapshot.policy == "sham"  # the reason would tell which session this is
+        reason = "" if blind else suggestion.rule
+        self._artist.show_text(" · ".join(part for part in (track.artist, reason) if part))
+        self._score.setText("" if blind else f"{suggestion.score:.2f}")
+        self._bar.value = 0.0 if blind else max(0.0, suggestion.score)
         self._bar.update()
         self.like.setChecked(track.liked)
 

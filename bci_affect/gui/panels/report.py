@@ -42,6 +42,7 @@ class Scale(QtWidgets.QWidget):
         self.value = math.nan
         self.theme: Theme | None = None
         self.setMinimumHeight(46)
+        self.setMaximumHeight(96)
         self.setMinimumWidth(150)
         self.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
         names = {
@@ -183,6 +184,7 @@ class ReportPanel(Panel):
         box.addWidget(self.valence, 1)
         box.addWidget(self.arousal, 1)
         box.addLayout(low)
+        box.addStretch(1)
 
     def title(self) -> str:
         return tr("Your word")

@@ -48,6 +48,7 @@ class SessionBar(Panel):
             tr("Record"), tr("Start or finish the recording (R)"), self.record
         )
         self.record_button.setCheckable(True)
+        self.record_button.setMinimumWidth(100)
         self.end_button = self._button(
             tr("End"), tr("End the session (Ctrl+E)"), self.end_asked.emit
         )

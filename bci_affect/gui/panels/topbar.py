@@ -96,9 +96,7 @@ class TopBar(Panel):
         self._show_health(health)
         set_text(self._latency, _latency(s))
         self._model.show_text(
-            tr("Model {name}: {what}", name=s.model_name, what=s.model_summary)
-            if s.model_name
-            else ""
+            tr("{name}: {what}", name=s.model_name, what=s.model_summary) if s.model_name else ""
         )
         self._profile.show_text(
             tr("Profile {name}", name=s.profile) if s.profile else tr("No profile")

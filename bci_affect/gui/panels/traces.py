@@ -10,6 +10,7 @@ from pyqtgraph import functions as pgf
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from bci_affect.gui.decimate import peaks
+from bci_affect.gui.notes import HIDDEN
 from bci_affect.gui.panels.base import Panel, choice, colour, font, label, set_text
 from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import Theme
@@ -224,7 +225,7 @@ class TracePanel(Panel):
             if note.time < self._newest - self.seconds:
                 break
             x = area.right() + (note.time - self._newest) * area.width() / self.seconds
-            if x > area.right():
+            if x > area.right() or note.kind in HIDDEN:
                 continue
             tone = {"track": t.music, "rating": t.report}.get(note.kind, t.mark)
             p.setPen(QtGui.QPen(colour(tone), 1, QtCore.Qt.PenStyle.DashLine))
