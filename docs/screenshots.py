@@ -212,17 +212,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bci-affect-home-") as home, screen():
         os.environ["BCI_AFFECT_HOME"] = home
         from bci_affect.cli.start_desk import StartDesk
+        from bci_affect.session import SessionOptions
 
         camera = Photographer(asked.out, sizes, asked.themes.split(","))
-        desk = StartDesk()
-        try:
+        with StartDesk(SessionOptions(), wait_s=20.0) as desk:
             control, services = first_start(camera, desk)
             camera.wait(WARM_S)
             for name, scene in SCENES.items():
                 if name in wanted:
                     scene(camera, control, services)
-        finally:
-            desk.close()
 
 
 if __name__ == "__main__":
