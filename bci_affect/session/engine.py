@@ -470,15 +470,12 @@ class LiveSession:
         if music := self._music_or_say():
             self._policy = policy
             music.set_policy(policy)
-            self._event({"event": "policy", "policy": policy})
 
     def set_target(self, valence: float, arousal: float) -> None:
         """Set the target of steering, each in [-1, 1]."""
         if music := self._music_or_say():
             self._target = (min(max(valence, -1.0), 1.0), min(max(arousal, -1.0), 1.0))
             music.set_target(*self._target)
-            fields = {"valence": self._target[0], "arousal": self._target[1]}
-            self._event({"event": "target", **fields})
 
     def _music_or_say(self) -> Music | None:
         if self._music is None:

@@ -192,5 +192,5 @@ class MusicDesk:
         self._on_event(fields, event.time)
 
     def _decided(self, entry: dict[str, object]) -> None:
-        """Take a decision of the `Dj`, with its reasons."""
-        self._on_event({"event": "choice", **entry}, None)
+        """Take a decision of the `Dj`, or a command that it obeyed, with its reasons."""
+        self._on_event(entry, None)

@@ -1,0 +1,100 @@
+"""`demo`, `live --replay`, `process` and `doctor` as a new user runs them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bci_affect.resources import shipped
+from bci_affect.session.estimates import COLUMNS
+from tests.cli.test_app import run
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_demo_in_the_terminal_over_real_lsl(tmp_path: Path) -> None:
+    estimates = tmp_path / "e.csv"
+    result = run(
+        *("demo", "--headless", "--no-music", "--duration", "14"),
+        *("--estimates", str(estimates), "--record", str(tmp_path / "rec")),
+    )
+    assert result.returncode == 0, result.stderr
+    states = [row["state"] for row in rows(estimates)]
+    assert states[0] == "warming"
+    assert states.count("ok") > 20
+    assert "0 lost" in result.stdout
+    (recording,) = (tmp_path / "rec").rglob("*.xdf")
+    report = run("inspect", str(recording), "--json")
+    names = {stream["name"] for stream in json.loads(report.stdout)["streams"]}
+    assert {"Simulated EEG", "bci_affect.estimate", "bci_affect.events"} <= names
+
+
+@pytest.mark.timeout(240)
+def test_demo_in_the_window_with_music(tmp_path: Path) -> None:
+    """The whole of it: music is rendered, tagged, chosen and played; the window is drawn."""
+    picture, estimates = tmp_path / "window.png", tmp_path / "e.csv"
+    result = subprocess.run(
+        [
+            *(sys.executable, "-m", "bci_affect", "demo", "--audio", "none"),
+            *("--duration", "16", "--screenshot", str(picture), "--after", "13"),
+            *("--estimates", str(estimates)),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=220,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_size > 30_000
+    written = rows(estimates)
+    assert sum(row["state"] == "ok" for row in written) > 30
+    assert any(row["track"] for row in written)
+
+
+def test_process_writes_estimates_and_features(tmp_path: Path) -> None:
+    out, features = tmp_path / "e.csv", tmp_path / "f.npz"
+    result = run(
+        *("process", str(shipped("recordings/demo.xdf")), "--out", str(out)),
+        *("--features", str(features), "--json"),
+    )
+    assert result.returncode == 0, result.stderr
+    summary = json.loads(result.stdout)
+    written = rows(out)
+    assert summary["estimates"] == len(written)
+    assert tuple(written[0]) == COLUMNS
+    with np.load(features, allow_pickle=False) as arrays:
+        n, steps, channels, bands = arrays["bands"].shape
+        assert n == len(written)
+        assert channels == len(arrays["channels"]) == 8
+        assert bands == len(arrays["band_names"])
+        assert steps == 12
+        np.testing.assert_allclose(arrays["time"], [float(row["time"]) for row in written])
+        assert np.isfinite(arrays["bands"]).all()
+
+
+def test_replay_ends_by_itself(tmp_path: Path) -> None:
+    estimates = tmp_path / "e.csv"
+    result = run(
+        *("live", "--headless", "--no-music", "--speed", "20"),
+        *("--replay", str(shipped("recordings/demo.xdf")), "--estimates", str(estimates)),
+    )
+    assert result.returncode == 0, result.stderr
+    assert len(rows(estimates)) > 1000
+
+
+def test_doctor_finds_what_every_session_needs() -> None:
+    result = run("doctor", "--json")
+    checks = {check["name"]: check for check in json.loads(result.stdout)["checks"]}
+    for name in ("python", "lsl", "qt", "torch", "model", "disk"):
+        assert checks[name]["result"] != "failed", checks[name]
+    assert result.returncode == 0
