@@ -155,6 +155,12 @@ class FilterBank:
         finally:
             self._state = kept
 
+    def keep(self, chosen: Sequence[int]) -> None:
+        """Go on with some of the filters only, in this order, with their pasts."""
+        self._sos = self._sos[list(chosen)]
+        self._state = self._state[list(chosen)]
+        self._matrices.clear()
+
     def scale(self, factor: float) -> None:
         """Multiply the past, as if all input had been multiplied from the start."""
         self._state = self._state * factor

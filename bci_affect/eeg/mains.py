@@ -12,8 +12,9 @@ from bci_affect.eeg.robust import middle, rms
 
 FREQUENCIES = (50.0, 60.0)
 
-SETTLED_S, DECIDE_S = 1.0, 2.0
-"""Seconds of EEG before anything is believed, and before a frequency is chosen."""
+SETTLED_S, DECIDE_S, GIVE_UP_S = 1.0, 2.0, 10.0
+"""Seconds of EEG before anything is believed, before a frequency may be chosen, and after which
+both notches stay for good."""
 
 WIDE_Q = 8.0
 """Hum that waxes and wanes reaches some hertz to each side: a notch 6 Hz wide at 50 Hz."""
@@ -30,7 +31,8 @@ class Mains:
 
     To detect, notches at 50 Hz, at 60 Hz, and at both run side by side from the start, the last of
     them being used; once one frequency clearly carries more power its own notch, long settled,
-    takes over. While neither does, both stay: a notch where nothing hums costs nothing but 1.7 Hz.
+    takes over. Where neither does within 10 s, both stay: a notch where nothing hums costs nothing
+    but 1.7 Hz.
 
     Parameters
     ----------
@@ -57,17 +59,14 @@ class Mains:
         """Index of the candidate in use."""
         self.detected_hz = 0.0
         """Frequency that was found; 0 while none was."""
-        self._power = np.zeros(len(FREQUENCIES))
-
-    @property
-    def undecided(self) -> bool:
+        self.undecided = len(sets) > 1
         """Whether there is a choice, and it has not been made."""
-        return len(self.notches) > 1 and not self.detected_hz
+        self._power = np.zeros(len(FREQUENCIES))
 
     def observe(
         self, before: NDArray[np.float64], after: NDArray[np.float64], seconds: float
     ) -> bool:
-        """Look at one hop, `seconds` after the filters' start; True when it decides.
+        """Look at one hop, `seconds` after the filters' start; True once decided.
 
         Parameters
         ----------
@@ -85,7 +84,9 @@ class Mains:
         if seconds < DECIDE_S:
             return False
         best = int(np.argmax(self._power))
-        if self._power[best] < CLEARLY * self._power[1 - best]:
+        if self._power[best] >= CLEARLY * self._power[1 - best]:
+            self.chosen, self.detected_hz = best, FREQUENCIES[best]
+        elif seconds < GIVE_UP_S:
             return False
-        self.chosen, self.detected_hz = best, FREQUENCIES[best]
+        self.undecided = False
         return True

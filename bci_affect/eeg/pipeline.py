@@ -121,6 +121,7 @@ class Pipeline:
             + [self.design.after_high_pass(notch) for notch in self._mains.notches],
             n_eeg,
         )
+        self._clean_row = 1 + self._mains.chosen
         self._back = FilterBank([c.sos for c in (*self.design.bands, self.design.traces)], n_eeg)
         self._above = FilterBank([self.design.high.sos], n_eeg)
         self._asr = Asr(settings.asr, self.rate_hz, hop_s) if settings.asr.enabled else None
@@ -203,7 +204,7 @@ class Pipeline:
             shown: NDArray[np.float32] = self._traces.newest(held).copy()
             block, ahead = self._intake.pending()
             if len(block):
-                clean = self._front.peek(block)[1 + self._mains.chosen]
+                clean = self._front.peek(block)[self._clean_row]
                 extra = self._back.peek(self._reference.peek(clean))[-1]
                 shown = np.concatenate([shown, self._spread(extra.astype(np.float32))])[-n:]
                 times = np.concatenate([times, ahead - delay])[-n:]
@@ -267,8 +268,9 @@ class Pipeline:
         # One hop of each tick is enough to know the hum by.
         look = self._mains.undecided and self._hop % self._hops_per_tick == 0
         if look and self._mains.observe(front[0], front[1:], self._samples / self.rate_hz):
-            self._say(f"Mains hum found at {self._mains.detected_hz:g} Hz.")
-        clean = front[1 + self._mains.chosen]
+            front = front[[0, 1 + self._mains.chosen]]
+            self._settle_mains()
+        clean = front[self._clean_row]
         good = hop.whole & ~self._by_hand & self._quality.good
         if self._asr is not None:
             clean = self._asr.apply(clean, good)
@@ -282,6 +284,13 @@ class Pipeline:
         if self._judged is not None:
             self._judge_units(clean)
         return self._window(float(hop.times[-1]), hop.whole)
+
+    def _settle_mains(self) -> None:
+        """Go on with the chosen notch alone; its filter has run from the start."""
+        self._front.keep([0, 1 + self._mains.chosen])
+        self._clean_row = 1
+        if self._mains.detected_hz:
+            self._say(f"Mains hum found at {self._mains.detected_hz:g} Hz.")
 
     def _look(
         self, hop: HopIn, signals: tuple[NDArray[np.float64], ...], good: NDArray[np.bool_]
