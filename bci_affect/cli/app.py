@@ -10,6 +10,7 @@ import typer
 
 from bci_affect import __version__
 from bci_affect.cli.benchmark import benchmark
+from bci_affect.cli.bridge import bridge
 from bci_affect.cli.calibrate import calibrate
 from bci_affect.cli.demo import demo
 from bci_affect.cli.doctor import doctor
@@ -56,6 +57,7 @@ def _options(
 
 
 app.command("benchmark")(benchmark)
+app.command("bridge")(bridge)
 app.command("calibrate")(calibrate)
 app.command("demo")(demo)
 app.command("doctor")(doctor)

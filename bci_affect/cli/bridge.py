@@ -1,0 +1,53 @@
+"""``bci-affect bridge``: a headset through BrainFlow to LSL."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Annotated, Any
+
+import typer
+
+
+def bridge(
+    board: Annotated[str, typer.Option(help="BrainFlow's name: synthetic, cyton, muse_2, ...")],
+    serial_port: Annotated[str, typer.Option(help="Such as /dev/ttyUSB0 or COM3.")] = "",
+    mac: Annotated[str, typer.Option(help="Bluetooth address.")] = "",
+    serial_number: Annotated[str, typer.Option(help="Name or number of the device.")] = "",
+    ip: Annotated[str, typer.Option(help="Address of a board on the network.")] = "",
+    ip_port: Annotated[int, typer.Option(help="Its port.")] = 0,
+    file: Annotated[str, typer.Option(help="Recording of the playback_file board.")] = "",
+    master: Annotated[str, typer.Option(help="Board that made the recording.")] = "",
+    labels: Annotated[str, typer.Option(help="Electrode names with commas between.")] = "",
+    duration: Annotated[
+        float | None, typer.Option(min=0.1, help="Seconds; until Ctrl-C by default.")
+    ] = None,
+) -> None:
+    """Put a headset onto LSL through BrainFlow (extra 'headset').
+
+    Example: [bold]bci-affect bridge --board cyton --serial-port /dev/ttyUSB0[/bold]
+    """
+    from bci_affect.streams.bridge import BoardSettings, Bridge
+
+    stop = threading.Event()
+
+    def end(*_: Any) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGTERM, end)
+    names = tuple(name.strip() for name in labels.split(",")) if labels else ()
+    made = Bridge(
+        BoardSettings(
+            board, serial_port, mac, serial_number, ip, ip_port, file, master, labels=names
+        )
+    )
+    if duration is not None:
+        threading.Timer(duration, stop.set).start()
+    header = made.header
+    typer.echo(
+        f"Sending '{header.name}' ({header.n_channels} ch, {header.rate_hz:g} Hz): "
+        f"{', '.join(header.labels)}.",
+        err=True,
+    )
+    typer.echo(f"{made.run(stop):,} samples sent.", err=True)
