@@ -18,6 +18,7 @@ from bci_affect.cli.evaluate import evaluate
 from bci_affect.cli.filters import filters
 from bci_affect.cli.inspect import inspect
 from bci_affect.cli.live import live
+from bci_affect.cli.music import music
 from bci_affect.cli.play import play
 from bci_affect.cli.process import process
 from bci_affect.cli.profile import profile
@@ -70,6 +71,7 @@ app.command("process")(process)
 app.command("record")(record)
 app.command("streams")(streams)
 app.command("train")(train)
+app.add_typer(music, name="music")
 app.add_typer(profile, name="profile")
 app.add_typer(simulate, name="simulate")
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.music import frontend
-from bci_affect.music.audio import MAX_ANALYSED_S, DecodeError, blocks
+from bci_affect.music.audio import MAX_ANALYSED_S, DecodeError, blocks, to_mono
 from bci_affect.music.emotion import measure_cues
 from bci_affect.music.encoders import MusicEncoder
 from bci_affect.music.loudness import LoudnessMeter, normalised, playback_gain_db
@@ -119,8 +119,7 @@ def _listen(path: Path, rate_hz: int) -> _Heard:
             meter.push(block)
             n_frames += len(block)
             if collected < MAX_ANALYSED_S * rate_hz and resampler is not None:
-                mono = np.ascontiguousarray(block.mean(axis=1, dtype=np.float32))
-                parts.append(resampler.resample_chunk(mono))
+                parts.append(resampler.resample_chunk(to_mono(block)))
                 collected += len(parts[-1])
     except DecodeError:
         if not n_frames:  # damage after a good start: what was decoded counts

@@ -190,6 +190,13 @@ def decode(path: Path, max_s: float = np.inf) -> tuple[NDArray[np.float32], int]
     return np.concatenate(parts)[: int(min(max_s * rate, have))], rate
 
 
+def to_mono(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean of all channels, (n,) from (n, n_channels)."""
+    n_channels = frames.shape[1]
+    # A product is many times quicker than a mean over pairs.
+    return frames @ np.full(n_channels, 1.0 / n_channels, dtype=np.float32)
+
+
 def analysis_audio(
     frames: NDArray[np.float32], rate_hz: int, target_hz: int, *, as_is: bool = False
 ) -> NDArray[np.float32]:
@@ -206,7 +213,7 @@ def analysis_audio(
     """
     import soxr
 
-    mono = frames.mean(axis=1, dtype=np.float32)
+    mono = to_mono(frames)
     if rate_hz != target_hz:
         mono = soxr.resample(mono, rate_hz, target_hz).astype(np.float32)
     return mono if as_is else loudness.normalised(mono, target_hz)

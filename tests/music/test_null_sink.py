@@ -76,7 +76,7 @@ def test_a_crossfade_keeps_the_power(sink: dict[str, str], tmp_path: Path) -> No
 
 
 def test_no_gap(sink: dict[str, str], tmp_path: Path) -> None:
-    """Every tenth of a second is the decoded one, where it belongs: nothing lost or repeated."""
+    """Every sample is the decoded one, where it belongs: nothing is lost or repeated."""
     audio = noise_file(tmp_path / "a.wav", SOAK_S + 2, 3)
     heard = play_and_record(
         sink,
@@ -90,12 +90,17 @@ def test_no_gap(sink: dict[str, str], tmp_path: Path) -> None:
     (said,) = [time for kind, time, _ in heard["events"] if kind == "track_start"]
     near = int((said - heard["begin"] + 2.0) * RATE_HZ)
     at = near + find(heard["audio"][near:][: RATE_HZ * 2, 0], audio[first:][: RATE_HZ // 2, 0])
-    block = RATE_HZ // 10
-    n = int((SOAK_S - 1.0) * RATE_HZ) // block * block
-    got = heard["audio"][at : at + n, 0].reshape(-1, block)
-    meant = audio[first : first + n, 0].reshape(-1, block)
-    fit = [float(np.corrcoef(a, b)[0, 1]) for a, b in zip(got, meant, strict=True)]
-    quiet = np.abs(got).max(axis=1) < 1e-4
-    assert not quiet.any()
-    assert min(fit) > 0.99, f"{sum(f < 0.99 for f in fit)} of {len(fit)} blocks differ"
+    n = int((SOAK_S - 1.0) * RATE_HZ)
+    got, meant = heard["audio"][at : at + n, 0], audio[first : first + n, 0]
+    gaps = silences(got)
+    assert not gaps, f"{len(gaps)} gaps, the longest {max(gaps) * 1000:.0f} ms"
+    assert np.abs(got - meant).max() < 1e-3  # sample for sample, but for the sink's 16 bits
     assert heard["starved"] == 0
+
+
+def silences(audio: NDArray[np.float32]) -> list[float]:
+    """Lengths in seconds of silences over 5 ms; steady noise has none of its own."""
+    quiet = np.concatenate([[False], np.abs(audio) < 1e-5, [False]])
+    edges = np.flatnonzero(np.diff(quiet.astype(int)))
+    lengths = (edges[1::2] - edges[::2]) / RATE_HZ
+    return [float(length) for length in lengths if length > 0.005]

@@ -1,6 +1,8 @@
 """What `bci-affect benchmark` can measure: one module each, with ``run(quick) -> figures``."""
 
 BENCHMARKS: dict[str, str] = {
+    "retrieval": "bci_affect.cli.benchmarks.retrieval",
+    "tagger": "bci_affect.cli.benchmarks.tagger",
     "gui": "bci_affect.cli.benchmarks.gui",
     "live": "bci_affect.cli.benchmarks.live",
     "replay": "bci_affect.cli.benchmarks.replay",

@@ -1,0 +1,116 @@
+"""Speed of the music side: times real time by stage and end to end, and of adding a folder.
+
+Audio is generated. Stages run in one process with one thread and count its processor time;
+``times_real_time_all_cores`` is the end-to-end figure times the processors that `music add` would
+use. ``scan`` is by the clock, so what else the machine does is in it; the second scan finds
+everything known.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def run(quick: bool) -> dict[str, Any]:
+    """Measure; `quick` takes a few tracks instead of 200."""
+    with tempfile.TemporaryDirectory(prefix="bci-affect-bench-") as name:
+        folder = Path(name)
+        return {"stages": _stages(folder, quick)} | _scan(folder / "many", quick)
+
+
+def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds of this process' processors, which other programs do not stretch, and the result."""
+    begun = time.process_time()
+    result = work()
+    return time.process_time() - begun, result
+
+
+def _by_the_clock(work: Callable[[], Any]) -> tuple[float, Any]:
+    begun = time.perf_counter()
+    result = work()
+    return time.perf_counter() - begun, result
+
+
+def _stages(folder: Path, quick: bool) -> dict[str, Any]:
+    """Seconds and times real time of each step for one mp3."""
+    import soundfile
+    import soxr
+
+    from bci_affect.music import frontend
+    from bci_affect.music.analysis import analyse, one_thread
+    from bci_affect.music.audio import decode, to_mono
+    from bci_affect.music.emotion import measure_cues
+    from bci_affect.music.loudness import LoudnessMeter, normalised
+    from bci_affect.music.simulate import PIECES, render
+    from bci_affect.music.tagger import TaggerEncoder
+
+    audio = np.concatenate([render(piece) for piece in PIECES[: 2 if quick else 8]])
+    path = folder / "song.mp3"
+    soundfile.write(path, audio, 44_100, format="MP3", subtype="MPEG_LAYER_III")
+    encoder = TaggerEncoder()
+    encoder.embed(np.zeros(48_000, np.float32))  # the first call prepares the convolutions
+    stages: dict[str, float] = {}
+    with one_thread():
+        stages["decode"], (frames, rate) = _timed(lambda: decode(path))
+        meter = LoudnessMeter(rate, 2)
+        stages["loudness"], _ = _timed(lambda: meter.push(frames))
+        mono = to_mono(frames)
+        stages["resample"], mono = _timed(lambda: soxr.resample(mono, rate, encoder.rate_hz))
+        mono = normalised(mono, encoder.rate_hz)
+        stages["mel"], mel = _timed(lambda: frontend.log_mel(mono))
+        stages["cues"], _ = _timed(lambda: measure_cues(mono, mel))
+        stages["network"], _ = _timed(lambda: encoder.from_log_mel(mel))
+    seconds = len(frames) / rate
+    total, _ = _timed(lambda: analyse(path, encoder))
+    return {
+        "audio_s": round(seconds, 1),
+        "ms_per_minute": {k: round(1e3 * v * 60 / seconds, 1) for k, v in stages.items()},
+        "times_real_time_by_stage": {k: round(seconds / v, 1) for k, v in stages.items()},
+        "times_real_time_one_process": round(seconds / total, 1),
+        "times_real_time_all_cores": round((os.cpu_count() or 1) * seconds / total, 1),
+    }
+
+
+def _scan(folder: Path, quick: bool) -> dict[str, Any]:
+    """Add many tracks to an empty library, twice."""
+    from bci_affect.music import Library
+
+    n_tracks = 16 if quick else 200
+    seconds = _many_tracks(folder, n_tracks)
+    with Library(folder / "music.sqlite") as library:
+        first, report = _by_the_clock(lambda: library.add([folder]))
+        second, again = _by_the_clock(lambda: library.add([folder]))
+    return {
+        "scan": {
+            "tracks": report.added,
+            "audio_s": round(seconds),
+            "first_s": round(first, 2),
+            "second_s": round(second, 3),
+            "second_times_faster": round(first / second, 1),
+            "second_unchanged": again.unchanged,
+            "times_real_time": round(seconds / first, 1),
+        }
+    }
+
+
+def _many_tracks(folder: Path, n_tracks: int) -> float:
+    """Write tracks that all differ: a few pieces, each begun at many places; return seconds."""
+    import soundfile
+
+    from bci_affect.music.simulate import random_pieces, render
+
+    folder.mkdir()
+    total = 0.0
+    pieces = [render(piece) for piece in random_pieces(min(8, n_tracks), seed=5)]
+    for number in range(n_tracks):
+        audio = np.roll(pieces[number % len(pieces)], 7_000 * number, axis=0)
+        soundfile.write(folder / f"{number:04d}.wav", audio, 44_100, subtype="PCM_16")
+        total += len(audio) / 44_100
+    return total

@@ -1,0 +1,280 @@
+"""``music``: the library - add, list, find, like, ban, exclude, remove, embed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bci_affect.errors import BciAffectError
+
+if TYPE_CHECKING:
+    from bci_affect.music import Library, Suggestion, Track
+
+music = typer.Typer(
+    help="Your music library: add folders, look, find, like and ban.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Number = Annotated[int, typer.Argument(help="The track's number, as `music list` shows it.")]
+Undo = Annotated[bool, typer.Option("--undo", help="Take it back.")]
+
+
+@contextmanager
+def _library() -> Iterator[Library]:
+    from bci_affect.music import Library
+
+    with Library() as library:
+        yield library
+
+
+@music.command()
+def add(
+    folders: Annotated[list[Path], typer.Argument(help="Folders (searched whole) or files.")],
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: as many as pay.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Add all music in folders; what is known already costs nothing. Ctrl-C keeps what is done.
+
+    Example: bci-affect music add ~/Music
+    """
+    import signal
+
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    from bci_affect.cli.output import print_json
+
+    stop: list[bool] = []
+    before = signal.signal(signal.SIGINT, lambda *_: stop.append(True))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    try:
+        with (
+            _library() as library,
+            Progress(*columns, console=Console(stderr=True), transient=True) as bar,
+        ):
+            task = bar.add_task("Looking for music", total=None)
+            report = library.add(
+                folders,
+                progress=lambda at: bar.update(
+                    task, total=at.total, completed=at.done, description=Path(at.path).name[:30]
+                ),
+                cancel=lambda: bool(stop),
+                workers=workers or None,
+            )
+            total = len(library)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if as_json:
+        print_json(
+            {
+                "found": report.found,
+                "added": report.added,
+                "moved": report.moved,
+                "unchanged": report.unchanged,
+                "failed": [{"path": path, "reason": reason} for path, reason in report.failed],
+                "cancelled": report.cancelled,
+                "tracks": total,
+            }
+        )
+        return
+    for path, reason in report.failed:
+        typer.echo(f"left out {path}: {reason}", err=True)
+    typer.echo(
+        f"{report.added} added, {report.moved} moved, {report.unchanged} known, "
+        f"{len(report.failed)} left out; {total} tracks in the library."
+        + (" Stopped; run it again to go on." if report.cancelled else "")
+    )
+
+
+@music.command("list")
+def list_tracks(
+    failed: Annotated[bool, typer.Option(help="Files that could not be added, and why.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the tracks whose files are there.
+
+    Example: bci-affect music list --json
+    """
+    from bci_affect.cli.output import print_json
+
+    with _library() as library:
+        if failed:
+            broken = library.failures()
+            if as_json:
+                print_json([{"path": path, "reason": reason} for path, reason in broken])
+            else:
+                typer.echo("\n".join(f"{path}: {why}" for path, why in broken) or "None failed.")
+            return
+        tracks = library.tracks()
+    if as_json:
+        print_json([_plain(track) for track in tracks])
+    elif not tracks:
+        typer.echo("The library is empty; add music with `bci-affect music add FOLDER`.")
+    else:
+        _table([(track, "") for track in tracks])
+
+
+@music.command()
+def query(
+    valence: Annotated[float | None, typer.Option(min=-1, max=1, help="Mood wanted.")] = None,
+    arousal: Annotated[float | None, typer.Option(min=-1, max=1, help="Mood wanted.")] = None,
+    track: Annotated[int | None, typer.Option(help="Like this track.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="With this tag; repeatable.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Find music by mood, by a track, or by tags, and say why each fits.
+
+    Example: bci-affect music query --valence 0.6 --arousal -0.4
+    """
+    from bci_affect.cli.output import print_json
+    from bci_affect.music import Retriever
+
+    asked = [valence is not None or arousal is not None, track is not None, bool(tag)]
+    if sum(asked) != 1:
+        raise BciAffectError("Ask by --valence and --arousal, or by --track, or by --tag.")
+    with _library() as library:
+        retriever = Retriever(library)
+        if track is not None:
+            found = retriever.by_track(track, count=count)
+        elif tag:
+            found = retriever.by_tags(tag, count=count)
+        else:
+            found = retriever.by_point(valence or 0.0, arousal or 0.0, count=count)
+    if as_json:
+        print_json([_reasons(suggestion) for suggestion in found])
+    elif not found:
+        typer.echo("Nothing found; add music with `bci-affect music add FOLDER`.")
+    else:
+        _table([(suggestion.track, _why(suggestion)) for suggestion in found])
+
+
+@music.command()
+def embed(
+    file: Annotated[Path, typer.Argument(help="An audio file.")],
+    out: Annotated[Path, typer.Option(help="Where to: rows as .npy, or times and rows as .npz.")],
+    as_is: Annotated[bool, typer.Option("--as-is", help="Keep the level (not -14 LUFS).")] = False,
+    encoder: Annotated[str, typer.Option(help="tagger, logmel, or an .onnx file.")] = "tagger",
+    as_json: Json = False,
+) -> None:
+    """Write the encoder's rows of one file.
+
+    Example: bci-affect music embed song.mp3 --out song.npy
+    """
+    from bci_affect.cli.output import print_json
+    from bci_affect.music.embed import embed_file, save_rows
+
+    times, rows = embed_file(file, encoder, as_is=as_is)
+    save_rows(out, times, rows)
+    if as_json:
+        print_json({"rows": rows.shape[0], "dim": rows.shape[1], "out": str(out)})
+    else:
+        typer.echo(f"{rows.shape[0]} rows of {rows.shape[1]} in {out}")
+
+
+@music.command()
+def like(track: Number, undo: Undo = False) -> None:
+    """Like a track: it is chosen sooner.
+
+    Example: bci-affect music like 12
+    """
+    with _library() as library:
+        library.like(track, not undo)
+
+
+@music.command()
+def ban(track: Number, undo: Undo = False) -> None:
+    """Ban a track: it is never chosen.
+
+    Example: bci-affect music ban 12
+    """
+    with _library() as library:
+        library.ban(track, not undo)
+
+
+@music.command()
+def exclude(track: Number, undo: Undo = False) -> None:
+    """Hide a track from lists and search.
+
+    Example: bci-affect music exclude 12
+    """
+    with _library() as library:
+        library.exclude(track, not undo)
+
+
+@music.command()
+def remove(track: Number) -> None:
+    """Forget a track; its file stays where it is.
+
+    Example: bci-affect music remove 12
+    """
+    with _library() as library:
+        library.remove(track)
+
+
+def _plain(track: Track) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(track) | {"tags": dict(track.tags)}
+
+
+def _reasons(suggestion: Suggestion) -> dict[str, Any]:
+    return {
+        "track": _plain(suggestion.track),
+        "score": suggestion.score,
+        "segment_s": suggestion.segment_s,
+        "distance": suggestion.distance,
+        "shared_tags": list(suggestion.shared_tags),
+        "rule": suggestion.rule,
+    }
+
+
+def _why(suggestion: Suggestion) -> str:
+    parts = [f"{suggestion.score:.2f}"]
+    if suggestion.segment_s > 0:
+        parts.append(f"at {suggestion.segment_s // 60:.0f}:{suggestion.segment_s % 60:02.0f}")
+    if suggestion.distance == suggestion.distance:
+        parts.append(f"{suggestion.distance:.2f} away")
+    if suggestion.shared_tags:
+        parts.append(", ".join(suggestion.shared_tags))
+    return "; ".join([*parts, suggestion.rule])
+
+
+def _table(lines: list[tuple[Track, str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for name in ("#", "title", "artist", "length", "valence", "arousal", "tags", "why"):
+        if name != "why" or any(why for _, why in lines):
+            table.add_column(name, justify="right" if name in ("#", "length") else "left")
+    for track, why in lines:
+        mark = " ♥" if track.liked else " (banned)" if track.banned else ""
+        cells = [
+            str(track.id),
+            track.title + mark,
+            track.artist,
+            f"{track.duration_s // 60:.0f}:{track.duration_s % 60:02.0f}",
+            f"{track.valence:+.2f} ± {track.valence_sd:.2f}",
+            f"{track.arousal:+.2f} ± {track.arousal_sd:.2f}",
+            ", ".join(tag for tag, _ in track.tags[:3]),
+        ]
+        table.add_row(*cells, *([why] if why else []))
+    Console(soft_wrap=True).print(table)

@@ -1,0 +1,65 @@
+"""Rows of a file outside of the library, for other programs and for training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.errors import BciAffectError
+from bci_affect.music.analysis import one_thread
+from bci_affect.music.audio import MAX_ANALYSED_S, DecodeError, analysis_audio, decode
+from bci_affect.music.encoders import load_encoder
+
+
+def embed_file(
+    path: Path, encoder: str = "tagger", *, as_is: bool = False
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Return row centre times (n,) and rows (n, dim) of an audio file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    encoder : str
+        As `load_encoder` takes it.
+    as_is : bool
+        Keep the level instead of bringing it to -14 LUFS.
+
+    Raises
+    ------
+    BciAffectError
+        If the file cannot be decoded.
+    """
+    try:
+        frames, rate_hz = decode(path, MAX_ANALYSED_S)
+    except DecodeError as error:
+        raise BciAffectError(f"Cannot read {path}: {error}.") from None
+    chosen = load_encoder(encoder)
+    with one_thread():
+        return chosen.embed(analysis_audio(frames, rate_hz, chosen.rate_hz, as_is=as_is))
+
+
+def save_rows(path: Path, times: NDArray[np.float64], rows: NDArray[np.float32]) -> None:
+    """Write rows as ``.npy``, or times and rows as ``.npz``; nothing half-written is left.
+
+    Raises
+    ------
+    BciAffectError
+        If the ending is neither, or the file cannot be written.
+    """
+    if path.suffix not in (".npy", ".npz"):
+        raise BciAffectError(f"'{path}' must end in .npy or .npz.")
+    part = path.with_name(f".part-{path.name}")
+    try:
+        with part.open("wb") as file:
+            if path.suffix == ".npy":
+                np.save(file, rows)
+            else:
+                np.savez(file, times=times, rows=rows)
+        part.replace(path)
+    except OSError as error:
+        raise BciAffectError(f"Cannot write {path}: {error.strerror or error}.") from None
+    finally:
+        part.unlink(missing_ok=True)

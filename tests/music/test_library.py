@@ -1,0 +1,292 @@
+"""The library keeps what it learned: through moves, damage, other programs, and being stopped."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from bci_affect.errors import BciAffectError
+from bci_affect.music import Library
+from bci_affect.music.encoders import load_encoder
+from bci_affect.music.scan import find_music
+from tests.music.fake_library import fill
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    with Library(tmp_path / "music.sqlite") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def scanned(piece_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a database to which six pieces were added, to be copied by tests that change it."""
+    path = tmp_path_factory.mktemp("scanned") / "music.sqlite"
+    with Library(path) as library:
+        report = library.add([piece_files], workers=1)
+    assert report.added == 6
+    return path
+
+
+def test_a_scan_learns_everything_and_the_next_costs_nothing(
+    scanned: Path, piece_files: Path
+) -> None:
+    with Library(scanned) as library:
+        tracks = library.tracks()
+        assert len(tracks) == len(library) == 6
+        for track in tracks:
+            assert Path(track.path).is_file()
+            assert track.artist
+            assert track.duration_s == pytest.approx(8.0, abs=0.01)
+            assert -1 <= track.valence <= 1
+            assert 0 < track.arousal_sd < 1
+            assert len(track.tags) == 5
+            times, rows = library.rows(track.id)
+            assert rows.shape == (len(times), 128)
+            assert (np.diff(times) > 0).all()
+        again = library.add([piece_files])
+        assert (again.added, again.moved, again.unchanged) == (0, 0, 6)
+        every = library.all_rows()
+        assert len(every.rows) == len(every.track_ids) == len(every.times)
+
+
+def test_stored_rows_are_the_encoders(scanned: Path) -> None:
+    from bci_affect.music.embed import embed_file
+
+    with Library(scanned) as library:
+        track = library.tracks()[0]
+        _, stored = library.rows(track.id)
+    _, rows = embed_file(Path(track.path))
+    np.testing.assert_allclose(stored, rows, atol=5e-3)  # kept as float16, and resampled in blocks
+
+
+def test_a_moved_file_keeps_its_number_and_its_like(
+    scanned: Path, piece_files: Path, tmp_path: Path
+) -> None:
+    shutil.copy(scanned, tmp_path / "music.sqlite")
+    shutil.copytree(piece_files, tmp_path / "a")
+    with Library(tmp_path / "music.sqlite") as library:
+        assert library.add([tmp_path / "a"]).moved == 6  # copies: no second track
+        assert len(library) == 6
+        library.like(1)
+        (tmp_path / "a").rename(tmp_path / "b")
+        report = library.add([tmp_path / "b"])
+        assert (report.added, report.moved) == (0, 6)
+        assert library.track(1).liked
+
+
+def test_files_on_a_missing_drive_are_hidden_and_come_back(
+    library: Library, tmp_path: Path
+) -> None:
+    fill(library, tmp_path / "drive", 4)
+    (tmp_path / "drive").rename(tmp_path / "away")
+    library.refresh()
+    assert library.tracks() == []
+    assert len(library.all_rows().rows) == 0
+    with pytest.raises(BciAffectError, match="drive is not there"):
+        library.track(1)
+    library.like(1)  # what is hidden is not lost
+    (tmp_path / "away").rename(tmp_path / "drive")
+    assert library.refresh() == 4
+    assert library.track(1).liked
+
+
+def test_broken_files_are_listed_with_reasons_and_not_tried_again(
+    library: Library, piece_files: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "müsik 音楽"
+    folder.mkdir()
+    whole = next(piece_files.glob("*.flac"))
+    shutil.copy(whole, folder / "gut.flac")
+    (folder / "empty.mp3").touch()
+    (folder / "text.wav").write_text("this is no sound")
+    (folder / "cut.flac").write_bytes(whole.read_bytes()[:3000])
+    soundfile.write(folder / "nothing.wav", np.zeros((0, 2)), 44_100)
+    (folder / "loop").symlink_to(folder)
+    (folder / "gone.ogg").symlink_to(folder / "nowhere.ogg")
+    report = library.add([folder], workers=1)
+    assert report.added == 1
+    reasons = {Path(path).name: why for path, why in report.failed}
+    assert reasons.keys() == {"empty.mp3", "text.wav", "cut.flac", "nothing.wav"}
+    assert reasons["empty.mp3"] == "the file is empty"
+    assert "zero length" in reasons["nothing.wav"]
+    assert dict(library.failures()).keys() == {path for path, _ in report.failed}
+    assert library.add([folder]).failed == ()
+
+
+def test_several_processes_find_the_same(scanned: Path, piece_files: Path, tmp_path: Path) -> None:
+    with Library(tmp_path / "music.sqlite") as library, Library(scanned) as reference:
+        assert library.add([piece_files], workers=2).added == 6
+        want = {Path(t.path).name: t for t in reference.tracks()}
+        for track in library.tracks():
+            other = want[Path(track.path).name]
+            assert track.valence == pytest.approx(other.valence, abs=1e-3)
+            assert track.gain_db == pytest.approx(other.gain_db, abs=1e-3)
+
+
+def test_a_cancelled_scan_keeps_what_was_done(library: Library, piece_files: Path) -> None:
+    done: list[str] = []
+    report = library.add(
+        [piece_files], workers=1, progress=lambda at: done.append(at.path),
+        cancel=lambda: len(done) >= 2,
+    )  # fmt: skip
+    assert report.cancelled
+    assert report.added == len(library) == 2
+    report = library.add([piece_files], workers=1)
+    assert (report.added, report.unchanged) == (4, 2)
+
+
+def test_folders_without_music_and_nowhere_are_told(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "no.txt").touch()
+    with pytest.raises(BciAffectError, match="No music in"):
+        library.add([tmp_path])
+    with pytest.raises(BciAffectError, match="no file or folder"):
+        library.add([tmp_path / "nowhere"])
+
+
+def test_hidden_files_and_circles_are_passed_by(tmp_path: Path) -> None:
+    for name in ("a.wav", ".b.wav", "deep/c.MP3", ".hidden/d.wav", "e.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "deep" / "up").symlink_to(tmp_path)
+    assert [Path(f.path).name for f in find_music([tmp_path])] == ["a.wav", "c.MP3"]
+
+
+def test_another_encoder_is_kept_beside_the_tagger(
+    scanned: Path, piece_files: Path, tmp_path: Path
+) -> None:
+    shutil.copy(scanned, tmp_path / "music.sqlite")
+    with Library(tmp_path / "music.sqlite") as library:
+        before = library.track(1)
+        assert library.add([piece_files], encoder="logmel", workers=1).added == 6
+        assert library.rows(1)[1].shape[1] == 128
+        assert library.rows(1, "logmel-stats")[1].shape[1] == load_encoder("logmel").dim
+        assert library.track(1).tags == before.tags
+
+
+def test_marks_and_removal(library: Library, tmp_path: Path) -> None:
+    fill(library, tmp_path / "f", 4)
+    library.ban(2)
+    library.exclude(3)
+    assert [t.id for t in library.tracks(include_banned=False)] == [1, 4]
+    assert len(library.tracks(include_excluded=True)) == 4
+    library.ban(2, False)
+    library.remove(1)
+    assert sorted(t.id for t in library.tracks()) == [2, 4]
+    for act in (library.like, library.remove, library.track, library.rows):
+        with pytest.raises(BciAffectError, match="99"):
+            act(99)
+
+
+def test_threads_read_while_one_writes(library: Library, tmp_path: Path) -> None:
+    fill(library, tmp_path / "f", 5)
+    problems: list[Exception] = []
+
+    def read() -> None:
+        try:
+            for _ in range(20):
+                assert len(library.tracks()) >= 5
+                library.all_rows()
+        except Exception as error:
+            problems.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    fill(library, tmp_path / "g", 15, seed=1)
+    for reader in readers:
+        reader.join(30)
+    assert not problems
+
+
+def test_two_programs_on_one_library(library: Library, tmp_path: Path) -> None:
+    fill(library, tmp_path / "f", 3)
+    before = library.version
+    code = (
+        "import sys; from pathlib import Path; from bci_affect.music import Library\n"
+        "library = Library(Path(sys.argv[1])); library.like(2); library.exclude(3); library.close()"
+    )
+    subprocess.run([sys.executable, "-c", code, str(library.path)], check=True, timeout=60)
+    assert library.track(2).liked
+    assert library.version > before
+    assert len(library.tracks()) == 2
+
+
+def test_a_locked_library_is_told(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(library, tmp_path / "f", 1)
+    library._connection().execute("PRAGMA busy_timeout=100")
+    other = sqlite3.connect(library.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(BciAffectError, match="another program is writing"):
+        library.like(1)
+    other.execute("ROLLBACK")
+    other.close()
+    library.like(1)
+
+
+def test_a_full_disk_loses_nothing(library: Library, tmp_path: Path) -> None:
+    fill(library, tmp_path / "f", 3)
+    (pages,) = library._connection().execute("PRAGMA page_count").fetchone()
+    library._connection().execute(f"PRAGMA max_page_count={pages}")  # SQLite's own full disk
+    with pytest.raises(BciAffectError, match="disk is full"):
+        fill(library, tmp_path / "g", 50, n_rows=400, seed=1)
+    library._connection().execute("PRAGMA max_page_count=1000000")
+    assert len(library) >= 3
+    assert library._connection().execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_newer_or_damaged_database_is_refused(tmp_path: Path) -> None:
+    newer = tmp_path / "newer.sqlite"
+    Library(newer).close()
+    connection = sqlite3.connect(newer)
+    connection.execute("PRAGMA user_version=99")
+    connection.close()
+    with pytest.raises(BciAffectError, match=r"newer bci_affect \(version 99"):
+        Library(newer)
+    (tmp_path / "noise.sqlite").write_bytes(os.urandom(4096))
+    with pytest.raises(BciAffectError, match="damaged or no database"):
+        Library(tmp_path / "noise.sqlite")
+
+
+def test_a_new_head_predicts_again(library: Library, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    fill(library, tmp_path / "f", 3)
+    before = [t.valence for t in library.tracks()]
+    other = replace(library.head, id="other", bias=(1.5, 0.0))
+    with Library(library.path, head=other) as again:
+        after = [t.valence for t in again.tracks()]
+    assert all(b > a for a, b in zip(before, after, strict=True))
+
+
+def test_ten_thousand_tracks_stay_responsive(library: Library, tmp_path: Path) -> None:
+    """Work is counted, not timed: a list of 10,000 is one query, and asking again is none."""
+    with library._write() as connection:
+        connection.executemany(
+            "INSERT INTO track (hash, title, artist, album, duration_s, loudness_lufs, peak_dbfs, "
+            "gain_db, cues, tags, valence, arousal, valence_sd, arousal_sd, head, added) "
+            "VALUES (?, ?, '', '', 60, -18, -3, 0, '{}', ?, 0, 0, 1, 1, ?, 0)",
+            [
+                (f"h{i}", f"t{i}", np.zeros(50, np.float32).tobytes(), library.head.id)
+                for i in range(10_000)
+            ],
+        )
+        connection.execute("INSERT INTO place SELECT '/nowhere/' || id, id, 0, 0, 1 FROM track")
+    statements: list[str] = []
+    library._connection().set_trace_callback(statements.append)
+    assert len(library.tracks()) == 10_000
+    assert len(statements) == 2
+    assert len(library.tracks()) == 10_000
+    assert len(statements) == 3
