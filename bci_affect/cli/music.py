@@ -56,6 +56,7 @@ def add(
 
     from bci_affect.cli.output import print_json
 
+    console = Console(stderr=True)
     stop: list[bool] = []
     before = signal.signal(signal.SIGINT, lambda *_: stop.append(True))
     columns = (
@@ -67,7 +68,9 @@ def add(
     try:
         with (
             _library() as library,
-            Progress(*columns, console=Console(stderr=True), transient=True) as bar,
+            Progress(
+                *columns, console=console, transient=True, disable=not console.is_terminal
+            ) as bar,
         ):
             task = bar.add_task("Looking for music", total=None)
             report = library.add(

@@ -33,7 +33,8 @@ def simulate_music(
     from bci_affect.music import simulate as studio
 
     pieces = studio.random_pieces(count, seed, seconds) if count else list(studio.PIECES)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Rendering", total=len(pieces))
         paths = studio.write(
             folder,

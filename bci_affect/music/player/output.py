@@ -16,9 +16,9 @@ log = logging.getLogger(__name__)
 
 Fill = Callable[[NDArray[np.float32], float], None]
 Clock = Callable[[], float]
-LATENCY_S = 0.3
+LATENCY_S = 0.5
 """What is asked of a device; stamps allow for it. 'low' loses seconds of sound without a word under
-load, and with 0.15 s ten minutes at a load of 9 on two cores had a gap."""
+load; with 0.15 and 0.3 s, ten minutes at a load of 10 on two cores had gaps."""
 _SILENT_FOR_S = 1.0  # a device whose callback stays away longer than this is lost
 
 

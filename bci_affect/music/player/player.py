@@ -298,6 +298,7 @@ class Player:
         until = time.monotonic() + RAMP_S + 0.3
         while not self._ring.silent and time.monotonic() < until and self._output.alive():
             time.sleep(0.005)
+        self._tell()
         for _, event in self._pending:
             if event.kind == "track_end":
                 self._emit(replace(event, time=self._clock()))
