@@ -23,6 +23,7 @@ from bci_affect.cli.play import play
 from bci_affect.cli.process import process
 from bci_affect.cli.profile import profile
 from bci_affect.cli.record import record
+from bci_affect.cli.report import report
 from bci_affect.cli.simulate import simulate
 from bci_affect.cli.streams import streams
 from bci_affect.cli.train import train
@@ -69,6 +70,7 @@ app.command("live")(live)
 app.command("play")(play)
 app.command("process")(process)
 app.command("record")(record)
+app.command("report")(report)
 app.command("streams")(streams)
 app.command("train")(train)
 app.add_typer(music, name="music")

@@ -58,6 +58,8 @@ def print_study(metrics: dict[str, Any]) -> None:
 
 
 def _cells(result: dict[str, Any]) -> list[str]:
+    from bci_affect.training.report import interval
+
     cells = []
     for target in ("valence", "arousal"):
         found = result.get(target, {}).get("trial", {}).get("balanced_accuracy")
@@ -66,12 +68,3 @@ def _cells(result: dict[str, Any]) -> list[str]:
     music = result.get("retrieval", {}).get("stimulus", {}).get("all", {}).get("trial", {})
     chance = music.get("chance MRR", {}).get("mean")
     return [*cells, interval(music.get("MRR")), "" if chance is None else f"{chance:.3f}"]
-
-
-def interval(found: dict[str, Any] | None) -> str:
-    """Write a mean with its interval; "-" where there is none."""
-    if not found or found["mean"] is None:
-        return "-"
-    if found["low"] is None:
-        return f"{found['mean']:.3f}"
-    return f"{found['mean']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"

@@ -36,8 +36,6 @@ epochs = 2
 batch_size = 64
 [train.model]
 width = 8
-token_width = 8
-attention_heads = 2
 space = 4
 [study]
 folds = 3

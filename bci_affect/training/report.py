@@ -1,0 +1,158 @@
+"""A study as one HTML page: tables, figures, and what may be concluded; no outside requests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bci_affect.errors import BciAffectError
+from bci_affect.training import report_figures as figures
+from bci_affect.training.run_folder import write_bytes
+from bci_affect.training.study import Study, open_study
+from bci_affect.training.study_settings import TARGETS
+
+
+def write_report(
+    run: Path,
+    out: Path | None = None,
+    *,
+    data: Path | None = None,
+    cache: Path | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Path:
+    """Write a finished study's page.
+
+    Parameters
+    ----------
+    run : Path
+        The study's folder.
+    out : Path, optional
+        The page; ``report.html`` in the folder when absent.
+    data, cache, progress
+        As for `study.evaluate_again`.
+
+    Returns
+    -------
+    Path
+        Of the page.
+
+    Raises
+    ------
+    BciAffectError
+        If the folder is no finished study, its data are gone, or the page cannot be written.
+    """
+    study = open_study(run, data, cache=cache, progress=progress)
+    page = render(study)
+    path = out if out is not None else run / "report.html"
+    try:
+        write_bytes(path, page.encode())
+    except OSError as error:
+        raise BciAffectError(f"Cannot write {path}: {error.strerror or error}.") from None
+    return path
+
+
+def render(study: Study) -> str:
+    """Return the page of a study."""
+    from jinja2 import Environment, PackageLoader, select_autoescape
+
+    metrics = study.folder.metrics
+    environment = Environment(
+        loader=PackageLoader("bci_affect.training", "."), autoescape=select_autoescape(["j2"])
+    )
+    environment.filters["interval"] = interval
+    return environment.get_template("report.html.j2").render(
+        metrics=metrics,
+        targets=[target for target in TARGETS if target in study.config.study.targets],
+        phases=_phases(metrics),
+        sentences=conclusions(metrics),
+        simulated=study.simulated,
+        study=study.folder.study,
+        config=json.dumps(study.config.model_dump(mode="json"), indent=1),
+        history=figures.history_figure(list(study.folder.histories())),
+        insights=_insights(study),
+    )
+
+
+def conclusions(metrics: dict[str, Any]) -> list[str]:
+    """Return one plain sentence for each variant, phase and target: above chance, or not."""
+    sentences = []
+    for variant, phases in metrics["results"].items():
+        for phase, result in phases.items():
+            for target, p in result["p"].items():
+                found = result[target]["trial"]["balanced_accuracy"]
+                if found["mean"] is None or p is None:
+                    verdict = "cannot be said: nobody has trials of both kinds"
+                elif found["low"] is not None and found["low"] > 0.5 and p < 0.05:
+                    verdict = "is above chance"
+                elif found["mean"] < 0.5 and found["high"] is not None and found["high"] < 0.5:
+                    verdict = "is below chance: look for a mistake"
+                else:
+                    verdict = "is not shown to be above chance"
+                where = "held-out people" if phase == "pretrain" else "people's own held-out trials"
+                if metrics["protocol"] != "loso" and phase == "pretrain":
+                    where = f"the held-out part (protocol {metrics['protocol']})"
+                sentences.append(
+                    f"{variant}, {target} on {where}: {verdict} "
+                    f"({interval(found)}, chance 0.5, p = {'-' if p is None else f'{p:.3f}'})."
+                )
+    return sentences
+
+
+def interval(found: dict[str, Any] | None) -> str:
+    """Write a mean with its interval."""
+    if not found or found["mean"] is None:
+        return "-"
+    if found["low"] is None:
+        return f"{found['mean']:.3f}"
+    return f"{found['mean']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+
+
+def _phases(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    names = {"pretrain": "Across people", "cotrain": "After co-training with own trials"}
+    found = []
+    for phase, title in names.items():
+        rows = [
+            (variant, phases[phase])
+            for variant, phases in metrics["results"].items()
+            if phase in phases
+        ]
+        if rows:
+            figure = figures.people_figure(metrics, phase)
+            found.append({"name": phase, "title": title, "rows": rows, "figure": figure})
+    return found
+
+
+def _insights(study: Study) -> list[dict[str, Any]]:
+    """Attention and common space of each variant, from its folds of the first seed."""
+    found = []
+    features, catalogue = study.corpus.features, study.corpus.catalogue
+    for variant in study.config.variant_names:
+        tasks = [
+            task
+            for task in study.tasks
+            if task.variant == variant and task.seed == study.config.study.seeds[0]
+        ]
+        results = [study.folder.read_fold(task.key)["pretrain"] for task in tasks]
+        attention = np.mean([result.attention for result in results], axis=0)
+        one = results[0]  # folds have spaces of their own, which cannot be drawn over each other
+        spaces = []
+        if len(catalogue):
+            spaces = figures.space_figures(
+                one.embedding, one.music_embedding[0], features.subject[one.rows],
+                features.labels[one.rows], catalogue.labels,
+            )  # fmt: skip
+        found.append(
+            {
+                "variant": variant,
+                "attention": figures.attention_figure(
+                    attention, study.corpus.channels[0], features.positions[0]
+                ),
+                "spaces": spaces,
+                "fold": tasks[0].split.name,
+            }
+        )
+    return found

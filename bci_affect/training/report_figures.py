@@ -1,0 +1,192 @@
+"""Figures of a study's report, each a PNG as a data address: the page needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.training.insight import principal_axes
+from bci_affect.training.study_settings import TARGETS
+
+ORANGE, SKY, GREEN, PURPLE, GREY = "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#888888"
+_MOST_POINTS = 500
+
+
+def people_figure(metrics: Mapping[str, Any], phase: str) -> str:
+    """Draw each person's balanced accuracy with the mean and its interval, models and baselines."""
+    rows: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = []
+    for variant, phases in metrics["results"].items():
+        if phase in phases:
+            rows.append((variant, phases[phase], metrics["people"][f"{variant}/{phase}"]))
+    if phase == "pretrain":
+        for name, result in metrics["baselines"].items():
+            rows.append((f"({name})", result, metrics["people"][f"baseline/{name}"]))
+    targets = [t for t in TARGETS if rows and t in rows[0][1]]
+    figure, axes = _figure(9, 0.8 + 0.38 * len(rows), len(targets))
+    for axis, target in zip(axes, targets, strict=True):
+        for height, (_, result, people) in enumerate(reversed(rows)):
+            values = people[f"{target}/trial/balanced_accuracy"].values()
+            known = [value for value in values if value is not None]
+            axis.plot(known, np.full(len(known), height), "o", color=SKY, ms=4, alpha=0.6)
+            found = result[target]["trial"]["balanced_accuracy"]
+            if found["low"] is not None:
+                axis.plot([found["low"], found["high"]], [height, height], color="black", lw=2)
+            if found["mean"] is not None:
+                axis.plot(found["mean"], height, "D", color=ORANGE, ms=7, mec="black")
+        axis.axvline(0.5, color=GREY, ls="--", lw=1)
+        axis.set(title=target, xlabel="balanced accuracy, trials", xlim=(-0.03, 1.03))
+        axis.set_yticks(range(len(rows)), [name for name, *_ in reversed(rows)])
+    return _png(figure)
+
+
+def history_figure(history: Sequence[Mapping[str, Any]]) -> str:
+    """Draw training and validation loss of every fold over epochs, one panel a phase."""
+    phases = list(dict.fromkeys(entry["phase"] for entry in history))
+    figure, axes = _figure(9, 2.8, len(phases))
+    for axis, phase in zip(axes, phases, strict=True):
+        runs: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+        for entry in history:
+            if entry["phase"] == phase:
+                runs.setdefault((entry["fold"], entry["split"]), []).append(entry)
+        for entries in runs.values():
+            epochs = [entry["epoch"] for entry in entries]
+            axis.plot(epochs, [e["train"]["total"] for e in entries], color=SKY, lw=0.7)
+            valid = [np.nan if e["valid_loss"] is None else e["valid_loss"] for e in entries]
+            axis.plot(epochs, valid, color=ORANGE, lw=0.7)
+        axis.set(title=f"{phase}: training (blue), validation (orange)", xlabel="epoch")
+    return _png(figure)
+
+
+def attention_figure(
+    attention: NDArray[np.floating], names: Sequence[str], positions: NDArray[np.floating]
+) -> str:
+    """Draw where on the head and when in the window the encoder looked, on average.
+
+    Parameters
+    ----------
+    attention : ndarray, shape (n_channels, n_steps)
+        Mean over held-out windows.
+    names : sequence of str
+        Channel names.
+    positions : ndarray, shape (n_channels, 3)
+        Metres; electrodes of unknown place are left out of the head.
+    """
+    figure, (head, time) = _figure(9, 3.2, 2)
+    placed = np.isfinite(positions[: len(names)]).all(axis=1)
+    by_channel = attention[: len(names)].sum(axis=1)
+    if placed.sum() >= 4:
+        import mne
+
+        keep = [name for name, known in zip(names, placed, strict=True) if known]
+        info = mne.create_info(keep, 100.0, "eeg")
+        montage = mne.channels.make_dig_montage(
+            dict(zip(keep, positions[: len(names)][placed].astype(float), strict=True)),
+            coord_frame="head",
+        )
+        info.set_montage(montage, verbose="error")
+        image, _ = mne.viz.plot_topomap(
+            by_channel[placed], info, axes=head, show=False, cmap="cividis", contours=0,
+            names=keep if len(keep) <= 32 else None,
+        )  # fmt: skip
+        figure.colorbar(image, ax=head, shrink=0.7, label="share of attention")
+    else:
+        head.bar(range(len(names)), by_channel, color=SKY)
+        head.set_xticks(range(len(names)), names, rotation=90)
+    steps = attention.sum(axis=0)
+    time.bar(range(1, len(steps) + 1), steps, color=SKY)
+    time.axhline(steps.sum() / len(steps), color=GREY, ls="--", lw=1)
+    time.set(xlabel="step of the window, oldest first", ylabel="share of attention")
+    return _png(figure)
+
+
+def space_figures(
+    eeg: NDArray[np.floating],
+    music: NDArray[np.floating],
+    subject: NDArray[np.int64],
+    eeg_labels: NDArray[np.floating],
+    music_labels: NDArray[np.floating],
+    seed: int = 0,
+) -> list[tuple[str, str]]:
+    """Draw one model's common space by modality, emotion and person.
+
+    Returns
+    -------
+    list of (str, str)
+        Name of the projection and figure: principal axes, t-SNE, and UMAP where it is installed.
+    """
+    rng = np.random.default_rng(seed)
+    few = np.sort(rng.permutation(len(eeg))[:_MOST_POINTS])
+    items = np.sort(rng.permutation(len(music))[:_MOST_POINTS])
+    points = np.concatenate([eeg[few], music[items]]).astype(np.float64)
+    is_eeg = np.arange(len(points)) < len(few)
+    labels = np.concatenate([eeg_labels[few], music_labels[items]])
+    who = np.concatenate([subject[few], np.full(len(items), -1)])
+    found = []
+    placed, shares = principal_axes(points)
+    name = f"Principal axes ({shares[0]:.0%} and {shares[1]:.0%} of variance)"
+    found.append((name, _space_figure(placed, is_eeg, labels, who)))
+    if len(points) >= 10:
+        for name, placed in _neighbour_maps(points, seed):
+            found.append((name, _space_figure(placed, is_eeg, labels, who)))
+    return found
+
+
+def _neighbour_maps(
+    points: NDArray[np.float64], seed: int
+) -> list[tuple[str, NDArray[np.float64]]]:
+    from sklearn.manifold import TSNE
+
+    perplexity = min(30.0, (len(points) - 1) / 3)
+    found = [
+        ("t-SNE", TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(points))
+    ]
+    try:
+        import umap
+    except ImportError:
+        return found
+    found.append(("UMAP", umap.UMAP(random_state=seed, n_jobs=1).fit_transform(points)))
+    return found
+
+
+def _space_figure(
+    placed: NDArray[np.floating],
+    is_eeg: NDArray[np.bool_],
+    labels: NDArray[np.floating],
+    who: NDArray[np.int64],
+) -> str:
+    figure, axes = _figure(11, 3, 4)
+    axes[0].scatter(*placed[is_eeg].T, s=6, color=SKY, label="EEG")
+    axes[0].scatter(*placed[~is_eeg].T, s=14, color=ORANGE, marker="^", label="music")
+    axes[0].set_title("modality")
+    axes[0].legend(fontsize=7)
+    for axis, target, column in zip(axes[1:3], TARGETS, range(2), strict=True):
+        for value, colour, name in ((0, PURPLE, "low"), (1, GREEN, "high")):
+            for modality, marker, size in ((is_eeg, "o", 6), (~is_eeg, "^", 14)):
+                mine = modality & (labels[:, column] == value)
+                label = name if marker == "o" else None
+                axis.scatter(*placed[mine].T, s=size, color=colour, marker=marker, label=label)
+        axis.set_title(target)
+        axis.legend(fontsize=7)
+    axes[3].scatter(*placed[is_eeg].T, s=6, c=who[is_eeg], cmap="viridis")
+    axes[3].set_title("person (EEG)")
+    for axis in axes:
+        axis.set(xticks=[], yticks=[])
+    return _png(figure)
+
+
+def _figure(width: float, height: float, n_axes: int) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(1, max(n_axes, 1), squeeze=False)[0]
+
+
+def _png(figure: Any) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=90, metadata={"Software": None})
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
