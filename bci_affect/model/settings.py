@@ -19,7 +19,7 @@ class ModelSettings(Section):
     """Electrodes of a fixed montage; 0 for encoders that take any."""
     width: int = Field(64, ge=4)
     """Width of the encoder's output, which the music projection shares."""
-    hidden: int = Field(48, ge=4)
+    hidden: int = Field(32, ge=4)
     """Width of a step and of the LSTM (`streaming`)."""
     attention_heads: int = Field(4, ge=1)
     linear_path: bool = True
@@ -32,4 +32,4 @@ class ModelSettings(Section):
     """Width of a row of the music tagger."""
     shared_activation: bool = False
     """LeakyReLU after the shared layer, as the paper has it; off, the layer is linear."""
-    dropout: float = Field(0.2, ge=0, lt=1)
+    dropout: float = Field(0.5, ge=0, lt=1)

@@ -38,6 +38,7 @@ class StreamingEncoder(Encoder):
             # Scores are a quadratic function of the bands: high, low, and far from usual power can
             # each draw attention.
             self.score_by_place = nn.Linear(CODE_SIZE, heads * (2 * bands + 1))
+            self.map_scale = nn.BatchNorm1d(heads * CODE_SIZE * bands, affine=False)
             self.step = nn.Linear(heads * CODE_SIZE * bands, hidden)
             self.drop = nn.Dropout(settings.dropout)
             self.lstm = nn.LSTM(hidden, hidden, batch_first=True)
@@ -45,6 +46,9 @@ class StreamingEncoder(Encoder):
             self.time_score = nn.Linear(hidden, 1, bias=False)
             self.out = nn.Linear(hidden, settings.width)
         if self._linear_path:
+            # Lateral differences vary far less than power does everywhere at once; on one scale
+            # gradient descent finds both.
+            self.field_scale = nn.BatchNorm1d(CODE_SIZE * settings.n_bands, affine=False)
             self.linear = nn.Linear(CODE_SIZE * settings.n_bands, settings.width)
 
     def forward(self, bands: Tensor, mask: Tensor, positions: Tensor) -> Encoded:
@@ -56,7 +60,8 @@ class StreamingEncoder(Encoder):
         bands = bands.masked_fill(~valid[:, None, :, None], 0.0)
         features = bands.new_zeros(())
         if self._linear_path:
-            features = self.linear(_field(bands.mean(dim=1), code, valid).flatten(1))
+            field = _field(bands.mean(dim=1), code, valid).flatten(1)
+            features = self.linear(self.field_scale(field))
         if self._attention_path:
             context, attention = self._attend(bands, code, valid)
             features = features + self.out(self.drop(context))
@@ -75,7 +80,8 @@ class StreamingEncoder(Encoder):
         over_electrodes = masked_softmax(scores, valid[:, :, None, None], dim=1)
         looked_at = over_electrodes[..., None] * x[:, :, :, None]  # (..., n_steps, heads, n_bands)
         maps = torch.bmm(code.transpose(1, 2).to(looked_at.dtype), looked_at.flatten(2))
-        maps = maps.view(batch, CODE_SIZE, n_steps, heads * n_bands).transpose(1, 2).flatten(2)
+        maps = maps.view(batch, CODE_SIZE, n_steps, heads * n_bands).transpose(1, 2)
+        maps = self.map_scale(maps.flatten(2).flatten(0, 1)).unflatten(0, (batch, n_steps))
         steps = self.drop(nn.functional.gelu(self.step(maps)))  # (batch, n_steps, hidden)
         hidden, _ = self.lstm(steps)
         # The step's own content stands beside the LSTM's memory, so that attention points at the

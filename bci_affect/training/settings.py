@@ -37,7 +37,7 @@ class TrainSettings(Section):
     model: ModelSettings = ModelSettings()
     objective: ObjectiveSettings = ObjectiveSettings()
     epochs: int = Field(30, ge=1)
-    batch_size: int = Field(256, ge=2)
+    batch_size: int = Field(128, ge=2)
     learning_rate: float = Field(1e-3, gt=0)
     """At the start; it falls to 0 along a cosine over all epochs."""
     weight_decay: float = Field(0.02, ge=0)

@@ -213,6 +213,8 @@ class _Loop:
         order = torch.randperm(len(self.data), generator=self._order).to(self.data.device)
         sums: dict[str, Tensor] = {}
         for index in torch.split(order, self.settings.batch_size):
+            if len(index) < 2:  # a last batch of one window has no spread to be scaled by
+                continue
             with self.cast():
                 terms = self.terms(self.data, index, train=True)
             total = self.total(terms)

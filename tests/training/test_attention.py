@@ -82,3 +82,27 @@ def test_attention_finds_the_electrode_and_the_moment(encoder: str) -> None:
     assert found > 0.9
     untrained = AffectModel(trained(encoder).settings).eval()
     assert found > auc(where.ravel(), predict(untrained, features).attention.ravel()) + 0.05
+
+
+@pytest.mark.parametrize("encoder", sorted(ENCODERS))
+def test_what_attention_points_to_matters_more_than_the_rest(encoder: str) -> None:
+    """Blank the cells with most and with least attention, and as many random ones."""
+    features, _ = bursts(200, 2)
+    model = trained(encoder)
+    said = predict(model, features)
+    n = round(0.1 * said.attention[0].size)
+    order = said.attention.reshape(len(features), -1).argsort(axis=1)
+    rng = np.random.default_rng(0)
+    anywhere = np.stack([rng.permutation(row) for row in order])
+
+    def change(cells: NDArray[np.int64]) -> float:
+        gone = np.zeros((len(features), said.attention[0].size), np.bool_)
+        np.put_along_axis(gone, cells, True, axis=1)
+        shape = (len(features), len(NAMES), N_STEPS)
+        bands = np.where(gone.reshape(shape).transpose(0, 2, 1)[..., None], 0.0, features.bands)
+        without = predict(model, replace(features, bands=bands.astype(np.float32)))
+        return float(np.abs(without.logits - said.logits).mean())
+
+    most, least, some = change(order[:, -n:]), change(order[:, :n]), change(anywhere[:, :n])
+    assert most > 2 * some
+    assert most > 4 * least

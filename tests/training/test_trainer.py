@@ -121,6 +121,12 @@ def test_missing_labels_and_music_are_left_out() -> None:
     assert (accuracy(predict(found.model, held_out).logits, held_out.labels) > 0.85).all()
 
 
+def test_a_last_batch_of_one_window_does_no_harm() -> None:
+    data = planted(n_trials=6, per_trial=6).select(np.arange(33))
+    history = fit(data, None, small(epochs=1, batch_size=32), seed=0).history
+    assert np.isfinite(history[0].train["total"])
+
+
 def test_electrode_dropout_hides_and_keeps_enough() -> None:
     data = _Tensors(planted(), torch.device("cpu"))
     settings = small(electrode_dropout=0.9, min_electrodes=3)

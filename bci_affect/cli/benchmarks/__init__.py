@@ -9,4 +9,5 @@ BENCHMARKS: dict[str, str] = {
     "signal": "bci_affect.cli.benchmarks.signal",
     "startup": "bci_affect.cli.benchmarks.startup",
     "streams": "bci_affect.cli.benchmarks.streams",
+    "train": "bci_affect.cli.benchmarks.train",
 }
