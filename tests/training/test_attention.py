@@ -54,8 +54,8 @@ def trained(encoder: str) -> AffectModel:
         encoder=encoder,
         n_channels=fixed,
         n_steps=N_STEPS,
-        width=32,
-        hidden=24,
+        width=16,
+        hidden=16,
         space=8,
         music_dim=6,
         linear_path=False,
@@ -69,7 +69,7 @@ def trained(encoder: str) -> AffectModel:
         learning_rate=5e-3,
         electrode_dropout=0.0,
     )
-    return fit(bursts(2000, 0)[0], None, settings, seed=0).model
+    return fit(bursts(1200, 0)[0], None, settings, seed=0).model
 
 
 @pytest.mark.parametrize("encoder", sorted(ENCODERS))
