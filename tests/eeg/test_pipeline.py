@@ -157,3 +157,15 @@ def test_traces_reach_to_the_newest_sample_and_do_not_disturb_the_windows():
     np.testing.assert_allclose(np.diff(stamps), 1 / 250.0, atol=1e-9)
     assert stamps[-1] == pytest.approx(times[-1] - watched.delays["traces"])
     assert np.abs(traces).max() < 200
+
+
+def test_a_gap_is_one_empty_column_on_the_screen():
+    times = times_of(2000, 250.0)
+    times[1003:] += 2.0
+    pipeline = Pipeline(SHORT, 250.0, make_montage(CAP_8), units=["uV"] * 8)
+    pipeline.push(Chunk(pink(11, 8, 2000), times))
+    stamps, shown = pipeline.traces(20.0)
+    empty = np.flatnonzero(np.isnan(shown).any(axis=0))
+    assert len(empty) == 1
+    assert np.isnan(shown[:, empty[0]]).all()
+    assert (np.diff(stamps) > 0).all()
