@@ -43,6 +43,7 @@ SEARCH_AFTER_S = 1.0
 GONE_AFTER_S = 2.0
 OFFSET_EVERY_S = 5.0
 COUNT_EVERY_S = 0.1
+RATE_OFF = 0.05
 QUEUE_S = 60.0
 """Chunks wait this long for a reader; then the oldest are dropped and counted as lost."""
 MAX_SAMPLES = 256  # of one pull; what is left comes with the next, at once
@@ -342,8 +343,14 @@ class LslSource:
     def _count(self, assembler: Assembler) -> None:
         self._count_next = time.monotonic() + COUNT_EVERY_S
         dejitter = assembler.dejitter
+        reason = self._health.reason
+        if self._health.state is ConnectionState.STREAMING:
+            reason = _remark(assembler)
+            if reason and reason != self._health.reason:
+                logger.warning(reason)
         self._health = replace(
             self._health,
+            reason=reason,
             effective_hz=dejitter.effective_hz,
             expected=dejitter.expected,
             received=dejitter.received,
@@ -465,6 +472,14 @@ class LslSource:
             trouble = state in (ConnectionState.STALLED, ConnectionState.LOST)
             level = logging.WARNING if trouble else logging.INFO
             logger.log(level, "%s: %s", state, reason)
+
+
+def _remark(assembler: Assembler) -> str:
+    """Return what the user should know of a stream that runs, or ""."""
+    rate_hz, named_hz = assembler.dejitter.effective_hz, assembler.info.rate_hz
+    if abs(rate_hz / named_hz - 1.0) > RATE_OFF:
+        return f"The device sends {rate_hz:.1f} samples a second, not {named_hz:g} as it says."
+    return assembler.unit_note
 
 
 def _returned(known: FoundStream, seen: Sequence[FoundStream]) -> tuple[FoundStream, str] | None:

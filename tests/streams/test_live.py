@@ -234,3 +234,35 @@ def test_a_missing_liblsl_is_one_clear_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "pylsl", None)
     with pytest.raises(BciAffectError, match="Live streams need LSL"):
         LslSource().open(1.0)
+
+
+def test_the_example_consumer_prints_what_we_publish():
+    labels = ["valence", "arousal", "valence_prob", "arousal_prob", "confidence", "quality"]
+    outlet = FloatOutlet("bci_affect.estimate", "Affect", labels, ["none"] * 6)
+    consumer = subprocess.Popen(
+        [sys.executable, "-u", ROOT / "docs" / "examples" / "consumer.py"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 40
+        while not outlet._outlet.has_consumers() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for _ in range(20):
+            outlet.push([0.25, -0.5, 0.6, 0.3, 0.8, 1.0], now())
+            time.sleep(0.02)
+        lines = [consumer.stdout.readline() for _ in range(2)]
+    finally:
+        end(consumer)
+        consumer.stdout.close()
+    assert lines[1].startswith("valence +0.25  arousal -0.50  confidence 80%")
+
+
+def test_a_rate_that_is_not_the_named_one_and_missing_units_are_said():
+    publisher("vague", "vague", now() - 1.0, "--units", "")
+    reader = opened("vague")
+    reader.wait_for(lambda: "names no unit" in reader.source.health.reason, 15.0)
+    health = reader.source.health
+    reader.finish()
+    assert health.state.value == "streaming"
+    assert "microvolts" in health.reason

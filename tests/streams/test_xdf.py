@@ -197,3 +197,15 @@ def test_unlabelled_and_odd_headers_are_read_and_broken_ones_refused():
     for broken in ("", "<info", "<info><name>x</name></info>", header.xml.replace("float32", "f")):
         with pytest.raises(BciAffectError):
             parse_header(broken)
+
+
+def test_a_stamp_that_leaves_its_neighbours_is_mended_and_reported(tmp_path):
+    path = tmp_path / "s.xdf"
+    stamps = 100 + np.arange(500) / 100
+    stamps[123] = 7e5
+    with XdfWriter(path, checksums=False) as writer:
+        eeg = writer.add_stream(build_header("Cap", "EEG", ["a"], rate_hz=100))
+        writer.samples(eeg, np.zeros((500, 1), "f4"), stamps)
+    recording = read_xdf(path)
+    assert ["leaves its neighbours" in d.what for d in recording.damage] == [True]
+    assert np.allclose(recording.streams[0].stamps, 100 + np.arange(500) / 100)

@@ -37,6 +37,7 @@ Floats = NDArray[np.float64]
 
 _OFFSET_BYTES = 2 + 2 + 4 + 16  # of a whole clock-offset chunk
 
+LONE_S = 1.0
 FAR_STAMP_S = 1e10
 """A stamp beyond this (three centuries) is damage."""
 
@@ -356,6 +357,11 @@ def _stream(
             texts.extend(rows)
     ends = np.cumsum([part.size for part in stamps], dtype=np.int64)
     all_stamps = np.concatenate(stamps) if stamps else np.zeros(0)
+    for i in _lone_stamps(all_stamps) if period else ():
+        chunk = kept[int(np.searchsorted(ends, i, "right"))]
+        what = f"a stamp of '{header.name}' that leaves its neighbours; it was taken from them"
+        damage.append(Damage(chunk.offset, chunk.stop - chunk.offset, what))
+        all_stamps[i] = 0.5 * (all_stamps[i - 1] + all_stamps[i + 1])
     return XdfStream(
         id=stream.id,
         header=header,
@@ -372,6 +378,13 @@ def _stream(
         _chunks=kept,
         _ends=ends,
     )
+
+
+def _lone_stamps(stamps: Floats) -> NDArray[np.int64]:
+    """Find single stamps a second or more away from neighbours that agree with each other."""
+    far = np.abs(np.diff(stamps)) > LONE_S
+    lone = far[:-1] & far[1:] & (np.abs(stamps[2:] - stamps[:-2]) <= LONE_S)
+    return np.flatnonzero(lone) + 1
 
 
 def _sum_problem(data: Bytes, start: int, stop: int, sums: dict[int, tuple[int, int]]) -> str:
