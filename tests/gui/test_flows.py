@@ -122,25 +122,36 @@ def test_from_the_notice_to_the_session(
     assert not desk.session.ended
 
 
+def shown(kind: type[Any]) -> Any:
+    """The one visible window of a kind."""
+    windows = QtWidgets.QApplication.topLevelWidgets()
+    return next(w for w in windows if isinstance(w, kind) and w.isVisible())
+
+
 def test_the_start_hands_over_to_the_main_window(desk: ScriptedStart) -> None:
+    failed: list[BaseException] = []
+
     def walk() -> None:
-        start = next(
-            w for w in QtWidgets.QApplication.topLevelWidgets() if isinstance(w, StartWindow)
-        )
-        start.go_to(2)
-        start.without.setChecked(True)
-        click(start.next)
-        assert wait_for(lambda: start.pages.currentIndex() == 3)
-        click(start.next)
-        window = next(
-            w for w in QtWidgets.QApplication.topLevelWidgets() if isinstance(w, MainWindow)
-        )
-        assert window.isVisible()
-        assert not start.isVisible()
-        QtCore.QTimer.singleShot(300, window.end_and_close)
+        try:
+            start = shown(StartWindow)
+            start.go_to(2)
+            start.without.setChecked(True)
+            click(start.next)
+            assert wait_for(lambda: start.pages.currentIndex() == 3, 20)
+            click(start.next)
+            assert not start.isVisible()
+            QtCore.QTimer.singleShot(300, shown(MainWindow).end_and_close)
+        except (AssertionError, StopIteration) as error:
+            failed.append(error)
+            QtWidgets.QApplication.quit()
 
     QtCore.QTimer.singleShot(50, walk)
+    guard = QtCore.QTimer()
+    guard.timeout.connect(QtWidgets.QApplication.quit)
+    guard.start(60_000)  # a failure must not hang the tests
     assert run_start(desk, theme="dark") == 0
+    guard.stop()
+    assert not failed
     assert desk.session.ended
 
 
