@@ -92,3 +92,27 @@ def test_the_whole_way_gives_a_model_with_figures() -> None:
     assert card.metrics["people"] == 2
     assert card.metrics["valence"]["trials"] == 8
     assert 0 <= card.metrics["retrieval"]["piece"]["mrr"] <= 1
+
+
+@pytest.mark.parametrize("number", [1, 4], ids=["8-electrodes", "32-electrodes"])
+def test_what_the_shipped_model_looks_at_matters_more_than_the_rest(
+    predictor: Predictor, number: int
+) -> None:
+    windows = extract_subject(
+        listen(number, heard(), PLAN, seed=9), SignalSettings(), ExtractionSettings()
+    )
+
+    def read(bands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        said = predictor.predict_many(bands, windows.mask, windows.positions)
+        return said.embedding, said.attention
+
+    embedding, attention = read(windows.bands)
+    rng = np.random.default_rng(0)
+    chance = rng.uniform(size=attention.shape)
+    changes = []
+    for rank in (attention, chance):
+        rank = np.where(windows.mask[:, :, None], rank, -1.0)
+        limit = np.quantile(rank[rank >= 0], 0.9)
+        bands = np.where((rank > limit).transpose(0, 2, 1)[..., None], 0.0, windows.bands)
+        changes.append(1 - (read(bands.astype(np.float32))[0] * embedding).sum(axis=1).mean())
+    assert changes[0] > 1.2 * changes[1]
