@@ -61,10 +61,11 @@ def _study(
     preset: str,
     study: Mapping[str, Any],
     variants: Mapping[str, Any] | None = None,
-    seeds: tuple[int, ...] = (0,),
 ) -> StudyConfig:
     raw = load_study(preset).model_dump()
-    raw["study"] |= {**study, "seeds": seeds, "final_model": False, "baselines": preset != "paper"}
+    raw["study"] |= {**study, "final_model": False, "baselines": preset != "paper"}
+    raw["features"]["every_s"] = EVERY_S
+    raw["train"]["batch_size"] = BATCH  # the presets' are meant for fifty times the windows
     raw["variants"] = dict(variants or {preset: {}})
     return StudyConfig.model_validate(raw)
 

@@ -45,6 +45,8 @@ def run_all(
         If Ray is asked for and missing, or the cluster cannot be reached; whatever a task raises
         for the user.
     """
+    if not tasks:
+        return
     if cluster is not None:
         yield from _on_ray(work, corpus, config, tasks, n_jobs, cluster)
     elif n_jobs == 1 or len(tasks) == 1:
