@@ -8,7 +8,10 @@ band-passed 4-45 Hz, so there is no delta.
 What people heard stands beside it, in ``ROOT/stimuli``: ``tracks_embeds.npy`` (rows, 128), one
 tagger row for each window of 3 s at steps of 1 s, and ``tracks_labels.npy`` (rows, 3): mean
 valence, mean arousal (1-9, over all raters) and the track's number. Of DEAP's 40 videos six have
-no usable music; where 34 tracks stand against 40 trials those six are left out.
+no usable music; where 34 tracks stand against 40 trials those six are left out. Instead of the
+features, ``ROOT/stimuli/audio`` may hold an audio file for each video that is to be used, named by
+its number (``01.wav`` to ``40.wav``); it is run through the tagger once. Mean ratings are then
+unknown.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.datasets.arrays import read_pickled_arrays
+from bci_affect.datasets.audio_stimuli import numbered_audio, tagged
 from bci_affect.datasets.checks import check_trials, hash_files, pick_subjects
 from bci_affect.datasets.trial import Trial
 from bci_affect.eeg import Montage, make_montage
@@ -93,6 +97,8 @@ class Deap:
         self._truth = _read_truth(root)
         self._shape = tuple(self._truth["shape"]) if self._truth else SHAPE
         self._stimuli = _read_stimuli(root)
+        audio = root / "stimuli" / "audio"
+        self._audio = numbered_audio(audio) if self._stimuli is None and audio.is_dir() else {}
         self._montage: Montage = make_montage(CHANNELS)
 
     @property
@@ -148,6 +154,8 @@ class Deap:
     ) -> Trial:
         ratings = dict(zip(LABELS, map(float, labels), strict=True))
         music = times = None
+        if video in self._audio:
+            times, music = tagged(self._audio[video])
         if track is not None and self._stimuli is not None:
             music, times = self._stimuli.rows[track], self._stimuli.times[track]
             mean = self._stimuli.mean_ratings[track]
@@ -170,6 +178,8 @@ class Deap:
 
     def _track_of_video(self, n_trials: int) -> dict[int, int | None]:
         """Map the videos that are used to their track's number, in order."""
+        if self._audio:
+            return dict.fromkeys(video for video in sorted(self._audio) if video < n_trials)
         if self._stimuli is None:
             return dict.fromkeys(range(n_trials))
         tracks = sorted(self._stimuli.rows)

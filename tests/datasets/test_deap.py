@@ -176,3 +176,33 @@ def test_a_change_of_any_file_changes_the_key(root: Path, tmp_path: Path) -> Non
     labels[0, 0] += 0.5
     np.save(copy / "stimuli" / "tracks_labels.npy", labels)
     assert Deap(copy).content_key("s01") != Deap(root).content_key("s01")
+
+
+def test_audio_files_stand_for_features(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import soundfile
+
+    from bci_affect.datasets import audio_stimuli
+    from bci_affect.music import embed
+
+    for name in ("s01.dat", TRUTH):
+        (tmp_path / name).write_bytes((root / name).read_bytes())
+    audio = tmp_path / "stimuli" / "audio"
+    audio.mkdir(parents=True)
+    tone = 0.2 * np.sin(2 * np.pi * 330 * np.arange(16000 * 8) / 16000)
+    for number, gain in ((1, 1.0), (3, 0.5)):
+        soundfile.write(audio / f"{number:02d}.wav", gain * tone, 16000)
+    first, second = Deap(tmp_path).trials("s01")  # only videos that have audio
+    assert (first.stimulus, second.stimulus) == ("video01", "video03")
+    assert first.music is not None
+    assert first.music_times is not None
+    assert first.music.shape == (len(first.music_times), 128)
+    assert "music_valence" not in first.ratings
+    # A second reader embeds nothing again.
+    monkeypatch.setattr(embed, "embed_file", lambda path: pytest.fail(f"{path} embedded again"))
+    np.testing.assert_array_equal(Deap(tmp_path).trials("s01")[0].music, first.music)
+    assert audio_stimuli.numbered_audio(audio).keys() == {0, 2}
+    soundfile.write(audio / "intro.wav", tone, 16000)
+    with pytest.raises(BciAffectError, match="which video"):
+        Deap(tmp_path)
