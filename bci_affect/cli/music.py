@@ -43,47 +43,12 @@ def add(
 
     Example: bci-affect music add ~/Music
     """
-    import signal
-
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
     from bci_affect.cli.output import print_json
+    from bci_affect.cli.scan import scan_with_progress
 
-    console = Console(stderr=True)
-    stop: list[bool] = []
-    before = signal.signal(signal.SIGINT, lambda *_: stop.append(True))
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    try:
-        with (
-            _library() as library,
-            Progress(
-                *columns, console=console, transient=True, disable=not console.is_terminal
-            ) as bar,
-        ):
-            task = bar.add_task("Looking for music", total=None)
-            report = library.add(
-                folders,
-                progress=lambda at: bar.update(
-                    task, total=at.total, completed=at.done, description=Path(at.path).name[:30]
-                ),
-                cancel=lambda: bool(stop),
-                workers=workers or None,
-            )
-            total = len(library)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with _library() as library:
+        report = scan_with_progress(folders, library, workers or None)
+        total = len(library)
     if as_json:
         print_json(
             {

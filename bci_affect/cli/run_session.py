@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+import typer
 from rich.console import Console
 
 from bci_affect.errors import BciAffectError
@@ -47,7 +48,9 @@ def bring_in_music(folders: Sequence[Path], library: Path | None = None) -> tupl
 
     resolved = tuple(folder.expanduser().resolve() for folder in folders)
     with Library(library) as opened:
-        scan_with_progress(resolved, opened)
+        report = scan_with_progress(resolved, opened)
+    for path, reason in report.failed:
+        typer.echo(f"left out {path}: {reason}", err=True)
     return resolved
 
 

@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
-    from bci_affect.music import Library, ScanProgress, ScanReport
+    from bci_affect.music import Library, ScanReport
 
 
 def scan_with_progress(
-    places: Sequence[Path], library: Library, console: Console | None = None
+    places: Sequence[Path], library: Library, workers: int | None = None
 ) -> ScanReport:
-    """Scan folders (or files) into a library; Ctrl-C keeps what was done.
+    """Scan folders (or files) into a library; Ctrl-C ends the scan and keeps what was done.
 
     Raises
     ------
     BciAffectError
         If a place is absent or the library cannot be written.
     """
-    console = console or Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("Listening to music", total=None)
-
-        def show(progress: ScanProgress) -> None:
-            bar.update(
-                task,
-                completed=progress.done,
-                total=progress.total,
-                description=Path(progress.path).name[:40],
+    console = Console(stderr=True)
+    stop: list[bool] = []
+    before = signal.signal(signal.SIGINT, lambda *_: stop.append(True))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    try:
+        with Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal
+        ) as bar:
+            task = bar.add_task("Looking for music", total=None)
+            return library.add(
+                places,
+                progress=lambda at: bar.update(
+                    task, total=at.total, completed=at.done, description=Path(at.path).name[:30]
+                ),
+                cancel=lambda: bool(stop),
+                workers=workers,
             )
-
-        return library.add(places, progress=show)
+    finally:
+        signal.signal(signal.SIGINT, before)
