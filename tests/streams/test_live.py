@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -177,12 +179,21 @@ stream.disconnect()
 """
 
 
-def test_mne_lsl_reads_our_outlets():
+def test_mne_lsl_reads_our_outlets(tmp_path):
     pytest.importorskip("mne_lsl", reason="the peer mne-lsl is not installed (extra 'peer')")
     outlet = FloatOutlet(
         "peer.estimate", "Affect", ["valence", "arousal"], ["none", "none"], rate=50
     )
-    peer = subprocess.Popen([sys.executable, "-c", PEER], stdout=subprocess.PIPE, text=True)
+    # Its liblsl sees only one of several local outlets (those of other tests, say) by multicast on
+    # a machine with nothing but loopback; asked by unicast, all answer.
+    config = tmp_path / "lsl_api.cfg"
+    config.write_text(Path(os.environ["LSLAPICFG"]).read_text() + "KnownPeers={127.0.0.1}\n")
+    peer = subprocess.Popen(
+        [sys.executable, "-c", PEER],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "LSLAPICFG": str(config)},
+    )
     began = time.monotonic()
     while peer.poll() is None and time.monotonic() - began < 60:
         outlet.push([0.25, -0.5], now())
