@@ -19,6 +19,8 @@ from bci_affect.session import AffectEstimate, Message, SessionSnapshot
 from bci_affect.session.control import SessionControl
 
 T = TypeVar("T")
+JUMP_S = 2.0
+"""Time that goes back by more than this is a jump in a replay."""
 
 
 class Event(Generic[T]):
@@ -61,6 +63,10 @@ class Timeline:
     def newest(self) -> float:
         """Time of the newest row; minus infinity while there is none."""
         return float(self._rows[self._n - 1, 0]) if self._n else -np.inf
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._n = 0
 
     def add(self, estimates: list[AffectEstimate]) -> None:
         """Append the estimates that are newer than the newest row."""
@@ -132,8 +138,10 @@ class ViewModel:
 
     def tick(self) -> None:
         """Ask the session once, and tell listeners what has changed."""
-        before = self.timeline.newest
         self.snapshot = snapshot = self.control.snapshot()
+        if snapshot.time < self.timeline.newest - JUMP_S:
+            self.timeline.clear()  # a replay went back: what follows is shown anew
+        before = self.timeline.newest
         gone = snapshot.time - before if np.isfinite(before) else snapshot.elapsed_s
         if gone > 0:
             self.timeline.add(self.control.history(gone + 1.0))

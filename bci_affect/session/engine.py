@@ -38,6 +38,7 @@ from bci_affect.streams import (
     Marker,
     Source,
     StreamInfo,
+    XdfSource,
     local_clock,
 )
 
@@ -124,7 +125,9 @@ class LiveSession:
         self._started = float("nan")
         self._threads: list[threading.Thread] = []
         self.failure: BaseException | None = None
-        self._music = make_music(self.warn, self._event) if make_music else None
+        self._replayed = isinstance(source, XdfSource)
+        self._behind = 0.0  # this machine's clock minus the recording's, where one is replayed
+        self._music = make_music(self.warn, self._heard) if make_music else None
 
     # ---- life ---------------------------------------------------------------------------------
 
@@ -215,10 +218,12 @@ class LiveSession:
                         self._lose()
                     continue
                 streaming = True
+                if self._replayed:
+                    self._behind = local_clock() - float(chunk.times[-1])
                 if self._music:
                     path.estimator.hear(self._music.logits())
                 results = path.push(chunk)
-                done = local_clock()
+                done = self._now()
                 for window, estimate in results:
                     self._take(window, estimate, done, done - float(chunk.times[-1]))
                 if results:
@@ -344,11 +349,19 @@ class LiveSession:
     def _say(self, level: str, text: str) -> None:
         with self._lock:
             if not self._messages or self._messages[-1].text != text:
-                self._messages.append(Message(local_clock(), level, text))
+                self._messages.append(Message(self._now(), level, text))
+
+    def _now(self) -> float:
+        """Return the time on the clock of the EEG: the recording's, where one is replayed."""
+        return local_clock() - self._behind
+
+    def _heard(self, fields: dict[str, object], time: float | None) -> None:
+        """Take an event of the music, which knows this machine's clock only."""
+        self._event(fields, None if time is None else time - self._behind)
 
     def _event(self, fields: dict[str, object], time: float | None = None) -> None:
         """Keep an event, publish it, and record it: one JSON object."""
-        at = local_clock() if time is None else time
+        at = self._now() if time is None else time
         text = json.dumps(fields, ensure_ascii=False)
         with self._lock:
             self._events.append((at, text))
@@ -358,7 +371,7 @@ class LiveSession:
 
     def snapshot(self) -> SessionSnapshot:
         """Return everything that is shown, of one moment."""
-        now = local_clock()
+        now = self._now()
         health = self._source.health if self._info else None
         music = self._music.state() if self._music else (None, None, None, ())
         path = self._path
@@ -384,7 +397,7 @@ class LiveSession:
                 queue=music[3],
                 recording=self._recording.status() if self._recording else None,
                 messages=tuple(self._messages),
-                elapsed_s=now - self._started,
+                elapsed_s=local_clock() - self._started,
                 ended=self._ended.is_set()
                 or bool(self._threads and not self._threads[0].is_alive()),
                 band_names=tuple(path.settings.bands) if path else (),
@@ -511,7 +524,7 @@ class LiveSession:
     def baseline(self, seconds: float = 60.0) -> None:
         """Start the normalisation to the person anew from now on."""
         self._commands.append(lambda path: path.restart_normalisation())
-        self._baseline_end = local_clock() + seconds
+        self._baseline_end = self._now() + seconds
         self._event({"event": "rest_start", "seconds": seconds})
         self.tell(f"Baseline: sit still with open eyes for {seconds:.0f} s.")
 

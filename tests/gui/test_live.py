@@ -17,10 +17,12 @@ from pyqtgraph.Qt import QtCore, QtTest
 
 from bci_affect.config import CLASSIC_BANDS, LiveSettings, SignalSettings
 from bci_affect.gui.reading import Kind
+from bci_affect.gui.services import Services
 from bci_affect.gui.window import MainWindow
 from bci_affect.model import AffectModel, ModelCard, ModelSettings, Predictor
+from bci_affect.resources import shipped
 from bci_affect.session import LiveSession, path_factory
-from bci_affect.streams import ConnectionState, LslSource
+from bci_affect.streams import ConnectionState, LslSource, XdfSource
 
 KEY = QtCore.Qt.Key
 ROOT = Path(__file__).resolve().parents[2]
@@ -155,3 +157,38 @@ def test_a_live_session_is_shown_marked_rated_lost_and_found(
 
         QtTest.QTest.keyClick(window, KEY.Key_E, QtCore.Qt.KeyboardModifier.ControlModifier)
         assert wait_for(lambda: session.snapshot().ended, 15)
+
+
+def test_a_recording_is_replayed_with_transport(predictor: Predictor) -> None:
+    """What is shown runs on the recording's clock: readings are no older than live ones."""
+    source = XdfSource(shipped("recordings/demo.xdf"), speed=4.0, start_s=20.0)
+    session = LiveSession(
+        source,
+        path_factory(predictor, LiveSettings()),
+        model_name="untrained",
+        model_summary="untrained weights for tests",
+    )
+    session.start(10)
+    window = MainWindow(session, size=(1280, 720), services=Services(replay=source))
+    window.show()
+    try:
+        vm = window.vm
+        assert wait_for(lambda: vm.reading.kind in (Kind.READING, Kind.UNSURE), 30), vm.reading
+        assert 0 <= vm.reading.age_s < 2
+        assert vm.snapshot.latency_p50_ms < 1000
+        QtTest.QTest.keyClick(window, KEY.Key_P)
+        assert wait_for(lambda: source.paused, 2)
+        place = source.position_s
+        QtTest.QTest.qWait(300)
+        assert source.position_s == pytest.approx(place, abs=0.5)
+        before = vm.timeline.newest
+        assert window.transport is not None
+        window.transport.ruler.sought.emit(5.0)
+        QtTest.QTest.keyClick(window, KEY.Key_P)
+        assert wait_for(lambda: len(vm.timeline) > 0 and vm.timeline.newest < before - 5, 20)
+        assert wait_for(lambda: vm.reading.kind in (Kind.READING, Kind.UNSURE), 30), vm.reading
+    finally:
+        window.end_and_close()
+        wait_for(lambda: session.snapshot().ended, 15)
+        window._timer.stop()
+        window.deleteLater()

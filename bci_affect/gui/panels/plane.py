@@ -213,9 +213,13 @@ class PlanePanel(Panel):
         y = s.bottom() + 19
         flag = QtCore.Qt.AlignmentFlag
         line = QtCore.QRectF(6, y, self.width() - 12, 17)
-        p.setFont(font(self, 13, bold=True))
+        words = reading_words(reading)
+        for size in (13, 12, 11, 10, 9):  # narrow panels get smaller letters, never cut figures
+            p.setFont(font(self, size, bold=True))
+            if p.fontMetrics().horizontalAdvance(words) <= line.width():
+                break
         p.setPen(colour(t.text if reading.kind is Kind.READING else t.muted))
-        p.drawText(line, flag.AlignHCenter, reading_words(reading))
+        p.drawText(line, flag.AlignHCenter, words)
         p.setFont(font(self, 11))
         line = QtCore.QRectF(6, y + 17, self.width() - 12, 15)
         p.setPen(colour(t.fair))
@@ -228,7 +232,9 @@ class PlanePanel(Panel):
         p.setPen(colour(t.muted))
         p.setFont(font(self, 10))
         last = QtCore.QRectF(6, y + 51, self.width() - 12, 13)
-        p.drawText(last, flag.AlignHCenter, self._steadiness())
+        right = QtCore.Qt.TextElideMode.ElideRight
+        steady = p.fontMetrics().elidedText(self._steadiness(), right, int(last.width()))
+        p.drawText(last, flag.AlignHCenter, steady)
 
     def _steadiness(self) -> str:
         smoothing = self.vm.snapshot.smoothing_s
@@ -238,8 +244,15 @@ class PlanePanel(Panel):
 
     def _paint_legend(self, p: QtGui.QPainter, t: Theme, y: float) -> None:
         p.setFont(font(self, 11))
-        entries = [("●", t.eeg, tr("EEG")), ("◆", t.music, tr("music")), ("+", t.fused, tr("both"))]
-        entries += [("□", t.report, tr("your word")), ("◎", t.target, tr("target"))]
+        entries = [("●", t.eeg, tr("EEG"))]
+        if self._music_point() is not None:
+            entries.append(("◆", t.music, tr("music")))
+        if self.vm.reading.fused is not None:
+            entries.append(("+", t.fused, tr("both")))
+        if any(note.rating is not None for note in self.vm.notes):
+            entries.append(("□", t.report, tr("your word")))
+        if self.vm.snapshot.target is not None:
+            entries.append(("◎", t.target, tr("target")))
         widths = [p.fontMetrics().horizontalAdvance(f"{m} {w}") + 10 for m, _, w in entries]
         x = (self.width() - sum(widths)) / 2
         for (mark, tone, word), width in zip(entries, widths, strict=True):
