@@ -63,7 +63,7 @@ def unavailable() -> str:
 def null_sink(folder: Path) -> Iterator[dict[str, str]]:
     """Run a sound server; yield the environment in which programs find it."""
     runtime = folder / "xdg"
-    runtime.mkdir(mode=0o700)
+    runtime.mkdir(mode=0o700, exist_ok=True)
     env = os.environ | {"XDG_RUNTIME_DIR": str(runtime), "HOME": str(folder)}
     env.pop("PULSE_SERVER", None)
     server = subprocess.Popen(

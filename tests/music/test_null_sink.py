@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,3 +106,45 @@ def silences(audio: NDArray[np.float32]) -> list[float]:
     edges = np.flatnonzero(np.diff(quiet.astype(int)))
     lengths = (edges[1::2] - edges[::2]) / RATE_HZ
     return [float(length) for length in lengths if length > 0.005]
+
+
+LOSING = """
+import sys, time
+from bci_affect.music import Player, Track
+track = Track(1, sys.argv[1], "t", "", "", 60.0, 0, 0, 0, 0, (), 0.0)
+kinds = []
+player = Player(on_event=lambda e: (kinds.append(e.kind), print(e.kind, flush=True)))
+player.play(track)
+until = time.monotonic() + 50
+while "device_found" not in kinds and time.monotonic() < until:
+    time.sleep(0.1)
+state = player.state()
+player.close()
+print("end", state.playing, state.position_s > 1.0, repr(state.message), flush=True)
+"""
+
+
+def test_a_lost_device_is_noticed_and_taken_again(tmp_path: Path) -> None:
+    if reason := unavailable():
+        pytest.skip(reason)
+    noise_file(tmp_path / "a.wav", 60.0, 4)
+    try:
+        with null_sink(tmp_path) as env:
+            child = subprocess.Popen(
+                [sys.executable, "-c", LOSING, str(tmp_path / "a.wav")],
+                env=env,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+            assert child.stdout is not None
+            assert child.stdout.readline() == "track_start\n"
+    except OSError as error:
+        pytest.skip(f"no null sink: {error}")
+    assert child.stdout.readline() == "device_lost\n"
+    with null_sink(tmp_path):
+        rest = child.stdout.read().split("\n")
+        child.stdout.close()
+        assert child.wait(20) == 0
+    assert rest[0] == "device_found"
+    assert "end True True ''" in rest

@@ -2,6 +2,7 @@
 
 BENCHMARKS: dict[str, str] = {
     "retrieval": "bci_affect.cli.benchmarks.retrieval",
+    "robustness": "bci_affect.cli.benchmarks.robustness",
     "tagger": "bci_affect.cli.benchmarks.tagger",
     "gui": "bci_affect.cli.benchmarks.gui",
     "live": "bci_affect.cli.benchmarks.live",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -135,9 +136,13 @@ class DeviceOutput:
         self._fill: Fill | None = None
         self._called = time.monotonic()
         self.underflows = 0
+        self._preferred = False
 
     def _callback(self, out: NDArray[np.float32], n: int, times: Any, status: Any) -> None:
         del n
+        if not self._preferred:
+            prefer_this_thread()
+            self._preferred = True
         self._called = time.monotonic()
         if status.output_underflow:
             self.underflows += 1
@@ -164,6 +169,13 @@ class DeviceOutput:
             self._stream.abort()
         with contextlib.suppress(self._portaudio_error):
             self._stream.close()
+
+
+def prefer_this_thread() -> None:
+    """Ask the system to run this thread sooner than others; where it may not, go on as before."""
+    if hasattr(os, "setpriority"):
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), -10)
 
 
 def _sounddevice() -> Any:

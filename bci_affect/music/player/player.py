@@ -20,6 +20,7 @@ from bci_affect.music.player.output import (
     Output,
     OutputError,
     look_again,
+    prefer_this_thread,
 )
 from bci_affect.music.player.ring import RAMP_S, Ring
 from bci_affect.music.player.source import Source
@@ -28,7 +29,7 @@ from bci_affect.music.types import PlayerState, Track
 log = logging.getLogger(__name__)
 
 MAX_CROSSFADE_S = 12.0
-_RING_S = 1.5
+_RING_S = 4.0  # costs no delay: a change takes back what was not yet heard
 _BLOCK_S = 0.1
 _KEEP_S = 0.25  # what is heard before a skip takes hold
 _START_RAMP_S = 2.0  # the first sound comes up slowly
@@ -213,6 +214,7 @@ class Player:
     # --- the decode thread ------------------------------------------------------------------
 
     def _run(self) -> None:
+        prefer_this_thread()
         while not (self._closing.is_set() and self._commands.empty()):
             try:
                 command = self._commands.get(timeout=_BLOCK_S / 2)
