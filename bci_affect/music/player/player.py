@@ -29,7 +29,7 @@ from bci_affect.music.types import PlayerState, Track
 log = logging.getLogger(__name__)
 
 MAX_CROSSFADE_S = 12.0
-_RING_S = 4.0  # costs no delay: a change takes back what was not yet heard
+_RING_S = 1.5  # costs no delay: a change takes back what was not yet heard
 _BLOCK_S = 0.1
 _KEEP_S = 0.25  # what is heard before a skip takes hold
 _START_RAMP_S = 2.0  # the first sound comes up slowly
@@ -192,12 +192,7 @@ class Player:
 
     def state(self) -> PlayerState:
         """Return what is heard at this moment."""
-        heard = self._ring.read
-        now = self._stretches[0]
-        for stretch in self._stretches:
-            if stretch.first > heard:
-                break
-            now = stretch
+        heard, now = self._ring.read, self._heard()
         track = now.track
         position = now.offset_s + (heard - now.first) / self._rate if track else 0.0
         return PlayerState(
@@ -210,6 +205,12 @@ class Player:
             starved=self._ring.starved + getattr(self._output, "underflows", 0),
             message=self._message,
         )
+
+    def _heard(self) -> _Stretch:
+        """Return the stretch that is heard now."""
+        heard = self._ring.read
+        stretches = self._stretches
+        return next((s for s in reversed(stretches) if s.first <= heard), stretches[0])
 
     # --- the decode thread ------------------------------------------------------------------
 
@@ -313,16 +314,21 @@ class Player:
         self._fresh = self._fresh and not playing
 
     def _hold(self, hold: bool) -> None:
-        if self._mixer.playing is None or self._playing is not hold:
+        now = self.state()  # the last seconds of a track may be in the ring alone
+        if now.track_id is None or self._playing is not hold:
             return
         self._set_playing(not hold)
-        now = self.state()
         kind = "paused" if hold else "resumed"
         self._emit(PlayerEvent(kind, self._clock(), now.track_id, now.position_s))
 
     def _seek(self, position_s: float) -> None:
         source = self._mixer.playing
         if source is None:
+            track = self._heard().track
+            if track is not None:  # its end is in the ring: open it again
+                place = min(max(0.0, position_s), track.duration_s)
+                self._begin(track, place, play=self._playing, fade_s=0.0)
+                self._emit(PlayerEvent("seek", self._clock(), track.id, place))
             return
         was_playing = self._playing
         self._silence()
@@ -345,6 +351,10 @@ class Player:
         if self._following is not None:
             self._following.close()
         self._following = self._open(track) if track is not None else None
+        if self._mixer.playing is None and self._heard().track is not None and self._following:
+            self._mixer.change_to(self._following, 0.0)  # late: it follows what is in the ring
+            self._following = None
+            self._ring.set_draining(False)
 
     def _next_source(self) -> Source | None:
         following, self._following = self._following, None
