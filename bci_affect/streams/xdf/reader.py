@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
-from bci_affect.streams.clock import ClockEvent, ClockOffsets, Dejitter
+from bci_affect.streams.clock import ClockEvent, Dejitter
 from bci_affect.streams.header import StreamHeader
+from bci_affect.streams.offsets import ClockOffsets
 from bci_affect.streams.source import Marker
 from bci_affect.streams.xdf.format import CHECKSUM_TYPE, Bytes
 from bci_affect.streams.xdf.scan import (
