@@ -80,6 +80,7 @@ class MainWindow(QtWidgets.QMainWindow):
         self.vm = ViewModel(control)
         self.pace = Pace()
         self._stopping = self._stopped = False
+        self._seen: set[Panel] = set()
         self._report_due = 0.0
         self.calibration: CalibrationWindow | None = None
         self._make_panels()
@@ -251,9 +252,12 @@ class MainWindow(QtWidgets.QMainWindow):
         began = time.perf_counter()
         self.vm.tick()
         if self.isVisible() and not self.isMinimized():
+            seen = {panel for panel in self.panels if not panel.visibleRegion().isEmpty()}
             for panel in self.panels:
-                if self.pace.due(panel.divisor) and not panel.visibleRegion().isEmpty():
+                fresh = panel not in self._seen  # came into view: it waits for no turn
+                if panel in seen and (fresh or self.pace.due(panel.divisor)):
                     panel.refresh()
+            self._seen = seen
         self._prompt_report()
         if self.calibration is not None:
             self.calibration.tick()
