@@ -6,9 +6,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from bci_affect.cli.live import (
     After,
@@ -30,7 +31,17 @@ from bci_affect.cli.live import (
     parse_target,
 )
 
+if TYPE_CHECKING:
+    from bci_affect.music import Library
+
 RECORDING = "recordings/demo.xdf"
+
+
+class DemoMusic(NamedTuple):
+    """The demonstration's own library: its database, and what brings the music in."""
+
+    library: Path
+    bring_in: Callable[[Library, Callable[[], bool]], None]
 
 
 def demo(
@@ -63,7 +74,7 @@ def demo(
 
     settings = load_toml(config, LiveSettings) if config else LiveSettings()
     recording = shipped(RECORDING)
-    library = None if no_music else demo_library(user_home() / "demo")
+    music = demo_library(user_home() / "demo")
     with publisher(recording) as suffix:
         from bci_affect.session import SessionOptions
         from bci_affect.streams import LslSource
@@ -71,7 +82,8 @@ def demo(
         options = SessionOptions(
             model=model,
             profile=profile,
-            library=library,
+            library=music.library,
+            bring_in=music.bring_in,
             music=not no_music,
             policy=policy,  # type: ignore[arg-type]  # checked by parse_policy
             target=parse_target(target),
@@ -94,19 +106,17 @@ def demo(
         )
 
 
-def demo_library(folder: Path) -> Path:
-    """Render the demonstration's music and scan it, unless that was done; return the database."""
-    from rich.console import Console
-
-    from bci_affect.cli.run_session import bring_in_music
-    from bci_affect.music.simulate import write
-
+def demo_library(folder: Path) -> DemoMusic:
+    """Return where the demonstration's library is, and what fills it while the session runs."""
     music = folder / "music"
-    with Console(stderr=True).status("Rendering the demonstration's music (once) ..."):
+
+    def bring_in(library: Library, ended: Callable[[], bool]) -> None:
+        from bci_affect.music.simulate import write
+
         write(music)
-    database = folder / "library.sqlite"
-    bring_in_music([music], database)
-    return database
+        library.add([music], cancel=ended, workers=1)
+
+    return DemoMusic(folder / "library.sqlite", bring_in)
 
 
 @contextmanager

@@ -82,8 +82,8 @@ class StartDesk:
                 suffix = stack.enter_context(publisher(shipped(RECORDING)))
                 source = LslSource(predicate=f"contains(source_id, '{suffix}')")
                 if choice.music and choice.music_folder is None:
-                    progress("Rendering the demonstration's music (once)")
-                    options = replace(options, library=demo_library(user_home() / "demo"))
+                    music = demo_library(user_home() / "demo")
+                    options = replace(options, library=music.library, bring_in=music.bring_in)
             else:
                 found = choice.stream
                 source = LslSource(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from bci_affect.config import LiveSettings
@@ -19,8 +20,7 @@ from bci_affect.session.dj import Dj
 from bci_affect.session.engine import LiveSession
 from bci_affect.session.estimates import EstimatesFile
 from bci_affect.session.fusion import Personalisation
-from bci_affect.session.music_desk import MusicDesk
-from bci_affect.session.parts import Music, OnEvent, Report
+from bci_affect.session.music_desk import Deck, MusicDesk, Prepare
 from bci_affect.session.publish import Publisher
 from bci_affect.session.recording import SessionRecording
 from bci_affect.streams import Source, StreamInfo, local_clock
@@ -44,6 +44,9 @@ class SessionOptions:
         Only tracks in these folders are played; empty for the whole library.
     music : bool
         False for a session without music.
+    bring_in : callable, optional
+        Adds music to the library while the session runs already; gets the library, and what tells
+        whether the session has ended meanwhile.
     policy, target
         How music is chosen; see `bci_affect.session.dj`.
     volume : float
@@ -67,6 +70,7 @@ class SessionOptions:
     library: Path | None = None
     music_dirs: tuple[Path, ...] = ()
     music: bool = True
+    bring_in: Callable[[Library, Callable[[], bool]], None] | None = None
     policy: Policy = "follow"
     target: tuple[float, float] | None = None
     volume: float = 0.5
@@ -137,13 +141,12 @@ def build_session(
         SessionRecording(options.record_dir, options.profile) if options.record_dir else None
     )
     estimates = EstimatesFile(options.estimates) if options.estimates else None
-    make_music = _music_factory(predictor, options) if options.music else None
     publisher = (
         Publisher(predictor.space, f"bci_affect-{uuid.uuid4().hex[:12]}")
         if options.publish
         else None
     )
-    session = LiveSession(
+    return LiveSession(
         source,
         path_factory(predictor, options.settings, continuing),
         model_name=predictor.card.name,
@@ -152,33 +155,32 @@ def build_session(
         keep=continuing.keep if continuing else None,
         publisher=publisher,
         estimates=estimates,
-        make_music=make_music,
+        make_music=partial(MusicDesk, _music(predictor, options)) if options.music else None,
         recording=recording,
         policy=options.policy,
         target=options.target,
     )
-    if options.music and make_music is None:
-        session.warn("The music library is empty: add music with 'bci-affect music add FOLDER'.")
-    return session
 
 
-def _music_factory(
-    predictor: Predictor, options: SessionOptions
-) -> Callable[[Report, OnEvent], Music] | None:
-    """Return what builds the music of a session, or None where the library has none."""
-    library = Library(options.library)
-    retriever = Retriever(library, predictor.project_music, within=options.music_dirs)
-    if not len(library):
-        library.close()
-        return None
+def _music(predictor: Predictor, options: SessionOptions) -> Prepare:
+    """Return what opens the library and makes player and `Dj`, on the music's thread."""
 
-    def make_player(on_event: Callable[[PlayerEvent], None]) -> Player:
-        return Player(
+    def prepare(
+        on_event: Callable[[PlayerEvent], None],
+        log: Callable[[dict[str, object]], None],
+        ended: Callable[[], bool],
+    ) -> Deck | None:
+        library = Library(options.library)
+        if options.bring_in:
+            options.bring_in(library, ended)
+        if not len(library):
+            library.close()
+            return None
+        retriever = Retriever(library, predictor.project_music, within=options.music_dirs)
+        player = Player(
             clock=local_clock, on_event=on_event, device=options.device, volume=options.volume
         )
-
-    def make_dj(player: Player, log: Callable[[dict[str, object]], None]) -> Dj:
-        return Dj(
+        dj = Dj(
             retriever,
             player,
             library,
@@ -187,5 +189,6 @@ def _music_factory(
             target=options.target,
             log=log,
         )
+        return Deck(library, player, dj)
 
-    return lambda report, on_event: MusicDesk(library, make_dj, make_player, report, on_event)
+    return prepare

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,17 +27,34 @@ _TICK_S = 0.25
 _SURE = 0.98  # no track's predicted emotion is more certain than this
 
 
+_NOT_YET = PlayerState(None, 0.0, 0.0, False, 0.0, "", message="The music is being prepared.")
+
+
+@dataclass(frozen=True)
+class Deck:
+    """What music needs once it is prepared; player and library are closed with the desk."""
+
+    library: Library
+    player: Player
+    dj: Dj
+
+
+Prepare = Callable[
+    [Callable[[PlayerEvent], None], Callable[[dict[str, object]], None], Callable[[], bool]],
+    Deck | None,
+]
+
+
 class MusicDesk:
     """Runs a `Dj` and its `Player` beside the data path; fulfils `session.parts.Music`.
 
     Parameters
     ----------
-    library : Library
-        What is chosen from; closed with the desk.
-    make_dj : callable
-        Builds the `Dj` for a player and a log.
-    make_player : callable
-        Builds the `Player` for a receiver of its events.
+    prepare : callable
+        Opens the library and makes player and `Dj`; gets a receiver of the player's events, one of
+        the decisions, and what tells whether the session has ended meanwhile. It runs on the
+        music's thread, so that a session never waits for a large library. None where there is no
+        music.
     report : callable
         Takes one sentence for the user when something goes wrong.
     on_event : callable
@@ -45,20 +63,17 @@ class MusicDesk:
 
     def __init__(
         self,
-        library: Library,
-        make_dj: Callable[[Player, Callable[[dict[str, object]], None]], Dj],
-        make_player: Callable[[Callable[[PlayerEvent], None]], Player],
+        prepare: Prepare,
         report: Report,
         on_event: OnEvent,
     ) -> None:
-        self._library = library
+        self._prepare = prepare
         self._report = report
         self._on_event = on_event
-        self._player = make_player(self._heard)
-        self._dj = make_dj(self._player, self._decided)
+        self._deck: Deck | None = None
         self._newest: AffectEstimate | None = None
-        self._commands: deque[Callable[[], None]] = deque()
-        self._tracks: dict[int, Track] = {track.id: track for track in library.tracks()}
+        self._commands: deque[Callable[[Deck], None]] = deque()
+        self._tracks: dict[int, Track] = {}
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="bci-music", daemon=True)
@@ -78,8 +93,7 @@ class MusicDesk:
 
         A place p in [-1, 1] stands for a probability of (1 + p) / 2 that the music is high.
         """
-        state = self._player.state()
-        track = self._tracks.get(state.track_id) if state.track_id is not None else None
+        state, track, *_ = self.state()
         if track is None or not state.playing:
             return None
         prob = np.clip((1 + np.array([track.valence, track.arousal])) / 2, 1 - _SURE, _SURE)
@@ -89,9 +103,12 @@ class MusicDesk:
         self,
     ) -> tuple[PlayerState, Track | None, Suggestion | None, tuple[Suggestion, ...]]:
         """Return player, playing track, why it plays, and what comes next."""
-        state = self._player.state()
+        deck = self._deck
+        if deck is None:
+            return _NOT_YET, None, None, ()
+        state = deck.player.state()
         track = self._tracks.get(state.track_id) if state.track_id is not None else None
-        return state, track, self._dj.why(), self._dj.queue()
+        return state, track, deck.dj.why(), deck.dj.queue()
 
     def close(self) -> None:
         """Silence the music and end."""
@@ -99,72 +116,76 @@ class MusicDesk:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5)
-        self._player.close()
-        self._library.close()
+        if self._deck:
+            self._deck.player.close()
+            self._deck.library.close()
 
     # ---- commands -----------------------------------------------------------------------------
 
     def play(self) -> None:
         """Start or go on playing."""
-        self._do(self._player.resume)
+        self._do(lambda deck: deck.player.resume())
 
     def pause(self) -> None:
         """Pause."""
-        self._do(self._player.pause)
+        self._do(lambda deck: deck.player.pause())
 
     def skip(self) -> None:
         """Change to the next track."""
-        self._do(self._dj.skip)
+        self._do(lambda deck: deck.dj.skip())
 
     def seek(self, position_s: float) -> None:
         """Move within the playing track."""
-        self._do(lambda: self._player.seek(position_s))
+        self._do(lambda deck: deck.player.seek(position_s))
 
     def set_volume(self, volume: float) -> None:
         """Set the volume, 0 to 1."""
-        self._do(lambda: self._player.set_volume(volume))
+        self._do(lambda deck: deck.player.set_volume(volume))
 
     def choose(self, track_id: int) -> None:
         """Play this track now."""
-        self._do(lambda: self._dj.choose(track_id))
+        self._do(lambda deck: deck.dj.choose(track_id))
 
     def like(self, track_id: int, liked: bool) -> None:
         """Like a track, or take it back."""
-        self._do(lambda: self._dj.like(track_id, liked))
-        self._do(lambda: self._reload(track_id))
+        self._do(lambda deck: deck.dj.like(track_id, liked))
+        self._do(lambda deck: self._reload(deck, track_id))
 
     def ban(self, track_id: int, banned: bool) -> None:
         """Ban a track, or take it back."""
-        self._do(lambda: self._dj.ban(track_id, banned))
-        self._do(lambda: self._reload(track_id))
+        self._do(lambda deck: deck.dj.ban(track_id, banned))
+        self._do(lambda deck: self._reload(deck, track_id))
 
     def set_policy(self, policy: Policy) -> None:
         """Change how music is chosen."""
-        self._do(lambda: self._dj.set_policy(policy))
+        self._do(lambda deck: deck.dj.set_policy(policy))
 
     def set_target(self, valence: float, arousal: float) -> None:
         """Set the target of steering."""
-        self._do(lambda: self._dj.set_target(valence, arousal))
+        self._do(lambda deck: deck.dj.set_target(valence, arousal))
 
-    def _do(self, action: Callable[[], None]) -> None:
+    def _do(self, action: Callable[[Deck], None]) -> None:
         """Have something done by the music's thread, soon; return at once."""
         self._commands.append(action)
         self._wake.set()
 
-    def _reload(self, track_id: int) -> None:
-        self._tracks[track_id] = self._library.track(track_id)
+    def _reload(self, deck: Deck, track_id: int) -> None:
+        self._tracks[track_id] = deck.library.track(track_id)
 
     # ---- the music's thread -------------------------------------------------------------------
 
     def _run(self) -> None:
+        deck = self._open()
+        if deck is None:
+            return
         while not self._stop.is_set():
             self._wake.wait(_TICK_S)
             self._wake.clear()
             try:
                 while self._commands:
-                    self._commands.popleft()()
+                    self._commands.popleft()(deck)
                 if (newest := self._newest) is not None:
-                    self._dj.update(
+                    deck.dj.update(
                         newest.embedding,
                         newest.valence,
                         newest.arousal,
@@ -178,6 +199,23 @@ class MusicDesk:
                 _LOG.exception("the music failed")
                 self._report("The choice of music failed by an internal error; see the log.")
                 self._stop.wait(1.0)
+
+    def _open(self) -> Deck | None:
+        try:
+            deck = self._prepare(self._heard, self._decided, self._stop.is_set)
+        except BciAffectError as error:
+            self._report(str(error))
+            return None
+        except Exception:
+            _LOG.exception("the music could not be prepared")
+            self._report("The music could not be prepared by an internal error; see the log.")
+            return None
+        if deck is None:
+            self._report("There is no music yet: add some with 'bci-affect music add FOLDER'.")
+            return None
+        self._tracks = {track.id: track for track in deck.library.tracks()}
+        self._deck = deck
+        return deck
 
     def _heard(self, event: PlayerEvent) -> None:
         """Take an event of the player, on its decode thread."""
