@@ -74,9 +74,9 @@ class TransportBar(Panel):
         self.length = label("", "muted")
         self.ruler = Ruler()
         self.ruler.sought.connect(self._seek)
-        self.speed = choice(
-            [f"{s:g}×" for s in SPEEDS], SPEEDS.index(1.0), tr("Speed of the replay")
-        )
+        self._speeds = sorted({*SPEEDS, replay.speed})
+        words = [f"{speed:g}×" for speed in self._speeds]
+        self.speed = choice(words, self._speeds.index(replay.speed), tr("Speed of the replay"))
         self.speed.currentIndexChanged.connect(self._set_speed)
         row = QtWidgets.QHBoxLayout(self)
         row.setContentsMargins(10, 4, 10, 4)
@@ -102,7 +102,7 @@ class TransportBar(Panel):
         self.refresh()
 
     def _set_speed(self, index: int) -> None:
-        self._replay.speed = SPEEDS[index]
+        self._replay.speed = self._speeds[index]
 
     def refresh(self) -> None:
         length = self._replay.duration_s
