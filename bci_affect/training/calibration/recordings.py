@@ -310,7 +310,8 @@ def _alpha_rise(segments: list[Segment], alphas: list[tuple[float, float]]) -> f
     """Alpha with closed eyes against open ones, in nats of power."""
     found = {}
     for kind in ("open", "closed"):
-        spans = [(s.start + 2.0, s.stop) for s in segments if s.rest == kind]
+        names = (kind, f"eyes_{kind}")
+        spans = [(s.start + 2.0, s.stop) for s in segments if s.rest in names]
         values = [a for t, a in alphas if any(low <= t <= high for low, high in spans)]
         found[kind] = float(np.median(values)) if values else float("nan")
     return found["closed"] - found["open"]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -123,3 +127,43 @@ def record(
 LABELS = "[labels]\n" + "".join(
     f"{name} = {{ valence = {v}, arousal = {a} }}\n" for name, (v, a) in FELT.items()
 )
+
+
+def command(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bci_affect", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+        env=os.environ | {"BCI_AFFECT_HOME": str(home)},
+    )
+
+
+@pytest.fixture(scope="session")
+def calibrated(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> dict[str, Any]:
+    """One calibration from the command line, that several tests look at."""
+    folder = tmp_path_factory.mktemp("calibrated")
+    recording = record(folder / "sub-P7_ses-S001_eeg.xdf")
+    labels = folder / "LABELS.toml"
+    labels.write_text(LABELS)
+    result = command(
+        folder / "home",
+        "calibrate",
+        "--from",
+        str(recording),
+        "--labels",
+        str(labels),
+        "--model",
+        str(model_file),
+        "--permutations",
+        "199",
+        "--json",
+    )
+    assert result.returncode == 0, result.stderr
+    return {
+        "home": folder / "home",
+        "recording": recording,
+        "labels": labels,
+        "document": json.loads(result.stdout),
+    }

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -21,47 +17,10 @@ from bci_affect.model import Predictor
 from bci_affect.session.profiles import ProfileStore, model_identity
 from bci_affect.training.calibration.recordings import gather
 from bci_affect.training.calibration.store import calibrate_recordings
-from tests.training.calibration.conftest import ELECTRODES, FELT, LABELS, record
+from tests.training.calibration.conftest import ELECTRODES, FELT, LABELS, command, record
 
-
-def command(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bci_affect", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-        env=os.environ | {"BCI_AFFECT_HOME": str(home)},
-    )
-
-
-@pytest.fixture(scope="module")
-def calibrated(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> dict[str, Any]:
-    """One calibration from the command line, that several tests look at."""
-    folder = tmp_path_factory.mktemp("calibrated")
-    recording = record(folder / "sub-P7_ses-S001_eeg.xdf")
-    labels = folder / "LABELS.toml"
-    labels.write_text(LABELS)
-    result = command(
-        folder / "home",
-        "calibrate",
-        "--from",
-        str(recording),
-        "--labels",
-        str(labels),
-        "--model",
-        str(model_file),
-        "--permutations",
-        "199",
-        "--json",
-    )
-    assert result.returncode == 0, result.stderr
-    return {
-        "home": folder / "home",
-        "recording": recording,
-        "labels": labels,
-        "document": json.loads(result.stdout),
-    }
+# The first test also waits for the calibration that several look at.
+pytestmark = pytest.mark.timeout(300)
 
 
 def test_the_verdict_says_what_was_simulated(calibrated: dict[str, Any]) -> None:
