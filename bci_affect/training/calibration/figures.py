@@ -18,7 +18,7 @@ _MAX_POINTS = 1200
 def _figure(width: float, height: float, n_axes: int = 1) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height))
     return figure, figure.subplots(n_axes, 1, squeeze=False)[:, 0]
 
 
@@ -28,7 +28,7 @@ def _svg(figure: Any) -> str:
 
     text = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "bci_affect", "svg.fonttype": "none"}):
-        figure.savefig(text, format="svg", metadata={"Date": None})
+        figure.savefig(text, format="svg", metadata={"Date": None}, bbox_inches="tight")
     whole = text.getvalue()
     return whole[whole.index("<svg") :]
 
@@ -97,7 +97,7 @@ def clip_predictions(evaluation: Evaluation, names: list[str]) -> str:
     )
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xlabel=f"held-out probability of high {evaluation.dimension}")
-    axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.0))
+    axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return _svg(figure)
 
 

@@ -22,7 +22,7 @@ from bci_affect.streams.xdf import XdfWriter
 
 RATE = 128.0
 ELECTRODES = ("AF3", "AF4", "F7", "F8", "T7", "T8", "O1", "O2")
-CLIP_S, PAUSE_S, REST_S = 16.0, 2.0, 14.0
+CLIP_S, PAUSE_S, REST_S = 14.0, 1.0, 10.0
 FELT = {"happy": (8, 7), "calm": (8, 2), "angry": (2, 8), "sad": (2, 3)}
 
 
@@ -134,7 +134,7 @@ def command(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "bci_affect", *arguments],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=250,
         check=False,
         env=os.environ | {"BCI_AFFECT_HOME": str(home)},
     )
@@ -157,7 +157,7 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> di
         "--model",
         str(model_file),
         "--permutations",
-        "199",
+        "99",
         "--json",
     )
     assert result.returncode == 0, result.stderr
