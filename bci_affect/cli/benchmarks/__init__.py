@@ -1,6 +1,7 @@
 """What `bci-affect benchmark` can measure: one module each, with ``run(quick) -> figures``."""
 
 BENCHMARKS: dict[str, str] = {
+    "calibration": "bci_affect.cli.benchmarks.calibration",
     "retrieval": "bci_affect.cli.benchmarks.retrieval",
     "robustness": "bci_affect.cli.benchmarks.robustness",
     "tagger": "bci_affect.cli.benchmarks.tagger",
