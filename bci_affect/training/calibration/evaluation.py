@@ -130,13 +130,10 @@ def evaluate(
     n_random : int
         Random embeddings for that baseline; 0 leaves it out (NaN).
     """
-    rng = np.random.default_rng(seed)
+    test = permutation_test(clips, seed=seed, n_permutations=n_permutations)
+    nested, labels, drawn, runs = test.nested, test.labels, test.drawn, test.runs
+    rng = np.random.default_rng([seed, 1])
     high = clips.high
-    stratum = _strata(clips)
-    runs = came_in_runs(high, stratum, rng)
-    labels = np.vstack([high, permuted_labels(high, stratum, n_permutations, rng, runs=runs)])
-    nested = held_out(clips.embedding, clips.eeg_logit, labels, clips.group, clips.group)
-    drawn = statistic(nested.logit, labels)
     calibrated, fused = _combine(nested, clips, clips.group)
     across, p_across = _across_sessions(clips, labels)
     music = _music_alone(clips)
@@ -147,7 +144,7 @@ def evaluate(
         n_high=int(high.sum()),
         n_sessions=len(np.unique(clips.session)),
         eeg=score(calibrated, high, clips.group, rng),
-        p=p_value(drawn[0], drawn[1:]),
+        p=test.p,
         p_below=p_value(-drawn[0], -drawn[1:]),
         scheme=_scheme(clips, runs),
         population=score(clips.eeg_logit, high, clips.group, rng),
@@ -167,6 +164,35 @@ def evaluate(
         high=high,
         curve=metrics.reliability(calibrated, high),
     )
+
+
+@dataclass(frozen=True)
+class PermutationTest:
+    """The whole nested procedure under the real labels (first row) and permuted ones.
+
+    ``labels`` (1 + n, n_clips), what was `held_out` for each, the statistic ``drawn`` (1 + n,),
+    and whether whole ``runs`` were exchanged.
+    """
+
+    labels: Array
+    nested: HeldOut
+    drawn: Array
+    runs: bool
+
+    @property
+    def p(self) -> float:
+        """One-sided p-value against chance."""
+        return p_value(float(self.drawn[0]), self.drawn[1:])
+
+
+def permutation_test(clips: Labelled, *, seed: int, n_permutations: int) -> PermutationTest:
+    """Run the nested procedure on the real labels and on permuted ones."""
+    rng = np.random.default_rng(seed)
+    high, stratum = clips.high, _strata(clips)
+    runs = came_in_runs(high, stratum, rng)
+    labels = np.vstack([high, permuted_labels(high, stratum, n_permutations, rng, runs=runs)])
+    nested = held_out(clips.embedding, clips.eeg_logit, labels, clips.group, clips.group)
+    return PermutationTest(labels, nested, statistic(nested.logit, labels), runs)
 
 
 def score(

@@ -31,7 +31,8 @@ from bci_affect.session.fusion import (
     personal_logits,
     sigmoid,
 )
-from bci_affect.training.calibration.clips import ClipTable
+from bci_affect.training.calibration.clips import ClipTable, labelled
+from bci_affect.training.calibration.evaluation import permutation_test
 from bci_affect.training.calibration.metrics import balanced_accuracy
 from bci_affect.training.calibration.personal import Calibration, calibrate
 from bci_affect.training.calibration.simulation import EFFECTS, Listener, simulate
@@ -41,6 +42,8 @@ CURVE = (0.5, 0.6, 0.7, 0.8, 0.9)
 """Oracle accuracies of the power curve: `EFFECTS` and what lies between."""
 N_TEST = 200
 N_PERMUTATIONS = 199
+NULL_FACTOR = 5
+"""So many times more people are drawn for the false positives alone."""
 
 
 def measure(
@@ -87,6 +90,21 @@ def measure(
         "conformal_coverage": float(np.mean([row["coverage"] for row in rows])),
         "decided": float(np.mean([row["decided"] for row in rows])),
     }
+
+
+def false_positives(
+    n_clips: int, people: Iterable[int], *, n_permutations: int = N_PERMUTATIONS
+) -> dict[str, Any]:
+    """Share of people without any effect whose valence has p < .05, with its exact interval.
+
+    Only the p-value is computed, so that many more people can be drawn than for `measure`.
+    """
+    rejected = []
+    for seed in people:
+        clips = labelled(simulate(Listener(), n_clips, seed=seed), "valence")
+        rejected.append(permutation_test(clips, seed=seed, n_permutations=n_permutations).p < 0.05)
+    k, n = int(np.sum(rejected)), len(rejected)
+    return {"people": n, "rejected": k / n, "interval": clopper_pearson(k, n)}
 
 
 def clopper_pearson(k: int, n: int) -> tuple[float, float]:
@@ -156,8 +174,15 @@ def _conformal(model: DimensionModel, prob: Array, high: Array) -> tuple[float, 
 
 def run(people: int, seed: int = 0) -> dict[str, Any]:
     """Measure the whole curve; see `measure`. Keys are ``"<n> clips, oracle <accuracy>"``."""
-    out: dict[str, Any] = {"effects": EFFECTS, "people": people, "conditions": {}}
+    out: dict[str, Any] = {
+        "effects": EFFECTS,
+        "people": people,
+        "false_positives": {},
+        "conditions": {},
+    }
     for n_clips in N_CLIPS:
+        many = range(seed + people, seed + people + NULL_FACTOR * people)
+        out["false_positives"][f"{n_clips} clips"] = false_positives(n_clips, many)
         for accuracy in CURVE:
             seeds = range(seed, seed + people)
             out["conditions"][f"{n_clips} clips, oracle {accuracy}"] = measure(
@@ -213,7 +238,8 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(result, indent=1)
     (arguments.out / "calibration_power.json").write_text(text + "\n", encoding="utf-8")
-    draw(result, arguments.out / "calibration_power.png")
+    (arguments.out / "img").mkdir(exist_ok=True)
+    draw(result, arguments.out / "img" / "calibration_power.png")
     print(text)
     print(f"took {time.monotonic() - started:.0f} s")
 

@@ -22,7 +22,7 @@ from bci_affect.streams.xdf import XdfWriter
 
 RATE = 128.0
 ELECTRODES = ("AF3", "AF4", "F7", "F8", "T7", "T8", "O1", "O2")
-CLIP_S, PAUSE_S, REST_S = 14.0, 1.0, 10.0
+CLIP_S, PAUSE_S, REST_S = 16.0, 2.0, 14.0
 FELT = {"happy": (8, 7), "calm": (8, 2), "angry": (2, 8), "sad": (2, 3)}
 
 
@@ -54,7 +54,7 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def record(
     path: Path,
     *,
-    effect: float = 4.0,
+    effect: float = 7.0,
     clips: Sequence[str] = tuple(FELT) * 3,
     seed: int = 1,
     events: bool = False,
