@@ -4,8 +4,8 @@
 
 calibrates simulated people (see `simulation`) whose EEG tells nothing, little, or much, with 12 and
 with 24 clips, by the very function that calibrates real ones, and writes ``calibration_power.json``
-and ``img/calibration_power.png``. Every person also has clips that calibration never saw, on which the
-three estimates and the conformal decisions are judged.
+and ``img/calibration_power.png``. Every person also has clips that calibration never saw, on which
+the three estimates and the conformal decisions are judged.
 """
 
 from __future__ import annotations
