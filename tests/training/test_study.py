@@ -124,6 +124,7 @@ def test_evaluating_again_gives_the_same_bytes(serial: Path, data: Path, cache: 
     assert (serial / "metrics.json").read_bytes() == before
 
 
+@pytest.mark.timeout(300)
 def test_two_processes_give_the_same_metrics(
     serial: Path, data: Path, cache: Path, config: StudyConfig, tmp_path: Path
 ) -> None:
@@ -133,6 +134,7 @@ def test_two_processes_give_the_same_metrics(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # each worker imports torch, which a busy machine does slowly
 def test_two_ray_workers_give_the_same_metrics(
     serial: Path, data: Path, cache: Path, config: StudyConfig, tmp_path: Path
 ) -> None:
@@ -150,6 +152,7 @@ def test_a_cluster_that_is_not_there_is_one_line(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.timeout(300)
 def test_killed_and_run_again_it_goes_on(
     serial: Path, data: Path, cache: Path, config: StudyConfig, tmp_path: Path
 ) -> None:
