@@ -55,6 +55,7 @@ class _Link:
 
     def __init__(self, info: Any) -> None:
         pylsl = lsl.load()
+        self.found = info
         self.uid: str = info.uid()
         self.inlet = pylsl.StreamInlet(
             info, max_buflen=INLET_BUFFER_S, recover=False, as_numpy=True
@@ -140,26 +141,7 @@ class LslSource:
             If none is found, several match (the sentence lists them), or it cannot be used.
         """
         self._set(ConnectionState.SEARCHING, f"Looking for {self._asked()}.")
-        infos = lsl.search(
-            timeout_s,
-            self._accepts,
-            predicate=self._predicate or "",
-            settle_s=0.0 if self._source_id else lsl.SETTLE_S,
-            stop=self._stop.is_set,
-        )
-        if not infos:
-            raise BciAffectError(
-                f"No {self._asked()} was found in {timeout_s:g} s. Check that the headset's "
-                "program is sending to LSL in this network ('bci-affect streams' lists what can "
-                "be seen)."
-            )
-        if len(infos) > 1:
-            seen = "; ".join(str(lsl.describe(info)) for info in infos)
-            raise BciAffectError(
-                f"{len(infos)} streams match: {seen}. Choose one by --source-id or --stream."
-            )
-        self._set(ConnectionState.CONNECTING, f"Connecting to {lsl.describe(infos[0])}.")
-        link = _Link(infos[0])
+        link = self._connect(timeout_s)
         if link.header.is_text or link.header.rate_hz <= 0:
             raise BciAffectError(
                 f"Stream '{link.header.name}' cannot be used as EEG: it sends "
@@ -178,6 +160,44 @@ class LslSource:
             thread.start()
         self._markers.start()
         return self.info
+
+    def _connect(self, timeout_s: float) -> _Link:
+        """Find and open the one stream that matches and answers.
+
+        A sender that was killed can be seen for some seconds more; it does not count.
+        """
+        deadline = time.monotonic() + timeout_s
+        gone: dict[str, BciAffectError] = {}
+        while True:
+            infos = lsl.search(
+                max(0.0, deadline - time.monotonic()),
+                lambda found: found.uid not in gone and self._accepts(found),
+                predicate=self._predicate or "",
+                settle_s=0.0 if self._source_id else lsl.SETTLE_S,
+                stop=self._stop.is_set,
+            )
+            if not infos and gone:
+                raise list(gone.values())[-1]
+            if not infos:
+                raise BciAffectError(
+                    f"No {self._asked()} was found in {timeout_s:g} s. Check that the headset's "
+                    "program is sending to LSL in this network ('bci-affect streams' lists what "
+                    "can be seen)."
+                )
+            links = []
+            for info in infos:
+                self._set(ConnectionState.CONNECTING, f"Connecting to {lsl.describe(info)}.")
+                try:
+                    links.append(_Link(info))
+                except BciAffectError as error:
+                    gone[info.uid()] = error
+            if len(links) == 1:
+                return links[0]
+            if links:
+                seen = "; ".join(str(lsl.describe(link.found)) for link in links)
+                raise BciAffectError(
+                    f"{len(links)} streams match: {seen}. Choose one by --source-id or --stream."
+                )
 
     def read(self, timeout_s: float) -> Chunk | None:
         """Return the next chunk, or None when none arrived in `timeout_s`."""
