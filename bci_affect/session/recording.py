@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 from bci_affect.session.publish import ESTIMATE_CHANNELS, ESTIMATE_UNITS, estimate_row
@@ -41,7 +42,8 @@ class SessionRecording:
         """
         if self._active:
             return
-        recorder = Recorder(recording_path(self._folder, self._participant))
+        day = time.strftime("%Y%m%d")  # recordings of one day are one session
+        recorder = Recorder(recording_path(self._folder, self._participant, day))
         recorder.open_stream(
             _ESTIMATE,
             build_header(_ESTIMATE, "Affect", ESTIMATE_CHANNELS, units=ESTIMATE_UNITS),
