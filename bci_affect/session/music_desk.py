@@ -19,12 +19,12 @@ from bci_affect.errors import BciAffectError
 from bci_affect.music import Library, Player, PlayerEvent, PlayerState, Suggestion, Track
 from bci_affect.session.control import Policy
 from bci_affect.session.dj import Dj
+from bci_affect.session.fusion import music_log_odds
 from bci_affect.session.parts import OnEvent, Report
 from bci_affect.session.types import AffectEstimate
 
 _LOG = logging.getLogger(__name__)
 _TICK_S = 0.25
-_SURE = 0.98  # no track's predicted emotion is more certain than this
 
 
 _NOT_YET = PlayerState(None, 0.0, 0.0, False, 0.0, "", message="The music is being prepared.")
@@ -89,15 +89,11 @@ class MusicDesk:
         self._newest = estimate
 
     def logits(self) -> NDArray[np.float64] | None:
-        """Return what the playing track predicts, log-odds (2,); None while none plays.
-
-        A place p in [-1, 1] stands for a probability of (1 + p) / 2 that the music is high.
-        """
+        """Return what the playing track predicts, log-odds (2,); None while none plays."""
         state, track, *_ = self.state()
         if track is None or not state.playing:
             return None
-        prob = np.clip((1 + np.array([track.valence, track.arousal])) / 2, 1 - _SURE, _SURE)
-        return np.asarray(np.log(prob / (1 - prob)))
+        return music_log_odds(track.valence, track.arousal)
 
     def state(
         self,
