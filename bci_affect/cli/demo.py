@@ -68,8 +68,9 @@ def demo(
 
     Example: [bold]bci-affect demo --duration 60[/bold]
     """
-    from bci_affect.cli.run_session import has_display, run
+    from bci_affect.cli.run_session import run
     from bci_affect.config import LiveSettings, load_toml
+    from bci_affect.gui.display import has_display
     from bci_affect.resources import shipped, user_home
 
     settings = load_toml(config, LiveSettings) if config else LiveSettings()

@@ -46,7 +46,7 @@ def run_guided(options: GuidedOptions) -> dict[str, Any] | None:
         If there is no stream, no screen, too little music, or nothing that can be calibrated.
     """
     from bci_affect.cli.calibration_desk import CalibrationDesk, progress_path
-    from bci_affect.cli.run_session import NO_DISPLAY, has_display
+    from bci_affect.gui.display import check_display
     from bci_affect.music import Library, Player
     from bci_affect.resources import user_home
     from bci_affect.session import SessionOptions, build_session, model_path
@@ -54,8 +54,8 @@ def run_guided(options: GuidedOptions) -> dict[str, Any] | None:
     from bci_affect.session.protocol import Timing, choose_clips
     from bci_affect.streams import LslSource, local_clock
 
-    if not options.headless and not has_display():
-        raise BciAffectError(NO_DISPLAY)
+    if not options.headless:
+        check_display()
     tracks = Library().tracks(include_banned=False)
     unfinished = progress_path(options.profile).exists()
     if options.resume and not unfinished:

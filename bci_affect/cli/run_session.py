@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,24 +13,13 @@ import typer
 from rich.console import Console
 
 from bci_affect.errors import BciAffectError
+from bci_affect.gui.display import check_display
 
 if TYPE_CHECKING:
     from bci_affect.gui.services import Services
     from bci_affect.model import Predictor
     from bci_affect.session import LiveSession, SessionOptions
     from bci_affect.streams import Source
-
-NO_DISPLAY = (
-    "There is no display to open the window on; add --headless for the terminal dashboard, or set "
-    "DISPLAY (or QT_QPA_PLATFORM=offscreen for pictures)."
-)
-
-
-def has_display() -> bool:
-    """Tell whether a window can be opened (Qt would abort the program where it cannot)."""
-    if not sys.platform.startswith("linux"):
-        return True
-    return any(os.environ.get(key) for key in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
 
 
 def bring_in_music(folders: Sequence[Path], library: Path | None = None) -> tuple[Path, ...]:
@@ -74,8 +61,8 @@ def run(
     """
     from bci_affect.session import build_session, load_predictor
 
-    if not headless and not has_display():
-        raise BciAffectError(NO_DISPLAY)
+    if not headless:
+        check_display()
     if headless and screenshot:
         raise BciAffectError("A picture of the window needs the window: leave --headless away.")
     console = Console(stderr=True)
@@ -114,8 +101,7 @@ def start_in_window(options: SessionOptions, wait_s: float, theme: str) -> None:
     from bci_affect.cli.start_desk import StartDesk
     from bci_affect.gui.app import run_start
 
-    if not has_display():
-        raise BciAffectError(NO_DISPLAY)
+    check_display()
     with StartDesk(options, wait_s) as desk:
         run_start(desk, theme=theme)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,23 +10,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from bci_affect.errors import BciAffectError
+from bci_affect.gui.display import check_display
 
 if TYPE_CHECKING:
     from bci_affect.gui.services import Services, StartDesk, Started
     from bci_affect.session.control import SessionControl
 
 _LOG = logging.getLogger(__name__)
-
-
-def check_display() -> None:
-    """Raise `BciAffectError` where no window can open; Qt itself would abort the process."""
-    if not sys.platform.startswith("linux") or os.environ.get("QT_QPA_PLATFORM"):
-        return
-    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        raise BciAffectError(
-            "There is no screen for a window (neither DISPLAY nor WAYLAND_DISPLAY is set); use "
-            "--headless for the terminal dashboard."
-        )
 
 
 def application() -> Any:

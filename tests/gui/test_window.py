@@ -10,7 +10,8 @@ from pyqtgraph.Qt import QtCore, QtGui, QtTest
 
 from bci_affect.errors import BciAffectError
 from bci_affect.gui import run_window
-from bci_affect.gui.app import OnePlaceForErrors, check_display
+from bci_affect.gui.app import OnePlaceForErrors
+from bci_affect.gui.display import check_display
 from bci_affect.gui.panels.quality import contacts
 from bci_affect.gui.theme import THEMES
 from bci_affect.gui.window import MainWindow

@@ -1,0 +1,24 @@
+"""Whether a window can be opened at all; asked before Qt is, which would abort the process."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from bci_affect.errors import BciAffectError
+
+
+def has_display() -> bool:
+    """Tell whether there is a screen (or a stand-in for one) to open a window on."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(os.environ.get(key) for key in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+
+
+def check_display() -> None:
+    """Raise `BciAffectError` where no window can open."""
+    if not has_display():
+        raise BciAffectError(
+            "There is no screen for a window (neither DISPLAY nor WAYLAND_DISPLAY is set); use "
+            "--headless for the terminal, or QT_QPA_PLATFORM=offscreen for pictures."
+        )
