@@ -110,6 +110,7 @@ def demo(
 def demo_library(folder: Path) -> DemoMusic:
     """Return where the demonstration's library is, and what fills it while the session runs."""
     music = folder / "music"
+    folder.mkdir(parents=True, exist_ok=True)
 
     def bring_in(library: Library, ended: Callable[[], bool]) -> None:
         from bci_affect.music.simulate import write
