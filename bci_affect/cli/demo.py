@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from bci_affect.music import Library
 
 RECORDING = "recordings/demo.xdf"
+FIRST_PIECES = 4
 
 
 class DemoMusic(NamedTuple):
@@ -109,16 +111,27 @@ def demo(
 
 def demo_library(folder: Path) -> DemoMusic:
     """Return where the demonstration's library is, and what fills it while the session runs."""
-    music = folder / "music"
+    music, database = folder / "music", folder / "library.sqlite"
     folder.mkdir(parents=True, exist_ok=True)
 
     def bring_in(library: Library, ended: Callable[[], bool]) -> None:
+        from bci_affect.music.simulate import PIECES, write
+
+        # A few pieces are enough to begin with; the others follow while the first one plays.
+        write(music, PIECES[:FIRST_PIECES])
+        library.add([music], cancel=ended, workers=1)
+        threading.Thread(target=bring_in_the_rest, args=(ended,), daemon=True).start()
+
+    def bring_in_the_rest(ended: Callable[[], bool]) -> None:
+        from bci_affect.music import Library
         from bci_affect.music.simulate import write
 
         write(music)
-        library.add([music], cancel=ended, workers=1)
+        if not ended():
+            with Library(database) as library:
+                library.add([music], cancel=ended, workers=1)
 
-    return DemoMusic(folder / "library.sqlite", bring_in)
+    return DemoMusic(database, bring_in)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ a few times a second. SQLite and retrieval may take their time.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import deque
@@ -103,8 +104,7 @@ class MusicDesk:
         if deck is None:
             return _NOT_YET, None, None, ()
         state = deck.player.state()
-        track = self._tracks.get(state.track_id) if state.track_id is not None else None
-        return state, track, deck.dj.why(), deck.dj.queue()
+        return state, self._track(deck, state.track_id), deck.dj.why(), deck.dj.queue()
 
     def close(self) -> None:
         """Silence the music and end."""
@@ -165,6 +165,13 @@ class MusicDesk:
         self._commands.append(action)
         self._wake.set()
 
+    def _track(self, deck: Deck | None, track_id: int | None) -> Track | None:
+        """Return a track; one that came into the library since is asked for once."""
+        if track_id is not None and track_id not in self._tracks and deck is not None:
+            with contextlib.suppress(BciAffectError):  # taken out of the library while it plays
+                self._reload(deck, track_id)
+        return None if track_id is None else self._tracks.get(track_id)
+
     def _reload(self, deck: Deck, track_id: int) -> None:
         self._tracks[track_id] = deck.library.track(track_id)
 
@@ -216,7 +223,7 @@ class MusicDesk:
     def _heard(self, event: PlayerEvent) -> None:
         """Take an event of the player, on its decode thread."""
         fields: dict[str, object] = {"event": event.kind}
-        track = self._tracks.get(event.track_id) if event.track_id is not None else None
+        track = self._track(self._deck, event.track_id)
         if track is not None:
             fields |= {"track": track.title, "artist": track.artist, "track_id": track.id}
             fields["offset"] = round(event.offset_s, 4)

@@ -45,7 +45,7 @@ def test_demo_in_the_window_with_music(tmp_path: Path) -> None:
     result = subprocess.run(
         [
             *(sys.executable, "-m", "bci_affect", "demo", "--audio", "none"),
-            *("--duration", "16", "--screenshot", str(picture), "--after", "13"),
+            *("--duration", "32", "--screenshot", str(picture), "--after", "26"),
             *("--estimates", str(estimates)),
         ],
         capture_output=True,
