@@ -120,7 +120,8 @@ def demo_library(folder: Path) -> DemoMusic:
         # A few pieces are enough to begin with; the others follow while the first one plays.
         write(music, PIECES[:FIRST_PIECES])
         library.add([music], cancel=ended, workers=1)
-        threading.Thread(target=bring_in_the_rest, args=(ended,), daemon=True).start()
+        # Not a daemon: Python would end it within torch, whose C++ then aborts the whole process.
+        threading.Thread(target=bring_in_the_rest, args=(ended,), name="demo-music").start()
 
     def bring_in_the_rest(ended: Callable[[], bool]) -> None:
         from bci_affect.music import Library

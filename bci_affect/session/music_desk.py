@@ -111,7 +111,8 @@ class MusicDesk:
         self._stop.set()
         self._wake.set()
         if self._thread.is_alive():
-            self._thread.join(timeout=5)
+            # It may be in the tagger for some seconds; ending the process there would abort it.
+            self._thread.join(timeout=30)
         if self._deck:
             self._deck.player.close()
             self._deck.library.close()
