@@ -121,7 +121,9 @@ def demo_library(folder: Path) -> DemoMusic:
         write(music, PIECES[:FIRST_PIECES])
         library.add([music], cancel=ended, workers=1)
         # Not a daemon: Python would end it within torch, whose C++ then aborts the whole process.
-        threading.Thread(target=bring_in_the_rest, args=(ended,), name="demo-music").start()
+        threading.Thread(
+            target=bring_in_the_rest, args=(ended,), name="demo-music", daemon=False
+        ).start()
 
     def bring_in_the_rest(ended: Callable[[], bool]) -> None:
         from bci_affect.music import Library
