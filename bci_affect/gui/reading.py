@@ -91,6 +91,8 @@ def judge(snapshot: SessionSnapshot) -> Reading:
     age = max(0.0, snapshot.time - estimate.time)
     if lost:
         kind, why = Kind.HELD, lost
+    elif snapshot.paused:
+        kind, why = Kind.HELD, tr("The session is paused")
     elif estimate.state is not State.OK:
         kind, why = Kind.HELD, _state_reason(snapshot, estimate)
     elif age > STALE_S:

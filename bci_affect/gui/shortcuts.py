@@ -26,6 +26,7 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("M", "mark", "Mark this moment, with a note if you like", "Session"),
     Shortcut("S", "rate", "Say how you feel (self-report)", "Session"),
     Shortcut("R", "record", "Start or finish the recording", "Session"),
+    Shortcut("Ctrl+P", "pause_session", "Take a break, or go on", "Session"),
     Shortcut("Ctrl+B", "baseline", "Measure a rest baseline", "Session"),
     Shortcut("P", "pause_replay", "Pause a replay, or go on", "Session"),
     Shortcut("Ctrl+K", "calibrate", "Calibrate to this person", "Session"),

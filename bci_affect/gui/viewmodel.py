@@ -6,6 +6,7 @@ few events; nothing is emitted per sample.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -19,6 +20,8 @@ from bci_affect.session import AffectEstimate, Message, SessionSnapshot
 from bci_affect.session.control import SessionControl
 
 T = TypeVar("T")
+Pause = tuple[float, float]
+"""Beginning and end of a break, LSL time; the end of one that lasts is infinite."""
 JUMP_S = 2.0
 """Time that goes back by more than this is a jump in a replay."""
 
@@ -68,13 +71,14 @@ class Timeline:
         """Forget everything."""
         self._n = 0
 
-    def add(self, estimates: list[AffectEstimate]) -> None:
-        """Append the estimates that are newer than the newest row."""
+    def add(self, estimates: list[AffectEstimate], pauses: list[Pause]) -> None:
+        """Append the estimates that are newer than the newest row; those of a break are held."""
         fresh = [e for e in estimates if e.time > self.newest]
         while self._n + len(fresh) > len(self._rows):
             self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
         for e in fresh:
-            rank = 0.0 if e.state is not State.OK else 1.0 + is_sure(e)
+            held = e.state is not State.OK or any(a <= e.time < b for a, b in pauses)
+            rank = 0.0 if held else 1.0 + is_sure(e)
             self._rows[self._n] = (e.time, e.valence, e.arousal, e.confidence, rank)
             self._n += 1
 
@@ -104,6 +108,8 @@ class ViewModel:
         All estimates so far.
     notes : list of Note
         All events so far.
+    pauses : list of (float, float)
+        Breaks of the session.
     manual_bad : set of str
         Channels that the user has taken out of use.
     stream_changed, message_added, ended, note_added : Event
@@ -116,6 +122,7 @@ class ViewModel:
         self.reading: Reading = judge(self.snapshot)
         self.timeline = Timeline()
         self.notes: list[Note] = []
+        self.pauses: list[Pause] = []
         self.manual_bad: set[str] = set()
         self.stream_changed: Event[SessionSnapshot] = Event()
         self.message_added: Event[Message] = Event()
@@ -141,12 +148,23 @@ class ViewModel:
         self.snapshot = snapshot = self.control.snapshot()
         if snapshot.time < self.timeline.newest - JUMP_S:
             self.timeline.clear()  # a replay went back: what follows is shown anew
+        self._read_events()
         before = self.timeline.newest
         gone = snapshot.time - before if np.isfinite(before) else snapshot.elapsed_s
         if gone > 0:
-            self.timeline.add(self.control.history(gone + 1.0))
+            self.timeline.add(self.control.history(gone + 1.0), self.pauses)
         self.reading = judge(snapshot)
         self._tell(snapshot)
+
+    def _read_events(self) -> None:
+        for time, text in self.control.events()[len(self.notes) :]:
+            note = read_note(time, text)
+            self.notes.append(note)
+            if note.kind == "session_pause":
+                self.pauses.append((time, math.inf))
+            elif note.kind == "session_resume" and self.pauses:
+                self.pauses[-1] = (self.pauses[-1][0], time)
+            self.note_added.emit(note)
 
     def _tell(self, snapshot: SessionSnapshot) -> None:
         stream = snapshot.info.labels if snapshot.info is not None else None
@@ -154,11 +172,6 @@ class ViewModel:
             self._stream = stream
             self.manual_bad &= set(stream or ())
             self.stream_changed.emit(snapshot)
-        events = self.control.events()
-        for time, text in events[len(self.notes) :]:
-            note = read_note(time, text)
-            self.notes.append(note)
-            self.note_added.emit(note)
         for message in snapshot.messages:
             key = (message.time, message.text)
             if key not in self._messages_seen:

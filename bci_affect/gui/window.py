@@ -313,6 +313,10 @@ class MainWindow(QtWidgets.QMainWindow):
         """Start or finish the recording."""
         self.sessionbar.record()
 
+    def pause_session(self) -> None:
+        """Take a break, or go on."""
+        self.sessionbar.pause()
+
     def baseline(self) -> None:
         """Measure a rest baseline."""
         self.sessionbar.baseline()

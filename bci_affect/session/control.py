@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from bci_affect.session.types import AffectEstimate, SessionSnapshot
 
 Policy = Literal["follow", "steer", "sham", "music-only", "manual"]
+PINNED = "pinned by you"
+"""Rule of a suggestion that the listener has pinned."""
 
 
 class SessionControl(Protocol):
@@ -52,6 +54,9 @@ class SessionControl(Protocol):
     def choose(self, track_id: int) -> None:
         """Play this track now (manual choice always wins)."""
 
+    def pin(self, track_id: int, pinned: bool = True) -> None:
+        """Have this track follow what plays, whatever the policy; or take it back."""
+
     def like(self, track_id: int, liked: bool = True) -> None:
         """Like a track, or take it back."""
 
@@ -75,6 +80,12 @@ class SessionControl(Protocol):
 
     def baseline(self, seconds: float = 60.0) -> None:
         """Measure a rest baseline from now on; the normalisation starts anew from it."""
+
+    def set_paused(self, paused: bool) -> None:
+        """Take a break, or go on: silence, no choices, and estimates that count as no readings.
+
+        EEG and recording go on; the events ``session_pause`` and ``session_resume`` bound it.
+        """
 
     def start_recording(self) -> None:
         """Begin a new recording file."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bci_affect.eeg import State
 from bci_affect.errors import BciAffectError
 from bci_affect.music import Library, PlayerState, Retriever, Suggestion, Track
-from bci_affect.session.control import Policy
+from bci_affect.session.control import PINNED, Policy
 
 Log = Callable[[dict[str, Any]], None]
 """Takes each decision and command as a dictionary that JSON can hold."""
@@ -144,6 +144,7 @@ class Dj:
         self._why: Suggestion | None = None
         self._picked: dict[int, Suggestion] = {}
         self._next: Suggestion | None = None
+        self._pinned: Suggestion | None = None
         self._asked_at: float | None = None
         self._history: list[tuple[int, str, float]] = []  # track, artist, time, oldest first
         self._better_since: float | None = None
@@ -180,7 +181,7 @@ class Dj:
             playing = self._player.state()
             self._follow_player(playing)
             if self._policy == "manual":
-                self._queue = ()
+                self._queue = () if self._pinned is None else (self._pinned,)
                 return
             if time - self._queue_at >= 2.0 or time < self._queue_at:
                 self._refresh_queue()
@@ -236,6 +237,11 @@ class Dj:
         self._picked.clear()
         self._next = None
         self._better_since = None
+        if self._pinned is not None:
+            if self._pinned.track.id == self._current.id:
+                self._pinned = None
+            else:
+                self._follow_with_pinned()
         self._history.append((self._current.id, self._current.artist, self._time))
         self._queue_at = -np.inf
 
@@ -453,6 +459,35 @@ class Dj:
             self._write({"event": "music_command", "command": "choose", "track": track_id})
             self._change_to(track)
 
+    def pin(self, track_id: int, pinned: bool = True) -> None:
+        """Have a track follow what plays, whatever the policy would choose; or take it back.
+
+        Raises
+        ------
+        BciAffectError
+            If the library has no such track.
+        """
+        with self._lock:
+            track = self._library.track(track_id)
+            self._write(
+                {"event": "music_command", "command": "pin", "track": track_id, "on": pinned}
+            )
+            if pinned:
+                known = {s.track.id: s for s in self._queue}
+                found = known.get(track_id, Suggestion(track, float("nan")))
+                self._pinned = replace(found, rule=PINNED)
+                self._follow_with_pinned()
+            elif self._pinned is not None and self._pinned.track.id == track_id:
+                self._pinned = None
+                self._replan()
+
+    def _follow_with_pinned(self) -> None:
+        self._next = self._pinned
+        if self._pinned is not None:
+            self._picked[self._pinned.track.id] = self._pinned
+            self._player.enqueue(self._pinned.track)
+        self._queue_at = -np.inf
+
     def _change_to(self, track: Track) -> None:
         self._asked_at = self._time
         self._next = None
@@ -481,6 +516,8 @@ class Dj:
             self._queue_at = -np.inf
             if not banned:
                 return
+            if self._pinned is not None and self._pinned.track.id == track_id:
+                self._pinned = None
             if self._next is not None and self._next.track.id == track_id:
                 self._next = None
                 self._player.enqueue(None)
@@ -508,7 +545,7 @@ class Dj:
 
     def _replan(self) -> None:
         self._waypoint = None
-        if self._next is not None:
+        if self._next is not None and self._next is not self._pinned:
             self._next = None
             self._player.enqueue(None)
         self._queue_at = -np.inf

@@ -120,6 +120,8 @@ class LiveSession:
         self._told = 0  # messages of the pipeline that were handed on
         self._baseline_end: float | None = None
         self._baseline: NDArray[np.float32] | None = None
+        self._paused = False
+        self._played = False  # whether music played when the break began
         self._stop = threading.Event()
         self._ended = threading.Event()
         self._started = float("nan")
@@ -248,7 +250,7 @@ class LiveSession:
             self._latencies.append((done, latency_s))
             while self._latencies[0][0] < done - _LATENCY_WINDOW_S:
                 self._latencies.popleft()
-        if self._music:
+        if self._music and not self._paused:
             self._music.offer(estimate)
         self._hand_on(estimate)
 
@@ -405,6 +407,7 @@ class LiveSession:
                 smoothing_s=path.smoothing_s if path else math.nan,
                 baseline=self._baseline,
                 baseline_left_s=max(0.0, (self._baseline_end or now) - now),
+                paused=self._paused,
             )
 
     def latencies_ms(self) -> NDArray[np.float64]:
@@ -468,6 +471,11 @@ class LiveSession:
         if music := self._music_or_say():
             music.choose(track_id)
 
+    def pin(self, track_id: int, pinned: bool = True) -> None:
+        """Have this track follow what plays, or take it back."""
+        if music := self._music_or_say():
+            music.pin(track_id, pinned)
+
     def like(self, track_id: int, liked: bool = True) -> None:
         """Like a track, or take it back."""
         if music := self._music_or_say():
@@ -527,6 +535,21 @@ class LiveSession:
         self._baseline_end = self._now() + seconds
         self._event({"event": "rest_start", "seconds": seconds})
         self.tell(f"Baseline: sit still with open eyes for {seconds:.0f} s.")
+
+    def set_paused(self, paused: bool) -> None:
+        """Take a break, or go on; EEG and recording go on in any case."""
+        with self._lock:
+            if paused is self._paused:
+                return
+            self._paused = paused
+        self._event({"event": "session_pause" if paused else "session_resume"})
+        if self._music:
+            if paused:
+                self._played = self._music.state()[0].playing
+                self._music.offer(None)
+                self._music.pause()
+            elif self._played:
+                self._music.play()
 
     def start_recording(self) -> None:
         """Begin a new recording file."""

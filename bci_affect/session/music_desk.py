@@ -85,8 +85,8 @@ class MusicDesk:
         """Begin to choose and play."""
         self._thread.start()
 
-    def offer(self, estimate: AffectEstimate) -> None:
-        """Leave an estimate; the newest wins."""
+    def offer(self, estimate: AffectEstimate | None) -> None:
+        """Leave an estimate; the newest wins. None: nothing is chosen until the next."""
         self._newest = estimate
 
     def logits(self) -> NDArray[np.float64] | None:
@@ -142,6 +142,10 @@ class MusicDesk:
     def choose(self, track_id: int) -> None:
         """Play this track now."""
         self._do(lambda deck: deck.dj.choose(track_id))
+
+    def pin(self, track_id: int, pinned: bool) -> None:
+        """Have a track follow what plays, or take it back."""
+        self._do(lambda deck: deck.dj.pin(track_id, pinned))
 
     def like(self, track_id: int, liked: bool) -> None:
         """Like a track, or take it back."""

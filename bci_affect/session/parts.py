@@ -60,8 +60,8 @@ class Music(Protocol):
     def start(self) -> None:
         """Begin to choose and play."""
 
-    def offer(self, estimate: AffectEstimate) -> None:
-        """Leave an estimate; the newest wins."""
+    def offer(self, estimate: AffectEstimate | None) -> None:
+        """Leave an estimate; the newest wins. None: nothing is chosen until the next."""
 
     def logits(self) -> NDArray[np.float64] | None:
         """Return what the playing track predicts, log-odds (2,); None while none plays."""
@@ -88,6 +88,9 @@ class Music(Protocol):
 
     def choose(self, track_id: int) -> None:
         """Play this track now."""
+
+    def pin(self, track_id: int, pinned: bool) -> None:
+        """Have a track follow what plays, or take it back."""
 
     def like(self, track_id: int, liked: bool) -> None:
         """Like a track, or take it back."""

@@ -84,6 +84,7 @@ class SessionSnapshot:
     `step_s` name the axes of `window.bands`; `smoothing_s` is the estimate's time constant (NaN
     if unknown). `baseline` is mean and SD of the person's band features, shape (2, n_channels,
     n_bands), None until it is measured; `baseline_left_s` counts down while it is being measured.
+    `paused` is True during a break (see `SessionControl.set_paused`).
     """
 
     time: float
@@ -111,3 +112,4 @@ class SessionSnapshot:
     smoothing_s: float = float("nan")
     baseline: NDArray[np.float32] | None = None
     baseline_left_s: float = 0.0
+    paused: bool = False

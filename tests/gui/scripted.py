@@ -16,6 +16,7 @@ import numpy as np
 from bci_affect.eeg import FeatureWindow, Montage, State, make_montage
 from bci_affect.music import PlayerState, Suggestion, Track
 from bci_affect.session import AffectEstimate, Message, RecordingStatus, SessionSnapshot
+from bci_affect.session.control import PINNED
 from bci_affect.session.fusion import PersonalReading
 from bci_affect.streams import ConnectionState, Health, StreamInfo
 
@@ -136,6 +137,8 @@ class ScriptedSession:
         self.marks: list[tuple[float, str]] = []
         self.estimates: list[AffectEstimate] = []
         self.baseline_left = 0.0
+        self.paused = False
+        self.pinned: int | None = None
         n = int(60 * rate_hz)
         self._noise = self._eeg(n)
         self._note("track_start", title=self.tracks[0].title, track=self.tracks[0].path)
@@ -242,7 +245,14 @@ class ScriptedSession:
         expected = int(elapsed * self.rate_hz)
         track = self.tracks[self.current]
         queue = tuple(
-            Suggestion(t, 0.83 - 0.04 * i, 48.0, 0.2, ("mellow",), "nearest")
+            Suggestion(
+                t,
+                0.83 - 0.04 * i,
+                48.0,
+                0.2,
+                ("mellow",),
+                PINNED if t.id == self.pinned else "nearest",
+            )
             for i, t in enumerate(self.tracks[self.current + 1 : self.current + 6])
         )
         baseline = np.stack(
@@ -301,6 +311,7 @@ class ScriptedSession:
             smoothing_s=4.0,
             baseline=baseline,
             baseline_left_s=self.baseline_left,
+            paused=self.paused,
         )
 
     def traces(self, seconds: float) -> tuple[np.ndarray, np.ndarray]:
@@ -341,6 +352,15 @@ class ScriptedSession:
         track = self.tracks[self.current]
         self._note("track_start", title=track.title, track=track.path)
         self.commands.append(("choose", track_id))
+
+    def pin(self, track_id: int, pinned: bool = True) -> None:
+        self.pinned = track_id if pinned else None
+        self.commands.append(("pin", track_id, pinned))
+
+    def set_paused(self, paused: bool) -> None:
+        self.paused = paused
+        self._note("session_pause" if paused else "session_resume")
+        self.commands.append(("set_paused", paused))
 
     def like(self, track_id: int, liked: bool = True) -> None:
         self.tracks = [replace(t, liked=liked) if t.id == track_id else t for t in self.tracks]

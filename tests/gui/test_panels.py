@@ -12,9 +12,12 @@ from pyqtgraph.Qt import QtCore, QtTest, QtWidgets
 from bci_affect.eeg import State
 from bci_affect.gui.panels.bands import against_baseline
 from bci_affect.gui.panels.embedding import flatten
+from bci_affect.gui.panels.nowplaying import why_words
 from bci_affect.gui.panels.quality import contacts
+from bci_affect.gui.reading import Kind
 from bci_affect.gui.shortcuts import SHORTCUTS
 from bci_affect.gui.window import MainWindow
+from bci_affect.music import Suggestion
 from bci_affect.session import Message
 from tests.gui.conftest import tick
 from tests.gui.scripted import ScriptedSession
@@ -104,10 +107,17 @@ def test_the_queue_plays_likes_and_bans(session: ScriptedSession, open_window: O
     wanted = row.suggestion.track.id
     QtTest.QTest.mouseClick(row.like, LEFT)
     QtTest.QTest.mouseClick(row.ban, LEFT)
+    QtTest.QTest.mouseClick(row.pin, LEFT)
+    tick(window, session, 14)
+    assert row.pin.isChecked()
+    assert "pinned by you" in row._artist.text()
+    QtTest.QTest.mouseClick(row.pin, LEFT)
     QtTest.QTest.mouseClick(row.play, LEFT)
-    assert session.commands[-3:] == [
+    assert session.commands[-5:] == [
         ("like", wanted, True),
         ("ban", wanted, True),
+        ("pin", wanted, True),
+        ("pin", wanted, False),
         ("choose", wanted),
     ]
 
@@ -156,6 +166,32 @@ def test_held_stretches_are_kept_apart_in_the_timeline(
     ranks = window.vm.timeline.rows[-22:, 4]
     assert list(ranks[-20:-10]) == [0.0] * 10
     assert list(ranks[-10:]) == [1.0] * 10
+
+
+def test_a_break_is_held_and_left_out(session: ScriptedSession, open_window: Open) -> None:
+    window = open_window(session)
+    QtTest.QTest.keyClick(window, KEY.Key_P, QtCore.Qt.KeyboardModifier.ControlModifier)
+    tick(window, session, 16)
+    assert window.vm.reading.kind is Kind.HELD
+    assert window.vm.reading.why == "The session is paused"
+    assert window.sessionbar.pause_button.text() == "Go on"
+    QtTest.QTest.mouseClick(window.sessionbar.pause_button, LEFT)
+    tick(window, session, 8)
+    assert window.vm.reading.kind is Kind.READING
+    assert window.sessionbar.pause_button.text() == "Pause"
+    ranks = window.vm.timeline.rows[:, 4]
+    assert list(ranks[-24:-8]) == [0.0] * 16, "no estimate of the break counts as a reading"
+    assert (ranks[:-24] == 2).all()
+    assert (ranks[-7:] == 2).all()
+
+
+def test_what_was_chosen_by_hand_has_no_score(session: ScriptedSession, open_window: Open) -> None:
+    window = open_window(session)
+    by_hand = Suggestion(session.tracks[0], math.nan, rule="chosen by you")
+    assert "nan" not in why_words(by_hand)
+    row = window.queue._rows[0]
+    row.show_suggestion(by_hand)
+    assert row._score.text() == ""
 
 
 def test_band_powers_are_in_sds_of_the_baseline(

@@ -13,7 +13,7 @@ from bci_affect.eeg import State
 from bci_affect.errors import BciAffectError
 from bci_affect.music import Library, Player, PlayerState, Retriever, Track
 from bci_affect.music import simulate as studio
-from bci_affect.session.control import Policy
+from bci_affect.session.control import PINNED, Policy
 from bci_affect.session.dj import Dj, DjSettings
 from tests.music.fake_library import fill
 
@@ -214,6 +214,49 @@ def test_a_choice_by_hand_wins_over_every_rule(stocked: tuple[Library, np.ndarra
     why = dj.why()
     assert why is not None
     assert why.rule == "chosen by you"
+
+
+def test_a_pinned_track_comes_next_whatever_the_policy_and_the_skips(
+    stocked: tuple[Library, np.ndarray],
+) -> None:
+    library, centres = stocked
+    dj, player, log = session(
+        library,
+        lambda _: centres[4],
+        40,
+        settings=DjSettings(variety=1),
+        commands={
+            5.0: lambda dj: dj.pin(20),
+            10.0: lambda dj: dj.set_policy("music-only"),
+            15.0: lambda dj: dj.choose(12),
+            25.0: lambda dj: dj.skip(),
+        },
+    )
+    assert player.heard == [5, 12, 20]
+    why = dj.why()
+    assert why is not None
+    assert why.rule == PINNED
+    json.dumps(log)
+    assert 20 not in [s.track.id for s in dj.queue()], "a pin counts once"
+
+
+def test_a_pin_is_taken_back(stocked: tuple[Library, np.ndarray]) -> None:
+    library, centres = stocked
+    seen: list[list[int]] = []
+    _, player, _ = session(
+        library,
+        lambda _: centres[4],
+        30,
+        settings=DjSettings(variety=1),
+        commands={
+            5.0: lambda dj: dj.pin(12),
+            10.0: lambda dj: seen.append([s.track.id for s in dj.queue()]),
+            15.0: lambda dj: dj.pin(12, False),
+            25.0: lambda dj: dj.skip(),
+        },
+    )
+    assert seen[0][0] == 12
+    assert 12 not in player.heard
 
 
 def test_a_banned_track_is_skipped_and_never_comes_again(

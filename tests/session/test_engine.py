@@ -191,11 +191,20 @@ def test_commands_reach_the_data_path(predictor: Predictor) -> None:
 
         assert until(measured, 60)
         session.play()
+        session.set_paused(True)
+        session.set_paused(True)
+        assert session.snapshot().paused
+        count = len(session.history(math.inf))
+        assert until(lambda: len(session.history(math.inf)) > count, 60), "EEG goes on in a break"
+        session.set_paused(False)
+        assert not session.snapshot().paused
         session.stop()
     texts = [message.text for message in session.snapshot().messages]
     assert any("no music" in text for text in texts)
     kinds = [json.loads(text)["event"] for _, text in session.events()]
     assert kinds.index("rest_start") < kinds.index("rest_stop")
+    breaks = [kind for kind in kinds if kind in ("session_pause", "session_resume")]
+    assert breaks == ["session_pause", "session_resume"]
 
 
 def test_no_stream_is_one_sentence(predictor: Predictor) -> None:

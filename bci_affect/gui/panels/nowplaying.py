@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -181,8 +182,9 @@ def why_words(why: Suggestion | None) -> str:
     if why is None:
         return tr("Chosen by hand")
     parts = [tr("Why: {rule}", rule=why.rule or tr("nearest"))]
-    parts.append(tr("similarity {score:.2f}", score=why.score))
-    parts.append(tr("best match from {at}", at=clock(why.segment_s)))
+    if math.isfinite(why.score):  # what was chosen by hand was not compared
+        parts.append(tr("similarity {score:.2f}", score=why.score))
+        parts.append(tr("best match from {at}", at=clock(why.segment_s)))
     tags = why.shared_tags or tuple(name for name, _ in why.track.tags[:3])
     if tags:
         parts.append(tr("tags {tags}", tags=", ".join(tags[:4])))

@@ -1,6 +1,8 @@
-"""What comes next: five suggestions with their scores, each to play now, like or ban."""
+"""What comes next: five suggestions with their scores, each to play now, pin, like or ban."""
 
 from __future__ import annotations
+
+import math
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
@@ -11,6 +13,7 @@ from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import Theme
 from bci_affect.gui.viewmodel import ViewModel
 from bci_affect.music import Suggestion
+from bci_affect.session.control import PINNED
 
 SHOWN = 5
 
@@ -27,6 +30,8 @@ class _Row(QtWidgets.QWidget):
         self._score.setMinimumWidth(30)
         self._bar = _Bar()
         self.play = self._button(tr("Play this now"), self._play)
+        self.pin = self._button(tr("Play this next, or take it back"), self._pin)
+        self.pin.setCheckable(True)
         self.like = self._button(tr("Like, or take it back"), self._like)
         self.like.setCheckable(True)
         self.ban = self._button(tr("Never play this"), self._ban)
@@ -40,7 +45,7 @@ class _Row(QtWidgets.QWidget):
         row.addLayout(texts, 1)
         row.addWidget(self._bar)
         row.addWidget(self._score)
-        for button in (self.play, self.like, self.ban):
+        for button in (self.play, self.pin, self.like, self.ban):
             row.addWidget(button)
 
     def _button(self, tip: str, action: object) -> QtWidgets.QToolButton:
@@ -55,6 +60,11 @@ class _Row(QtWidgets.QWidget):
     def _play(self) -> None:
         if self.suggestion is not None:
             self.vm.control.choose(self.suggestion.track.id)
+
+    def _pin(self) -> None:
+        if self.suggestion is not None:
+            pinned = self.suggestion.rule == PINNED
+            self.vm.control.pin(self.suggestion.track.id, not pinned)
 
     def _like(self) -> None:
         if self.suggestion is not None:
@@ -74,12 +84,15 @@ class _Row(QtWidgets.QWidget):
         track = suggestion.track
         self._name.show_text(track.title)
         blind = self.vm.snapshot.policy == "sham"  # the reason would tell which session this is
-        reason = "" if blind else suggestion.rule
+        pinned = suggestion.rule == PINNED
+        reason = "" if blind and not pinned else suggestion.rule
         self._artist.show_text(" · ".join(part for part in (track.artist, reason) if part))
-        self._score.setText("" if blind else f"{suggestion.score:.2f}")
-        self._bar.value = 0.0 if blind else max(0.0, suggestion.score)
+        scored = not blind and math.isfinite(suggestion.score)
+        self._score.setText(f"{suggestion.score:.2f}" if scored else "")
+        self._bar.value = max(0.0, suggestion.score) if scored else 0.0
         self._bar.update()
         self.like.setChecked(track.liked)
+        self.pin.setChecked(pinned)
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
         self._bar.setVisible(self.width() > 300)
@@ -89,6 +102,7 @@ class _Row(QtWidgets.QWidget):
         back = theme.back if theme.dark else "#FFFFFF"
         self._bar.theme = theme
         self.play.setIcon(icon("play", theme.text))
+        self.pin.setIcon(icon("pin", theme.muted, back))
         self.like.setIcon(icon("heart", theme.muted, back))
         self.ban.setIcon(icon("ban", theme.muted))
 

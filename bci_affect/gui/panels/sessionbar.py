@@ -17,7 +17,7 @@ BASELINE_S = 60.0
 
 
 class SessionBar(Panel):
-    """Baseline, mark with a note, self-report, recording, end; and the newest message.
+    """Pause, baseline, mark with a note, self-report, recording, end; and the newest message.
 
     The note is written first and the mark set with one key, so that the mark is exact in time.
     """
@@ -32,6 +32,10 @@ class SessionBar(Panel):
         super().__init__(vm)
         self.setObjectName("bar")
         self.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
+        self.pause_button = self._button(
+            tr("Pause"), tr("Take a break, or go on (Ctrl+P)"), self.pause
+        )
+        self.pause_button.setCheckable(True)
         self.baseline_button = self._button(
             tr("Baseline"), tr("Rest for a minute (Ctrl+B)"), self.baseline
         )
@@ -56,7 +60,7 @@ class SessionBar(Panel):
         row = QtWidgets.QHBoxLayout(self)
         row.setContentsMargins(8, 4, 8, 4)
         row.setSpacing(6)
-        for widget in (self.baseline_button, self.mark_button, self.note):
+        for widget in (self.pause_button, self.baseline_button, self.mark_button, self.note):
             row.addWidget(widget)
         for widget in (self.rate_button, self.record_button, self.end_button):
             row.addWidget(widget)
@@ -73,6 +77,10 @@ class SessionBar(Panel):
         button.setAccessibleName(tip)
         button.clicked.connect(lambda *_: action())
         return button
+
+    def pause(self) -> None:
+        """Take a break, or go on."""
+        self.vm.control.set_paused(not self.vm.snapshot.paused)
 
     def baseline(self) -> None:
         """Measure a rest baseline."""
@@ -109,6 +117,10 @@ class SessionBar(Panel):
         s = self.vm.snapshot
         if s.time > self._until:
             self.message.show_text("")
+        self.pause_button.setChecked(s.paused)
+        wanted = tr("Go on") if s.paused else tr("Pause")
+        if self.pause_button.text() != wanted:
+            self.pause_button.setText(wanted)
         left = s.baseline_left_s
         text = tr("Baseline {s:.0f} s", s=left) if left > 0 else tr("Baseline")
         if self.baseline_button.text() != text:
@@ -118,12 +130,16 @@ class SessionBar(Panel):
         wanted = tr("Finish") if self.recording else tr("Record")
         if self.record_button.text() != wanted:
             self.record_button.setText(wanted)
-        for button in (self.mark_button, self.rate_button, self.record_button, self.end_button):
+        for button in (
+            *(self.pause_button, self.mark_button, self.rate_button),
+            *(self.record_button, self.end_button),
+        ):
             button.setEnabled(not s.ended)
 
     def apply_theme(self, theme: Theme) -> None:
         super().apply_theme(theme)
         back = theme.back if theme.dark else "#FFFFFF"
+        self.pause_button.setIcon(icon("pause", theme.muted, back))
         self.mark_button.setIcon(icon("flag", theme.mark))
         self.record_button.setIcon(icon("record", theme.bad, back))
         self.end_button.setIcon(icon("stop", theme.muted))
