@@ -37,12 +37,25 @@ def calibrate(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a calibration that was stopped.")
     ] = False,
+    earlier: Annotated[
+        bool | None,
+        typer.Option(
+            "--earlier/--no-earlier",
+            help="Use the recordings of the profile's last calibration too; guided: yes, else no.",
+        ),
+    ] = None,
     record: Annotated[
         Path | None, typer.Option(help="Folder of recordings; default: in the user's data folder.")
     ] = None,
     headless: Annotated[
         bool, typer.Option("--headless", help="Guide in the terminal, without a window.")
     ] = False,
+    volume: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Loudness of the clips (guided), 0 to 1.")
+    ] = 0.5,
+    audio: Annotated[
+        str, typer.Option(help="Part of an audio device's name; 'none' for silence (guided).")
+    ] = "",
     report: Annotated[
         Path | None, typer.Option(help="New HTML report; default: in the user's data folder.")
     ] = None,
@@ -64,7 +77,16 @@ def calibrate(
     files = [*(from_ or []), *(more or [])]
     if files:
         found: dict[str, Any] | None = _from_recordings(
-            files, labels, profile, model, stream, report, permutations, seed, quiet=as_json
+            files,
+            labels,
+            profile,
+            model,
+            stream,
+            report,
+            permutations,
+            seed,
+            earlier=bool(earlier),
+            quiet=as_json,
         )
     elif not profile:
         raise BciAffectError(
@@ -85,8 +107,11 @@ def calibrate(
                 seconds=seconds,
                 rest=rest,
                 resume=resume,
+                earlier=earlier is not False,
                 record=record,
                 headless=headless,
+                audio=audio,
+                volume=volume,
                 report=report,
                 permutations=permutations,
                 seed=seed,
@@ -112,6 +137,7 @@ def _from_recordings(
     permutations: int,
     seed: int,
     *,
+    earlier: bool,
     quiet: bool,
 ) -> dict[str, Any]:
     from rich.console import Console
@@ -141,6 +167,7 @@ def _from_recordings(
             model_path=weights,
             profile=profile,
             stream=stream,
+            earlier=earlier,
             report=report,
             n_permutations=permutations,
             seed=seed,

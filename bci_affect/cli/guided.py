@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from bci_affect.errors import BciAffectError
+
+if TYPE_CHECKING:
+    from bci_affect.cli.calibration_desk import CalibrationDesk
+    from bci_affect.session import LiveSession
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,11 @@ class GuidedOptions:
     seconds: float = 30.0
     rest: bool = True
     resume: bool = False
+    earlier: bool = True
     record: Path | None = None
     headless: bool = False
+    audio: str = ""
+    volume: float = 0.5
     report: Path | None = None
     permutations: int = 999
     seed: int = 0
@@ -45,18 +52,18 @@ def run_guided(options: GuidedOptions) -> dict[str, Any] | None:
     BciAffectError
         If there is no stream, no screen, too little music, or nothing that can be calibrated.
     """
-    from bci_affect.cli.calibration_desk import CalibrationDesk, progress_path
+    from bci_affect.cli.calibration_desk import CalibrationDesk, DeskOptions, progress_path
     from bci_affect.gui.display import check_display
-    from bci_affect.music import Library, Player
+    from bci_affect.music import Library
     from bci_affect.resources import user_home
     from bci_affect.session import SessionOptions, build_session, model_path
+    from bci_affect.session.clips import choose_clips
     from bci_affect.session.profiles import ProfileStore
-    from bci_affect.session.protocol import Timing, choose_clips
-    from bci_affect.streams import LslSource, local_clock
+    from bci_affect.session.protocol import Timing
+    from bci_affect.streams import LslSource
 
     if not options.headless:
         check_display()
-    tracks = Library().tracks(include_banned=False)
     unfinished = progress_path(options.profile).exists()
     if options.resume and not unfinished:
         raise BciAffectError(f"There is no unfinished calibration of '{options.profile}'.")
@@ -66,6 +73,8 @@ def run_guided(options: GuidedOptions) -> dict[str, Any] | None:
             f"{progress_path(options.profile)} to start anew."
         )
     if not options.resume:  # says now, not after the contact check, that there is too little music
+        with Library() as library:
+            tracks = library.tracks(include_banned=False)
         choose_clips(tracks, options.clips, seed=options.seed, seconds=options.seconds)
     with ProfileStore() as store:
         if options.profile.casefold() not in {name.casefold() for name in store.names()}:
@@ -81,42 +90,53 @@ def run_guided(options: GuidedOptions) -> dict[str, Any] | None:
         ),
     )
     console = Console(stderr=True)
-    with Player(clock=local_clock) as player:
-        try:
-            with console.status("Looking for the EEG stream ..."):
-                session.start(options.wait_s)
-            desk = CalibrationDesk(
-                session,
-                options.profile,
-                model_path(options.model),
-                tracks,
-                player,
-                seed=options.seed,
-                timing=None if options.rest else Timing(0.0, 0.0, 0.0),
-                report=options.report,
-                permutations=options.permutations,
-            )
-            if options.headless:
-                _in_terminal(session, desk, options, console)
-            else:
-                from bci_affect.gui import run_window
-                from bci_affect.gui.services import Services
+    desk = CalibrationDesk(
+        session,
+        DeskOptions(
+            profile=options.profile,
+            model=model_path(options.model),
+            device=options.audio,
+            volume=options.volume,
+            seed=options.seed,
+            timing=None if options.rest else Timing(0.0, 0.0, 0.0),
+            earlier=options.earlier,
+            report=options.report,
+            permutations=options.permutations,
+        ),
+    )
+    try:
+        with console.status("Looking for the EEG stream ..."):
+            session.start(options.wait_s)
+        if options.headless:
+            _in_terminal(session, desk, options, console)
+        else:
+            from bci_affect.gui import run_window
+            from bci_affect.gui.services import Services
 
-                run_window(
-                    session,
-                    services=Services(calibration=desk),
-                    profile=options.profile,
-                    calibrate=True,
-                )
-        finally:
-            session.stop()
+            run_window(
+                session,
+                services=Services(calibration=desk),
+                profile=options.profile,
+                calibrate=True,
+            )
+    finally:
+        desk.close()
+        session.stop()
     return desk.document
 
 
-def _in_terminal(session: Any, desk: Any, options: GuidedOptions, console: Console) -> None:
+def _in_terminal(
+    session: LiveSession, desk: CalibrationDesk, options: GuidedOptions, console: Console
+) -> None:
     from bci_affect.cli.guide import guide
 
     protocol = desk.resume() if options.resume else desk.begin(options.clips, options.seconds)
     if guide(session, protocol, desk):
         with console.status("Evaluating; this takes a minute ..."):
-            desk.evaluate(protocol)
+            try:
+                desk.evaluate(protocol)
+            except BciAffectError as error:
+                raise BciAffectError(
+                    f"{error} What was rated is kept: the same command with --resume plays a few "
+                    "more clips."
+                ) from None

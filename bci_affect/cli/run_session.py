@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from rich.console import Console
 
 from bci_affect.errors import BciAffectError
 from bci_affect.gui.display import check_display
+from bci_affect.resources import user_home
 
 if TYPE_CHECKING:
     from bci_affect.gui.services import Services
@@ -67,29 +69,27 @@ def run(
         raise BciAffectError("A picture of the window needs the window: leave --headless away.")
     console = Console(stderr=True)
     predictor = load_predictor(options.model)
-    session = build_session(source, options, predictor)
-    with _stops_on_signals(session):
-        try:
-            with console.status("Looking for the EEG stream ..."):
-                session.start(wait_s, record=options.record_dir is not None)
-            if headless:
-                from bci_affect.cli.dashboard import show
+    session = build_session(source, able_to_record(options), predictor)
+    with _stops_on_signals(session), ExitStack() as stack:
+        stack.callback(session.stop)
+        with console.status("Looking for the EEG stream ..."):
+            session.start(wait_s, record=options.record_dir is not None)
+        if headless:
+            from bci_affect.cli.dashboard import show
 
-                show(session, duration_s)
-            else:
-                from bci_affect.gui import run_window
+            show(session, duration_s)
+        else:
+            from bci_affect.gui import run_window
 
-                run_window(
-                    session,
-                    services=window_services(options, predictor, source),
-                    profile=options.profile,
-                    screenshot=screenshot,
-                    after_s=after_s,
-                    duration_s=duration_s,
-                    theme=theme,
-                )
-        finally:
-            session.stop()
+            run_window(
+                session,
+                services=window_services(session, options, predictor, stack, source),
+                profile=options.profile,
+                screenshot=screenshot,
+                after_s=after_s,
+                duration_s=duration_s,
+                theme=theme,
+            )
     if session.failure is not None:
         if isinstance(session.failure, BciAffectError):
             raise session.failure
@@ -106,18 +106,60 @@ def start_in_window(options: SessionOptions, wait_s: float, theme: str) -> None:
         run_start(desk, theme=theme)
 
 
+def able_to_record(options: SessionOptions) -> SessionOptions:
+    """Give a session of a profile a folder to record to: its calibration must be recorded."""
+    if options.record_dir is not None or not options.profile:
+        return options
+    return replace(options, record_dir=user_home() / "recordings")
+
+
 def window_services(
-    options: SessionOptions, predictor: Predictor, source: Source | None = None
+    session: LiveSession,
+    options: SessionOptions,
+    predictor: Predictor,
+    stack: ExitStack,
+    source: Source | None = None,
 ) -> Services:
-    """Return what the window may use beside the session: the library, and a replay's transport."""
+    """Return what the window may use beside the session, with all that was asked for.
+
+    Parameters
+    ----------
+    session : LiveSession
+    options : SessionOptions
+        What the session was built from.
+    predictor : Predictor
+    stack : ExitStack
+        Closes what must be closed before the session.
+    source : Source, optional
+        The session's, for the transport of a replay.
+    """
+    from bci_affect.cli.calibration_desk import CalibrationDesk, DeskOptions
     from bci_affect.cli.library_view import LibraryView
     from bci_affect.gui.services import Services
     from bci_affect.music import Library
+    from bci_affect.session import model_path
     from bci_affect.streams import XdfSource
 
+    replay = source if isinstance(source, XdfSource) else None
+    desk: CalibrationDesk | None = None
+    if options.profile and replay is None:  # nobody listens in a replay
+        desk = CalibrationDesk(
+            session,
+            DeskOptions(
+                profile=options.profile,
+                model=model_path(options.model),
+                library=options.library,
+                within=options.music_dirs,
+                device=options.device,
+                volume=options.volume,
+                seed=options.seed,
+            ),
+        )
+        stack.callback(desk.close)
     return Services(
         music=LibraryView(Library(options.library), predictor) if options.music else None,
-        replay=source if isinstance(source, XdfSource) else None,
+        replay=replay,
+        calibration=desk,
     )
 
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from bci_affect.cli.demo import RECORDING, demo_library, publisher
-from bci_affect.cli.run_session import bring_in_music, window_services
+from bci_affect.cli.run_session import able_to_record, bring_in_music, window_services
 from bci_affect.gui.services import StartChoice, Started
 from bci_affect.resources import shipped, user_home
 
@@ -94,10 +94,11 @@ class StartDesk:
                 options = replace(options, music_dirs=bring_in_music([choice.music_folder]))
             progress("Loading the model")
             predictor = load_predictor(options.model)
-            session = build_session(source, options, predictor)
+            session = build_session(source, able_to_record(options), predictor)
             stack.callback(session.stop)
             progress("Connecting to the headset")
             session.start(self._wait_s, record=options.record_dir is not None)
+            services = window_services(session, options, predictor, stack)
             self._stack.close()  # a session that was started before, and its demonstration
             self._stack = stack.pop_all()
-        return Started(session, window_services(options, predictor))
+        return Started(session, services)

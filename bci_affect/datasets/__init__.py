@@ -6,6 +6,7 @@ What never will: models, Qt, and LSL.
 
 from bci_affect.datasets.catalogue import Dataset, DatasetName, open_dataset
 from bci_affect.datasets.segments import (
+    FileNote,
     Labels,
     Segment,
     find_segments,
@@ -18,6 +19,7 @@ from bci_affect.datasets.trial import Trial
 __all__ = [
     "Dataset",
     "DatasetName",
+    "FileNote",
     "Labels",
     "Segment",
     "Trial",

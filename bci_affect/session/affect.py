@@ -224,6 +224,10 @@ class AffectPath:
         windows = self.pipeline.push(chunk)
         return list(zip(windows, self.estimator.update(windows), strict=True))
 
+    def personalise(self, personal: Personalisation) -> None:
+        """Go on with another personal model."""
+        self.estimator.personal = personal
+
     def restart_normalisation(self) -> None:
         """Forget what is normal for this person, and measure it anew from here on."""
         self.estimator.normaliser = self._fresh_normaliser()

@@ -30,6 +30,7 @@ from bci_affect.errors import BciAffectError
 from bci_affect.session.affect import AffectPath
 from bci_affect.session.control import Policy
 from bci_affect.session.estimates import EstimatesFile
+from bci_affect.session.fusion import Personalisation, PersonalModel
 from bci_affect.session.parts import Music, OnEvent, Publishing, Recording, Report
 from bci_affect.session.types import AffectEstimate, Message, SessionSnapshot
 from bci_affect.streams import (
@@ -528,6 +529,10 @@ class LiveSession:
         """Take a channel out of use by hand, or let the program judge it again."""
         self._commands.append(lambda path: path.pipeline.set_bad(channel, bad))
         self._event({"event": "channel", "channel": channel, "bad": bad})
+
+    def personalise(self, personal: PersonalModel) -> None:
+        """Use another personal model from the next estimate on."""
+        self._commands.append(lambda path: path.personalise(Personalisation(personal)))
 
     def baseline(self, seconds: float = 60.0) -> None:
         """Start the normalisation to the person anew from now on."""

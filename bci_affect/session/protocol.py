@@ -10,9 +10,8 @@ progress is on disk after every step.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from bci_affect.errors import BciAffectError
-from bci_affect.music import Track
+from bci_affect.session.clips import Clip
+from bci_affect.session.progress import Progress, Rating, Timing
 
-FORMAT = "bci_affect calibration 1"
-CLIP_SECONDS = (20.0, 60.0)
-"""Shortest and longest clip."""
+__all__ = ["Clip", "Protocol", "Rating", "Step", "Timing", "View"]
+
 CONTACT_QUALITY = 0.75
 CONTACT_SECONDS = 5.0
 
@@ -60,44 +59,6 @@ _TEXTS = {
 
 
 @dataclass(frozen=True)
-class Clip:
-    """One excerpt to be played and rated.
-
-    ``valence`` and ``arousal`` are the music's prediction in [-1, 1] (what is *intended*), kept
-    apart from what the listener reports; ``block`` is its round of the four quadrants.
-    """
-
-    track: int
-    path: str
-    title: str
-    start_s: float
-    seconds: float
-    valence: float
-    arousal: float
-    block: int
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Lengths of the steps in seconds; 0 leaves a rest step out."""
-
-    rest_open_s: float = 60.0
-    rest_closed_s: float = 30.0
-    blinks_s: float = 15.0
-    silence_s: float = 8.0
-
-
-@dataclass(frozen=True)
-class Rating:
-    """A self-report on 1-9 (self-assessment manikin), with familiarity and liking if given."""
-
-    valence: float
-    arousal: float
-    familiarity: float | None = None
-    liking: float | None = None
-
-
-@dataclass(frozen=True)
 class View:
     """All that a screen shows of the protocol at one moment.
 
@@ -113,142 +74,6 @@ class View:
     rated: int
     playing: Clip | None
     contact_ok: bool
-
-
-def choose_clips(
-    tracks: Sequence[Track], n_clips: int, *, seed: int, seconds: float = 30.0
-) -> tuple[Clip, ...]:
-    """Choose excerpts that cover the valence-arousal plane, in balanced random order.
-
-    The plane is cut into quadrants at its middle or, where the library leaves a quadrant too
-    empty, at the library's medians. Each round (block) plays one excerpt of every quadrant in
-    random order, those furthest out first and no track twice while there are others; a track that
-    must come again does so with another excerpt.
-
-    Parameters
-    ----------
-    tracks : sequence of Track
-        The library; banned tracks, those without a prediction, and those too short are left out.
-    n_clips : int
-        A multiple of four, at least eight.
-    seed : int
-        Choice and order follow from it.
-    seconds : float
-        Length of a clip, 20 to 60.
-
-    Raises
-    ------
-    BciAffectError
-        If numbers are out of range or the library has too few tracks.
-    """
-    if n_clips < 8 or n_clips % 4:
-        raise BciAffectError(f"The number of clips must be 8, 12, 16, ...; got {n_clips}.")
-    if not CLIP_SECONDS[0] <= seconds <= CLIP_SECONDS[1]:
-        raise BciAffectError(
-            f"A clip lasts {CLIP_SECONDS[0]:.0f} to {CLIP_SECONDS[1]:.0f} s; got {seconds:g}."
-        )
-    usable = [
-        t
-        for t in tracks
-        if not t.banned
-        and np.isfinite([t.valence, t.arousal]).all()
-        and t.duration_s >= CLIP_SECONDS[0]
-    ]
-    if len(usable) < 4:
-        raise BciAffectError(
-            f"The library has {len(usable)} analysed tracks of at least {CLIP_SECONDS[0]:.0f} s; "
-            "at least 4 are needed: add music with 'bci-affect music add DIR'."
-        )
-    place = np.array([[t.valence, t.arousal] for t in usable])
-    quadrants = _quadrants(place, np.zeros(2))
-    if min(len(q) for q in quadrants) < n_clips // 4:
-        quadrants = _quadrants(place, np.median(place, axis=0))
-    if not all(quadrants):
-        # Valence and arousal go together in this library: take the nearest to each corner.
-        spread = (place - place.mean(axis=0)) / np.maximum(place.std(axis=0), 1e-6)
-        quadrants = [
-            list(np.argsort(-(spread @ corner))[: max(1, len(usable) // 4)]) for corner in _CORNERS
-        ]
-    rng = np.random.default_rng(seed)
-    centre = np.median(place, axis=0)
-    ordered = []
-    for members in quadrants:
-        far = np.linalg.norm(place[members] - centre, axis=1) + 0.15 * rng.standard_normal(
-            len(members)
-        )
-        ordered.append([members[i] for i in np.argsort(-far)])
-    clips: list[Clip] = []
-    used: dict[int, int] = {}
-    for block in range(n_clips // 4):
-        for quadrant in rng.permutation(4):
-            members = ordered[quadrant]
-            index = min(members, key=lambda i: used.get(i, 0))  # the first of the least used
-            clips.append(_excerpt(usable[index], used.get(index, 0), seconds, block))
-            used[index] = used.get(index, 0) + 1
-    return tuple(clips)
-
-
-_CORNERS = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]], dtype=np.float64)
-
-
-def _quadrants(place: np.ndarray, middle: np.ndarray) -> list[list[int]]:
-    side = place > middle
-    return [
-        [int(i) for i in np.flatnonzero((side == (corner > 0)).all(axis=1))] for corner in _CORNERS
-    ]
-
-
-def _excerpt(track: Track, times_used: int, seconds: float, block: int) -> Clip:
-    """Cut the next excerpt of a track: from a quarter in, later ones further on."""
-    length = min(seconds, track.duration_s)
-    room = track.duration_s - length
-    start = (0.25 * track.duration_s + times_used * length) % room if room > 0 else 0.0
-    return Clip(
-        track=track.id,
-        path=track.path,
-        title=track.title,
-        start_s=round(start, 3),
-        seconds=round(length, 3),
-        valence=track.valence,
-        arousal=track.arousal,
-        block=block,
-    )
-
-
-@dataclass
-class _Progress:
-    """What is kept on disk."""
-
-    profile: str
-    seed: int
-    clips: tuple[Clip, ...]
-    timing: Timing
-    rests_done: list[str] = field(default_factory=list)
-    ratings: dict[int, Rating] = field(default_factory=dict)
-
-    def document(self) -> dict[str, Any]:
-        return {
-            "format": FORMAT,
-            "profile": self.profile,
-            "seed": self.seed,
-            "clips": [asdict(clip) for clip in self.clips],
-            "timing": asdict(self.timing),
-            "rests_done": self.rests_done,
-            "ratings": {str(i): asdict(rating) for i, rating in self.ratings.items()},
-        }
-
-    @classmethod
-    def parse(cls, document: dict[str, Any]) -> _Progress:
-        if document["format"] != FORMAT:
-            raise ValueError("another format")
-        return cls(
-            profile=str(document["profile"]),
-            seed=int(document["seed"]),
-            clips=tuple(Clip(**clip) for clip in document["clips"]),
-            timing=Timing(**document["timing"]),
-            rests_done=list(document["rests_done"]),
-            ratings={int(i): Rating(**rating) for i, rating in document["ratings"].items()},
-        )
 
 
 class Protocol:
@@ -272,7 +97,7 @@ class Protocol:
 
     def __init__(
         self,
-        progress: _Progress,
+        progress: Progress,
         path: Path,
         *,
         emit: Callable[[str], None],
@@ -313,9 +138,9 @@ class Protocol:
             raise BciAffectError(
                 f"An unfinished calibration of '{profile}' is at {path}; resume it, or discard it."
             )
-        progress = _Progress(profile, seed, tuple(clips), timing or Timing())
+        progress = Progress(profile, seed, tuple(clips), timing or Timing())
         made = cls(progress, path, emit=emit, play=play, silence=silence)
-        made._save()
+        progress.save(path)
         return made
 
     @classmethod
@@ -334,15 +159,7 @@ class Protocol:
         BciAffectError
             If the file cannot be read or is damaged.
         """
-        try:
-            progress = _Progress.parse(json.loads(path.read_text(encoding="utf-8")))
-        except OSError as error:
-            raise BciAffectError(f"Cannot read {path} ({error.strerror}).") from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BciAffectError(
-                f"{path} is damaged ({error}); remove it and start a new calibration."
-            ) from None
-        return cls(progress, path, emit=emit, play=play, silence=silence)
+        return cls(Progress.load(path), path, emit=emit, play=play, silence=silence)
 
     # --- What a screen sees -----------------------------------------------------------------
 
@@ -451,7 +268,7 @@ class Protocol:
                 raise BciAffectError(f"{name} must be 1 to 9; got {value:g}.")
         self._send("rating", clip=self._clip, **values)
         self._progress.ratings[self._clip] = rating
-        self._save()
+        self._progress.save(self._path)
         self._next_clip()
 
     def stop(self, now: float) -> None:
@@ -465,8 +282,13 @@ class Protocol:
         elif self._step in _REST:
             self._send("rest_stop", kind=_kind(self._step), complete=False)
         self._send("calibration_stop", rated=len(self._progress.ratings))
-        self._save()
+        self._progress.save(self._path)
         self._enter(Step.STOPPED)
+
+    def extend(self, clips: Sequence[Clip]) -> None:
+        """Add clips to be played after those there are: what was rated did not suffice."""
+        self._progress.clips += tuple(clips)
+        self._progress.save(self._path)
 
     def discard(self) -> None:
         """Forget the progress on disk (after a finished calibration)."""
@@ -497,7 +319,7 @@ class Protocol:
         if self._step in _REST:
             self._send("rest_stop", kind=_kind(self._step), complete=True)
             self._progress.rests_done.append(self._step.value)
-            self._save()
+            self._progress.save(self._path)
             self._after_contact()
         elif self._step is Step.SILENCE:
             clip = self.clips[self._clip]
@@ -530,16 +352,6 @@ class Protocol:
 
     def _send(self, event: str, **values: Any) -> None:
         self._emit(json.dumps({"event": event, **values}))
-
-    def _save(self) -> None:
-        """Write progress so that a crash leaves either the old or the new file, whole."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._path.with_suffix(".partial")
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump(self._progress.document(), file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self._path)
 
 
 def _kind(step: Step) -> str:

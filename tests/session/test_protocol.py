@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from bci_affect.errors import BciAffectError
 from bci_affect.music import Track
-from bci_affect.session.protocol import Clip, Protocol, Rating, Step, Timing, choose_clips
+from bci_affect.session.clips import Clip, choose_clips, further_clips
+from bci_affect.session.protocol import Protocol, Rating, Step, Timing
 
 
 def library(n: int, seed: int = 0, together: float = 0.0) -> list[Track]:
@@ -214,3 +215,41 @@ def test_damaged_progress_is_refused_in_one_line(tmp_path: Path, text: str) -> N
     with pytest.raises(BciAffectError) as caught:
         Host(path).resume()
     assert "\n" not in str(caught.value)
+
+
+@settings(derandomize=True, max_examples=25, deadline=None)
+@given(n=st.integers(4, 40), seed=st.integers(0, 100), sides=st.sampled_from(("all", "happy")))
+def test_a_refused_calibration_gets_a_round_of_what_was_missing(
+    n: int, seed: int, sides: str
+) -> None:
+    tracks = library(n, seed)
+    clips = choose_clips(tracks, 8, seed=seed, seconds=20)
+    felt = {
+        i: Rating(8, 8) if sides == "happy" else Rating(2 + 6 * (i % 2), 2 + 6 * (i // 2 % 2))
+        for i in range(8)
+    }
+    more = further_clips(tracks, clips, felt, seed=seed)
+    assert len(more) == 4
+    assert {clip.block for clip in more} == {2}
+    if n >= 16:
+        assert len({clip.track for clip in more}) == 4
+    for clip in more:
+        assert 0 <= clip.start_s <= tracks[clip.track].duration_s - clip.seconds + 1e-6
+    if sides == "happy" and n >= 20:
+        mean = [np.mean([(c.valence, c.arousal) for c in part], axis=0) for part in (clips, more)]
+        assert (mean[1] < mean[0]).all(), "everything felt happy: sad music is what is missing"
+
+
+def test_resume_after_all_was_rated_plays_what_was_added(tmp_path: Path) -> None:
+    host = Host(tmp_path / "p.json")
+    protocol = host.begin(Timing(0, 0, 0, 2))
+    protocol.start(host.now)
+    host.run(protocol, 600)
+    assert protocol.step is Step.DONE
+    again = host.resume()
+    again.extend(further_clips(library(30), again.clips, again.ratings, seed=1))
+    assert len(host.resume().clips) == 12, "what was added is on disk"
+    again.start(host.now)
+    host.run(again, 600)
+    assert again.step is Step.DONE
+    assert len(again.ratings) == 12

@@ -133,7 +133,7 @@ class Gathered:
 
 def gather(
     paths: Sequence[Path],
-    labels: Labels,
+    labels: Labels | Sequence[Labels],
     predictor: Predictor,
     *,
     model: str,
@@ -147,7 +147,8 @@ def gather(
     ----------
     paths : sequence of Path
         In the order in which they were recorded.
-    labels : Labels
+    labels : Labels, or a sequence of them
+        What markers mean: in all files, or in each.
     predictor : Predictor
     model : str
         `profiles.model_identity` of the predictor's file.
@@ -163,7 +164,8 @@ def gather(
     BciAffectError
         If files are of several people, markers match nothing, or no clip has clean EEG.
     """
-    plans = [_plan(path, labels, stream) for path in paths]
+    meanings = [labels] * len(paths) if isinstance(labels, Labels) else labels
+    plans = [_plan(path, one, stream) for path, one in zip(paths, meanings, strict=True)]
     subjects = sorted({plan.subject for plan in plans if plan.subject})
     if len(subjects) > 1:
         raise BciAffectError(

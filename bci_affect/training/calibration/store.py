@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bci_affect.config import LiveSettings
-from bci_affect.datasets import Labels, subject_of
+from bci_affect.datasets import FileNote, Labels, session_of, subject_of
 from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
 from bci_affect.resources import user_home
@@ -17,6 +17,8 @@ from bci_affect.training.calibration.evaluation import N_PERMUTATIONS
 from bci_affect.training.calibration.personal import calibrate
 from bci_affect.training.calibration.recordings import gather
 from bci_affect.training.calibration.report import summary, write_report
+
+_LABELS = "labels"  # in a calibration's summary: what the markers of its recordings mean
 
 
 def calibrate_recordings(
@@ -28,6 +30,7 @@ def calibrate_recordings(
     profile: str = "",
     stream: str | None = None,
     settings: LiveSettings | None = None,
+    earlier: bool = False,
     report: Path | None = None,
     n_permutations: int = N_PERMUTATIONS,
     seed: int = 0,
@@ -43,6 +46,8 @@ def calibrate_recordings(
         File of the predictor.
     profile : str
         Profile to write to, made if it is new; the recordings' subject when "".
+    earlier : bool
+        Calibrate on the recordings of the profile's last calibration too, where they still are.
     report : Path, optional
         New HTML file; under the user's data folder when left out.
     n_permutations, seed : int
@@ -64,9 +69,13 @@ def calibrate_recordings(
     if not name:
         raise BciAffectError("Whose recordings are these? Give a name with --profile NAME.")
     identity = model_identity(model_path)
+    sources = _earlier(name, identity) if earlier else {}
+    sources |= {path.resolve(): labels for path in paths}
+    for path, meaning in sources.items():
+        sources[path] = _of_person(path, meaning, name) if earlier else meaning
     gathered = gather(
-        paths,
-        labels,
+        list(sources),
+        list(sources.values()),
         predictor,
         model=identity,
         stream=stream,
@@ -85,8 +94,8 @@ def calibrate_recordings(
         store.add_calibration(
             name,
             found.personal,
-            document,
-            sources=tuple(str(path.resolve()) for path in paths),
+            document | {_LABELS: [one.model_dump(mode="json") for one in sources.values()]},
+            sources=tuple(map(str, sources)),
             report=str(page.resolve()),
         )
         for key, state in gathered.normalisation.items():
@@ -96,9 +105,36 @@ def calibrate_recordings(
         "profile": name,
         "model": identity,
         "report": str(page.resolve()),
-        "sources": [str(path.resolve()) for path in paths],
+        "sources": [str(path) for path in sources],
         "dropped": gathered.dropped,
     }
+
+
+def _earlier(profile: str, model: str) -> dict[Path, Labels]:
+    """Return the recordings of the profile's last calibration, and what their markers mean.
+
+    Recordings that are gone are left out, and so are all where another encoder was calibrated or
+    the meaning of their markers was not kept.
+    """
+    with ProfileStore() as store:
+        if profile.casefold() not in {known.casefold() for known in store.names()}:
+            return {}
+        history = store.load(profile).history
+    if not history or history[-1].model != model:
+        return {}
+    last = history[-1]
+    meanings = [Labels.model_validate(one) for one in last.summary.get(_LABELS, [])]
+    if len(meanings) != len(last.sources):
+        return {}
+    pairs = zip(map(Path, last.sources), meanings, strict=True)
+    return {path: meaning for path, meaning in pairs if path.exists()}
+
+
+def _of_person(path: Path, labels: Labels, profile: str) -> Labels:
+    """Say that a file is of the profile's person, whatever its name says."""
+    note = FileNote(subject=profile, session=session_of(path, labels))
+    files = {key: one for key, one in labels.files.items() if key != path.name}
+    return labels.model_copy(update={"files": files | {str(path): note}})
 
 
 def _free(path: Path) -> Path:
