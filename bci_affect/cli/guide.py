@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -29,7 +30,7 @@ def guide(
     session: SessionControl,
     protocol: Protocol,
     desk: CalibrationDesk,
-    ask: Callable[[str], str] = input,
+    ask: Callable[[str], str] | None = None,
 ) -> bool:
     """Lead a listener through the protocol; return whether it came to its end.
 
@@ -40,8 +41,9 @@ def guide(
     protocol : Protocol
     desk : CalibrationDesk
         For its tone.
-    ask : callable
-        Asks a question and returns the answer. ``q`` stops; `EOFError` and `KeyboardInterrupt` too.
+    ask : callable, optional
+        Asks a question and returns the answer; on the terminal (standard error, as standard output
+        may be for JSON) when left out. ``q`` stops; `EOFError` and `KeyboardInterrupt` too.
     """
     console = Console(stderr=True)
     protocol.start(session.snapshot().time)
@@ -66,7 +68,7 @@ def guide(
                 _show(status, view.seconds_left, quality, view.step)
                 if view.step is Step.RATING:
                     status.stop()
-                    rating = _ask(console, ask)
+                    rating = _ask(console, ask or partial(console.input, markup=False))
                     if rating is None:
                         protocol.stop(session.snapshot().time)
                         break

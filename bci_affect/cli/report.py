@@ -1,4 +1,4 @@
-"""``report``: a run as one HTML page."""
+"""``report``: a run of a study, or a session's recording, as one HTML page."""
 
 from __future__ import annotations
 
@@ -11,24 +11,71 @@ from bci_affect.cli.output import print_json
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="Folder that 'train' made.")],
-    out: Annotated[Path | None, typer.Option(help="The page; RUN/report.html if absent.")] = None,
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN_OR_SESSION",
+            help="Folder that 'train' made, a session's recording (XDF), or a folder of them.",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The page; RUN/report.html, or beside the recording, if absent."),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="The data set, if it has moved since training.")
     ] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder of cached features.")] = None,
+    profile: Annotated[
+        str, typer.Option(help="Whose session it was; default: what the recording says.")
+    ] = "",
+    model: Annotated[
+        Path | None, typer.Option(help="Model file for a session; default: the shipped one.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the page's path as JSON.")] = False,
 ) -> None:
-    """Write tables and figures of a run into one HTML page that needs nothing else.
+    """Write tables and figures of a run, or of a session, into one page that needs nothing else.
 
-    Example: bci-affect report runs/streaming
+    Example: [bold]bci-affect report runs/streaming[/bold]
+
+    Example: [bold]bci-affect report ~/sessions/sub-P001/ses-20260105/eeg[/bold]
     """
-    from bci_affect.cli.study_output import study_progress
-    from bci_affect.training.report import write_report
+    recording = _recording(run)
+    if recording is not None:
+        path = _session(recording, out, profile, model)
+    else:
+        from bci_affect.cli.study_output import study_progress
+        from bci_affect.training.report import write_report
 
-    with study_progress("Features of") as shown:
-        path = write_report(run, out, data=data, cache=cache, progress=shown)
+        with study_progress("Features of") as shown:
+            path = write_report(run, out, data=data, cache=cache, progress=shown)
     if as_json:
         print_json({"report": str(path)})
     else:
         typer.echo(f"Wrote {path}.")
+
+
+def _recording(place: Path) -> Path | None:
+    """Return the recording that is meant: the file itself, or the newest below a folder."""
+    if place.is_file():
+        return place
+    found = sorted(place.rglob("*.xdf"), key=lambda path: path.stat().st_mtime)
+    return found[-1] if found else None
+
+
+def _session(recording: Path, out: Path | None, profile: str, model: Path | None) -> Path:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from bci_affect.cli.session_report import report_recording
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(recording.name, total=1.0)
+        return report_recording(
+            recording,
+            out,
+            profile=profile,
+            model=model,
+            progress=lambda share: bar.update(task, completed=share),
+        )

@@ -135,6 +135,7 @@ def window_services(
     """
     from bci_affect.cli.calibration_desk import CalibrationDesk, DeskOptions
     from bci_affect.cli.library_view import LibraryView
+    from bci_affect.cli.session_report import SessionReport
     from bci_affect.gui.services import Services
     from bci_affect.music import Library
     from bci_affect.session import model_path
@@ -160,6 +161,7 @@ def window_services(
         music=LibraryView(Library(options.library), predictor) if options.music else None,
         replay=replay,
         calibration=desk,
+        report=SessionReport(session),
     )
 
 

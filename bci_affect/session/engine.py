@@ -162,7 +162,10 @@ class LiveSession:
             thread.start()
         if self._music:
             self._music.start()
-        self._event({"event": "session_start", "model": self._model_name})
+        begin: dict[str, object] = {"event": "session_start", "model": self._model_name}
+        begin |= {"profile": self._profile} if self._profile else {}
+        begin |= {"policy": self._policy} if self._music else {}
+        self._event(begin)
         return self._info
 
     def stop(self) -> None:

@@ -232,6 +232,8 @@ class MusicDesk:
         if track is not None:
             fields |= {"track": track.title, "artist": track.artist, "track_id": track.id}
             fields["offset"] = round(event.offset_s, 4)
+            if np.isfinite([track.valence, track.arousal]).all():
+                fields |= {"valence": track.valence, "arousal": track.arousal}
         if event.message:
             fields["message"] = event.message
             self._report(event.message)

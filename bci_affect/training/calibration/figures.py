@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-import io
-from typing import Any
-
 import numpy as np
 
-from bci_affect.session.fusion import DIMENSIONS, Array, PersonalModel, personal_logits, sigmoid
+from bci_affect.session.fusion import DIMENSIONS, PersonalModel, personal_logits, sigmoid
 from bci_affect.training.calibration.evaluation import Evaluation
 from bci_affect.training.calibration.recordings import Run
-
-HIGH, LOW, MUSIC, GREY = "#D55E00", "#0072B2", "#009E73", "#777777"
-_MAX_POINTS = 1200
-
-
-def _figure(width: float, height: float, n_axes: int = 1) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height))
-    return figure, figure.subplots(n_axes, 1, squeeze=False)[:, 0]
-
-
-def _svg(figure: Any) -> str:
-    """SVG from ``<svg`` on; the same every time."""
-    import matplotlib
-
-    text = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "bci_affect", "svg.fonttype": "none"}):
-        figure.savefig(text, format="svg", metadata={"Date": None}, bbox_inches="tight")
-    whole = text.getvalue()
-    return whole[whole.index("<svg") :]
+from bci_affect.training.drawing import (
+    GREY,
+    HIGH,
+    LOW,
+    MAX_POINTS,
+    MUSIC,
+    broken,
+    new_figure,
+    svg,
+)
 
 
 def permutation_histogram(evaluation: Evaluation) -> str:
     """Show the statistic under permuted labels, and under the real ones."""
-    figure, (axes,) = _figure(5.2, 2.6)
+    figure, (axes,) = new_figure(5.2, 2.6)
     axes.hist(evaluation.drawn, bins=30, color="#BBBBBB", label="permuted labels")
     axes.axvline(evaluation.statistic, color=HIGH, linewidth=2, label="your labels")
     axes.set(
@@ -43,12 +29,12 @@ def permutation_histogram(evaluation: Evaluation) -> str:
         ylabel=f"of {len(evaluation.drawn)} permutations",
     )
     axes.legend(frameon=False, fontsize=8)
-    return _svg(figure)
+    return svg(figure)
 
 
 def reliability_curve(evaluation: Evaluation) -> str:
     """Predicted probability against the share that was high."""
-    figure, (axes,) = _figure(3.4, 3.2)
+    figure, (axes,) = new_figure(3.4, 3.2)
     axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
     axes.plot(
         [b.predicted for b in evaluation.curve],
@@ -64,13 +50,13 @@ def reliability_curve(evaluation: Evaluation) -> str:
         xlabel="predicted probability of high",
         ylabel="share that was high",
     )
-    return _svg(figure)
+    return svg(figure)
 
 
 def clip_predictions(evaluation: Evaluation, names: list[str]) -> str:
     """Every clip: held-out probability by EEG, music, and both; its own rating by colour."""
     n = evaluation.n_clips
-    figure, (axes,) = _figure(7.6, 0.9 + 0.22 * n)
+    figure, (axes,) = new_figure(7.6, 0.9 + 0.22 * n)
     rows = np.arange(n)
     colours = np.where(evaluation.high > 0.5, HIGH, LOW)
     axes.axvline(0.5, color=GREY, linewidth=1)
@@ -98,14 +84,14 @@ def clip_predictions(evaluation: Evaluation, names: list[str]) -> str:
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xlabel=f"held-out probability of high {evaluation.dimension}")
     axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
-    return _svg(figure)
+    return svg(figure)
 
 
 def trajectories(run: Run, personal: PersonalModel) -> str:
     """Probability of high over a recording by the fitted head, with clips and their ratings."""
-    figure, panels = _figure(9.0, 3.6, 2)
+    figure, panels = new_figure(9.0, 3.6, 2)
     start = float(run.quality_time[0])
-    step = max(1, len(run.time) // _MAX_POINTS)
+    step = max(1, len(run.time) // MAX_POINTS)
     time = (run.time[::step] - start) / 60
     logits = np.array(
         [
@@ -125,51 +111,8 @@ def trajectories(run: Run, personal: PersonalModel) -> str:
                 alpha=alpha,
                 linewidth=0,
             )
-        axes.plot(*_broken(time, sigmoid(logits[:, j])), color="black", linewidth=1)
+        axes.plot(*broken(time, sigmoid(logits[:, j])), color="black", linewidth=1)
         axes.axhline(0.5, color=GREY, linewidth=0.8)
         axes.set(ylim=(0, 1), ylabel=f"P(high {name})")
     panels[-1].set_xlabel("minutes")
-    return _svg(figure)
-
-
-def quality_over_time(run: Run) -> str:
-    """Share of good electrodes."""
-    figure, (axes,) = _figure(9.0, 1.6)
-    step = max(1, len(run.quality_time) // _MAX_POINTS)
-    time = (run.quality_time[::step] - run.quality_time[0]) / 60
-    axes.fill_between(time, run.quality[::step], color=MUSIC, alpha=0.5, step="mid")
-    axes.set(ylim=(0, 1), xlabel="minutes", ylabel="good electrodes")
-    return _svg(figure)
-
-
-def topography(run: Run) -> str:
-    """Where the encoder looked: share of attention per electrode, seen from above."""
-    figure, (axes,) = _figure(3.4, 3.4)
-    placed = np.isfinite(run.positions).all(axis=1)
-    xyz = run.positions[placed] - np.array([0.0, 0.0, 0.04], dtype=np.float32)
-    share = run.attention[placed]
-    # Azimuthal equidistant: the angle from the vertex becomes the distance from the middle.
-    unit = xyz / np.linalg.norm(xyz, axis=1, keepdims=True)
-    angle = np.arccos(np.clip(unit[:, 2], -1, 1))
-    across = np.hypot(unit[:, 0], unit[:, 1])
-    x = angle * unit[:, 0] / np.maximum(across, 1e-9) / (np.pi / 2)
-    y = angle * unit[:, 1] / np.maximum(across, 1e-9) / (np.pi / 2)
-    circle = np.linspace(0, 2 * np.pi, 100)
-    axes.plot(1.15 * np.cos(circle), 1.15 * np.sin(circle), color=GREY, linewidth=1)
-    axes.plot([-0.1, 0, 0.1], [1.145, 1.27, 1.145], color=GREY, linewidth=1)
-    dots = axes.scatter(x, y, c=100 * share, s=150, cmap="cividis", vmin=0, zorder=3)
-    names = [run.channels[i] for i in np.flatnonzero(placed)]
-    for i, name in enumerate(names):
-        axes.annotate(name, (x[i], y[i]), (0, 8), textcoords="offset points", ha="center", size=6)
-    figure.colorbar(dots, ax=axes, shrink=0.6, label="% of attention")
-    axes.set_aspect("equal")
-    axes.axis("off")
-    return _svg(figure)
-
-
-def _broken(time: Array, values: Array) -> tuple[Array, Array]:
-    """Break a line where readings are missing."""
-    if len(time) < 3:
-        return time, values
-    gaps = np.flatnonzero(np.diff(time) > 5 * np.median(np.diff(time))) + 1
-    return np.insert(time, gaps, np.nan), np.insert(values, gaps, np.nan)
+    return svg(figure)

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from bci_affect import __version__
-from bci_affect.errors import BciAffectError
 from bci_affect.session.fusion import DIMENSIONS
 from bci_affect.training.calibration import figures
 from bci_affect.training.calibration.clips import labelled
 from bci_affect.training.calibration.evaluation import Evaluation, Score
 from bci_affect.training.calibration.personal import Calibration
 from bci_affect.training.calibration.recordings import Gathered
+from bci_affect.training.drawing import quality_over_time, topography, write_new
 
 
 def summary(calibration: Calibration) -> dict[str, Any]:
@@ -98,14 +98,7 @@ def write_report(
         dropped=gathered.dropped,
         n_clips=len(gathered.table),
     )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(page)
-    except FileExistsError:
-        raise BciAffectError(f"{path} exists already; choose another file.") from None
-    except OSError as error:
-        raise BciAffectError(f"Cannot write {path} ({error.strerror}).") from None
+    write_new(path, page)
 
 
 def _dimension(name: str, gathered: Gathered, calibration: Calibration) -> dict[str, Any]:
@@ -189,6 +182,6 @@ def _run(number: int, gathered: Gathered, calibration: Calibration) -> dict[str,
         "alpha": f"{run.alpha_rise:+.2f}" if np.isfinite(run.alpha_rise) else "",
         "messages": run.messages,
         "trajectory": figures.trajectories(run, calibration.personal),
-        "quality_figure": figures.quality_over_time(run),
-        "topography": figures.topography(run),
+        "quality_figure": quality_over_time(run.quality_time, run.quality),
+        "topography": topography(run.channels, run.positions, run.attention),
     }

@@ -17,6 +17,7 @@ from bci_affect.training.calibration.evaluation import N_PERMUTATIONS
 from bci_affect.training.calibration.personal import calibrate
 from bci_affect.training.calibration.recordings import gather
 from bci_affect.training.calibration.report import summary, write_report
+from bci_affect.training.drawing import free_path
 
 _LABELS = "labels"  # in a calibration's summary: what the markers of its recordings mean
 
@@ -85,7 +86,7 @@ def calibrate_recordings(
     found = calibrate(gathered.table, model=identity, seed=seed, n_permutations=n_permutations)
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(found.personal.created))
     safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)
-    page = report or _free(user_home() / "reports" / f"{safe}-{stamp}.html")
+    page = report or free_path(user_home() / "reports" / f"{safe}-{stamp}.html")
     document = summary(found)
     with ProfileStore() as store:
         if name.casefold() not in {known.casefold() for known in store.names()}:
@@ -135,12 +136,3 @@ def _of_person(path: Path, labels: Labels, profile: str) -> Labels:
     note = FileNote(subject=profile, session=session_of(path, labels))
     files = {key: one for key, one in labels.files.items() if key != path.name}
     return labels.model_copy(update={"files": files | {str(path): note}})
-
-
-def _free(path: Path) -> Path:
-    """Return the path, or the next free one beside it."""
-    candidate, number = path, 2
-    while candidate.exists():
-        candidate = path.with_stem(f"{path.stem}-{number}")
-        number += 1
-    return candidate

@@ -1,0 +1,118 @@
+"""What the pages of calibrations and sessions share: figures as SVG text, and how a page is saved.
+
+A page holds its figures as text: it asks nothing of any network.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.errors import BciAffectError
+
+Array = NDArray[np.float64]
+HIGH, LOW, MUSIC, GREY = "#D55E00", "#0072B2", "#009E73", "#777777"
+MAX_POINTS = 1200
+"""Of a line: more cannot be told apart on a page."""
+
+
+def new_figure(width: float, height: float, n_axes: int = 1) -> tuple[Any, Any]:
+    """Return a figure in inches, and its axes one below the other."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height))
+    return figure, figure.subplots(n_axes, 1, squeeze=False)[:, 0]
+
+
+def svg(figure: Any) -> str:
+    """SVG from ``<svg`` on; the same every time."""
+    import matplotlib
+
+    text = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "bci_affect", "svg.fonttype": "none"}):
+        figure.savefig(text, format="svg", metadata={"Date": None}, bbox_inches="tight")
+    whole = text.getvalue()
+    return whole[whole.index("<svg") :]
+
+
+def quality_over_time(time_s: Array, quality: Array) -> str:
+    """Share of good electrodes (n,) over time (n,)."""
+    figure, (axes,) = new_figure(9.0, 1.6)
+    step = max(1, len(time_s) // MAX_POINTS)
+    time = (time_s[::step] - time_s[0]) / 60
+    axes.fill_between(time, quality[::step], color=MUSIC, alpha=0.5, step="mid")
+    axes.set(ylim=(0, 1), xlabel="minutes", ylabel="good electrodes")
+    return svg(figure)
+
+
+def topography(channels: Sequence[str], positions: NDArray[np.floating], attention: Array) -> str:
+    """Where the encoder looked: share of attention per electrode, seen from above.
+
+    Parameters
+    ----------
+    channels : sequence of str
+    positions : ndarray, shape (n_channels, 3)
+        Metres; electrodes of unknown place are left out.
+    attention : ndarray, shape (n_channels,)
+    """
+    figure, (axes,) = new_figure(3.4, 3.4)
+    placed = np.isfinite(positions).all(axis=1)
+    xyz = positions[placed] - np.array([0.0, 0.0, 0.04], dtype=np.float32)
+    share = attention[placed]
+    # Azimuthal equidistant: the angle from the vertex becomes the distance from the middle.
+    unit = xyz / np.linalg.norm(xyz, axis=1, keepdims=True)
+    angle = np.arccos(np.clip(unit[:, 2], -1, 1))
+    across = np.hypot(unit[:, 0], unit[:, 1])
+    x = angle * unit[:, 0] / np.maximum(across, 1e-9) / (np.pi / 2)
+    y = angle * unit[:, 1] / np.maximum(across, 1e-9) / (np.pi / 2)
+    circle = np.linspace(0, 2 * np.pi, 100)
+    axes.plot(1.15 * np.cos(circle), 1.15 * np.sin(circle), color=GREY, linewidth=1)
+    axes.plot([-0.1, 0, 0.1], [1.145, 1.27, 1.145], color=GREY, linewidth=1)
+    dots = axes.scatter(x, y, c=100 * share, s=150, cmap="cividis", vmin=0, zorder=3)
+    names = [channels[i] for i in np.flatnonzero(placed)]
+    for i, name in enumerate(names):
+        axes.annotate(name, (x[i], y[i]), (0, 8), textcoords="offset points", ha="center", size=6)
+    figure.colorbar(dots, ax=axes, shrink=0.6, label="% of attention")
+    axes.set_aspect("equal")
+    axes.axis("off")
+    return svg(figure)
+
+
+def broken(time: Array, values: Array) -> tuple[Array, Array]:
+    """Break a line where readings are missing."""
+    if len(time) < 3:
+        return time, values
+    gaps = np.flatnonzero(np.diff(time) > 5 * np.median(np.diff(time))) + 1
+    return np.insert(time, gaps, np.nan), np.insert(values, gaps, np.nan)
+
+
+def write_new(path: Path, page: str) -> None:
+    """Write a page; an existing file is not overwritten.
+
+    Raises
+    ------
+    BciAffectError
+        If the file exists or cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(page)
+    except FileExistsError:
+        raise BciAffectError(f"{path} exists already; choose another file.") from None
+    except OSError as error:
+        raise BciAffectError(f"Cannot write {path} ({error.strerror}).") from None
+
+
+def free_path(path: Path) -> Path:
+    """Return the path, or the next free one beside it."""
+    candidate, number = path, 2
+    while candidate.exists():
+        candidate = path.with_stem(f"{path.stem}-{number}")
+        number += 1
+    return candidate
