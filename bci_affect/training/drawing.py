@@ -74,7 +74,7 @@ def topography(channels: Sequence[str], positions: NDArray[np.floating], attenti
     axes.plot(1.15 * np.cos(circle), 1.15 * np.sin(circle), color=GREY, linewidth=1)
     axes.plot([-0.1, 0, 0.1], [1.145, 1.27, 1.145], color=GREY, linewidth=1)
     dots = axes.scatter(x, y, c=100 * share, s=150, cmap="cividis", vmin=0, zorder=3)
-    names = [channels[i] for i in np.flatnonzero(placed)]
+    names = [channels[int(i)] for i in np.flatnonzero(placed)]
     for i, name in enumerate(names):
         axes.annotate(name, (x[i], y[i]), (0, 8), textcoords="offset points", ha="center", size=6)
     figure.colorbar(dots, ax=axes, shrink=0.6, label="% of attention")
