@@ -106,34 +106,40 @@ def _energy(lufs: float) -> float:
     return float(10 ** ((lufs + 0.691) / 10))
 
 
+_REACH = 24  # samples to each side that a value between samples is made from
+
+
 @lru_cache(maxsize=1)
 def _oversampling() -> NDArray[np.float32]:
-    """Low-pass of a 4-fold oversampling, 48 taps a phase."""
-    taps: NDArray[np.float32] = (4 * signal.firwin(193, 0.25, window=("kaiser", 5.0))).astype(
-        np.float32
-    )
-    return taps
+    """Low-pass of a 4-fold oversampling, by phase: shape (2 * _REACH + 1, 4)."""
+    taps = np.zeros((2 * _REACH + 1) * 4)
+    taps[: 8 * _REACH + 1] = 4 * signal.firwin(8 * _REACH + 1, 0.25, window=("kaiser", 5.0))
+    return np.ascontiguousarray(taps.reshape(-1, 4)[::-1], dtype=np.float32)
 
 
 def _true_peak(block: NDArray[np.float32], known: float) -> float:
     """Peak between samples, by 4-fold oversampling of the loudest pieces.
 
     The true peak lies a few dB above the sample peak at most, and where the samples are loud: the
-    eight loudest pieces of a block of 10 s are looked at.
+    64 loudest pieces of 128 samples are looked at.
     """
-    piece, margin = 2048, 32
+    piece, most = 128, 64
     magnitude = np.abs(block[:, 0])  # (n,); by columns, since a maximum over pairs is slow
     for channel in range(1, block.shape[1]):
         np.maximum(magnitude, np.abs(block[:, channel]), out=magnitude)
     peaks = np.maximum.reduceat(magnitude, np.arange(0, len(magnitude), piece))
     top = max(known, float(peaks.max()))
-    for index in np.argsort(-peaks)[:8]:
-        if peaks[index] <= 0.63 * top:
-            break
-        first = int(index) * piece
-        part = block[max(0, first - margin) : first + piece + margin]
-        top = max(top, float(np.abs(signal.upfirdn(_oversampling(), part, 4, 1, axis=0)).max()))
-    return top
+    loud = np.argsort(-peaks)[:most]
+    loud = loud[peaks[loud] > 0.63 * top]
+    if not len(loud):
+        return top
+    at = loud[:, None] * piece + np.arange(-_REACH, piece + _REACH)  # (n_loud, piece + 2 _REACH)
+    parts = np.where(
+        ((at >= 0) & (at < len(block)))[..., None], block[np.clip(at, 0, len(block) - 1)], 0.0
+    )
+    windows = np.lib.stride_tricks.sliding_window_view(parts, 2 * _REACH + 1, axis=1)
+    between = windows.reshape(-1, 2 * _REACH + 1) @ _oversampling()
+    return max(top, float(np.abs(between).max()))
 
 
 def integrated_lufs(audio: NDArray[np.float32], rate_hz: int) -> float:
