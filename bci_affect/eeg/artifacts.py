@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from bci_affect.config import ArtifactSettings
 from bci_affect.eeg.montage import Montage
-from bci_affect.eeg.ring import Ring
-from bci_affect.eeg.robust import middle, rms
+from bci_affect.eeg.robust import middle
 
 REACH_S = 0.4
 """A blink lasts 0.2 to 0.4 s: peak-to-peak is taken over this time."""
@@ -55,54 +54,73 @@ class Artifacts:
         # NaN compares as False: an electrode without a place is not in front.
         self._front = (places[:, 1] > FRONT_Y_M) & (places[:, 2] < FRONT_Z_M)
         reach = max(1, round(REACH_S / hop_s))
-        self._highs = Ring(reach, (len(places),))
-        self._lows = Ring(reach, (len(places),))
+        # Highest and (negated) lowest value of each of the last hops, in turn.
+        self._edges = np.full((reach, 2, len(places)), -np.inf)
+        self._at = 0
         self._pace = np.exp(-hop_s / np.array([FALL_S, RISE_S]))
-        self._usual_swing = np.full(len(places), np.nan)
-        self._usual_high = np.full(len(places), np.nan)
+        self._jaw_ratio = float(np.exp(settings.jaw_nats))
+        self._usual: NDArray[np.float64] | None = None  # (2, n_eeg): swing, and RMS above bands
+        self._good: NDArray[np.bool_] | None = None
+        self._front_rows = self._rest_rows = np.zeros(0, np.intp)
+        self._n_good = 0
 
     def reset(self) -> None:
         """Forget the swing of the last hops (after a gap); what is usual stays known."""
-        self._highs.clear()
-        self._lows.clear()
+        self._edges[:] = -np.inf
+        self._at = 0
 
     def judge(
-        self, shown: NDArray[np.float64], high: NDArray[np.float64], good: NDArray[np.bool_]
+        self, shown: NDArray[np.float64], loud: NDArray[np.float64], good: NDArray[np.bool_]
     ) -> tuple[str, ...]:
         """Name what disturbs this hop.
 
         Parameters
         ----------
-        shown, high : ndarray of float64, shape (n, n_eeg)
-            EEG as displayed, and only what lies above the bands, in microvolts.
+        shown : ndarray of float64, shape (n, n_eeg)
+            EEG as displayed, in microvolts.
+        loud : ndarray of float64, shape (n_eeg,)
+            RMS of what lies above the bands, in microvolts.
         good : ndarray of bool, shape (n_eeg,)
-            Electrodes to go by.
+            Electrodes to go by; the same array as long as they are the same.
         """
-        s = self._settings
-        self._highs.append(shown.max(axis=0)[None])
-        self._lows.append(shown.min(axis=0)[None])
-        swing = self._highs.newest().max(axis=0) - self._lows.newest().min(axis=0)
-        loud = rms(high)
-        found = []
-        moving = good & (swing > s.movement_uv)
-        if moving.sum() >= max(1, 0.5 * good.sum()):
-            found.append("movement")
-        else:
-            front, rest = good & self._front, good & ~self._front
-            if front.any():
-                eyes = middle(swing[front])
-                usual = middle(self._usual_swing[front])
-                behind = middle(swing[rest]) if rest.any() else 0.0
-                if eyes > max(s.blink_uv, BLINK_OVER_REST * behind, BLINK_OVER_USUAL * usual):
-                    found.append("blink")
-        above = good & (loud > np.exp(s.jaw_nats) * np.maximum(self._usual_high, JAW_LEAST_UV))
-        if above.sum() >= (2 if good.sum() >= 4 else 1):
-            found.append("jaw clench")
-        self._usual_swing = self._follow(self._usual_swing, swing)
-        self._usual_high = self._follow(self._usual_high, loud)
-        return tuple(found)
+        if good is not self._good:
+            self._good, self._n_good = good, int(np.count_nonzero(good))
+            self._front_rows = np.flatnonzero(good & self._front)
+            self._rest_rows = np.flatnonzero(good & ~self._front)
+        now = np.empty((2, shown.shape[1]))
+        edges = self._edges[self._at]
+        np.maximum.reduce(shown, out=edges[0])
+        np.negative(np.minimum.reduce(shown), out=edges[1])
+        self._at = (self._at + 1) % len(self._edges)
+        highest, lowest = np.maximum.reduce(self._edges)
+        swing = np.add(highest, lowest, out=now[0])
+        now[1] = loud
+        found = self._name(swing, now[1], good)
+        if self._usual is None:
+            self._usual = now
+        else:  # down fast and up slowly
+            pace = np.where(now < self._usual, self._pace[0], self._pace[1])
+            self._usual = now + pace * (self._usual - now)
+        return found
 
-    def _follow(self, usual: NDArray[np.float64], now: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Move what is usual towards what is now, down fast and up slowly."""
-        pace = np.where(now < usual, self._pace[0], self._pace[1])
-        return np.where(np.isnan(usual), now, now + pace * (usual - now))
+    def _name(
+        self, swing: NDArray[np.float64], loud: NDArray[np.float64], good: NDArray[np.bool_]
+    ) -> tuple[str, ...]:
+        s, usual = self._settings, self._usual
+        found = []
+        # Each kind is asked for in full only where it can be: nearly always there is none.
+        moving = swing > s.movement_uv
+        if np.count_nonzero(moving) and np.count_nonzero(moving & good) >= 0.5 * self._n_good:
+            found.append("movement")
+        elif self._front_rows.size:
+            eyes = middle(swing[self._front_rows])
+            if eyes > s.blink_uv:
+                behind = middle(swing[self._rest_rows]) if self._rest_rows.size else 0.0
+                before = 0.0 if usual is None else middle(usual[0, self._front_rows])
+                if eyes > max(BLINK_OVER_REST * behind, BLINK_OVER_USUAL * before):
+                    found.append("blink")
+        if usual is not None:
+            above = loud > self._jaw_ratio * np.maximum(usual[1], JAW_LEAST_UV)
+            if np.count_nonzero(above & good) >= (2 if self._n_good >= 4 else 1):
+                found.append("jaw clench")
+        return tuple(found)

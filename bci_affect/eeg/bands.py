@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,32 +33,33 @@ class BandPower:
     def __init__(self, window: WindowSettings, n_bands: int, n_channels: int) -> None:
         self._hops_per_step = window.hops_per_step
         self._n_steps = window.n_steps
-        shape = (n_channels, n_bands)
-        self._squares: deque[NDArray[np.float64]] = deque(maxlen=self._hops_per_step)
+        # Sums of squares of the last hops, in turn.
+        self._squares = np.zeros((self._hops_per_step, n_bands, n_channels))
+        self._at = 0
         self._counts: deque[int] = deque(maxlen=self._hops_per_step)
-        self._entropy = Ring(self._n_steps * self._hops_per_step, shape, np.float32)
+        n_hops = self._n_steps * self._hops_per_step
+        self._entropy = Ring(n_hops, (n_channels, n_bands), np.float32)
 
     def reset(self) -> None:
         """Forget everything (after a gap)."""
-        for held in (self._squares, self._counts, self._entropy):
-            held.clear()
+        self._squares[:] = 0.0
+        self._at = 0
+        self._counts.clear()
+        self._entropy.clear()
 
     def scale(self, factor: float) -> None:
         """Do as if all input had been multiplied by `factor` from the start."""
-        for i in range(len(self._squares)):
-            self._squares[i] = self._squares[i] * factor**2
+        self._squares *= factor**2
         self._entropy.append(self._entropy.newest() + np.float32(np.log(factor)))
 
-    def add(self, filtered: NDArray[np.float64]) -> None:
-        """Take one hop of band-passed EEG, shape (n_bands, n_samples, n_channels)."""
-        filtered = np.asarray(filtered)
-        self._squares.append(np.einsum("bnc,bnc->cb", filtered, filtered))
-        self._counts.append(filtered.shape[1])
-        variance = self._squares[0].copy()
-        for squares in islice(self._squares, 1, None):
-            variance += squares
+    def add(self, energy: NDArray[np.float64], n: int) -> None:
+        """Take a hop's sums of squares of band-passed EEG, (n_bands, n_channels), of n samples."""
+        self._squares[self._at] = energy
+        self._at = (self._at + 1) % self._hops_per_step
+        self._counts.append(n)
+        variance = np.add.reduce(self._squares)
         variance /= sum(self._counts)
-        self._entropy.append(entropy(variance)[None])
+        self._entropy.append(entropy(variance).T[None])
 
     def window(self) -> NDArray[np.float32]:
         """Entropies of the newest window, (n_steps, n_channels, n_bands), oldest step first."""
@@ -70,8 +70,11 @@ class BandPower:
 
 def entropy(variance_uv2: NDArray[np.floating]) -> NDArray[np.float32]:
     """Differential entropy in nats of a Gaussian with this variance (floored at 1 nV squared)."""
-    nats: NDArray[np.floating] = GAUSS + 0.5 * np.log(np.maximum(variance_uv2, FLOOR_UV2))
-    return nats.astype(np.float32)
+    nats = np.log(np.maximum(variance_uv2, FLOOR_UV2))
+    nats *= 0.5
+    nats += GAUSS
+    in_short: NDArray[np.float32] = nats.astype(np.float32)
+    return in_short
 
 
 def relative_power(bands: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -121,7 +121,7 @@ class FilterBank:
             [np.vstack([sos, identity(longest - len(sos))]) for sos in cascades]
         )  # (n_filters, n_sections, 6)
         self._state = np.zeros((len(cascades), 2 * longest, n_channels))
-        self._matrices: dict[int, NDArray[np.float64]] = {}
+        self._plans: dict[int, tuple[NDArray[np.float64], ...]] = {}
 
     def reset(self) -> None:
         """Put all filters at rest."""
@@ -141,15 +141,21 @@ class FilterBank:
         """
         n, n_channels = block.shape
         out = np.empty((len(self._sos), n, n_channels))
+        state = self._state
         for start in range(0, n, MAX_BLOCK):
-            out[:, start : start + MAX_BLOCK], self._state = self._step(
-                block[start : start + MAX_BLOCK]
-            )
+            part = block[start : start + MAX_BLOCK]
+            length = len(part)
+            matrix, given, result = self._plans.get(length) or self._plan(length)
+            given[:, :length] = part
+            given[:, length:] = state
+            np.matmul(matrix, given, out=result)
+            out[:, start : start + length] = result[:, :length]
+            state[:] = result[:, length:]
         return out
 
     def peek(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
         """Filter samples as `run` does, but leave the state as it is (for a look ahead)."""
-        kept = self._state
+        kept = self._state.copy()
         try:
             return self.run(block)
         finally:
@@ -159,22 +165,18 @@ class FilterBank:
         """Go on with some of the filters only, in this order, with their pasts."""
         self._sos = self._sos[list(chosen)]
         self._state = self._state[list(chosen)]
-        self._matrices.clear()
+        self._plans.clear()
 
     def scale(self, factor: float) -> None:
         """Multiply the past, as if all input had been multiplied from the start."""
         self._state = self._state * factor
 
-    def _step(self, block: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        n = len(block)
-        matrix = self._matrices.get(n)
-        if matrix is None:
-            matrix = self._matrices[n] = _block_matrices(self._sos, n)
-        stacked = np.empty((len(self._sos), n + self._state.shape[1], block.shape[1]))
-        stacked[:, :n] = block
-        stacked[:, n:] = self._state
-        result = matrix @ stacked
-        return result[:, :n], result[:, n:]
+    def _plan(self, n: int) -> tuple[NDArray[np.float64], ...]:
+        """Make the matrices for blocks of n samples, and room for their operand and result."""
+        matrix = _block_matrices(self._sos, n)
+        room = np.empty((2, len(matrix), matrix.shape[1], self._state.shape[2]))
+        self._plans[n] = plan = (matrix, room[0], room[1])
+        return plan
 
 
 def _block_matrices(cascades: NDArray[np.float64], n: int) -> NDArray[np.float64]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,7 @@ MIN_HOLE_S = 0.05
 """Shorter irregularities of the stamps are jitter; more than this (and two samples) is missing."""
 
 
-@dataclass(frozen=True, slots=True)
-class HopIn:
+class HopIn(NamedTuple):
     """Samples of one hop, finite and in microvolts.
 
     Attributes
@@ -31,7 +31,8 @@ class HopIn:
     times : ndarray of float64, shape (n,)
         LSL time of each sample.
     whole : ndarray of bool, shape (n_eeg,)
-        Channels with no hole in the time that a window and the filters remember.
+        Channels with no hole in the time that a window and the filters remember; the same array as
+        long as they are the same.
     missing_s : float
         Seconds that are missing inside the hop, less than a gap.
     """
@@ -42,14 +43,13 @@ class HopIn:
     missing_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """Samples of a chunk with no gap between them.
 
     Attributes
     ----------
-    samples : ndarray, shape (n_channels, n)
-        As in `Chunk`.
+    block : ndarray of float64, shape (n, n_eeg)
+        In the stream's units; for `Intake.take` to work on.
     times : ndarray of float64, shape (n,)
         As in `Chunk`.
     gap_s : float
@@ -60,7 +60,7 @@ class Piece:
         Whether every sample is known to be a number.
     """
 
-    samples: NDArray[np.floating]
+    block: NDArray[np.float64]
     times: NDArray[np.float64]
     gap_s: float
     holes: tuple[tuple[int, float], ...]
@@ -111,7 +111,13 @@ class Intake:
         """Whether the stream named a unit that we know, for at least one channel."""
         common = float(np.nanmedian(known)) if self.units_known else 1.0
         self._scale = np.where(np.isfinite(known), known, common)
-        self._last_time = np.nan
+        self._scaled = bool((self._scale != 1.0).any())
+        self._last_time = math.nan
+        # What waits for its hop to fill lies between `_start` and `_end`.
+        self._second = math.ceil(self.rate_hz)
+        self._samples = np.empty((self._second, self._eeg.size))
+        self._times = np.empty(self._second)
+        self._whole = np.ones(self._eeg.size, np.bool_)
         self.refill_s = np.inf
         """Seconds after a sample that was none, until nothing remembers it."""
         self.reset()
@@ -132,21 +138,21 @@ class Intake:
         self._taken = 0  # samples in
         self._given = 0  # samples out
         self._last_hole = np.full(n, -np.inf)
+        self._any_hole = False
         self._holes: list[tuple[float, int]] = []  # (sample out, channel) not yet popped
         self._missing: list[tuple[float, float]] = []  # (sample out, seconds) not yet popped
-        self._blocks: list[NDArray[np.float64]] = []
-        self._times: list[NDArray[np.float64]] = []
-        self._waiting = 0
+        self._start = self._end = 0
         if self._resampler:
             self._resampler.reset()
 
     def rescale(self, factor: float) -> None:
         """Change the unit of everything to come (and of what waits)."""
         self._scale = self._scale * factor
+        self._scaled = True
 
     # --- in ---------------------------------------------------------------------------------
 
-    def split(self, chunk: Chunk) -> Iterator[Piece]:
+    def split(self, chunk: Chunk) -> list[Piece]:
         """Cut a chunk at gaps."""
         samples, times = chunk.samples, chunk.times
         if samples.ndim != 2 or samples.shape[0] != self._n_channels:
@@ -154,43 +160,55 @@ class Intake:
                 f"The stream now sends {samples.shape[0]} channels instead of "
                 f"{self._n_channels}; connect to it again."
             )
-        # A sum is finite only if all is (or, once in a blue moon, overflows: then it is looked at).
-        finite = bool(np.isfinite(samples.sum()) and np.isfinite(times.sum()))
+        block = samples[self._rows].T.astype(np.float64, order="C")
+        # The sum of squares is finite only if all is.
+        flat = block.reshape(-1)
+        finite = math.isfinite(flat.dot(flat)) and math.isfinite(times.dot(times))
         if not finite:
             # A sample without one finite value is none: it leaves a hole in the stamps.
-            real = np.isfinite(samples[self._eeg]).any(axis=0) & np.isfinite(times)
-            samples, times = samples[:, real], times[real]
+            real = np.isfinite(block).any(axis=1) & np.isfinite(times)
+            block, times = block[real], times[real]
         if not len(times):
-            return
-        missing = np.empty(len(times))
-        np.subtract(times[1:], times[:-1], out=missing[1:])
-        missing[0] = times[0] - self._last_time
-        missing -= self._period
-        if np.isnan(missing[0]):  # the first chunk
-            missing[0] = 0.0
-        else:
-            missing[0] = max(missing[0], chunk.gap_before)
-        self._last_time = float(times[-1])
-        backwards = -2 * self._period
-        if missing.max() <= self._hole_s and missing.min() >= backwards:
-            yield Piece(samples, times, 0.0, (), finite)
-            return
+            return []
+        period, backwards = self._period, -2 * self._period
+        before = times.item(0) - self._last_time - period
+        # The first chunk has nothing before it.
+        before = 0.0 if math.isnan(before) else max(before, chunk.gap_before)
+        self._last_time = times.item(-1)
+        missing = times[1:] - times[:-1]
+        missing -= period
+        # No step is further off than the root of all steps' squares together.
+        even = missing.dot(missing) <= backwards**2 and backwards <= before <= self._hole_s
+        if even:
+            return [Piece(block, times, 0.0, (), finite)]
+        return self._cut(block, times, np.concatenate([[before], missing]), finite)
+
+    def _cut(
+        self,
+        block: NDArray[np.float64],
+        times: NDArray[np.float64],
+        missing: NDArray[np.float64],
+        finite: bool,
+    ) -> list[Piece]:
+        """Cut where more than a hole is missing before a sample, (n,) seconds."""
         # A stamp that runs backwards is a clock reset: nobody knows what lies between.
-        gap = (missing > self._gap_s) | (missing < backwards)
+        gap = (missing > self._gap_s) | (missing < -2 * self._period)
         holes = np.flatnonzero((missing > self._hole_s) & ~gap)
         cut = np.flatnonzero(gap)
-        for start, end in pairwise([0, *cut[cut > 0], len(times)]):
-            yield Piece(
-                samples[:, start:end],
+        return [
+            Piece(
+                block[start:end],
                 times[start:end],
                 abs(float(missing[start])) if gap[start] else 0.0,
                 tuple((int(h) - start, float(missing[h])) for h in holes if start <= h < end),
                 finite,
             )
+            for start, end in pairwise([0, *cut[cut > 0], len(times)])
+        ]
 
     def take(self, piece: Piece) -> None:
         """Take samples that continue the last ones."""
-        block = piece.samples[self._rows].T.astype(np.float64)
+        block, times = piece.block, piece.times
         if piece.finite and self._all_begun:
             block -= self._base
         else:
@@ -199,12 +217,25 @@ class Intake:
         for at, seconds in piece.holes:
             self._missing.append(((self._taken + at) * self._ratio, seconds))
         self._taken += len(block)
-        times = np.asarray(piece.times, np.float64)
         if self._resampler:
             block, times = self._resampler.push(block, times)
-        self._blocks.append(block)
-        self._times.append(times)
-        self._waiting += len(block)
+        start, end = self._end, self._end + len(block)
+        if end > len(self._times):
+            start, end = self._make_room(len(block))
+        self._samples[start:end] = block
+        self._times[start:end] = times
+        self._end = end
+
+    def _make_room(self, n: int) -> tuple[int, int]:
+        """Move what waits to the beginning of the buffer; where n more samples go."""
+        samples, times = self._waiting()
+        held = len(times)
+        if not held + n <= len(self._times) <= 4 * (held + n + self._second):
+            self._samples = np.empty((held + n + self._second, self._eeg.size))
+            self._times = np.empty(len(self._samples))
+        self._samples[:held], self._times[:held] = samples, times
+        self._start, self._end = 0, held
+        return held, held + n
 
     def _mend(self, block: NDArray[np.float64]) -> None:
         """Take the base off, in place; where a sample is none, hold the last value (or 0)."""
@@ -228,36 +259,44 @@ class Intake:
 
     def pop(self, n: int) -> HopIn | None:
         """Return the oldest `n` waiting samples, or None while there are fewer."""
-        if self._waiting < n:
+        first, end = self._start, self._start + n
+        if end > self._end:
             return None
-        block, times = self._joined()
-        self._blocks, self._times = [block[n:]], [times[n:]]
-        self._waiting -= n
-        block, times = block[:n], times[:n]
+        self._start = end
         if not self._given:
-            self._level = block.mean(axis=0)
+            self._level = self._samples[first:end].mean(axis=0)
+        block = self._samples[first:end] - self._level
+        if self._scaled:
+            block *= self._scale
         self._given += n
-        missing_s = sum(s for at, s in self._missing if at < self._given)
-        self._missing = [m for m in self._missing if m[0] >= self._given]
-        for sample, channel in self._holes:
-            if sample < self._given:
-                self._last_hole[channel] = max(sample, self._last_hole[channel])
-        self._holes = [hole for hole in self._holes if hole[0] >= self._given]
-        whole = self._given - self._last_hole > self.refill_s * self.rate_hz
-        return HopIn((block - self._level) * self._scale, times, whole, missing_s)
+        missing_s = 0.0
+        if self._missing:
+            missing_s = sum(s for at, s in self._missing if at < self._given)
+            self._missing = [m for m in self._missing if m[0] >= self._given]
+        return HopIn(block, self._times[first:end].copy(), self._without_hole(), missing_s)
+
+    def _without_hole(self) -> NDArray[np.bool_]:
+        """Return the channels of which nothing that is missing is remembered any more."""
+        if self._holes:
+            self._any_hole = True
+            for sample, channel in self._holes:
+                if sample < self._given:
+                    self._last_hole[channel] = max(sample, self._last_hole[channel])
+            self._holes = [hole for hole in self._holes if hole[0] >= self._given]
+        if self._any_hole or not self._whole.all():
+            whole = self._given - self._last_hole > self.refill_s * self.rate_hz
+            if not np.array_equal(whole, self._whole):
+                self._whole = whole
+        return self._whole
 
     def pending(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the samples that wait for their hop to fill, (n, n_eeg), and their times."""
-        block, times = self._joined()
+        block, times = self._waiting()
         level = self._level
         if not self._given and len(block):
             level = block.mean(axis=0)
-        return (block - level) * self._scale, times
+        return (block - level) * self._scale, times.copy()
 
-    def _joined(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        if not self._blocks:
-            return np.empty((0, self._eeg.size)), np.empty(0)
-        if len(self._blocks) > 1:
-            self._blocks = [np.concatenate(self._blocks)]
-            self._times = [np.concatenate(self._times)]
-        return self._blocks[0], self._times[0]
+    def _waiting(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        held = slice(self._start, self._end)
+        return self._samples[held], self._times[held]

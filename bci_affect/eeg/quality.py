@@ -64,6 +64,13 @@ WORDS = {
 _HARD = np.array([t <= Fault.CONTACT for t in Fault])
 """Tests that no blink or movement excuses; they vote twice as fast."""
 
+_SIZES = [Fault.NOISY, Fault.WEAK, Fault.LINE, Fault.HIGH_FREQUENCY]
+"""Tests of size, in the order of their amplitudes: displayed, before the reference, hum, above."""
+
+_MOST_OF_SPREAD = np.array([0.0, 0.0, 1.0, 0.5])[:, None]
+"""Hum and muscle that stand out among the electrodes count where they are so large a share of the
+EEG that is displayed."""
+
 
 class Quality:
     """Votes of the tests per electrode, and who is good.
@@ -85,10 +92,14 @@ class Quality:
         self.votes = np.zeros((len(Fault), eeg.size))
         """Share of the voting time in which a test hit, (n_tests, n_eeg)."""
         self.good = np.ones(eeg.size, np.bool_)
-        """Electrodes in use, (n_eeg,)."""
+        """Electrodes in use, (n_eeg,); another array only when others are."""
         self.score = np.ones(eeg.size, np.float32)
-        """Quality per electrode, 0 to 1, (n_eeg,)."""
+        """Quality per electrode, 0 to 1, (n_eeg,); a new array after each look."""
         self._pace = np.where(_HARD, 2, 1)[:, None] * min(1.0, tick_s / settings.vote_s)
+        self._pace_hard = np.where(_HARD[:, None], self._pace, 0.0)
+        self._most = np.array(
+            [[settings.max_uv], [np.inf], [settings.max_line_uv], [settings.max_high_uv]]
+        )
         self._neighbours = _neighbours(montage.positions[eeg])
         self._covariance = np.zeros((eeg.size, eeg.size))
         self._mix = min(1.0, tick_s / 2.0)
@@ -114,61 +125,71 @@ class Quality:
         raw: NDArray[np.float64],
         hp: NDArray[np.float64],
         clean: NDArray[np.float64],
-        shown: NDArray[np.float64],
-        high: NDArray[np.float64],
+        spread: NDArray[np.float64],
+        top: NDArray[np.float64],
         *,
         artifact: bool,
     ) -> None:
-        """Take the last tick's samples, each (n, n_eeg) in microvolts, into the votes.
+        """Take the last tick into the votes; all in microvolts.
 
         Parameters
         ----------
-        raw, hp, clean, shown, high : ndarray of float64, shape (n, n_eeg)
-            As received; high-passed; without mains hum; as displayed (low-passed, referenced); only
-            what lies above the bands.
+        raw, hp, clean : ndarray of float64, shape (n, n_eeg)
+            As received; high-passed; without mains hum.
+        spread, top : ndarray of float64, shape (n_eeg,)
+            RMS of the EEG as displayed (low-passed, referenced), and of what lies above the bands.
         artifact : bool
             A blink, clench or movement explains what is unusual: only the hard tests vote.
         """
         s, n = self._settings, len(raw)
-        total, line, spread, top = (rms(x) for x in (hp, hp - clean, shown, high))
         hits = np.zeros(self.votes.shape, np.bool_)
-        same = np.count_nonzero(np.abs(raw[1:] - raw[:-1]) < 1e-6, axis=0) > 0.5 * (n - 1)
-        top_edge, bottom_edge = raw.max(axis=0), raw.min(axis=0)
-        moved = top_edge - bottom_edge > RAIL_MOVES_UV
-        hits[Fault.FLAT] = (total < s.flat_uv) | (same & ~moved)
-        at_edge = np.count_nonzero((raw >= top_edge) | (raw <= bottom_edge), axis=0)
+        total, line, kept = rms(hp), rms(hp - clean), rms(clean)
+        steps = np.subtract(raw[1:], raw[:-1])
+        same = _count(np.abs(steps, out=steps) < 1e-6) > 0.5 * (n - 1)
+        highest, lowest = np.maximum.reduce(raw), np.minimum.reduce(raw)
+        moved = highest - lowest > RAIL_MOVES_UV
+        at_edge = _count((raw == highest) | (raw == lowest))
+        dead = np.less(total, s.flat_uv) | (same & ~moved)
+        hits[Fault.FLAT] = dead
         hits[Fault.RAILED] = moved & (same | (at_edge > max(6, s.clipped_share * n)))
-        hits[Fault.CONTACT] = np.maximum(hp.max(axis=0), -hp.min(axis=0)) > s.contact_uv
+        # No value is larger than the root of all values' squares together.
+        far = np.flatnonzero(total > s.contact_uv / np.sqrt(n))
+        if far.size:
+            hits[Fault.CONTACT, far] = np.abs(hp[:, far]).max(axis=0) > s.contact_uv
         if not artifact:
-            alive = ~hits[Fault.FLAT]
-            apart = outlier(spread, alive)
-            hits[Fault.NOISY] = (spread > s.max_uv) | (apart > s.outlier_z)
+            alive = ~dead
+            amplitudes = np.array([spread, kept, line, top])
+            z = outlier(amplitudes, alive)
+            large = amplitudes > self._most
+            large |= (z > s.outlier_z) & (amplitudes > spread * _MOST_OF_SPREAD)
+            hits[_SIZES] = large
             # Before the reference, which lends a dead electrode the others' mean.
-            hits[Fault.WEAK] = alive & (outlier(rms(clean), alive) < -s.outlier_z)
-            hits[Fault.LINE] = (line > s.max_line_uv) | (
-                (outlier(line, alive) > s.outlier_z) & (line > spread)
-            )
-            hits[Fault.HIGH_FREQUENCY] = (top > s.max_high_uv) | (
-                (outlier(top, alive) > s.outlier_z) & (top > 0.5 * spread)
-            )
+            hits[Fault.WEAK] = alive & (z[1] < -s.outlier_z)
             hits[Fault.ALONE] = alive & self._alone(clean)
-        active = _HARD[:, None] | (not artifact)
-        self.votes += np.where(active, self._pace, 0.0) * (hits - self.votes)
+        self.votes += (self._pace_hard if artifact else self._pace) * (hits - self.votes)
         self.score = np.multiply.reduce(1.0 - self.votes, axis=0).astype(np.float32)
-        self.good = np.where(self.good, self.score >= BAD_BELOW, self.score > GOOD_ABOVE)
+        good = np.where(self.good, self.score >= BAD_BELOW, self.score > GOOD_ABOVE)
+        if not np.array_equal(good, self.good):
+            self.good = good
 
     def _alone(self, clean: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Electrodes that agree with none of their neighbours although others do."""
         if self._neighbours is None:
             return np.zeros(clean.shape[1], np.bool_)
         self._covariance += self._mix * (clean.T @ clean / len(clean) - self._covariance)
-        sd = np.sqrt(np.maximum(np.diag(self._covariance), 1e-12))
-        correlation = np.abs(self._covariance / sd[:, None] / sd)
-        best = correlation.ravel()[self._neighbours].max(axis=1)
+        sd = np.sqrt(np.maximum(np.diagonal(self._covariance), 1e-12))
+        shared = np.abs(self._covariance.ravel()[self._neighbours]) / sd[:, None]
+        best = np.maximum.reduce(shared / sd[self._neighbours % len(sd)], axis=1)
         if middle(best) < TYPICAL_CORRELATION:
             return np.zeros(clean.shape[1], np.bool_)
         low: NDArray[np.bool_] = best < self._settings.min_correlation
         return low
+
+
+def _count(hits: NDArray[np.bool_]) -> NDArray[np.integer]:
+    """How often each column is true, at half of ``count_nonzero``'s cost."""
+    counts: NDArray[np.integer] = np.add.reduce(hits.view(np.uint8), axis=0, dtype=np.int32)
+    return counts
 
 
 def _neighbours(positions: NDArray[np.float32]) -> NDArray[np.intp] | None:

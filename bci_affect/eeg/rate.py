@@ -38,6 +38,8 @@ class RateWatch:
         self.measured_hz = float("nan")
         self.changed = False
         self._warned = False
+        self._changed_at = float("nan")
+        self._said_changed = False
         self._start = float("nan")
         self._samples = 0
         self._recent: deque[tuple[int, float]] = deque()
@@ -52,16 +54,23 @@ class RateWatch:
         while end - self._recent[0][1] > SHORT_S:
             self._recent.popleft()
         first, since = self._recent[0]
-        was, new = self.changed, False
+        new = False
         if self._samples > SHORT_S * self._rate and end > since:
             now = self._nominal * (self._samples - first) / (end - since) / self._rate
             self.changed = abs(now / self._nominal - 1) > CHANGED_SHARE
-            if self.changed:
+            if not self.changed:
+                self._changed_at = float("nan")
+                self._said_changed = False
+            else:
                 self.message = (
                     f"The stream runs at {now:.0f} Hz, not at the {self._nominal:g} Hz that the "
                     "filters are made for; connect to it again."
                 )
-                new = not was
+                if np.isnan(self._changed_at):
+                    self._changed_at = end
+                # Said once the last seconds hold nothing of the old rate any more.
+                new = end - self._changed_at > SHORT_S and not self._said_changed
+                self._said_changed |= new
         if end - self._start > LONG_S:
             span = end - self._start
             self.measured_hz = self._nominal * (self._samples - 1) / span / self._rate

@@ -55,11 +55,19 @@ class Reference:
             for name in wanted:
                 self._members[folded.index(name.casefold())] = True
         self._weights: NDArray[np.float64] = self._members / max(1, self._members.sum())
+        self._on = bool(self._members.any())
+        self._seen: NDArray[np.bool_] | None = None  # the good electrodes of the last hop
 
     def apply(self, block: NDArray[np.float64], good: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Subtract from one hop, (n, n_channels), the mean of the electrodes that are good now."""
-        if not self._members.any():
+        """Subtract from one hop, (n, n_channels), the mean of the electrodes that are good now.
+
+        `good` is not changed by its owner: the same array means that the same electrodes are good.
+        """
+        if not self._on:
             return block
+        if good is self._seen:  # nothing came or went
+            return self.peek(block)
+        self._seen = good
         before, members = self._weights, self._members & good
         if members.any():  # else the last electrodes stay the reference
             self._weights = members / members.sum()
@@ -72,6 +80,8 @@ class Reference:
 
     def peek(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
         """Subtract the mean of the last hop's electrodes, and remember nothing."""
+        if not self._on:
+            return block
         mean: NDArray[np.float64] = block @ self._weights
         return block - mean[:, None]
 

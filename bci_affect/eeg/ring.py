@@ -35,17 +35,19 @@ class Ring:
 
     def append(self, rows: NDArray[Any]) -> None:
         """Add rows, shape (n, *shape), newest last; of more than `length` only the last stay."""
-        if len(rows) == 1:  # the common case, and the quickest
-            self._data[self._next] = self._data[self._next + self.length] = rows[0]
-            self._next = (self._next + 1) % self.length
-            self.count = min(self.length, self.count + 1)
+        n, at = len(rows), self._next
+        if at + n < self.length:  # the common case, and the quickest
+            self._data[at : at + n] = rows
+            self._data[at + self.length : at + self.length + n] = rows
+            self._next = at + n
+            self.count = min(self.length, self.count + n)
             return
         rows = rows[-self.length :]
         first = min(len(rows), self.length - self._next)
-        for part, at in ((rows[:first], self._next), (rows[first:], 0)):
+        for part, start in ((rows[:first], self._next), (rows[first:], 0)):
             if len(part):
-                self._data[at : at + len(part)] = part
-                self._data[at + self.length : at + self.length + len(part)] = part
+                self._data[start : start + len(part)] = part
+                self._data[start + self.length : start + self.length + len(part)] = part
         self._next = (self._next + len(rows)) % self.length
         self.count = min(self.length, self.count + len(rows))
 

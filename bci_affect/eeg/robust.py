@@ -26,12 +26,28 @@ def rms(samples: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def outlier(amplitude: NDArray[np.float64], among: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Robust z of log amplitudes among the electrodes that are alive; 0 with too few of them."""
+    """Robust z of log amplitudes among the electrodes that are alive; 0 with too few of them.
+
+    Parameters
+    ----------
+    amplitude : ndarray of float64, shape (n_kinds, n_channels)
+        Amplitudes of several kinds, each judged by itself.
+    among : ndarray of bool, shape (n_channels,)
+        Electrodes that are alive.
+    """
     logs = np.log(np.maximum(amplitude, 1e-6))
-    peers = logs[among]
-    if len(peers) < MIN_PEERS:
-        return np.zeros(len(logs))
-    typical = middle(peers)
-    spread = 1.4826 * middle(np.abs(peers - typical))
-    z: NDArray[np.float64] = (logs - typical) / max(spread, SPREAD_FLOOR)
+    peers = logs[:, among]
+    if peers.shape[1] < MIN_PEERS:
+        return np.zeros(logs.shape)
+    typical = _middles(peers)
+    spread = 1.4826 * _middles(np.abs(peers - typical))
+    z: NDArray[np.float64] = (logs - typical) / np.maximum(spread, SPREAD_FLOOR)
     return z
+
+
+def _middles(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Median of each row, (n_rows, 1)."""
+    ordered = np.sort(rows, axis=1)
+    n = ordered.shape[1]
+    middles: NDArray[np.float64] = (ordered[:, (n - 1) // 2] + ordered[:, n // 2]) / 2
+    return middles[:, None]

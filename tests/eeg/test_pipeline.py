@@ -127,10 +127,64 @@ def test_a_changed_number_of_channels_is_refused():
 @pytest.mark.parametrize("n_channels", [1, 256])
 def test_one_and_many_channels(n_channels):
     names = ["Cz"] if n_channels == 1 else CAP_32 + [f"X{i}" for i in range(224)]
-    windows = run(pink(8, n_channels, 1500), 250.0, names=names)
+    eeg = pink(8, n_channels, 1500)
+    windows = run(eeg, 250.0, names=names)
     assert windows[-1].bands.shape == (4, n_channels, 5)
     assert windows[-1].state is State.OK
     assert windows[-1].mask.sum() == min(n_channels, 32)
+    assert same(windows, run(eeg, 250.0, names=names, sizes=[97] * 20))
+    eeg[0, 400:] = 0.0  # the first electrode dies
+    dead = run(eeg, 250.0, names=names)[-1]
+    assert not dead.mask[0]
+    assert f"{names[0]}: flat" in dead.reasons
+    assert dead.state is (State.ARTIFACT if n_channels == 1 else State.OK)
+
+
+@pytest.mark.parametrize(
+    "labels", [["C3"] * 8, [""] * 8, ["C3", "", "C3", "Cz", " ", "O1", "O1", "Pz"]]
+)
+def test_repeated_and_empty_labels_keep_their_channels_apart(labels):
+    """Each channel is worked on by itself and named apart; its features are those of any name."""
+    eeg = pink(12, 8, 1500)
+    setting = SHORT.model_copy(update={"reference": "none"})
+    windows = run(eeg, 250.0, names=labels, settings=setting)
+    plain = run(eeg, 250.0, names=CAP_8, settings=setting)
+    assert all(np.array_equal(a.bands, b.bands) for a, b in zip(windows, plain, strict=True))
+    montage = make_montage(labels)
+    assert len(set(montage.names)) == 8
+    assert windows[-1].mask.tolist() == [bool(label.strip()) for label in labels]
+    pipeline = Pipeline(setting, 250.0, montage, units=["uV"] * 8)
+    if "" in labels:
+        assert "EEG 00" in pipeline.messages[0]
+    pipeline.set_bad(montage.names[2])
+    out = pipeline.push(Chunk(eeg, times_of(1500, 250.0)))[-1]
+    assert f"{montage.names[2]}: taken out by hand" in out.reasons
+
+
+def test_a_stream_of_zeros_is_no_reading_and_recovers():
+    eeg = pink(13, 8, 5000)
+    eeg[:, :2000] = 0.0
+    windows = run(eeg, 250.0, names=CAP_8)
+    assert all(np.isfinite(w.bands).all() for w in windows)
+    zeros = [w for w in windows if 106.0 < w.time < 108.0]
+    assert {w.state for w in zeros} == {State.ARTIFACT}
+    assert all(w.reasons[0] == "no usable electrode" and not w.mask.any() for w in zeros)
+    assert windows[-1].state is State.OK
+    assert windows[-1].mask.all()
+
+
+def test_a_rate_that_changes_is_said_and_a_new_pipeline_at_the_new_rate_reads_on():
+    """As a live session does: readings end, a sentence says to connect again, and that helps."""
+    eeg = pink(14, 8, 6000)
+    times = np.concatenate([times_of(3000, 250.0), times_of(3000, 500.0, 112.002)])
+    pipeline = Pipeline(SHORT, 250.0, make_montage(CAP_8), units=["uV"] * 8)
+    windows = pipeline.push(Chunk(eeg, times))
+    changed = "The stream runs at 500 Hz, not at the 250 Hz"
+    assert changed in windows[-1].reasons[0]
+    assert windows[-1].state is State.ARTIFACT
+    assert sum(changed in message for message in pipeline.messages) == 1
+    again = run(eeg[:, 3000:], 500.0, names=CAP_8, times=times[3000:])
+    assert again[-1].state is State.OK
 
 
 def test_channels_without_eeg_are_masked_and_change_nothing():

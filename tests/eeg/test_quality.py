@@ -92,7 +92,8 @@ def test_a_vote_needs_time_both_ways():
         x = rng.standard_normal((125, 8)) * 10
         if dead:
             x[:, 0] = 0.0
-        judge.judge(x, x, x, x, 0.1 * x, artifact=False)
+        size = np.sqrt((x**2).mean(axis=0))
+        judge.judge(x, x, x, size, 0.1 * size, artifact=False)
         return bool(judge.good[0])
 
     out = [tick(True) for _ in range(16)]

@@ -64,18 +64,20 @@ class _Feed:
         self.eeg = _eeg(n_channels, rate_hz)
         self._size = round(rate_hz / CHUNKS_PER_S)
         self._at = 0
-        self.seconds(12 if asr else 4)
+        self.seconds(12)  # past the search for the mains frequency, and any calibration
 
-    def seconds(self, n: int) -> int:
-        """Push n seconds; returns how many windows came."""
-        windows, length = 0, self.eeg.shape[1]
+    def seconds(self, n: int) -> float:
+        """Push n seconds; returns the CPU seconds that it took."""
+        chunks, last = [], self.eeg.shape[1] - self._size
         for _ in range(n * CHUNKS_PER_S):
-            start = self._at % (length - self._size)
+            start = self._at % last
             times = (self._at + np.arange(self._size)) / self.rate_hz
-            chunk = Chunk(self.eeg[:, start : start + self._size], times)
-            windows += len(self.pipeline.push(chunk))
+            chunks.append(Chunk(self.eeg[:, start : start + self._size], times))
             self._at += self._size
-        return windows
+        begin = time.process_time()
+        for chunk in chunks:
+            self.pipeline.push(chunk)
+        return time.process_time() - begin
 
 
 def _names(n: int) -> list[str]:
@@ -105,7 +107,7 @@ def _cpu_s(work: Callable[[], object]) -> float:
 def _grid_figure(n_channels: int, rate_hz: float, repeats: int) -> dict[str, float]:
     feed = _Feed(n_channels, rate_hz)
     span = 4
-    cost = min(_cpu_s(lambda: feed.seconds(span)) for _ in range(repeats)) / span
+    cost = min(feed.seconds(span) for _ in range(repeats)) / span
     return {"times_real_time": 1 / cost, "cpu_share_live": cost, "ms_per_window": cost * 250}
 
 
@@ -133,7 +135,7 @@ def _beside_mne(rounds: int) -> dict[str, float]:
     mne_way()  # what is slow only once is not held against it
     ours, theirs = [], []
     for _ in range(rounds):
-        ours.append(_cpu_s(lambda: feed.seconds(4)) / (4 / HOP_S))
+        ours.append(feed.seconds(4) / (4 / HOP_S))
         theirs.append(_cpu_s(mne_hops) / 4)
     ratios = np.array(theirs) / np.array(ours)
     return {
@@ -151,8 +153,8 @@ def _asr_cost_ratio() -> float | None:
     plain, cleaning = (_Feed(32, 256.0, asr=asr) for asr in (False, True))
     ratios = []
     for _ in range(3):
-        without = _cpu_s(lambda: plain.seconds(4))
-        ratios.append(_cpu_s(lambda: cleaning.seconds(4)) / without)
+        without = plain.seconds(4)
+        ratios.append(cleaning.seconds(4) / without)
     return float(np.median(ratios))
 
 
@@ -162,6 +164,6 @@ def _window_costs(rounds: int) -> dict[str, float]:
     costs: dict[float, list[float]] = {length: [] for length in feeds}
     for _ in range(rounds):
         for length, feed in feeds.items():
-            costs[length].append(_cpu_s(lambda feed=feed: feed.seconds(4)) / (4 / HOP_S))  # type: ignore[misc]
+            costs[length].append(feed.seconds(4) / (4 / HOP_S))
     figures = {f"{length:g}": 1e3 * min(values) for length, values in costs.items()}
     return figures | {"30_over_1": figures["30"] / figures["1"]}

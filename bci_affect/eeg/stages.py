@@ -1,0 +1,142 @@
+"""The linear way of a hop through the filters: mains, cleaning, reference, bands, and traces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.config import SignalSettings
+from bci_affect.eeg.asr import Asr
+from bci_affect.eeg.design import Design
+from bci_affect.eeg.filters import FilterBank
+from bci_affect.eeg.mains import Mains
+from bci_affect.eeg.montage import Montage
+from bci_affect.eeg.reference import Reference
+
+
+class Filtered(NamedTuple):
+    """One hop behind the filters, in microvolts; each array is the receiver's own.
+
+    Attributes
+    ----------
+    high_passed : ndarray of float64, shape (n, n_eeg)
+        Without offset, with mains hum.
+    clean : ndarray of float64, shape (n, n_eeg)
+        Without hum, before the reference; repaired where subspace reconstruction is on.
+    shown : ndarray of float64, shape (n, n_eeg)
+        Low-passed and referenced: the displayed traces.
+    energy : ndarray of float64, shape (n_bands + 2, n_eeg)
+        Sum of squares over the hop of each band, of the displayed traces, and of what lies above
+        the bands, all referenced.
+    """
+
+    high_passed: NDArray[np.float64]
+    clean: NDArray[np.float64]
+    shown: NDArray[np.float64]
+    energy: NDArray[np.float64]
+
+
+class Stages:
+    """All filters of a stream with their state.
+
+    Parameters
+    ----------
+    settings : SignalSettings
+        What to do; see there.
+    rate_hz : float
+        Rate of the samples.
+    montage : Montage
+        Channels of the stream.
+    say : callable
+        Takes a sentence for the user.
+
+    Attributes
+    ----------
+    design : Design
+        The filters, with their responses and delays.
+    """
+
+    def __init__(
+        self, settings: SignalSettings, rate_hz: float, montage: Montage, say: Callable[[str], None]
+    ) -> None:
+        self._say = say
+        n_eeg = int(montage.is_eeg.sum())
+        self._mains = Mains(settings.line_hz, rate_hz, 2 * settings.low_pass_hz)
+        self._named_hz = settings.line_hz
+        self.design = Design(settings, rate_hz, self._mains.notches[-1], self._mains.wide)
+        self._front = FilterBank(
+            [self.design.high_pass.sos]
+            + [self.design.after_high_pass(notch) for notch in self._mains.notches],
+            n_eeg,
+        )
+        self._clean_row = 1 + self._mains.chosen
+        behind = (*self.design.bands, self.design.traces, self.design.high)
+        self._back = FilterBank([cascade.sos for cascade in behind], n_eeg)
+        asr, hop_s = settings.asr, settings.window.hop_s
+        self._asr = Asr(asr, rate_hz, hop_s) if asr.enabled else None
+        self._reference = Reference(settings.reference, montage)
+
+    @property
+    def line_hz(self) -> float:
+        """Mains frequency that is notched out; 0 while it is not known, or for none."""
+        named = self._named_hz
+        return float(named) if isinstance(named, int) else self._mains.detected_hz
+
+    @property
+    def calibrating(self) -> bool:
+        """Whether subspace reconstruction has yet to learn the usual range."""
+        return self._asr is not None and not self._asr.calibrated
+
+    def reset(self) -> None:
+        """Put all filters at rest (after a gap); what was learned stays."""
+        self._front.reset()
+        self._back.reset()
+        if self._asr is not None:
+            self._asr.reset()
+
+    def scale(self, factor: float) -> None:
+        """Multiply the past, as if all input had been multiplied from the start."""
+        self._front.scale(factor)
+        self._back.scale(factor)
+
+    def run(
+        self, block: NDArray[np.float64], good: NDArray[np.bool_], look_s: float = 0.0
+    ) -> Filtered:
+        """Filter one hop.
+
+        Parameters
+        ----------
+        block : ndarray of float64, shape (n, n_eeg)
+            Finite, near zero at the start.
+        good : ndarray of bool, shape (n_eeg,)
+            Electrodes that the reference may use.
+        look_s : float
+            Seconds since the filters' start where this hop is to be looked at for the mains
+            frequency (one hop of each second is enough to know the hum by), else 0.
+        """
+        front = self._front.run(block)  # (1 + n_notches, n, n_eeg)
+        clean = front[self._clean_row]
+        if look_s and self._mains.undecided and self._mains.observe(front[0], front[1:], look_s):
+            clean = front[1 + self._mains.chosen]
+            self._settle_mains()
+        if self._asr is not None:
+            clean = self._asr.apply(clean, good)
+        referenced = self._reference.apply(clean, good)
+        back = self._back.run(referenced)  # (n_bands + 2, n, n_eeg)
+        energy = np.einsum("fnc,fnc->fc", back, back)
+        return Filtered(front[0], clean, back[-2], energy)
+
+    def _settle_mains(self) -> None:
+        """Go on with the chosen notch alone; its filter has run from the start."""
+        self._front.keep([0, 1 + self._mains.chosen])
+        self._clean_row = 1
+        if self._mains.detected_hz:
+            self._say(f"Mains hum found at {self._mains.detected_hz:g} Hz.")
+
+    def peek(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the displayed traces, (n, n_eeg), of samples to come; all states stay."""
+        clean = self._front.peek(block)[self._clean_row]
+        return self._back.peek(self._reference.peek(clean))[-2]
