@@ -139,4 +139,5 @@ class Stages:
     def peek(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the displayed traces, (n, n_eeg), of samples to come; all states stay."""
         clean = self._front.peek(block)[self._clean_row]
-        return self._back.peek(self._reference.peek(clean))[-2]
+        shown: NDArray[np.float64] = self._back.peek(self._reference.peek(clean))[-2]
+        return shown
