@@ -36,26 +36,24 @@ def main() -> None:
     parser.add_argument("--person", type=int, default=7)
     parser.add_argument("--permutations", type=int, default=999)
     parser.add_argument("--rest", action="store_true")
-    parser.add_argument("--again", action="store_true", help="A further sitting in the same home.")
     arguments = parser.parse_args()
     home: Path = arguments.home
-    home.mkdir(parents=True, exist_ok=arguments.again)
+    home.mkdir(parents=True)
     config = home / "lsl_api.cfg"
     config.write_text(
         "[log]\nlevel=-2\n[ports]\nIPv6=disable\n[multicast]\nResolveScope=machine\n"
         f"[lab]\nSessionID={uuid.uuid4().hex}\n"
     )
     env = os.environ | {"BCI_AFFECT_HOME": str(home), "LSLAPICFG": str(config)}
-    if not arguments.again:
-        subprocess.run([*COMMAND, "simulate", "music", home / "music"], env=env, check=True)
-        subprocess.run([*COMMAND, "music", "add", home / "music"], env=env, check=True)
+    for words in (("simulate", "music"), ("music", "add")):
+        subprocess.run(
+            [*COMMAND, *words, home / "music"], env=env, check=True, stdout=subprocess.DEVNULL
+        )
     started = time.monotonic()
-    seed = len(list((home / "calibrations").glob("*.json"))) if arguments.again else 0
     listener = subprocess.Popen(
         [
             *(*COMMAND, "simulate", "listener", "--cap", arguments.cap),
             *("--effect", str(arguments.effect), "--person", str(arguments.person)),
-            *("--seed", str(int(time.time()) if arguments.again else seed)),
         ],
         env=env,
     )

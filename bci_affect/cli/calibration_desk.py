@@ -10,7 +10,7 @@ import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from bci_affect.errors import BciAffectError
 from bci_affect.resources import user_home
@@ -234,7 +234,7 @@ class CalibrationDesk:
         music = snapshot.player is not None
         if self._before is None:
             playing = snapshot.player is not None and snapshot.player.playing
-            self._before = _Before(cast("Policy", snapshot.policy), playing, recorded)
+            self._before = _Before(self._session.policy, playing, recorded)
         if music:
             self._session.pause()
             self._session.set_policy("manual")

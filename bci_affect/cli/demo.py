@@ -29,6 +29,7 @@ from bci_affect.cli.live import (
     Target,
     Theme,
     Volume,
+    Yoke,
     parse_target,
 )
 
@@ -52,6 +53,7 @@ def demo(
     no_music: NoMusic = False,
     policy: PolicyOption = "follow",
     target: Target = None,
+    yoke: Yoke = None,
     volume: Volume = 0.5,
     audio: Audio = "",
     record: Record = None,
@@ -90,6 +92,7 @@ def demo(
             music=not no_music,
             policy=policy,  # type: ignore[arg-type]  # checked by parse_policy
             target=parse_target(target),
+            yoke=yoke,
             volume=volume,
             device=audio,
             record_dir=record,

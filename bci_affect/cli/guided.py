@@ -86,6 +86,7 @@ def run_guided(options: GuidedOptions) -> dict[str, Any] | None:
             music=False,
             policy="manual",
             record_dir=options.record or user_home() / "recordings",
+            participant=options.profile,
             profile="",  # the estimate is not shown, and an earlier head must not colour it
         ),
     )

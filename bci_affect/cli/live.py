@@ -40,6 +40,10 @@ PolicyOption = Annotated[
 Target = Annotated[
     str | None, typer.Option(help="Valence,arousal in -1..1 to steer to, as in 0.6,-0.3.")
 ]
+Yoke = Annotated[
+    Path | None,
+    typer.Option(help="With --policy sham: play what this session's recording (XDF) played."),
+]
 Record = Annotated[Path | None, typer.Option(help="Folder to record the session to (XDF).")]
 Headless = Annotated[bool, typer.Option(help="Terminal dashboard instead of the window.")]
 Duration = Annotated[float | None, typer.Option(min=0.1, help="End after so many seconds.")]
@@ -74,6 +78,7 @@ def live(
     no_music: NoMusic = False,
     policy: PolicyOption = "follow",
     target: Target = None,
+    yoke: Yoke = None,
     volume: Volume = 0.5,
     audio: Audio = "",
     record: Record = None,
@@ -104,6 +109,7 @@ def live(
         music=not no_music,
         policy=policy,  # type: ignore[arg-type]  # checked by parse_policy
         target=parse_target(target),
+        yoke=yoke,
         volume=volume,
         device=audio,
         record_dir=record,

@@ -23,6 +23,7 @@ from bci_affect.session.fusion import Personalisation
 from bci_affect.session.music_desk import Deck, MusicDesk, Prepare
 from bci_affect.session.publish import Publisher
 from bci_affect.session.recording import SessionRecording
+from bci_affect.session.sham import read_log, yoke
 from bci_affect.streams import Source, StreamInfo, local_clock
 
 DEFAULT_MODEL = "models/demo.safetensors"
@@ -49,6 +50,10 @@ class SessionOptions:
         whether the session has ended meanwhile.
     policy, target
         How music is chosen; see `bci_affect.session.dj`.
+    yoke : Path or None
+        Recording of a session whose music a sham plays again; at random where None.
+    participant : str
+        Whose name recordings have; the profile's where "".
     volume : float
         0 to 1.
     device : str
@@ -73,6 +78,8 @@ class SessionOptions:
     bring_in: Callable[[Library, Callable[[], bool]], None] | None = None
     policy: Policy = "follow"
     target: tuple[float, float] | None = None
+    yoke: Path | None = None
+    participant: str = ""
     volume: float = 0.5
     device: str = ""
     record_dir: Path | None = None
@@ -135,10 +142,16 @@ def build_session(
     """
     if options.policy == "steer" and options.target is None:
         raise BciAffectError("Steering needs a target: add --target VALENCE,AROUSAL in -1..1.")
+    if options.yoke is not None:
+        if options.policy != "sham":
+            raise BciAffectError("Only a sham is yoked to another session: add --policy sham.")
+        read_log(options.yoke)  # says now that it cannot be used, not when the music begins
     predictor = predictor or load_predictor(options.model)
     continuing = Continuing(options.profile, model_path(options.model)) if options.profile else None
     recording = (
-        SessionRecording(options.record_dir, options.profile) if options.record_dir else None
+        SessionRecording(options.record_dir, options.participant or options.profile)
+        if options.record_dir
+        else None
     )
     estimates = EstimatesFile(options.estimates) if options.estimates else None
     publisher = (
@@ -187,6 +200,7 @@ def _music(predictor: Predictor, options: SessionOptions) -> Prepare:
             policy=options.policy,
             seed=options.seed,
             target=options.target,
+            yoke=yoke(options.yoke, library) if options.yoke else None,
             log=log,
         )
         return Deck(library, player, dj)

@@ -102,7 +102,7 @@ class Dj:
         Keeps likes and bans.
     policy : str
         ``follow`` (what fits the EEG now), ``steer`` (a path from the present mood to the target),
-        ``sham`` (at random, the control condition), ``music-only`` (like what plays, or near the
+        ``sham`` (as if it followed, the control condition; see `sham`), ``music-only`` (like what plays, or near the
         target; the EEG has no say), ``manual`` (only what is chosen by hand).
     seed : int
         Of every draw.
@@ -110,6 +110,8 @@ class Dj:
         Valence and arousal to steer to.
     settings : DjSettings, optional
         Rules.
+    yoke : Yoke, optional
+        What a ``sham`` plays again; at random where there is none, and when it is over.
     log : callable, optional
         Takes each decision.
     """
@@ -124,6 +126,7 @@ class Dj:
         seed: int = 0,
         target: tuple[float, float] | None = None,
         settings: DjSettings | None = None,
+        yoke: Yoke | None = None,
         log: Log | None = None,
     ) -> None:
         self._retriever, self._player, self._library = retriever, player, library
@@ -150,6 +153,10 @@ class Dj:
         self._better_since: float | None = None
         self._queue: tuple[Suggestion, ...] = ()
         self._queue_at = -np.inf
+        self._decoy = Decoy(retriever, seed, self._rules.dwell_s)
+        self._yoke = yoke
+        self._yoked_at = -1  # of what the yoke played, the last that was played again
+        self._began: float | None = None
 
     # --- what the session tells -------------------------------------------------------------
 
@@ -182,6 +189,8 @@ class Dj:
             self._follow_player(playing)
             if self._policy == "manual":
                 self._queue = () if self._pinned is None else (self._pinned,)
+                return
+            if self._policy == "sham" and self._play_yoked(playing):
                 return
             if time - self._queue_at >= 2.0 or time < self._queue_at:
                 self._refresh_queue()
@@ -255,6 +264,40 @@ class Dj:
         if choice is not None:
             self._player.play(choice.track)
 
+    def _play_yoked(self, playing: PlayerState) -> bool:
+        """Play what the other session played at this time of it; tell whether there is any."""
+        self._began = self._time if self._began is None else self._began
+        number = self._yoke.due(self._time - self._began) if self._yoke is not None else None
+        if self._yoke is None or number is None:
+            return False
+        self._queue = self._yoke.coming(number, _QUEUE)
+        if number == self._yoked_at:
+            return True
+        self._yoked_at = number
+        due = self._yoke.played[number]
+        self._picked[due.suggestion.track.id] = due.suggestion
+        self._write(
+            {
+                "event": "music_choice",
+                "action": "yoked",
+                "policy": self._policy,
+                "yoked": self._yoke.source,
+                **_described(due.suggestion),
+            }
+        )
+        self._asked_at = self._time
+        if playing.track_id is None:
+            self._player.play(due.suggestion.track, due.offset_s)
+        else:
+            self._player.skip_to(due.suggestion.track)
+        return True
+
+    def _aim(self) -> NDArray[np.float64] | None:
+        """Return what is followed in the common space: the EEG, or a sham's decoy."""
+        if self._policy == "sham" and self._query is not None:
+            return self._decoy.place(self._time)
+        return self._query
+
     def _settle_next(self) -> None:
         choice = self._pick("next")
         if choice is not None:
@@ -264,17 +307,17 @@ class Dj:
 
     def _leave_if_better(self, playing: PlayerState) -> None:
         """`follow` leaves a track that no longer fits, after dwelling and only for a clear gain."""
-        current = self._current
+        current, aim = self._current, self._aim()
         if (
-            self._policy != "follow"
+            self._policy not in ("follow", "sham")
             or current is None
-            or self._query is None
+            or aim is None
             or playing.position_s < self._rules.dwell_s
             or not self._queue
         ):
             self._better_since = None
             return
-        gain = self._queue[0].score - self._retriever.score(current.id, self._query)
+        gain = self._queue[0].score - self._retriever.score(current.id, aim)
         if not gain > self._rules.margin:
             self._better_since = None
             return
@@ -297,7 +340,7 @@ class Dj:
             return None
         best = ranked[: 1 if ranked[0].rule == _LONGEST_AGO else self._rules.variety]
         drawn = 0
-        if len(best) > 1 and self._policy != "sham":
+        if len(best) > 1:
             scores = np.array([s.score for s in best])
             odds = np.exp((scores - scores.max()) / self._rules.temperature)
             drawn = int(self._rng.choice(len(best), p=odds / odds.sum()))
@@ -351,8 +394,6 @@ class Dj:
         return self._with_likes(ranked)
 
     def _with_likes(self, ranked: list[Suggestion]) -> list[Suggestion]:
-        if self._policy == "sham":
-            return ranked
         lifted = [
             replace(s, score=min(1.0, s.score + self._rules.liked_bonus)) if s.track.liked else s
             for s in ranked
@@ -366,12 +407,6 @@ class Dj:
         """Return what the policy alone would play, best first."""
         search, current = self._retriever, self._current
         many = max(_CANDIDATES, 2 * self._rules.repeat_tracks)
-        if self._policy == "sham":
-            tracks = [
-                t for t in self._library.tracks(include_banned=False) if t.id not in leave_out
-            ]
-            order = np.random.default_rng((self._seed, len(self._history))).permutation(len(tracks))
-            return [Suggestion(tracks[i], 0.0, rule="sham: at random") for i in order]
         if self._policy == "steer":
             point = self._waypoint if self._waypoint is not None else self._next_waypoint()
             found = search.by_point(
@@ -384,13 +419,11 @@ class Dj:
             if current is not None:
                 found = search.by_track(current.id, count=many, leave_out=leave_out)
                 return [replace(s, rule="sounds like what plays") for s in found]
-        elif self._query is not None:
+        elif (aim := self._aim()) is not None:
             mood = None if self._mood is None else (float(self._mood[0]), float(self._mood[1]))
-            return search.query(
-                self._query, count=many, leave_out=leave_out, point=mood, like=current
-            )
+            return search.query(aim, count=many, leave_out=leave_out, point=mood, like=current)
         found = search.by_point(0.0, 0.0, count=many, leave_out=leave_out)
-        why = "start: no estimate yet" if self._policy == "follow" else "start: the middle"
+        why = "start: no estimate yet" if self._policy != "music-only" else "start: the middle"
         return [replace(s, rule=why) for s in found]
 
     def _next_waypoint(self) -> NDArray[np.float64]:

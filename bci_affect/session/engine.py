@@ -391,7 +391,7 @@ class LiveSession:
                 model_name=self._model_name,
                 model_summary=self._model_summary,
                 profile=self._profile,
-                policy=self._policy,
+                policy="follow" if self._policy == "sham" else self._policy,  # blinded
                 target=self._target,
                 window=self._window,
                 estimate=self._estimate,
@@ -490,8 +490,15 @@ class LiveSession:
         if music := self._music_or_say():
             music.ban(track_id, banned)
 
+    @property
+    def policy(self) -> Policy:
+        """How music is chosen in truth; a snapshot says of a sham that it follows."""
+        return self._policy
+
     def set_policy(self, policy: Policy) -> None:
-        """Change how music is chosen."""
+        """Change how music is chosen; a sham goes on where following is asked for."""
+        if self._policy == "sham" and policy == "follow":
+            return
         if music := self._music_or_say():
             self._policy = policy
             music.set_policy(policy)

@@ -207,6 +207,12 @@ def test_commands_reach_the_data_path(predictor: Predictor) -> None:
     assert breaks == ["session_pause", "session_resume"]
 
 
+def test_a_sham_looks_like_following_to_whoever_draws_it(predictor: Predictor) -> None:
+    session = make_session(predictor, policy="sham")
+    assert session.snapshot().policy == "follow"
+    assert session.policy == "sham"
+
+
 def test_no_stream_is_one_sentence(predictor: Predictor) -> None:
     session = make_session(predictor)
     with pytest.raises(BciAffectError, match="stream"):

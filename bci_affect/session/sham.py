@@ -1,0 +1,165 @@
+"""The control condition: music that looks as if it followed the EEG, and does not.
+
+Two kinds, after the closed-loop literature. *Random*: every rule of following (spacing, likes,
+variety, dwelling, changing for a clear gain) applied to a decoy in the EEG's place, a random piece
+of the library that changes as moods do. *Yoked*: what another session played, when it played it,
+so that two listeners hear the same and only one of them had a say in it. Either way screen and
+terminal show what they show while following; the session's events and its report tell.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.errors import BciAffectError
+from bci_affect.music import Library, Retriever, Suggestion, Track
+from bci_affect.streams import read_xdf
+
+
+class Decoy:
+    """A place in the common space that has nothing to do with the listener.
+
+    Parameters
+    ----------
+    retriever : Retriever
+        Whose library's pieces are drawn from.
+    seed : int
+        Of the draws.
+    every_s : float
+        How long a decoy stands.
+    """
+
+    def __init__(self, retriever: Retriever, seed: int, every_s: float) -> None:
+        self._retriever = retriever
+        self._seed = seed
+        self._every_s = every_s
+        self._began: float | None = None
+        self._drawn: tuple[int, NDArray[np.float64]] | None = None
+
+    def place(self, time_s: float) -> NDArray[np.float64] | None:
+        """Return the decoy of a moment, shape (d,); None while the library is empty."""
+        self._began = time_s if self._began is None else self._began
+        number = int(max(0.0, time_s - self._began) // self._every_s)
+        if self._drawn is None or self._drawn[0] != number:
+            _, places = self._retriever.places()
+            if not len(places):
+                return None
+            row = np.random.default_rng((self._seed, number)).integers(len(places))
+            self._drawn = (number, places[row].astype(np.float64))
+        return self._drawn[1]
+
+
+@dataclass(frozen=True)
+class Played:
+    """One track of the session that is played again.
+
+    ``at_s`` counts from that session's start; ``offset_s`` is the place in the track.
+    """
+
+    at_s: float
+    offset_s: float
+    suggestion: Suggestion
+
+
+@dataclass(frozen=True)
+class Yoke:
+    """What another session played, from its log.
+
+    ``source`` names its recording, ``ends_s`` is when it was over.
+    """
+
+    source: str
+    played: tuple[Played, ...]
+    ends_s: float
+
+    def due(self, elapsed_s: float) -> int | None:
+        """Return the number of what is due; -1 before the first, None when all is over."""
+        if elapsed_s > self.ends_s:
+            return None
+        return sum(one.at_s <= elapsed_s for one in self.played) - 1
+
+    def coming(self, number: int, many: int) -> tuple[Suggestion, ...]:
+        """Return what follows."""
+        return tuple(one.suggestion for one in self.played[number + 1 : number + 1 + many])
+
+
+def read_log(recording: Path) -> list[tuple[float, dict[str, Any]]]:
+    """Return the events of a session's recording: LSL time and event, in order.
+
+    Raises
+    ------
+    BciAffectError
+        If the file cannot be read, or no music was played in it.
+    """
+    found: list[tuple[float, dict[str, Any]]] = []
+    for marker in read_xdf(recording).markers():
+        try:
+            event = json.loads(marker.text)
+        except ValueError:
+            continue
+        if isinstance(event, dict):
+            found.append((marker.time, event))
+    if not any(event.get("event") == "track_start" for _, event in found):
+        raise BciAffectError(
+            f"No music was played in {recording.name}: a sham is yoked to the recording of a "
+            "session with music."
+        )
+    return sorted(found, key=lambda pair: pair[0])
+
+
+def yoke(recording: Path, library: Library) -> Yoke:
+    """Read what a session played, as tracks of this library.
+
+    Raises
+    ------
+    BciAffectError
+        If the recording is no session with music, or the library lacks a track of it.
+    """
+    log = read_log(recording)
+    began = next((at for at, e in log if e.get("event") == "session_start"), log[0][0])
+    known = {_name(t.title, t.artist): t for t in library.tracks()}
+    played: list[Played] = []
+    choice: dict[str, Any] = {}
+    for at, event in log:
+        kind = event.get("event")
+        if kind == "music_choice":
+            choice = event
+        elif kind == "track_start":
+            track = known.get(_name(event.get("track", ""), event.get("artist", "")))
+            if track is None:
+                raise BciAffectError(
+                    f"The library lacks '{event.get('track')}', which {recording.name} played; add "
+                    "its music with 'bci-affect music add DIR'."
+                )
+            mine = choice if choice.get("track") == event.get("track_id") else {}
+            offset = float(event.get("offset") or 0.0)
+            played.append(Played(at - began, offset, _suggestion(track, mine)))
+    return Yoke(recording.name, tuple(played), log[-1][0] - began)
+
+
+def _name(title: object, artist: object) -> tuple[str, str]:
+    return str(title).casefold(), str(artist or "").casefold()
+
+
+def _suggestion(track: Track, choice: dict[str, Any]) -> Suggestion:
+    """Give the reason that the other session had; it is what following would show."""
+    nan = float("nan")
+
+    def number(key: str) -> float:
+        value = choice.get(key)
+        return float(value) if isinstance(value, int | float) else nan
+
+    return Suggestion(
+        track,
+        number("score"),
+        number("segment_s"),
+        distance=number("distance"),
+        shared_tags=tuple(map(str, choice.get("shared_tags", ()))),
+        rule=str(choice.get("rule", "nearest")),
+    )
