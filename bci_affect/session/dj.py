@@ -18,6 +18,7 @@ from bci_affect.eeg import State
 from bci_affect.errors import BciAffectError
 from bci_affect.music import Library, PlayerState, Retriever, Suggestion, Track
 from bci_affect.session.control import PINNED, Policy
+from bci_affect.session.sham import Decoy, Yoke
 
 Log = Callable[[dict[str, Any]], None]
 """Takes each decision and command as a dictionary that JSON can hold."""
@@ -102,8 +103,8 @@ class Dj:
         Keeps likes and bans.
     policy : str
         ``follow`` (what fits the EEG now), ``steer`` (a path from the present mood to the target),
-        ``sham`` (as if it followed, the control condition; see `sham`), ``music-only`` (like what plays, or near the
-        target; the EEG has no say), ``manual`` (only what is chosen by hand).
+        ``sham`` (as if it followed, the control condition; see `sham`), ``music-only`` (like what
+        plays, or near the target; the EEG has no say), ``manual`` (only what is chosen by hand).
     seed : int
         Of every draw.
     target : (float, float), optional

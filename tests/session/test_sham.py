@@ -10,6 +10,7 @@ import pytest
 
 from bci_affect.errors import BciAffectError
 from bci_affect.music import Library
+from bci_affect.session.dj import DjSettings
 from bci_affect.session.sham import yoke
 from bci_affect.streams.header import build_header
 from bci_affect.streams.xdf import XdfWriter
@@ -21,8 +22,9 @@ __all__ = ["stocked"]
 def test_a_random_sham_shows_what_following_shows(stocked: tuple[Library, np.ndarray]) -> None:
     library, centres = stocked
     wander = lambda time: centres[int(time // 60) % len(centres)]  # noqa: E731
+    rules = DjSettings(dwell_s=20.0, hold_s=4.0, repeat_s=120.0, repeat_tracks=5)
     runs = {
-        policy: session(library, wander, 900, policy=policy, seed=5)  # type: ignore[arg-type]
+        policy: session(library, wander, 900, policy=policy, seed=5, settings=rules)  # type: ignore[arg-type]
         for policy in ("follow", "sham")
     }
     shown = {}
@@ -34,7 +36,8 @@ def test_a_random_sham_shows_what_following_shows(stocked: tuple[Library, np.nda
         assert all(np.isfinite(entry["score"]) and entry["segment_s"] >= 0 for entry in choices)
         assert len(player.heard) > 5
         assert any(entry["action"] == "change" for entry in choices), "it leaves tracks early too"
-    assert shown["sham"] <= shown["follow"] | {"artist spacing", "variety: drawn among the best"}
+    whatever = {"artist spacing", "not again so soon: the nearest was played lately"}
+    assert shown["sham"] <= shown["follow"] | whatever, "no reason that following never gives"
     assert runs["sham"][1].heard != runs["follow"][1].heard
 
 
