@@ -5,8 +5,10 @@ Nothing in a model file is ever executed. A file that does not fit is refused wi
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from bci_affect.errors import BciAffectError
 from bci_affect.model.affect import AffectModel
@@ -40,6 +43,7 @@ def save_model(path: Path, model: AffectModel, card: ModelCard) -> None:
         "card": json.dumps(asdict(card)),  # the order of the bands is the order of the features
     }
     weights = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
+    metadata["sum"] = content_sum(metadata["settings"], metadata["card"], weights)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,6 +56,19 @@ def save_model(path: Path, model: AffectModel, card: ModelCard) -> None:
         with suppress(OSError):
             partial.unlink()
         raise BciAffectError(f"Cannot write the model to {path}: {error}.") from None
+
+
+def content_sum(settings: str, card: str, weights: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of all that a model file says: a flipped bit of a weight is seen by it."""
+    digest = hashlib.sha256()
+    for text in (settings, card):
+        digest.update(hashlib.sha256(text.encode()).digest())
+    for name in sorted(weights):
+        value = weights[name].contiguous()
+        head = f"{name} {value.dtype} {tuple(value.shape)}"
+        digest.update(hashlib.sha256(head.encode()).digest())
+        digest.update(hashlib.sha256(value.numpy().tobytes()).digest())
+    return digest.hexdigest()
 
 
 def load_model(path: Path) -> tuple[AffectModel, ModelCard]:
@@ -72,6 +89,13 @@ def load_model(path: Path) -> tuple[AffectModel, ModelCard]:
     except (OSError, SafetensorError) as error:
         raise BciAffectError(f"{path} is not a readable model file: {error}.") from None
     settings, card = _describe(path, metadata)
+    stored = metadata.get("sum")  # files of the first releases have none
+    if stored is not None and stored != content_sum(
+        metadata["settings"], metadata["card"], weights
+    ):
+        raise BciAffectError(
+            f"The model {path} is damaged: its content does not match its checksum. Get it again."
+        )
     model = AffectModel(settings)
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}

@@ -1,0 +1,365 @@
+"""What the program itself keeps - models, profiles, the music library - and the music files."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import sqlite3
+import struct
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bci_affect.eeg import Normaliser, make_montage
+from bci_affect.model import AffectModel, ModelCard, ModelSettings, Predictor, save_model
+from bci_affect.model.files import content_sum
+from bci_affect.music import Library
+from bci_affect.music.analysis import Analysis, FileTags, analyse, read_cover
+from bci_affect.music.audio import DecodeError
+from bci_affect.music.encoders import LogMelEncoder
+from bci_affect.music.retrieval import Retriever
+from bci_affect.music.tags import TAGS
+from bci_affect.session.affect import AffectPath
+from bci_affect.session.fusion import DimensionModel, Personalisation, PersonalModel
+from bci_affect.session.profiles import ProfileStore
+from benchmarks.fuzz.base import Target, must
+from benchmarks.fuzz.mutate import break_bytes, break_json
+
+BANDS = {"alpha": (8.0, 13.0), "beta": (13.0, 30.0)}
+SPACE = 4
+
+
+class Model(Target):
+    """Model files: damaged ones must be noticed, edited ones must still be whole."""
+
+    title = "model (.safetensors)"
+    count = 9_000
+
+    def prepare(self, folder: Path) -> None:
+        """Save a small model."""
+        torch.manual_seed(0)
+        settings = ModelSettings(n_bands=2, n_steps=4, width=8, hidden=8, space=SPACE, music_dim=8)
+        card = ModelCard(
+            name="small", summary="For fuzzing.", simulated=True, bands=BANDS, window_s=2.0,
+            step_s=0.5, hop_s=0.25, prior_mean=(2.0, 1.0), prior_sd=(0.5, 0.5),
+        )  # fmt: skip
+        path = folder / "seed.safetensors"
+        save_model(path, AffectModel(settings), card)
+        self._seed = path.read_bytes()
+        self._size = 8 + struct.unpack("<Q", self._seed[:8])[0]
+        self._montage = make_montage(("Fp1", "Fp2", "C3", "C4"))
+        self._truth = self._predict(path)
+
+    def make(self, rng: np.random.Generator) -> bytes:
+        """Break bytes, the header's JSON, or what the metadata says (sum made right or not)."""
+        kind = rng.random()
+        if kind < 0.4:
+            return b"\x01" + break_bytes(self._seed, rng)
+        header = json.loads(self._seed[8 : self._size])
+        edited = rng.random() < 0.5
+        if kind < 0.55:
+            text = break_json(json.dumps(header), rng)
+        else:
+            meta = header["__metadata__"]
+            key = ("settings", "card", "format_version", "format")[
+                int(rng.choice(4, p=[0.4, 0.5, 0.05, 0.05]))
+            ]
+            meta[key] = break_json(meta[key], rng) if key in ("settings", "card") else "2"
+            if edited:
+                weights = load_weights(self._seed)
+                meta["sum"] = content_sum(meta["settings"], meta["card"], weights)
+            text = json.dumps(header)
+        raw = text.encode("utf-8", "replace")
+        data = struct.pack("<Q", len(raw)) + raw + self._seed[self._size :]
+        return bytes([not edited]) + data
+
+    def use(self, data: bytes, folder: Path) -> str:
+        """Load it and build the path of a live session."""
+        path = folder / "case.safetensors"
+        path.write_bytes(data[1:])
+        said = self._predict(path)
+        must(all(np.isfinite(part).all() for part in said), "a prediction that is no number")
+        if data[0]:
+            same = all(np.array_equal(a, b) for a, b in zip(said, self._truth, strict=True))
+            must(same, "another prediction than the saved model's")
+        return "read"
+
+    def _predict(self, path: Path) -> tuple[np.ndarray, ...]:
+        predictor = Predictor(path)
+        AffectPath(predictor, 128.0, self._montage)
+        steps = round(predictor.card.window_s / predictor.card.step_s)
+        bands = np.linspace(-1, 1, steps * 4 * 2, dtype=np.float32).reshape(steps, 4, 2)
+        found = predictor.predict(bands, np.ones(4, bool), self._montage.positions)
+        return found.logits, found.embedding, found.attention
+
+
+def load_weights(data: bytes) -> dict[str, torch.Tensor]:
+    """Return the tensors of a model file's bytes."""
+    from safetensors.torch import load
+
+    return dict(load(data))
+
+
+def _personal() -> PersonalModel:
+    rng = np.random.default_rng(1)
+    models = [
+        DimensionModel(
+            gain=0.9, bias=0.1, weights=rng.standard_normal(SPACE), live_gain=0.7, conformal=0.4,
+            eeg_weight=0.3, music_weight=1.1, fused_bias=-0.1, rung="personal", informative=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    return PersonalModel(
+        models[0], models[1], rng.standard_normal(SPACE), rng.standard_normal((SPACE, 2)),
+        reach=1.5, created=1.7e9, n_clips=12, model="small@abc",
+    )  # fmt: skip
+
+
+def _normaliser_state() -> dict[str, np.ndarray]:
+    return dict(Normaliser(4, 2, hop_s=0.25, mean=(2.0, 1.0), sd=(0.5, 0.5)).state())
+
+
+def _fill(store: ProfileStore) -> None:
+    store.create("Ada", "left-handed")
+    store.add_calibration("Ada", _personal(), {"p": 0.01}, sources=("a.xdf",), report="r.html")
+    store.save_normalisation("Ada", "key", _normaliser_state())
+
+
+def _read_profile(store: ProfileStore, name: str) -> list[np.ndarray]:
+    """Use a profile as a session does; return its numbers."""
+    numbers: list[np.ndarray] = []
+    profile = store.load(name)
+    if profile.personal is not None:
+        personal = Personalisation(profile.personal)
+        reading = personal.apply(
+            np.array([0.3, -0.2]), np.ones(len(profile.personal.centre)), 1.0, None, 0.0, time_s=1.0
+        )
+        must(bool(np.isfinite(reading.eeg_prob).all()), "a probability that is no number")
+        numbers += [reading.eeg_prob, reading.eeg_confidence]
+    state = store.normalisation(name, "key")
+    if state is not None:
+        normaliser = Normaliser.from_state(state)
+        must(bool(np.isfinite(normaliser.mean).all()), "a normalisation that is no number")
+        numbers += [normaliser.mean, normaliser.sd]
+    return numbers
+
+
+class ProfileFile(Target):
+    """A profile as JSON, from another machine."""
+
+    title = "profile (JSON, imported)"
+    count = 8_000
+
+    def prepare(self, folder: Path) -> None:
+        """Export one."""
+        with ProfileStore(folder / "seed.sqlite") as store:
+            _fill(store)
+            self._truth = _read_profile(store, "Ada")
+            store.export("Ada", folder / "seed.json")
+        self._seed = (folder / "seed.json").read_text()
+        self._store = ProfileStore(folder / "target.sqlite")
+
+    def make(self, rng: np.random.Generator) -> bytes:
+        """Break it."""
+        if rng.random() < 0.7:
+            return break_json(self._seed, rng).encode("utf-8", "replace")
+        return break_bytes(self._seed.encode(), rng)
+
+    def use(self, data: bytes, folder: Path) -> str:
+        """Import, use, export, delete."""
+        path = folder / "case.json"
+        path.write_bytes(data)
+        before = self._store.names()
+        try:
+            name = self._store.import_(path, "Copy").name
+        except BaseException:
+            must(self._store.names() == before, "half a profile was imported")
+            raise
+        try:
+            _compare(_read_profile(self._store, name), self._truth)
+            (folder / "again.json").unlink(missing_ok=True)
+            self._store.export(name, folder / "again.json")
+        finally:
+            self._store.delete(name)
+        return "read"
+
+
+def _compare(found: list[np.ndarray], truth: list[np.ndarray]) -> None:
+    """Numbers may be missing (a part was taken out), never others."""
+    for array in found:
+        same = any(a.shape == array.shape and np.array_equal(a, array) for a in truth)
+        must(same, "another number than was stored")
+
+
+class ProfileDatabase(Target):
+    """The database of profiles, damaged on the disk."""
+
+    title = "profiles (SQLite)"
+    count = 3_000
+
+    def prepare(self, folder: Path) -> None:
+        """Fill one."""
+        path = folder / "seed.sqlite"
+        with ProfileStore(path) as store:
+            _fill(store)
+            self._truth = _read_profile(store, "Ada")
+        self._seed = _whole(path)
+
+    def make(self, rng: np.random.Generator) -> bytes:
+        """Break bytes."""
+        return break_bytes(self._seed, rng)
+
+    def use(self, data: bytes, folder: Path) -> str:
+        """Open it and use whoever is in it."""
+        path = _lay(data, folder / "case.sqlite")
+        with ProfileStore(path) as store:
+            for name in store.names():
+                _compare(_read_profile(store, name), self._truth)
+        return "read"
+
+
+def _whole(path: Path) -> bytes:
+    """Return a database as one file, its log written back."""
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.execute("PRAGMA journal_mode=DELETE")
+    connection.close()
+    return path.read_bytes()
+
+
+def _lay(data: bytes, path: Path) -> Path:
+    for suffix in ("-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+class LibraryDatabase(Target):
+    """The music library, damaged on the disk."""
+
+    title = "music library (SQLite)"
+    count = 3_000
+
+    def prepare(self, folder: Path) -> None:
+        """Fill one with tracks."""
+        path = folder / "seed.sqlite"
+        rng = np.random.default_rng(2)
+        with Library(path) as library:
+            for i in range(4):
+                file = folder / f"{i}.flac"
+                file.touch()
+                library.store(str(file), 0, 0, f"hash{i}", "musicnn-msd-vgg:x", _analysis(i, rng))
+            self._truth = {tuple(row.tolist()) for row in library.all_rows().rows}
+        self._seed = _whole(path)
+
+    def make(self, rng: np.random.Generator) -> bytes:
+        """Break bytes."""
+        return break_bytes(self._seed, rng)
+
+    def use(self, data: bytes, folder: Path) -> str:
+        """Open it, list, search."""
+        path = _lay(data, folder / "case.sqlite")
+        with Library(path) as library:
+            for track in library.tracks():
+                must(math.isfinite(track.gain_db), "a gain that is no number")
+                must(abs(track.gain_db) <= 60, "a gain that would hurt")
+            library.failures()
+            library.tag_matrix()
+            rows = library.all_rows()
+            known = all(tuple(row.tolist()) in self._truth for row in rows.rows)
+            must(known, "other rows than were stored")
+            retriever = Retriever(library)
+            for suggestion in retriever.by_point(0.3, 0.3):
+                must(math.isfinite(suggestion.score), "a score that is no number")
+            for track in library.tracks():
+                retriever.by_track(track.id)
+        return "read"
+
+
+def _analysis(i: int, rng: np.random.Generator) -> Analysis:
+    return Analysis(
+        said=FileTags(f"Title {i}", "Artist", "", float("nan")),
+        duration_s=60.0,
+        loudness_lufs=-18.0,
+        peak_dbfs=-3.0,
+        gain_db=0.0,
+        cues={"brightness": 0.1 * i, "onsets": 3.0},
+        tags=rng.uniform(0.01, 0.5, len(TAGS)).astype(np.float32),
+        times=np.arange(5, dtype=np.float32),
+        rows=rng.standard_normal((5, 8)).astype(np.float16).astype(np.float32),
+    )
+
+
+class Audio(Target):
+    """Music files of every format, with tags and cover."""
+
+    title = "audio (wav, flac, ogg, opus, mp3, aiff, m4a)"
+    count = 7_000
+
+    def prepare(self, folder: Path) -> None:
+        """Write a second of sound in each format."""
+        import soundfile
+
+        rng = np.random.default_rng(3)
+        time = np.arange(16_000) / 16_000
+        sound = 0.3 * np.sin(2 * np.pi * 440 * time) + 0.01 * rng.standard_normal(len(time))
+        self._seeds: list[tuple[str, bytes]] = []
+        for suffix, kind, subtype in (
+            (".wav", "WAV", "PCM_16"), (".wav", "WAV", "FLOAT"), (".flac", "FLAC", None),
+            (".ogg", "OGG", "VORBIS"), (".opus", "OGG", "OPUS"), (".mp3", "MP3", None),
+            (".aiff", "AIFF", None),
+        ):  # fmt: skip
+            out = io.BytesIO()
+            soundfile.write(out, sound, 16_000, format=kind, subtype=subtype)
+            self._seeds.append((suffix, out.getvalue()))
+        tagged = b"ID3\x03\x00\x00\x00\x00\x00\x1aTIT2\x00\x00\x00\x06\x00\x00\x00Title"
+        self._seeds.append((".mp3", tagged + b"\x00" * 10 + self._seeds[5][1]))
+        m4a = _m4a(sound.astype(np.float32), folder / "seed.m4a")
+        if m4a:
+            self._seeds.append((".m4a", m4a))
+        self._encoder = LogMelEncoder()
+
+    def make(self, rng: np.random.Generator) -> bytes:
+        """Break one; the first byte says which."""
+        number = int(rng.integers(len(self._seeds)))
+        data = self._seeds[number][1]
+        if rng.random() < 0.5:  # headers are short
+            data = break_bytes(data[:200], rng) + data[200:]
+        else:
+            data = break_bytes(data, rng)
+        return bytes([number]) + data
+
+    def use(self, data: bytes, folder: Path) -> str:
+        """Analyse it, read tags and cover."""
+        suffix = self._seeds[data[0]][0]
+        path = folder / f"case{suffix}"
+        path.write_bytes(data[1:])
+        read_cover(path)
+        try:
+            found = analyse(path, self._encoder)
+        except DecodeError as error:
+            must(bool(str(error)), "no reason")
+            raise
+        numbers = (found.duration_s, found.gain_db, found.peak_dbfs, float(found.rows.sum()))
+        must(all(math.isfinite(n) for n in numbers), f"numbers that are none: {numbers}")
+        must(abs(found.gain_db) <= 60, "a gain that would hurt")
+        must(len(found.times) == len(found.rows), "rows without times")
+        return "read"
+
+
+def _m4a(sound: np.ndarray, path: Path) -> bytes | None:
+    try:
+        import av
+    except ImportError:
+        return None
+    with av.open(str(path), "w", format="ipod") as container:
+        stream = container.add_stream("aac", rate=16_000, layout="mono")
+        for start in range(0, len(sound) - 1024, 1024):
+            block = sound[None, start : start + 1024]
+            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
+            frame.rate = 16_000
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path.read_bytes()
