@@ -29,7 +29,7 @@ HEAD_CENTRE_M = (0.0, 0.016, 0.042)
 class Section(BaseModel):
     """Base of all settings: frozen, and unknown keys are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class WindowSettings(Section):
@@ -37,9 +37,9 @@ class WindowSettings(Section):
 
     window_s: float = Field(6.0, gt=0, le=60)
     """Length of EEG that one estimate sees."""
-    step_s: float = Field(0.5, gt=0)
+    step_s: float = Field(0.5, ge=0.01)
     """Length of one time step of the window: band power is averaged over it."""
-    hop_s: float = Field(0.125, gt=0)
+    hop_s: float = Field(0.125, ge=0.01)
     """Time between two windows; 0.125 s gives eight estimates a second."""
 
     @model_validator(mode="after")

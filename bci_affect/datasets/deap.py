@@ -235,8 +235,12 @@ def _stimuli_from_arrays(
 def _load(path: Path, n_dims: int) -> NDArray[np.float32]:
     try:
         array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise BciAffectError(f"Cannot read {path}: {error}.") from None
+    except OSError as error:
+        raise BciAffectError(f"Cannot read {path}: {error.strerror or error}.") from None
+    except Exception as error:  # numpy raises whatever a damaged header leads its parser to
+        raise BciAffectError(
+            f"{path} is no whole .npy file of numbers ({type(error).__name__}); get it again."
+        ) from None
     if array.ndim != n_dims or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
         raise BciAffectError(f"{path} must be a {n_dims}-dimensional array of finite numbers.")
     plain: NDArray[np.float32] = array.astype(np.float32)

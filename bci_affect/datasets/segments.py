@@ -244,10 +244,12 @@ def _clip(event: dict[str, Any], start: float, stop: float) -> Segment:
     mood = (float("nan"), float("nan"))
     for valence, arousal in (("intended_valence", "intended_arousal"), ("valence", "arousal")):
         try:
-            mood = (float(event[valence]), float(event[arousal]))
-            break
-        except (KeyError, TypeError, ValueError):
+            named = (float(event[valence]), float(event[arousal]))
+        except (KeyError, TypeError, ValueError, OverflowError):
             continue
+        if all(-1 <= value <= 1 for value in named):  # anything else is no mood
+            mood = named
+            break
     return replace(
         _segment(start, stop, title), stimulus=track, music_valence=mood[0], music_arousal=mood[1]
     )
@@ -260,7 +262,7 @@ def _rate(segments: list[Segment], event: dict[str, Any]) -> None:
             continue
         try:
             valence, arousal = float(event["valence"]), float(event["arousal"])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return
         if 1 <= valence <= 9 and 1 <= arousal <= 9:
             segments[i] = replace(segments[i], valence=valence, arousal=arousal)

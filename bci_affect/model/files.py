@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,11 +15,12 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from bci_affect.config import WindowSettings
 from bci_affect.errors import BciAffectError
 from bci_affect.model.affect import AffectModel
 from bci_affect.model.card import ModelCard
@@ -89,13 +91,6 @@ def load_model(path: Path) -> tuple[AffectModel, ModelCard]:
     except (OSError, SafetensorError) as error:
         raise BciAffectError(f"{path} is not a readable model file: {error}.") from None
     settings, card = _describe(path, metadata)
-    stored = metadata.get("sum")  # files of the first releases have none
-    if stored is not None and stored != content_sum(
-        metadata["settings"], metadata["card"], weights
-    ):
-        raise BciAffectError(
-            f"The model {path} is damaged: its content does not match its checksum. Get it again."
-        )
     model = AffectModel(settings)
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}
@@ -107,6 +102,13 @@ def load_model(path: Path) -> tuple[AffectModel, ModelCard]:
             )
     if not all(bool(value.isfinite().all()) for value in weights.values()):
         raise BciAffectError(f"The model {path} holds weights that are not numbers (NaN).")
+    stored = metadata.get("sum")  # files of the first releases have none
+    if stored is not None and stored != content_sum(
+        metadata["settings"], metadata["card"], weights
+    ):
+        raise BciAffectError(
+            f"The model {path} is damaged: its content does not match its checksum. Get it again."
+        )
     model.load_state_dict(weights)
     return model.eval(), card
 
@@ -133,13 +135,23 @@ def _describe(path: Path, metadata: dict[str, str]) -> tuple[ModelSettings, Mode
             f"The model {path} names {len(card.bands)} bands, but its weights are for "
             f"{settings.n_bands}."
         )
+    for prior in (card.prior_mean, card.prior_sd):
+        if len(prior) not in (0, len(card.bands)) or not all(map(math.isfinite, prior)):
+            raise BciAffectError(f"The model {path} has a population prior that fits no bands.")
+    if not all(sd > 0 for sd in card.prior_sd):
+        raise BciAffectError(f"The model {path} has a population spread that is not above 0.")
     return settings, card
 
 
-def _card(raw: dict[str, Any]) -> ModelCard:
+def _card(raw: Any) -> ModelCard:
+    """Check everything that the rest of the program takes for granted of a card."""
+    if not isinstance(raw, dict):
+        raise ValueError("the card is no table")
     known = {f.name for f in fields(ModelCard)}
     values = {key: value for key, value in raw.items() if key in known}
-    values["bands"] = {name: (float(a), float(b)) for name, (a, b) in raw["bands"].items()}
-    for key in ("prior_mean", "prior_sd", "channels", "rates_hz"):
-        values[key] = tuple(raw.get(key, ()))
-    return ModelCard(**values)
+    card = TypeAdapter(ModelCard).validate_python(values)
+    WindowSettings(window_s=card.window_s, step_s=card.step_s, hop_s=card.hop_s)
+    for name, (low, high) in card.bands.items():
+        if not 0 < low < high < math.inf:
+            raise ValueError(f"band '{name}' from {low:g} to {high:g} Hz")
+    return card

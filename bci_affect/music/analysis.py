@@ -17,6 +17,9 @@ from bci_affect.music.encoders import MusicEncoder
 from bci_affect.music.loudness import LoudnessMeter, normalised, playback_gain_db
 from bci_affect.music.tags import TAGS
 
+MAX_PEAK_DBFS = 100.0
+"""Floats in a file may be scaled like 16-bit integers (90 dB over full scale); more is damage."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileTags:
@@ -126,6 +129,10 @@ def _listen(path: Path, rate_hz: int) -> _Heard:
             raise
     if meter is None or resampler is None:
         raise DecodeError("no audio in it (zero length)")
+    if meter.peak_dbfs() > MAX_PEAK_DBFS:
+        raise DecodeError(
+            f"damaged (its loudest sample is {meter.peak_dbfs():.0f} dB over full scale)"
+        )
     parts.append(resampler.resample_chunk(np.empty(0, np.float32), last=True))
     mono = np.concatenate(parts)[: int(MAX_ANALYSED_S * rate_hz)]
     return _Heard(mono, n_frames / rate, meter.lufs(), meter.peak_dbfs())

@@ -76,7 +76,7 @@ def measure_cues(mono: NDArray[np.float32], mel: NDArray[np.float32]) -> dict[st
 def _onsets_a_second(flux: NDArray[np.floating[Any]]) -> float:
     """Count peaks of the flux that stand out from their second."""
     half = round(0.5 / frontend.FRAME_S)
-    if len(flux) < 2 * half:
+    if len(flux) < 2 * half + 1:  # shorter than the second that each peak is compared with
         return float("nan")
     local = np.convolve(flux, np.ones(2 * half + 1) / (2 * half + 1), mode="same")
     middle = flux[1:-1]

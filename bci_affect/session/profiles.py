@@ -15,11 +15,12 @@ import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ from bci_affect.session.fusion import DIMENSIONS, DimensionModel, PersonalModel
 
 Arrays = Mapping[str, NDArray[Any]]
 FORMAT = "bci_affect profile"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MAX_NAME = 64
 
 _MIGRATIONS: dict[int, tuple[str, ...]] = {
@@ -54,6 +55,11 @@ _MIGRATIONS: dict[int, tuple[str, ...]] = {
             id INTEGER PRIMARY KEY,
             profile INTEGER NOT NULL REFERENCES profile(id) ON DELETE CASCADE,
             key TEXT NOT NULL, updated REAL NOT NULL, UNIQUE (profile, key))""",
+    ),
+    3: (
+        # A bit of a weight that a disk flips must not go unseen. Empty: from before the sums.
+        "ALTER TABLE array ADD COLUMN sum TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE calibration ADD COLUMN sum TEXT NOT NULL DEFAULT ''",
     ),
 }
 _DTYPES = ("<f4", "<f8", "<i4", "<i8", "|b1", "|u1")
@@ -132,6 +138,40 @@ def normalisation_key(model: str, channels: Sequence[str]) -> str:
     return f"{model} {' '.join(channels)}"
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _explained(
+    method: Callable[Concatenate[ProfileStore, P], R],
+) -> Callable[Concatenate[ProfileStore, P], R]:
+    """Turn what a damaged or locked database leads to into one sentence."""
+
+    @wraps(method)
+    def run(self: ProfileStore, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(self, *args, **kwargs)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) and "busy" not in str(error):
+                raise self._damaged(error) from None
+            raise BciAffectError(
+                f"The profile database {self.path} is in use by another program; try again."
+            ) from None
+        except sqlite3.Error as error:
+            raise self._damaged(error) from None
+
+    return run
+
+
+@contextmanager
+def _believed() -> Iterator[None]:
+    """Take stored values that cannot be read for damage like any other."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise sqlite3.DatabaseError(f"what it holds cannot be read: {error}") from None
+
+
 class ProfileStore:
     """The database of profiles; open it, use it from one thread, close it.
 
@@ -153,12 +193,21 @@ class ProfileStore:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA foreign_keys = ON")
+            found = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            if found != "ok":
+                raise sqlite3.DatabaseError("its pages do not fit together")
             self._migrate()
         except sqlite3.Error as error:
             raise BciAffectError(
                 f"Cannot use the profile database {self.path} ({error}); "
                 "move it away to start a new one."
             ) from None
+
+    def _damaged(self, error: Exception) -> BciAffectError:
+        return BciAffectError(
+            f"The profile database {self.path} is damaged ({error}); move it away to start a new "
+            "one, or import a profile that you exported."
+        )
 
     def __enter__(self) -> ProfileStore:
         return self
@@ -172,6 +221,7 @@ class ProfileStore:
 
     # --- Profiles -------------------------------------------------------------------------------
 
+    @_explained
     def create(self, name: str, note: str = "") -> Profile:
         """Create an empty profile.
 
@@ -194,11 +244,13 @@ class ProfileStore:
             )
         return self.load(name)
 
+    @_explained
     def names(self) -> list[str]:
         """Return all names in alphabetical order."""
         rows = self._db.execute("SELECT name FROM profile ORDER BY name COLLATE NOCASE")
         return [row[0] for row in rows]
 
+    @_explained
     def load(self, name: str) -> Profile:
         """Return a profile with its newest personal model.
 
@@ -212,27 +264,24 @@ class ProfileStore:
             "SELECT name, created, note FROM profile WHERE id = ?", (key,)
         ).fetchone()
         rows = self._db.execute(
-            "SELECT id, created, model, parent, summary, sources, report, personal "
+            "SELECT id, created, model, parent, summary, sources, report, personal, sum "
             "FROM calibration WHERE profile = ? ORDER BY id",
             (key,),
         ).fetchall()
-        history = tuple(
-            CalibrationRecord(
-                row[0],
-                row[1],
-                row[2],
-                row[3],
-                json.loads(row[4]),
-                tuple(json.loads(row[5])),
-                row[6],
+        for row in rows:
+            _check_sum(row[8], (row[1], row[2], row[3], row[4], row[5], row[6], row[7]))
+        with _believed():
+            history = tuple(
+                CalibrationRecord(*row[:4], json.loads(row[4]), tuple(json.loads(row[5])), row[6])
+                for row in rows
             )
-            for row in rows
-        )
-        personal = None
-        if rows:
-            personal = _personal(json.loads(rows[-1][7]), self._arrays("calibration", rows[-1][0]))
+            personal = None
+            if rows:
+                arrays = self._arrays("calibration", rows[-1][0])
+                personal = _personal(json.loads(rows[-1][7]), arrays)
         return Profile(stored, created, note, personal, history)
 
+    @_explained
     def delete(self, name: str) -> None:
         """Delete a profile with its history; recordings and reports stay where they are."""
         key = self._key(name)
@@ -247,6 +296,7 @@ class ProfileStore:
 
     # --- What a profile holds -------------------------------------------------------------------
 
+    @_explained
     def add_calibration(
         self,
         name: str,
@@ -275,23 +325,24 @@ class ProfileStore:
             parent = self._db.execute(
                 "SELECT max(id) FROM calibration WHERE profile = ?", (key,)
             ).fetchone()[0]
+            row = (
+                personal.created,
+                personal.model,
+                parent,
+                json.dumps(summary),
+                json.dumps(list(sources)),
+                report,
+                json.dumps(header),
+            )
             cursor = self._db.execute(
-                "INSERT INTO calibration (profile, created, model, parent, summary, personal, "
-                "sources, report) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    key,
-                    personal.created,
-                    personal.model,
-                    parent,
-                    json.dumps(summary),
-                    json.dumps(header),
-                    json.dumps(list(sources)),
-                    report,
-                ),
+                "INSERT INTO calibration (profile, created, model, parent, summary, sources, "
+                "report, personal, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (key, *row, _sum(row)),
             )
             self._store("calibration", int(cursor.lastrowid or 0), arrays)
         return self.load(name).history[-1]
 
+    @_explained
     def undo_calibration(self, name: str) -> None:
         """Roll back to the calibration before the newest.
 
@@ -312,6 +363,7 @@ class ProfileStore:
             )
             self._db.execute("DELETE FROM calibration WHERE id = ?", (newest,))
 
+    @_explained
     def save_normalisation(self, name: str, key: str, state: Arrays) -> None:
         """Keep the state of the causal normalisation, so that the next session continues it.
 
@@ -334,6 +386,7 @@ class ProfileStore:
             ).fetchone()[0]
             self._store("normalisation", row, state)
 
+    @_explained
     def normalisation(self, name: str, key: str) -> dict[str, NDArray[Any]] | None:
         """Return the kept state for a montage and settings, or None."""
         row = self._db.execute(
@@ -343,6 +396,7 @@ class ProfileStore:
 
     # --- In and out -----------------------------------------------------------------------------
 
+    @_explained
     def export(self, name: str, path: Path) -> None:
         """Write a profile to one JSON file (no raw EEG is in it).
 
@@ -353,28 +407,29 @@ class ProfileStore:
         """
         profile = self.load(name)
         key = self._key(name)
-        calibrations = [
-            {
-                "created": row[1],
-                "model": row[2],
-                "summary": json.loads(row[3]),
-                "personal": json.loads(row[4]),
-                "sources": json.loads(row[5]),
-                "report": row[6],
-                "arrays": _encode(self._arrays("calibration", row[0])),
-            }
-            for row in self._db.execute(
-                "SELECT id, created, model, summary, personal, sources, report "
-                "FROM calibration WHERE profile = ? ORDER BY id",
-                (key,),
-            ).fetchall()
-        ]
-        states = [
-            {"key": row[1], "arrays": _encode(self._arrays("normalisation", row[0]))}
-            for row in self._db.execute(
-                "SELECT id, key FROM normalisation WHERE profile = ? ORDER BY key", (key,)
-            ).fetchall()
-        ]
+        with _believed():
+            calibrations = [
+                {
+                    "created": row[1],
+                    "model": row[2],
+                    "summary": json.loads(row[3]),
+                    "personal": json.loads(row[4]),
+                    "sources": json.loads(row[5]),
+                    "report": row[6],
+                    "arrays": _encode(self._arrays("calibration", row[0])),
+                }
+                for row in self._db.execute(
+                    "SELECT id, created, model, summary, personal, sources, report "
+                    "FROM calibration WHERE profile = ? ORDER BY id",
+                    (key,),
+                ).fetchall()
+            ]
+            states = [
+                {"key": row[1], "arrays": _encode(self._arrays("normalisation", row[0]))}
+                for row in self._db.execute(
+                    "SELECT id, key FROM normalisation WHERE profile = ? ORDER BY key", (key,)
+                ).fetchall()
+            ]
         document = {
             "format": FORMAT,
             "version": SCHEMA_VERSION,
@@ -384,6 +439,7 @@ class ProfileStore:
             "calibrations": calibrations,
             "normalisation": states,
         }
+        document["sum"] = _document_sum(document)
         try:
             with path.open("x", encoding="utf-8") as file:
                 json.dump(document, file)
@@ -392,6 +448,7 @@ class ProfileStore:
         except OSError as error:
             raise BciAffectError(f"Cannot write {path} ({error.strerror}).") from None
 
+    @_explained
     def import_(self, path: Path, name: str | None = None) -> Profile:
         """Read a profile that `export` wrote, all of it or nothing.
 
@@ -408,10 +465,13 @@ class ProfileStore:
         """
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
+            json.dumps(document, ensure_ascii=False).encode()  # half a character cannot be stored
             if document["format"] != FORMAT:
                 raise ValueError("another format")
             if document["version"] > SCHEMA_VERSION:
                 raise BciAffectError(f"{path} was written by a newer version; update bci_affect.")
+            if document["version"] > 2 and document["sum"] != _document_sum(document):
+                raise ValueError("its content does not match its checksum")
             calibrations = [(item, _decode(item["arrays"])) for item in document["calibrations"]]
             for item, arrays in calibrations:
                 _personal(item["personal"], arrays)  # refuses what does not fit
@@ -420,8 +480,9 @@ class ProfileStore:
             note, created = str(document["note"]), float(document["created"])
         except OSError as error:
             raise BciAffectError(f"Cannot read {path} ({error.strerror}).") from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BciAffectError(f"{path} is no profile, or it is damaged ({error}).") from None
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise BciAffectError(f"{path} is no profile, or it is damaged ({reason}).") from None
         with self._transaction():
             self.create(name, note)
             self._db.execute(
@@ -482,17 +543,41 @@ class ProfileStore:
         self._db.execute("DELETE FROM array WHERE owner = ? AND owner_id = ?", (owner, owner_id))
         for name, value in arrays.items():
             dtype, shape, data = _raw(value)
-            self._db.execute(
-                "INSERT INTO array VALUES (?, ?, ?, ?, ?, ?)",
-                (owner, owner_id, name, dtype, json.dumps(shape), data),
-            )
+            row = (owner, owner_id, name, dtype, json.dumps(shape), data)
+            self._db.execute("INSERT INTO array VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, _sum(row)))
 
     def _arrays(self, owner: str, owner_id: int) -> dict[str, NDArray[Any]]:
         rows = self._db.execute(
-            "SELECT name, dtype, shape, data FROM array WHERE owner = ? AND owner_id = ?",
+            "SELECT name, dtype, shape, data, sum FROM array WHERE owner = ? AND owner_id = ?",
             (owner, owner_id),
         )
-        return {name: _array(dtype, json.loads(shape), data) for name, dtype, shape, data in rows}
+        found = {}
+        for name, dtype, shape, data, stored in rows:
+            _check_sum(stored, (owner, owner_id, name, dtype, shape, data))
+            with _believed():
+                found[name] = _array(dtype, json.loads(shape), data)
+        return found
+
+
+def _sum(values: Sequence[Any]) -> str:
+    """Return a checksum over a row."""
+    digest = hashlib.sha256()
+    for value in values:
+        data = value if isinstance(value, bytes) else repr(value).encode()
+        digest.update(hashlib.sha256(data).digest())
+    return digest.hexdigest()
+
+
+def _check_sum(stored: str, values: Sequence[Any]) -> None:
+    """Raise `sqlite3.DatabaseError` where a row is not what was stored."""
+    if stored and stored != _sum(values):
+        raise sqlite3.DatabaseError("a stored value has changed")
+
+
+def _document_sum(document: Mapping[str, Any]) -> str:
+    """Return a checksum over an exported profile."""
+    content = {key: value for key, value in document.items() if key != "sum"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _raw(value: NDArray[Any]) -> tuple[str, list[int], bytes]:
@@ -569,6 +654,9 @@ def _personal(header: dict[str, Any], arrays: Arrays) -> PersonalModel:
         If something is missing or does not fit.
     """
     models = {}
+    for name, value in arrays.items():
+        if name != "reach" and not np.isfinite(value).all():
+            raise ValueError(f"'{name}' holds values that are not numbers")
     n_dim = len(arrays["centre"])
     if arrays["directions"].shape[:1] != (n_dim,):
         raise ValueError("directions do not fit the embedding")

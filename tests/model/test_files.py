@@ -74,6 +74,31 @@ def test_weights_that_are_not_numbers_are_refused(tmp_path: Path) -> None:
         load_model(tmp_path / "m.safetensors")
 
 
+def test_a_flipped_bit_of_a_weight_is_seen(saved: Path) -> None:
+    whole = saved.read_bytes()
+    saved.write_bytes(whole[:-3] + bytes([whole[-3] ^ 1]) + whole[-2:])
+    with pytest.raises(BciAffectError, match="checksum"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("window_s", "x"), ("step_s", [0.5, 0.5]), ("hop_s", 0.3), ("bands", 0.5), ("signal", 3),
+        ("bands", {f"b{i}": [i + 2.0, i + 1.0] for i in range(5)}), ("prior_mean", [1.0]),
+        ("prior_sd", [0.0] * 5), ("prior_mean", {"a": 1}), ("name", None), ("hop_s", 1e-320),
+    ],
+)  # fmt: skip
+def test_a_card_that_nothing_can_work_with_is_refused(saved: Path, key: str, value: object) -> None:
+    with safe_open(saved, framework="pt") as file:
+        card = json.loads(file.metadata()["card"])
+    rewrite(saved, card=json.dumps(card | {key: value}))
+    with pytest.raises(BciAffectError) as caught:
+        load_model(saved)
+    assert "\n" not in str(caught.value)
+    assert "checksum" not in str(caught.value)  # the reason itself is told
+
+
 def test_absent_damaged_and_foreign_files_are_refused(saved: Path, tmp_path: Path) -> None:
     with pytest.raises(BciAffectError, match="no model file"):
         load_model(tmp_path / "absent.safetensors")
@@ -99,7 +124,8 @@ def test_importing_the_room_does_not_import_torch() -> None:
 
 def test_the_order_of_bands_survives(tmp_path: Path) -> None:
     bands = {"delta": (1.0, 4.0), "theta": (4.0, 8.0), "alpha": (8.0, 13.0), "b": (13.0, 30.0)}
-    card = small_card(bands=bands, signal={"bands": bands})
+    prior = (1.0,) * len(bands)
+    card = small_card(bands=bands, signal={"bands": bands}, prior_mean=prior, prior_sd=prior)
     save_model(tmp_path / "m.safetensors", small_model("streaming", n_bands=4), card)
     again = load_model(tmp_path / "m.safetensors")[1]
     assert list(again.bands) == list(bands)

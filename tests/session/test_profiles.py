@@ -127,9 +127,48 @@ def test_export_and_import_elsewhere(tmp_path: Path) -> None:
         np.testing.assert_array_equal(state["mean"], np.arange(3.0))
 
 
+def test_a_changed_bit_in_the_database_is_seen() -> None:
+    with ProfileStore() as store:
+        store.create("Ada")
+        store.add_calibration("Ada", personal(), {})
+        store.save_normalisation("Ada", "k", {"mean": np.arange(6.0)})
+        path = store.path
+    for key, owner in (("load", "calibration"), ("normalisation", "normalisation")):
+        db = sqlite3.connect(path)
+        before = db.execute("SELECT data FROM array WHERE owner = ?", (owner,)).fetchone()[0]
+        changed = bytes([before[0] ^ 1]) + before[1:]
+        db.execute("UPDATE array SET data = ? WHERE data = ?", (changed, before))
+        db.commit()
+        with ProfileStore() as store, pytest.raises(BciAffectError, match="damaged"):
+            store.load("Ada") if key == "load" else store.normalisation("Ada", "k")
+        db.execute("UPDATE array SET data = ? WHERE data = ?", (before, changed))
+        db.commit()
+        db.close()
+    with ProfileStore() as store:
+        assert same(store.load("Ada").personal, personal())
+
+
+def test_a_torn_database_is_refused_in_one_line() -> None:
+    with ProfileStore() as store:
+        store.create("Ada")
+        store.add_calibration("Ada", personal(), {})
+        path = store.path
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA journal_mode=DELETE")
+    db.close()
+    whole = path.read_bytes()
+    for at in range(4096, len(whole), 4096):
+        path.write_bytes(whole[:at] + bytes(512) + whole[at + 512 :])
+        with pytest.raises(BciAffectError) as caught, ProfileStore() as store:
+            store.load("Ada")
+        assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
+        lambda d: json.loads(json.dumps(d).replace('"gain": ', '"gain": 1')) | {"created": 0.0},
+        lambda d: d | {"note": d["note"] + "."},
         lambda d: {},
         lambda d: d | {"format": "other"},
         lambda d: d | {"version": 99},
