@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
 
+_MAX_MEMO = 10_000
+"""Memo places that a pickle of a few arrays needs at most: more would be memory for nothing."""
 _MODULES = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy")
 _NAMES = ("_reconstruct", "ndarray", "dtype")
 
@@ -25,20 +28,37 @@ class _ArraysOnly(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if module in _MODULES and name in _NAMES:
-            if name == "_reconstruct":
-                return _empty_array
-            return {"ndarray": np.ndarray, "dtype": np.dtype}[name]
+            return {"_reconstruct": _empty_array, "ndarray": _ARRAY, "dtype": _plain_dtype}[name]
         raise pickle.UnpicklingError(f"it names {module}.{name}")
 
     def persistent_load(self, pid: Any) -> Any:
         raise pickle.UnpicklingError("it refers to objects outside the file")
 
 
-def _empty_array(kind: type, shape: tuple[int, ...], code: Any) -> NDArray[Any]:
+_ARRAY = "numpy.ndarray"
+"""Stands for the class, which is named but never called: it would give uninitialised memory."""
+
+
+def _plain_dtype(code: Any, *_: Any) -> np.dtype[Any]:
+    """Stand for numpy's `dtype`: numbers only."""
+    dtype = np.dtype(str(code))
+    if dtype.kind not in "fiu":
+        raise pickle.UnpicklingError(f"an array of {dtype} is in it")
+    return dtype
+
+
+def _empty_array(kind: str, shape: tuple[int, ...], code: Any) -> NDArray[Any]:
     """Stand for numpy's `_reconstruct`, which makes the empty array that is then filled."""
-    if kind is not np.ndarray or tuple(shape) != (0,):
+    if kind is not _ARRAY or tuple(shape) != (0,):
         raise pickle.UnpicklingError("an array in it is put together in an unknown way")
     return np.ndarray((0,), dtype=np.int8)
+
+
+def _check_memo(raw: bytes) -> None:
+    """Refuse places in the memo for which Python would set gigabytes aside."""
+    for opcode, argument, _ in pickletools.genops(raw):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and not 0 <= argument <= _MAX_MEMO:
+            raise pickle.UnpicklingError("it asks for memory that no array needs")
 
 
 def read_pickled_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -64,6 +84,7 @@ def read_pickled_arrays(path: Path) -> dict[str, NDArray[Any]]:
     except OSError as error:
         raise BciAffectError(f"Cannot read {path}: {error.strerror or error}.") from None
     try:
+        _check_memo(raw)
         content = _ArraysOnly(io.BytesIO(raw), encoding="latin1").load()
     except pickle.UnpicklingError as error:
         raise BciAffectError(

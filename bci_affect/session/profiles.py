@@ -190,6 +190,16 @@ class ProfileStore:
         self.path = path or user_home() / "profiles.sqlite"
         try:
             self._db = sqlite3.connect(self.path, timeout=10.0, isolation_level=None)
+            self._open()
+        except sqlite3.Error as error:
+            raise BciAffectError(
+                f"Cannot use the profile database {self.path} ({error}); "
+                "move it away to start a new one."
+            ) from None
+
+    def _open(self) -> None:
+        """Check and migrate; a database that is refused is not held open."""
+        try:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA foreign_keys = ON")
@@ -197,11 +207,9 @@ class ProfileStore:
             if found != "ok":
                 raise sqlite3.DatabaseError("its pages do not fit together")
             self._migrate()
-        except sqlite3.Error as error:
-            raise BciAffectError(
-                f"Cannot use the profile database {self.path} ({error}); "
-                "move it away to start a new one."
-            ) from None
+        except BaseException:
+            self._db.close()
+            raise
 
     def _damaged(self, error: Exception) -> BciAffectError:
         return BciAffectError(
@@ -272,7 +280,15 @@ class ProfileStore:
             _check_sum(row[8], (row[1], row[2], row[3], row[4], row[5], row[6], row[7]))
         with _believed():
             history = tuple(
-                CalibrationRecord(*row[:4], json.loads(row[4]), tuple(json.loads(row[5])), row[6])
+                CalibrationRecord(
+                    id=row[0],
+                    created=row[1],
+                    model=row[2],
+                    parent=row[3],
+                    summary=json.loads(row[4]),
+                    sources=tuple(json.loads(row[5])),
+                    report=row[6],
+                )
                 for row in rows
             )
             personal = None
@@ -439,7 +455,7 @@ class ProfileStore:
             "calibrations": calibrations,
             "normalisation": states,
         }
-        document["sum"] = _document_sum(document)
+        document["sum"] = document_sum(document)
         try:
             with path.open("x", encoding="utf-8") as file:
                 json.dump(document, file)
@@ -470,7 +486,7 @@ class ProfileStore:
                 raise ValueError("another format")
             if document["version"] > SCHEMA_VERSION:
                 raise BciAffectError(f"{path} was written by a newer version; update bci_affect.")
-            if document["version"] > 2 and document["sum"] != _document_sum(document):
+            if document["version"] > 2 and document["sum"] != document_sum(document):
                 raise ValueError("its content does not match its checksum")
             calibrations = [(item, _decode(item["arrays"])) for item in document["calibrations"]]
             for item, arrays in calibrations:
@@ -574,7 +590,7 @@ def _check_sum(stored: str, values: Sequence[Any]) -> None:
         raise sqlite3.DatabaseError("a stored value has changed")
 
 
-def _document_sum(document: Mapping[str, Any]) -> str:
+def document_sum(document: Mapping[str, Any]) -> str:
     """Return a checksum over an exported profile."""
     content = {key: value for key, value in document.items() if key != "sum"}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

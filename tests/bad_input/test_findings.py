@@ -1,0 +1,95 @@
+"""What the fuzzer once found, so that it stays mended; each case was a traceback or worse."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import struct
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from bci_affect.config import LiveSettings, load_toml
+from bci_affect.datasets import Labels, find_segments
+from bci_affect.datasets.arrays import read_pickled_arrays, write_python2_pickle
+from bci_affect.datasets.deap import Deap
+from bci_affect.errors import BciAffectError
+from bci_affect.music.analysis import analyse
+from bci_affect.music.audio import DecodeError
+from bci_affect.music.encoders import LogMelEncoder
+from bci_affect.streams import Marker
+
+
+@pytest.mark.parametrize("hop_s", ["1e-320", "1e-12", "nan", "inf"])
+def test_a_hop_that_no_window_can_have_is_refused(tmp_path: Path, hop_s: str) -> None:
+    path = tmp_path / "live.toml"
+    path.write_text(f"[signal.window]\nhop_s = {hop_s}\n")
+    with pytest.raises(BciAffectError, match="hop_s"):
+        load_toml(path, LiveSettings)
+
+
+@pytest.mark.parametrize("mood", [1e308, 1.5, float("inf"), 10**400, "high", None])
+def test_a_mood_beyond_the_plane_is_no_mood(mood: object) -> None:
+    """It went into the fused estimate as it was."""
+    start = {"event": "clip_start", "track": "a", "valence": mood, "arousal": 0.1}
+    rating = {"event": "rating", "valence": 10**400, "arousal": 5}
+    markers = [Marker(float(i), json.dumps(event)) for i, event in enumerate((start, rating))]
+    (clip,) = find_segments(markers, 20.0, Labels())
+    assert np.isnan([clip.music_valence, clip.music_arousal, clip.valence]).all()
+
+
+def test_sound_of_one_second_has_no_onset_rate(tmp_path: Path) -> None:
+    for n_samples in range(15_600, 16_400, 100):
+        path = tmp_path / f"{n_samples}.wav"
+        soundfile.write(path, 0.1 * np.sin(np.arange(n_samples) / 9), 16_000)
+        found = analyse(path, LogMelEncoder())
+        assert len(found.rows) == len(found.times)
+
+
+def test_a_sample_far_over_full_scale_is_damage_and_not_a_reason_for_silence(
+    tmp_path: Path,
+) -> None:
+    sound = 0.1 * np.sin(np.arange(16_000) / 9)
+    sound[8000] = 1e30
+    soundfile.write(tmp_path / "a.wav", sound, 16_000, subtype="FLOAT")
+    with pytest.raises(DecodeError, match="over full scale"):
+        analyse(tmp_path / "a.wav", LogMelEncoder())
+
+
+def test_a_broken_npy_header_is_one_line(tmp_path: Path) -> None:
+    shape = (2, 40, 512)
+    (tmp_path / "truth.json").write_text(json.dumps({"shape": shape}))
+    write_python2_pickle(tmp_path / "s01.dat", {"data": np.ones(shape), "labels": np.ones((2, 4))})
+    (tmp_path / "stimuli").mkdir()
+    rows = tmp_path / "stimuli" / "tracks_embeds.npy"
+    np.save(rows, np.ones((4, 2), np.float32))
+    np.save(tmp_path / "stimuli" / "tracks_labels.npy", np.ones((4, 3), np.float32))
+    whole = rows.read_bytes()
+    for at in range(6, 128):
+        rows.write_bytes(whole[:at] + b"(" + whole[at + 1 :])
+        with suppress(BciAffectError):  # anything else fails the test
+            Deap(tmp_path)
+
+
+def evil(body: bytes) -> bytes:
+    return b"\x80\x02}X\x04\x00\x00\x00data" + body + b"s."
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        evil(b"cnumpy\nndarray\nK\x02K\x03\x86\x85R"),  # memory that nobody has written
+        evil(b"Nr" + struct.pack("<I", 2**31 - 1)),  # a memo of 16 GiB
+        evil(b"cnumpy\ndtype\nU\x01O\x85R"),
+        evil(b"cos\nsystem\nX\x04\x00\x00\x00true\x85R"),
+        pickle.dumps({"data": np.array([print], dtype=object)}),
+    ],
+)
+def test_pickles_that_ask_for_more_than_arrays_are_refused(tmp_path: Path, raw: bytes) -> None:
+    path = tmp_path / "s01.dat"
+    path.write_bytes(raw)
+    with pytest.raises(BciAffectError):
+        read_pickled_arrays(path)
