@@ -57,7 +57,9 @@ def _empty_array(kind: str, shape: tuple[int, ...], code: Any) -> NDArray[Any]:
 def _check_memo(raw: bytes) -> None:
     """Refuse places in the memo for which Python would set gigabytes aside."""
     for opcode, argument, _ in pickletools.genops(raw):
-        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and not 0 <= argument <= _MAX_MEMO:
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and not (
+            argument is not None and 0 <= int(argument) <= _MAX_MEMO
+        ):
             raise pickle.UnpicklingError("it asks for memory that no array needs")
 
 

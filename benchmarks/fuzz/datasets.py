@@ -40,7 +40,7 @@ class DeapPickle(Target):
     """Pickles are programs: broken ones, and ones written to do harm."""
 
     title = "DEAP .dat (pickle)"
-    count = 14_000
+    count = 10_000
 
     def prepare(self, folder: Path) -> None:
         """Write the true layout, as Python 2 and as Python 3 would."""
@@ -113,7 +113,7 @@ class Stimuli(Target):
     """DEAP's stimuli (.npy) and the note beside simulated data."""
 
     title = "DEAP stimuli (.npy), truth.json"
-    count = 4_000
+    count = 3_000
 
     def prepare(self, folder: Path) -> None:
         """Write them beside one subject."""
@@ -164,7 +164,7 @@ class DreamerMat(Target):
     """``DREAMER.mat``."""
 
     title = "DREAMER .mat"
-    count = 5_000
+    count = 4_000
 
     def prepare(self, folder: Path) -> None:
         """Write the true layout, plain and compressed."""

@@ -75,7 +75,7 @@ class Xdf(Target):
     """Recordings read whole, as ``inspect`` does; with checksums no wrong sample may pass."""
 
     title = "XDF recording, read and inspected"
-    count = 22_000
+    count = 12_000
 
     def prepare(self, folder: Path) -> None:
         """Write healthy recordings and keep what is in the one with checksums."""
@@ -125,7 +125,7 @@ class Replay(Target):
     """Recordings through the whole signal path, as ``process`` and ``live --replay`` do."""
 
     title = "XDF recording, through the signal path"
-    count = 4_000
+    count = 3_000
 
     def prepare(self, folder: Path) -> None:
         """Write a recording long enough for windows."""
@@ -165,7 +165,7 @@ class Header(Target):
     """The description that any program on the network sends of its stream."""
 
     title = "stream header (XML from LSL or XDF)"
-    count = 12_000
+    count = 20_000
 
     def prepare(self, folder: Path) -> None:
         """Write headers as devices do."""
@@ -197,7 +197,7 @@ class Events(Target):
     """Marker texts: JSON of ours, of others, and anything else that a stream may send."""
 
     title = "events and markers"
-    count = 10_000
+    count = 14_000
 
     def prepare(self, folder: Path) -> None:
         """Write what our recordings hold."""

@@ -74,7 +74,7 @@ class Config(Target):
     """Presets and own configurations; what is accepted must also work."""
 
     title = "configuration (TOML)"
-    count = 14_000
+    count = 16_000
 
     def prepare(self, folder: Path) -> None:
         """Take what ships, and one of every kind."""
@@ -118,7 +118,7 @@ class LabelsFile(Target):
     """``LABELS.toml``, applied to a recording's markers."""
 
     title = "LABELS.toml"
-    count = 8_000
+    count = 12_000
 
     def prepare(self, folder: Path) -> None:
         """Make markers to apply it to."""

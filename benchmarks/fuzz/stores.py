@@ -35,7 +35,7 @@ class Model(Target):
     """Model files: damaged ones must be noticed, edited ones must still be whole."""
 
     title = "model (.safetensors)"
-    count = 9_000
+    count = 6_000
 
     def prepare(self, folder: Path) -> None:
         """Save a small model."""
@@ -150,7 +150,7 @@ class ProfileFile(Target):
     """A profile as JSON, from another machine."""
 
     title = "profile (JSON, imported)"
-    count = 8_000
+    count = 5_000
 
     def prepare(self, folder: Path) -> None:
         """Export one."""
@@ -304,7 +304,7 @@ class Audio(Target):
     """Music files of every format, with tags and cover."""
 
     title = "audio (wav, flac, ogg, opus, mp3, aiff, m4a)"
-    count = 7_000
+    count = 5_000
 
     def prepare(self, folder: Path) -> None:
         """Write a second of sound in each format."""
