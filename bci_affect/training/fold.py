@@ -7,6 +7,7 @@ process, in another, or on another machine, with the same result.
 from __future__ import annotations
 
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -28,6 +29,16 @@ from bci_affect.training.trainer import FitResult, fit, predict
 Floats = NDArray[np.float32]
 
 
+def _folder(name: str) -> str:
+    """Return a folder's name for what a configuration or a data set calls a thing.
+
+    Names come from files of others, so that no character of them may lead elsewhere; what had to
+    be changed is told apart by a checksum.
+    """
+    safe = re.sub(r"[^\w+=,@.-]", "_", name, flags=re.ASCII).lstrip(".")[:80]
+    return safe if safe == name else f"{safe}-{zlib.crc32(name.encode()):08x}"
+
+
 @dataclass(frozen=True)
 class FoldTask:
     """What a fold is: a variant, a seed, and a split."""
@@ -39,7 +50,7 @@ class FoldTask:
     @property
     def key(self) -> str:
         """Folder of the fold below the run's ``folds``."""
-        return f"{self.variant}/seed-{self.seed}/{self.split.name}"
+        return f"{_folder(self.variant)}/seed-{self.seed}/{_folder(self.split.name)}"
 
 
 @dataclass(frozen=True)

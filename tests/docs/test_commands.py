@@ -35,6 +35,7 @@ ELSEWHERE = {
     "pip install": "needs a package index; .ci/release-check installs into empty environments",
     "python3 -m venv": "as above",
     "~/bci/bin/": "as above",
+    "bash .ci/release-check": "builds and installs for minutes; CI runs it",
     "pip-audit": "asks a package index",
     "./run": "this suite is run by it",
     "python ": "benchmarks and pictures take minutes; their files are compiled here",
