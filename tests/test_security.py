@@ -30,7 +30,8 @@ EVIL = ("../../evil", "/etc/evil", "..\\..\\evil", "a/../../evil", "C:\\evil", "
 
 NO_IMPORT = {
     "pickle", "marshal", "shelve", "dill", "cloudpickle", "http", "socketserver", "socket",
-    "urllib", "requests", "ftplib", "telnetlib", "xmlrpc", "asyncio", "flask", "aiohttp", "webbrowser",
+    "urllib", "requests", "ftplib", "telnetlib", "xmlrpc", "asyncio", "flask", "aiohttp",
+    "webbrowser",
 }  # fmt: skip
 MAY_IMPORT = {
     ("datasets/arrays.py", "pickle"),  # the unpickler that knows three names
