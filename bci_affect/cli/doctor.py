@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import os
 import shutil
 import sys
@@ -155,6 +153,9 @@ def check_disk() -> Check:
 
 def check_extras() -> Check:
     """Name the optional packages that are installed."""
+    from importlib.metadata import version  # slow to import, and every --help would wait for it
+    from importlib.util import find_spec
+
     extras = {
         "brainflow": "headsets without LSL",
         "mne_bids": "BIDS data sets",
@@ -163,9 +164,9 @@ def check_extras() -> Check:
         "ray": "clusters",
     }
     found = [
-        f"{name} {importlib.metadata.version(name.replace('_', '-'))}"
+        f"{name} {version(name.replace('_', '-'))}"
         for name in extras
-        if importlib.util.find_spec(name) is not None
+        if find_spec(name) is not None
     ]
     return Check("extras", "ok", ", ".join(found) if found else "none installed (all optional)")
 
