@@ -63,6 +63,7 @@ class Normaliser:
         prior_sd = _prior(sd, shape, 0.5)
         self._weight = np.full(n_channels, self.prior_weight_s)  # seconds remembered
         self._square = self.prior_weight_s * prior_sd**2  # weighted sum of squared deviations
+        self._restore()
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -91,24 +92,38 @@ class Normaliser:
             )
         if window.state is State.OK:
             self._update(window)
-        z = (window.bands - self._mean) / np.maximum(self.sd, MIN_SD)
-        z = np.where(window.mask[:, None] & np.isfinite(z), z, 0.0)
-        return np.clip(z, -self.clip, self.clip).astype(np.float32)
+        z = window.bands - self._mean
+        z *= self._scale
+        use = window.mask & self._begun
+        if np.count_nonzero(use) < len(use):
+            z[:, ~use] = 0.0
+        np.minimum(np.maximum(z, -self.clip, out=z), self.clip, out=z)
+        short: NDArray[np.float32] = z.astype(np.float32)
+        return short
+
+    def _restore(self) -> None:
+        """Work out what follows from the statistics."""
+        self._fade = float(np.exp(-self.hop_s / self.memory_s))
+        self._begun = ~np.isnan(self._mean[:, 0])  # channels with a mean
+        self._scale = 1.0 / np.maximum(self.sd, MIN_SD)
 
     def _update(self, window: FeatureWindow) -> None:
         good = window.mask
-        begin = good & np.isnan(self._mean[:, 0])
-        if begin.any():
+        begin = good & ~self._begun
+        if np.count_nonzero(begin):
             self._mean[begin] = window.bands[:, begin].mean(axis=0)
-        newest = window.bands[-1].astype(np.float64)  # (n_channels, n_bands)
-        fade = np.exp(-self.hop_s / self.memory_s)
-        weight = fade * self._weight + self.hop_s
+            self._begun = self._begun | begin
+        newest = window.bands[-1]  # (n_channels, n_bands)
+        weight = self._fade * self._weight + self.hop_s
         away = newest - self._mean
         mean = self._mean + (self.hop_s / weight)[:, None] * away
-        square = fade * self._square + self.hop_s * away * (newest - mean)
-        self._weight = np.where(good, weight, self._weight)
-        self._mean = np.where(good[:, None], mean, self._mean)
-        self._square = np.where(good[:, None], square, self._square)
+        square = self._fade * self._square + self.hop_s * away * (newest - mean)
+        if np.count_nonzero(good) < len(good):
+            weight = np.where(good, weight, self._weight)
+            mean = np.where(good[:, None], mean, self._mean)
+            square = np.where(good[:, None], square, self._square)
+        self._weight, self._mean, self._square = weight, mean, square
+        self._scale = 1.0 / np.maximum(np.sqrt(square / weight[:, None]), MIN_SD)
 
     def state(self) -> dict[str, NDArray[np.float64]]:
         """Return everything that `from_state` needs, as plain arrays."""
@@ -147,6 +162,7 @@ class Normaliser:
             clip=clip,
         )
         made._mean, made._square, made._weight = mean, square, weight
+        made._restore()
         return made
 
 

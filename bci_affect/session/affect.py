@@ -67,6 +67,12 @@ class AffectEstimator:
         self._smooth: NDArray[np.float64] | None = None  # (2 + d,): logits, then the embedding
         self._held: AffectEstimate | None = None
         self._music: NDArray[np.float64] | None = None
+        # Mask and quality of the last window, and what they come to: most windows share them.
+        self._standing: tuple[NDArray[np.bool_] | None, NDArray[np.float32] | None, float] = (
+            None,
+            None,
+            0.0,
+        )
 
     def hear(self, logits: NDArray[np.float64] | None) -> None:
         """Say what the playing music predicts, log-odds (2,), or None while nothing plays."""
@@ -78,7 +84,8 @@ class AffectEstimator:
         Windows that come together are predicted together: a recording is many times faster so, and
         the numbers are the same.
         """
-        states = [self._state(window) for window in windows]
+        shares = [self._share_of_good(window) for window in windows]
+        states = [self._state(window, share) for window, share in zip(windows, shares, strict=True)]
         bands = [self.normaliser.apply(window) for window in windows]
         ok = [i for i, state in enumerate(states) if state is State.OK]
         predictions: dict[int, Prediction] = {}
@@ -93,21 +100,34 @@ class AffectEstimator:
                 for n, i in enumerate(ok)
             }
         return [
-            self._read(window, predictions[i]) if i in predictions else self._hold(window, state)
-            for i, (window, state) in enumerate(zip(windows, states, strict=True))
+            self._read(window, share, predictions[i])
+            if i in predictions
+            else self._hold(window, share, state)
+            for i, (window, share, state) in enumerate(zip(windows, shares, states, strict=True))
         ]
 
-    def _state(self, window: FeatureWindow) -> State:
+    def _share_of_good(self, window: FeatureWindow) -> float:
+        """Mean quality, an electrode that may not be used counting as 0."""
+        if not len(window.mask):
+            return 0.0
+        mask, quality, share = self._standing
+        if window.mask is not mask or window.quality is not quality:
+            share = float(np.where(window.mask, window.quality, 0.0).mean())
+            self._standing = (window.mask, window.quality, share)
+        return share
+
+    def _state(self, window: FeatureWindow, quality: float) -> State:
         """Return the window's state; too few good electrodes make it an artefact."""
-        poor = _share_of_good(window) < self._settings.min_quality or not window.mask.any()
+        poor = quality < self._settings.min_quality or not np.count_nonzero(window.mask)
         return State.ARTIFACT if window.state is State.OK and poor else window.state
 
-    def _read(self, window: FeatureWindow, prediction: Prediction) -> AffectEstimate:
-        now = np.concatenate((prediction.logits, prediction.embedding)).astype(np.float64)
+    def _read(
+        self, window: FeatureWindow, quality: float, prediction: Prediction
+    ) -> AffectEstimate:
+        now = np.concatenate((prediction.logits, prediction.embedding), dtype=np.float64)
         if self._smooth is not None:
             now = self._smooth + self._weight * (now - self._smooth)
         self._smooth = now
-        quality = _share_of_good(window)
         reading = self.personal.apply(
             now[:2], now[2:], quality, self._music, 0.0, time_s=window.time
         )
@@ -118,7 +138,7 @@ class AffectEstimator:
             arousal=2 * arousal - 1,
             valence_prob=valence,
             arousal_prob=arousal,
-            confidence=float(reading.eeg_confidence.mean()),
+            confidence=float(reading.eeg_confidence[0] + reading.eeg_confidence[1]) / 2,
             embedding=prediction.embedding,
             attention=prediction.attention,
             quality=quality,
@@ -127,9 +147,8 @@ class AffectEstimator:
         )
         return self._held
 
-    def _hold(self, window: FeatureWindow, state: State) -> AffectEstimate:
+    def _hold(self, window: FeatureWindow, quality: float, state: State) -> AffectEstimate:
         """Repeat the last reading under the window's state, with no confidence in it."""
-        quality = _share_of_good(window)
         if state is State.GAP:
             self._smooth = None
         if self._held is None:
@@ -149,13 +168,6 @@ class AffectEstimator:
                 state=state,
             )
         return replace(self._held, time=window.time, confidence=0.0, quality=quality, state=state)
-
-
-def _share_of_good(window: FeatureWindow) -> float:
-    """Mean quality, an electrode that may not be used counting as 0."""
-    if not len(window.mask):
-        return 0.0
-    return float(np.where(window.mask, window.quality, 0.0).mean())
 
 
 class AffectPath:
