@@ -88,8 +88,8 @@ def build_encoder(settings: ModelSettings) -> Encoder:
 def masked_softmax(scores: Tensor, valid: Tensor, dim: int) -> Tensor:
     """Softmax over the valid entries along `dim`; all zero, never NaN, where none is valid."""
     scores = scores.float().masked_fill(~valid, torch.finfo(torch.float32).min)
-    weights = torch.softmax(scores, dim=dim) * valid
-    return weights / weights.sum(dim=dim, keepdim=True).clamp_min(1e-12)
+    # Beside any valid entry the others' exponentials are exactly 0; where there is none, all count.
+    return torch.softmax(scores, dim=dim) * valid
 
 
 # Importing an encoder's file enters it; this stands last because the files need what is above.

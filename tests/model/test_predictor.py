@@ -29,6 +29,18 @@ def test_it_says_what_the_model_says(encoder: str) -> None:
     assert single.attention.dtype == np.float32
 
 
+def test_another_mask_or_cap_is_read_as_such_after_many_of_the_same(encoder: str) -> None:
+    """What follows from mask and places alone is worked out once: never for the wrong ones."""
+    model, one = small_model(encoder), predictor(encoder)
+    for seed in (1, 1, 2, 3, 1):
+        bands, mask, positions = windows(3, seed)
+        for b, m in zip(bands, mask, strict=True):
+            expected = model(b[None], m[None], positions)
+            got = one.predict(b.numpy(), m.numpy(), positions[0].numpy())
+            np.testing.assert_allclose(got.logits, expected.logits.detach()[0], atol=1e-5)
+            np.testing.assert_allclose(got.attention, expected.attention.detach()[0], atol=1e-6)
+
+
 def test_music_lands_in_the_same_space() -> None:
     one = predictor()
     rows = np.random.default_rng(0).standard_normal((4, 6)).astype(np.float32)
