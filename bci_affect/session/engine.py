@@ -46,7 +46,7 @@ from bci_affect.streams import (
 _LOG = logging.getLogger(__name__)
 _READ_S = 0.2
 _OUT_QUEUE = 8192  # a quarter of an hour of estimates
-_HISTORY = 8 * 60 * 60 * 3
+_HISTORY = 8 * 60 * 10  # ten minutes: whoever shows more keeps it (an estimate weighs 4 kB)
 _LATENCY_WINDOW_S = 60.0
 _KEEP_S = 60.0  # a killed session loses at most so much of what it learned of the person
 

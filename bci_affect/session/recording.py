@@ -33,13 +33,15 @@ class SessionRecording:
         self._active = False
 
     def start(self, source: Source) -> None:
-        """Begin a new file; one that runs goes on.
+        """Begin a new file; one that runs goes on, one that failed is left as it is.
 
         Raises
         ------
         BciAffectError
             If the folder cannot be written.
         """
+        if self._active and self._recorder and self._recorder.status.error:
+            self.stop()
         if self._active:
             return
         day = time.strftime("%Y%m%d")  # recordings of one day are one session

@@ -149,7 +149,7 @@ def test_no_stream_says_how_to_check():
 
 
 def test_a_slow_reader_is_told_what_it_missed(monkeypatch):
-    monkeypatch.setattr("bci_affect.streams.inlet.QUEUE_S", 0.5)
+    monkeypatch.setattr("bci_affect.streams.backlog.KEEP_S", 0.5)
     publisher("fast", "fast", now() - 1.0)
     source = LslSource(name="fast")
     source.open(30.0)

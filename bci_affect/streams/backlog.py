@@ -1,0 +1,71 @@
+"""What has arrived and was not read yet: bounded, and honest about what it had to drop."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from dataclasses import replace
+
+from bci_affect.eeg import Chunk
+
+KEEP_S = 60.0
+"""Chunks wait this long for a reader; then the oldest are dropped and counted as lost."""
+
+
+class Backlog:
+    """Chunks in order of time; one thread puts, one gets.
+
+    Parameters
+    ----------
+    rate_hz : float
+        Rate of the stream.
+
+    Attributes
+    ----------
+    dropped : int
+        Samples that nobody read in time.
+    """
+
+    def __init__(self, rate_hz: float) -> None:
+        self._period = 1.0 / rate_hz
+        self._limit = KEEP_S * rate_hz
+        self._chunks: deque[Chunk] = deque()
+        self._samples = 0
+        self._hole = False  # something was dropped before the chunk that is read next
+        self._last_read = math.nan
+        self._ready = threading.Condition()
+        self.dropped = 0
+
+    def put(self, chunks: list[Chunk]) -> None:
+        """Append chunks, dropping the oldest where too many wait."""
+        with self._ready:
+            for chunk in chunks:
+                self._chunks.append(chunk)
+                self._samples += chunk.times.size
+            while self._samples > self._limit and len(self._chunks) > 1:
+                size = self._chunks.popleft().times.size
+                self._samples -= size
+                self.dropped += size
+                self._hole = True
+            self._ready.notify()
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until a chunk is there, at most `timeout_s`."""
+        with self._ready:
+            if not self._chunks:
+                self._ready.wait(timeout_s)
+
+    def get(self) -> Chunk | None:
+        """Take the oldest chunk, its hole told where chunks before it were dropped."""
+        with self._ready:
+            if not self._chunks:
+                return None
+            chunk = self._chunks.popleft()
+            self._samples -= chunk.times.size
+            if self._hole:
+                gap = float(chunk.times[0]) - self._last_read - self._period
+                chunk = replace(chunk, gap_before=max(gap, chunk.gap_before))
+                self._hole = False
+            self._last_read = float(chunk.times[-1])
+            return chunk

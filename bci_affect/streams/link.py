@@ -1,0 +1,89 @@
+"""One connection to one outlet, buffered by liblsl from the moment it is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.errors import BciAffectError
+from bci_affect.streams import lsl
+from bci_affect.streams.header import StreamHeader, parse_header
+
+PATIENCE_S = 3.0
+"""How long a stream may take to answer with its description or clock."""
+COALESCE_S = 0.002
+"""Samples that come quicker than this are waited for together: half the wake-ups at 1000 Hz."""
+MAX_SAMPLES = 256  # of one pull; what is left comes with the next, at once
+INLET_BUFFER_S = 360
+"""What liblsl keeps for a program that does not pull; then it drops the oldest without a word."""
+
+
+class Link:
+    """A connection. liblsl's own recovery is off: it resumes silently, and only the same source id.
+
+    Attributes
+    ----------
+    uid : str
+        The outlet's identity, another one after each start of the sender.
+    header : StreamHeader
+        What the stream says of itself.
+    measured : float
+        Newest measured offset of the sender's clock to ours.
+    shift : float
+        What is added beyond it, because the sender has set the clock of its stamps.
+    broken : bool
+        Whether the connection has ended; `pull` finds out.
+
+    Raises
+    ------
+    BciAffectError
+        If the stream does not answer.
+    """
+
+    def __init__(self, info: Any) -> None:
+        self.uid: str = info.uid()
+        self.found = lsl.describe(info)
+        self._inlet = lsl.load().StreamInlet(
+            info, max_buflen=INLET_BUFFER_S, recover=False, as_numpy=True
+        )
+        self.shift = 0.0
+        self.broken = False
+        try:
+            self._inlet.open_stream(PATIENCE_S)
+            self.header: StreamHeader = parse_header(self._inlet.info(PATIENCE_S).as_xml())
+            self.measured = float(self._inlet.time_correction(PATIENCE_S))
+        except (TimeoutError, RuntimeError) as error:
+            raise BciAffectError(
+                f"Stream '{info.name()}' was found but does not answer ({error}); restart the "
+                "program that sends it, or check the firewall."
+            ) from None
+        self._least = max(1, int(self.header.rate_hz * COALESCE_S))
+
+    @property
+    def offset(self) -> float:
+        """What to add to the sender's stamps."""
+        return self.measured + self.shift
+
+    def measure(self, timeout_s: float) -> float | None:
+        """Measure the clock offset; None where the sender does not answer. It may block."""
+        try:
+            return float(self._inlet.time_correction(timeout_s))
+        except (TimeoutError, RuntimeError):
+            return None
+
+    def pull(self, timeout_s: float) -> tuple[NDArray[Any], NDArray[np.float64]] | None:
+        """Wait for the next samples (n, n_channels) and their raw stamps (n,); None when broken."""
+        inlet, least = self._inlet, self._least
+        try:
+            samples, stamps = inlet.pull_chunk(timeout=timeout_s, max_samples=least)
+            waiting = inlet.samples_available() if len(stamps) == least else 0
+            if waiting:
+                more, later = inlet.pull_chunk(0.0, min(waiting, MAX_SAMPLES))
+                samples = np.concatenate((samples, more))
+                stamps = np.concatenate((stamps, later))
+        except RuntimeError:
+            self.broken = True
+            return None
+        return samples, stamps

@@ -1,0 +1,66 @@
+"""A disk that can be filled: a small tmpfs where that may be mounted, else a limit on file sizes.
+
+Mounting needs root. Without it the session's limit on the size of its files (``RLIMIT_FSIZE``) is
+set to what the recording has: writing then fails with another error number on the same way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import subprocess
+from pathlib import Path
+from types import TracebackType
+
+SIZE_MB = 400
+
+
+class SmallDisk:
+    """A folder for recordings on a disk of its own, where possible; a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "disk"
+        self.folder.mkdir()
+        self.mounted = False
+
+    def __enter__(self) -> SmallDisk:
+        command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MB}m", "tmpfs", str(self.folder)]
+        try:
+            self.mounted = subprocess.run(command, capture_output=True).returncode == 0
+        except FileNotFoundError:
+            self.mounted = False
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.mounted:
+            subprocess.run(["umount", "-l", str(self.folder)], check=True)
+
+    @property
+    def how(self) -> str:
+        """Say what stands for a full disk."""
+        return "a full tmpfs" if self.mounted else "a limit on file size (RLIMIT_FSIZE)"
+
+    def fill(self, pid: int, recording: str) -> None:
+        """Leave no room."""
+        if not self.mounted:
+            size = Path(recording).stat().st_size
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+            return
+        block = bytes(1 << 20)
+        with contextlib.suppress(OSError), (self.folder / "filler").open("wb", buffering=0) as file:
+            while file.write(block):  # the recorder writes too: until the disk says no
+                pass
+
+    def empty(self, pid: int) -> None:
+        """Make room again."""
+        if self.mounted:
+            (self.folder / "filler").unlink()
+        else:
+            resource.prlimit(
+                pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+            )

@@ -1,0 +1,176 @@
+"""The session of the soak: the real one, in the real window, with a hand inside for the faults.
+
+Started by ``soak.py``. Standard input takes one JSON object a line: ``do`` is ``slow`` or
+``freeze`` (with ``seconds``), ``audio`` or ``record``; its end ends the session. Standard output
+gives one a second: how the session stands. Everything that nobody caught is counted: exceptions of
+any thread, and whatever was logged with a traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+SCREEN_TICK_MS = 100
+SLOW_DRAW_S = 0.4
+
+
+class Uncaught(logging.Handler):
+    """Keeps what should never happen."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.found: list[str] = []
+        threading.excepthook = lambda args: self.note(args.exc_type, args.exc_value, "thread")
+        sys.unraisablehook = lambda args: self.note(args.exc_type, args.exc_value, "destructor")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a log record, if it holds a traceback."""
+        if record.exc_info:
+            lines = "".join(traceback.format_exception(*record.exc_info))
+            self.found.append(f"{record.getMessage()}: {lines[-600:]}")
+
+    def note(self, kind: type[BaseException], error: BaseException | None, where: str) -> None:
+        """Take an exception that ended in a hook."""
+        self.found.append(f"{where}: {kind.__name__}: {error}")
+
+
+class Hand:
+    """Does to the running session what its surroundings would do."""
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+        self.slow_until = 0.0
+        self.freeze_s = 0.0
+        self.quit = False
+
+    def obey(self) -> None:
+        """Take commands until standard input ends, which ends the session."""
+        for line in sys.stdin:
+            command = json.loads(line)
+            what = command["do"]
+            if what == "slow":
+                self.slow_until = time.monotonic() + command["seconds"]
+            elif what == "freeze":
+                self.freeze_s = command["seconds"]
+            elif what == "audio":
+                self._lose_audio()
+            elif what == "record":
+                self.session.start_recording()
+        self.quit = True
+
+    def _lose_audio(self) -> None:
+        """End the output under the player, as a device that is unplugged does."""
+        deck = self.session._music._deck
+        if deck is not None:
+            deck.player._output.close()
+
+    def screen(self, close: Any) -> None:
+        """Be slow, or go; called by the window's own thread."""
+        if self.freeze_s:
+            wait, self.freeze_s = self.freeze_s, 0.0
+            time.sleep(wait)
+        if time.monotonic() < self.slow_until:
+            time.sleep(SLOW_DRAW_S)
+        if self.quit:
+            close()
+
+
+def status(session: Any, uncaught: Uncaught) -> dict[str, Any]:
+    """Return how the session stands, as plain values."""
+    snapshot = session.snapshot()
+    health, recording, player = snapshot.health, snapshot.recording, snapshot.player
+    return {
+        "state": str(health.state),
+        "reason": health.reason,
+        "received": health.received,
+        "lost": health.lost,
+        "late": health.late,
+        "latency_p50_ms": snapshot.latency_p50_ms,
+        "latency_p99_ms": snapshot.latency_p99_ms,
+        "recording": recording.path if recording else "",
+        "recording_error": recording.error if recording else "",
+        "recording_active": bool(recording and recording.active),
+        "playing": bool(player and player.playing),
+        "track": player.track_id if player else None,
+        "position_s": player.position_s if player else 0.0,
+        "estimate": str(snapshot.estimate.state) if snapshot.estimate else "",
+        "messages": [f"{m.level}: {m.text}" for m in snapshot.messages],
+        "threads": sorted(thread.name for thread in threading.enumerate()),
+        "uncaught": uncaught.found,
+    }
+
+
+def main() -> None:
+    """Run a session in the window until standard input ends."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--source-id", required=True)
+    parser.add_argument("--record", type=Path, required=True)
+    parser.add_argument("--estimates", type=Path, required=True)
+    wanted = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    uncaught = Uncaught()
+    logging.getLogger().addHandler(uncaught)
+
+    from pyqtgraph.Qt import QtCore, QtWidgets
+
+    from bci_affect.cli.demo import demo_library
+    from bci_affect.cli.run_session import window_services
+    from bci_affect.gui import run_window
+    from bci_affect.gui.app import application
+    from bci_affect.resources import user_home
+    from bci_affect.session import SessionOptions, build_session, load_predictor
+    from bci_affect.streams import LslSource
+
+    music = demo_library(user_home() / "demo")
+    options = SessionOptions(
+        library=music.library,
+        bring_in=music.bring_in,
+        record_dir=wanted.record,
+        estimates=wanted.estimates,
+    )
+    predictor = load_predictor(None)
+    source = LslSource(source_id=wanted.source_id)
+    session = build_session(source, options, predictor)
+    session.start(60.0, record=True)
+    hand = Hand(session)
+    obeying = threading.Thread(target=hand.obey, name="soak-hand")
+    obeying.start()
+    done = threading.Event()
+
+    def tell() -> None:
+        while not done.wait(1.0):
+            print(json.dumps(status(session, uncaught)), flush=True)
+
+    teller = threading.Thread(target=tell, name="soak-status")
+    teller.start()
+    app = application()
+
+    def close() -> None:
+        timer.stop()
+        for window in QtWidgets.QApplication.topLevelWidgets():
+            if hasattr(window, "end_and_close"):
+                window.end_and_close()
+
+    timer = QtCore.QTimer(app)
+    timer.timeout.connect(lambda: hand.screen(close))
+    timer.start(SCREEN_TICK_MS)
+    try:
+        run_window(session, services=window_services(options, predictor, source))
+    finally:
+        session.stop()
+        done.set()
+        teller.join()
+        obeying.join()
+        print(json.dumps(status(session, uncaught)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
