@@ -58,6 +58,8 @@ class Backlog:
 
     def get(self) -> Chunk | None:
         """Take the oldest chunk, its hole told where chunks before it were dropped."""
+        if not self._chunks:
+            return None
         with self._ready:
             if not self._chunks:
                 return None

@@ -7,11 +7,16 @@ out goes onto the network with the electrodes' names, microvolts, and its time o
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import logging
+import sys
 import threading
 import time
-from collections.abc import Sequence
+import types
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -181,5 +186,26 @@ def _load() -> Any:
             f"Headsets through BrainFlow need the extra 'headset' (pip install "
             f"'bci_affect[headset]'): {error}."
         ) from None
-    flow.BoardShim.set_log_level(6)  # off: what matters comes as an exception
+    with _pkg_resources():
+        flow.BoardShim.set_log_level(6)  # off: what matters comes as an exception
     return flow
+
+
+@contextmanager
+def _pkg_resources() -> Iterator[None]:
+    """Stand in for setuptools' `pkg_resources` while BrainFlow looks for its library.
+
+    BrainFlow asks it for one path; setuptools has it no more since version 81.
+    """
+    if importlib.util.find_spec("pkg_resources") is not None:
+        yield
+        return
+    stand_in: Any = types.ModuleType("pkg_resources")
+    stand_in.resource_filename = lambda module, name: str(
+        Path(str(sys.modules[module].__file__)).parent / name
+    )
+    sys.modules["pkg_resources"] = stand_in
+    try:
+        yield
+    finally:
+        del sys.modules["pkg_resources"]

@@ -153,10 +153,21 @@ class Dejitter:
 
     def push(self, stamps: Floats) -> list[Stretch]:
         """Take stamps (n,) in order of arrival; return times of samples that are now certain."""
-        stamps = self._filled(np.asarray(stamps, np.float64))
+        stamps = np.asarray(stamps, np.float64)
         self.received += stamps.size
         out = _Out()
         i = 0
+        if stamps.size <= FEW and not self._held and self._origin_set:
+            few = stamps.tolist()
+            if math.isfinite(sum(few)) and self._part[0] + len(few) <= self._block:
+                times = self._follow_few(few)
+                i = len(times)
+                if i == stamps.size:  # a live stream's usual case
+                    self._last_stamp = few[-1] if few else self._last_stamp
+                    return [Stretch(0.0, np.array(times))] if few else []
+                if times:
+                    out.extend(np.array(times))
+        stamps = self._filled(stamps)
         while i < stamps.size:
             if self._held:
                 self._held.append(float(stamps[i]))
@@ -164,7 +175,7 @@ class Dejitter:
                 self._judge(out)
                 continue
             room = self._block - int(self._part[0])
-            good = self._follow(stamps[i : i + room] + self._shift, out)
+            good = self._follow(stamps[i : i + room], out)
             i += good
             if good < min(room, stamps.size - i + good):
                 self._held.append(float(stamps[i]))
@@ -202,14 +213,18 @@ class Dejitter:
         return sx / n, sy / n, slope
 
     def _follow(self, stamps: Floats, out: _Out) -> int:
-        """Extend the line by stamps that lie on it; return how many did.
+        """Extend the line by stamps (not shifted yet) that lie on it; return how many did.
 
         `stamps` must fit into the block being filled.
         """
         if not self._origin_set:
-            self._restart(float(stamps[0]))
+            self._restart(float(stamps[0] + self._shift))
         if stamps.size <= FEW:
-            return self._follow_few(stamps.tolist(), out)
+            few = self._follow_few(stamps.tolist())
+            if few:
+                out.extend(np.array(few))
+            return len(few)
+        stamps = stamps + self._shift
         x = self._x + np.arange(stamps.size, dtype=np.float64)
         y = stamps - self._origin - x * self._period
         columns = np.stack((np.ones_like(x), x, y, x * x, x * y))
@@ -236,37 +251,44 @@ class Dejitter:
                 self._close_block()
         return good
 
-    def _follow_few(self, stamps: list[float], out: _Out) -> int:
-        """Do what `_follow` does, to the bit, for few samples: a live stream's usual case."""
-        part, total, prior = self._part, self._total, self._prior
+    def _follow_few(self, stamps: list[float]) -> list[float]:
+        """Do what `_follow` does, to the bit, for few samples; return the times of those."""
+        origin, period, prior, limit = self._origin, self._period, self._prior, self._limit
+        p0, p1, p2, p3, p4, p5 = self._part
+        t0, t1, t2, t3, t4, _ = self._total
+        x, emitted, floor, lean = self._x, self._emitted, self._floor, 0.1 * self._period
+        n, sx, sy, sxx, sxy = p0 + t0, p1 + t1, p2 + t2, p3 + t3, p4 + t4
         times: list[float] = []
         for stamp in stamps:
-            x = float(self._x)
-            y = stamp - self._origin - x * self._period
-            n, sx, sy = part[0] + total[0], part[1] + total[1], part[2] + total[2]
-            sxx, sxy = part[3] + total[3], part[4] + total[4]
+            y = stamp + self._shift - origin - x * period
             residual = 0.0
             if n:
                 slope = (sxy - sx * sy / n) / (sxx - sx * sx / n + prior)
                 residual = y - (sy / n + slope * (x - sx / n))
-                if abs(residual) > self._limit:
+                if abs(residual) > limit:
                     break
-            part[0] += 1.0
-            part[1] += x
-            part[2] += y
-            part[3] += x * x
-            part[4] += x * y
-            part[5] += residual * residual
-            n, sx, sy = part[0] + total[0], part[1] + total[1], part[2] + total[2]
-            sxx, sxy = part[3] + total[3], part[4] + total[4]
+            p0 += 1.0
+            p1 += x
+            p2 += y
+            p3 += x * x
+            p4 += x * y
+            p5 += residual * residual
+            n, sx, sy, sxx, sxy = p0 + t0, p1 + t1, p2 + t2, p3 + t3, p4 + t4
             slope = (sxy - sx * sy / n) / (sxx - sx * sx / n + prior)
-            times.append(self._origin + (x * self._period + (sy / n + slope * (x - sx / n))))
-            self._x += 1
+            leant = lean * emitted
+            level = origin + (x * period + (sy / n + slope * (x - sx / n))) - leant
+            if level > floor:
+                floor = level
+            times.append(floor + leant)
+            emitted += 1
+            x += 1
         if times:
-            self._emit(np.array(times), out)
-            if part[0] >= self._block:
+            self._part = [p0, p1, p2, p3, p4, p5]
+            self._x, self._emitted, self._floor = x, emitted, floor
+            self._last_time = times[-1]
+            if p0 >= self._block:
                 self._close_block()
-        return len(times)
+        return times
 
     def _close_block(self) -> None:
         self._blocks[self._n_full % self._n_blocks] = self._part
@@ -278,13 +300,6 @@ class Dejitter:
 
     def _emit(self, times: Floats, out: _Out, gap: float | None = None) -> None:
         """Hand on times, kept strictly increasing by a tenth of a period at least."""
-        if times.size == 1:
-            lean_one = 0.1 * self._period * self._emitted
-            self._floor = max(self._floor, float(times[0]) - lean_one)
-            self._emitted += 1
-            self._last_time = self._floor + lean_one
-            out.extend(np.array([self._last_time]), gap)
-            return
         lean = 0.1 * self._period * (self._emitted + np.arange(times.size))
         level = np.maximum.accumulate(np.concatenate(([self._floor], times - lean)))[1:]
         self._floor = float(level[-1])

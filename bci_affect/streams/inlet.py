@@ -298,6 +298,7 @@ class LslSource:
                 self._set(ConnectionState.STREAMING, "")
             if now >= self._count_next:
                 self._count_next = now + COUNT_EVERY_S
+                receiver.note_age()
                 self._count(receiver)
         return len(stamps)
 

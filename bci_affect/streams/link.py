@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ PATIENCE_S = 3.0
 COALESCE_S = 0.002
 """Samples that come quicker than this are waited for together: half the wake-ups at 1000 Hz."""
 MAX_SAMPLES = 256  # of one pull; what is left comes with the next, at once
+TIMED_OUT = -1  # liblsl's lsl_timeout_error
 INLET_BUFFER_S = 360
 """What liblsl keeps for a program that does not pull; then it drops the oldest without a word."""
 
@@ -60,6 +62,27 @@ class Link:
                 "program that sends it, or check the firewall."
             ) from None
         self._least = max(1, int(self.header.rate_hz * COALESCE_S))
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make what every pull needs; pylsl makes it anew each time, which costs as much again."""
+        n = self.header.n_channels
+        self._samples = np.empty((self._least + MAX_SAMPLES, n), self.header.dtype)
+        self._stamps = np.empty(self._least + MAX_SAMPLES)
+        self._error = ctypes.c_int()
+
+        def arguments(first: int, count: int) -> tuple[Any, ...]:
+            """Where `count` samples go, from number `first` of the buffer on."""
+            return (
+                self._inlet.obj,
+                ctypes.c_void_p(self._samples[first:].ctypes.data),
+                ctypes.c_void_p(self._stamps[first:].ctypes.data),
+                ctypes.c_size_t(count * n),
+                ctypes.c_size_t(count),
+            )
+
+        self._first = arguments(0, self._least)
+        self._rest = arguments(self._least, MAX_SAMPLES)
 
     @property
     def offset(self) -> float:
@@ -75,15 +98,19 @@ class Link:
 
     def pull(self, timeout_s: float) -> tuple[NDArray[Any], NDArray[np.float64]] | None:
         """Wait for the next samples (n, n_channels) and their raw stamps (n,); None when broken."""
-        inlet, least = self._inlet, self._least
-        try:
-            samples, stamps = inlet.pull_chunk(timeout=timeout_s, max_samples=least)
-            waiting = inlet.samples_available() if len(stamps) == least else 0
-            if waiting:
-                more, later = inlet.pull_chunk(0.0, min(waiting, MAX_SAMPLES))
-                samples = np.concatenate((samples, more))
-                stamps = np.concatenate((stamps, later))
-        except RuntimeError:
-            self.broken = True
+        count = self._pull(self._first, timeout_s)
+        if count == self._least and self._inlet.samples_available():
+            count += self._pull(self._rest, 0.0)
+        if self.broken and not count:
             return None
-        return samples, stamps
+        return self._samples[:count].copy(), self._stamps[:count].copy()
+
+    def _pull(self, arguments: tuple[Any, ...], timeout_s: float) -> int:
+        """Let liblsl fill the buffer; return how many samples came."""
+        error = self._error
+        values = self._inlet.do_pull_chunk(
+            *arguments, ctypes.c_double(timeout_s), ctypes.byref(error)
+        )
+        if error.value not in (0, TIMED_OUT):
+            self.broken = True
+        return int(values) // self.header.n_channels

@@ -18,6 +18,7 @@ SETTLE_S = 0.5
 
 _quiet = False
 _lock = threading.Lock()
+_clock: Callable[[], float] | None = None
 _resolvers: dict[str, Any] = {}
 
 own_uids: set[str] = set()
@@ -82,7 +83,10 @@ def _keep_quiet(pylsl: Any) -> None:
 
 def local_clock() -> float:
     """Return now on the LSL clock of this machine, in seconds."""
-    return float(load().local_clock())
+    global _clock
+    if _clock is None:
+        _clock = load().local_clock
+    return float(_clock())
 
 
 def describe(info: Any) -> FoundStream:

@@ -75,7 +75,7 @@ class Receiver:
         chunks = self.assembler.push(samples, stamps)
         if chunks:
             self.backlog.put(chunks)
-        self._note_age(float(stamps[-1]) + offsets.value)
+        self._newest = float(stamps[-1]) + offsets.value
 
     def figures(self) -> dict[str, Any]:
         """Return what `Health` says of rates and losses."""
@@ -108,11 +108,10 @@ class Receiver:
             link.shift += change
             logger.warning("The device has set its clock by %.3f s.", -change)
 
-    def _note_age(self, time: float) -> None:
-        """Learn how old samples are when they come: the least of late, for late ones say little."""
-        age = lsl.local_clock() - time
+    def note_age(self) -> None:
+        """Learn how old the newest samples are that have just come; late ones say little."""
+        age = lsl.local_clock() - self._newest
         if math.isfinite(age):
-            self._newest = time
             self._age = self._age + AGE_WEIGHT * (age - self._age) if age > self._age else age
 
     def _offset_from(

@@ -13,7 +13,7 @@ from tests.streams.damage import KINDS, content, judge, ours, trial, write_sessi
 @pytest.fixture(scope="module")
 def large(tmp_path_factory):
     folder = tmp_path_factory.mktemp("damage")
-    path = write_session(folder / "large.xdf", 20, rate=256, channels=8)
+    path = write_session(folder / "large.xdf", 40, rate=64, channels=8)
     return folder, path.read_bytes(), content(path)[1]
 
 
@@ -73,9 +73,9 @@ def test_one_damaged_chunk_costs_that_chunk_only(large):
     recording, found = content(_write(folder / "bit.xdf", broken))
     assert [d.what for d in recording.damage] == ["values that do not match the checksum"]
     assert recording.damage[0].offset < at < recording.damage[0].offset + recording.damage[0].length
-    assert judge(found, truth).missing == 128
+    assert judge(found, truth).missing == 32
     events = next(s for s in recording.streams if s.header.name == "Cap").timeline()[1]
-    assert [(event.kind, event.lost) for event in events] == [("gap", 128)]
+    assert [(event.kind, event.lost) for event in events] == [("gap", 32)]
 
 
 def _write(path, data):

@@ -56,16 +56,16 @@ def windows(source_info, chunks):
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):
-    """Play the demonstration in another process; read and record it here."""
+    """Play the demonstration in another process, at three times its speed; read, record it here."""
     tmp_path = tmp_path_factory.mktemp("played")
     file = ROOT / "recordings" / "demo.xdf"
-    player = spawn("bci_affect", "play", file, "--start", "18")
+    player = spawn("bci_affect", "play", file, "--start", "18", "--speed", "3")
     source = LslSource(name="Simulated EEG")
     recorder = Recorder(tmp_path / "live.xdf")
     source.tap = recorder
     info = source.open(40.0)
     reader = Reader(source)
-    reader.wait_for(lambda: sum(c.times.size for c in reader.chunks) > 250 * 12, 40.0)
+    reader.wait_for(lambda: sum(c.times.size for c in reader.chunks) > 250 * 12, 60.0)
     reader.finish()
     end(player)
     recorder.stop()
@@ -111,9 +111,9 @@ def test_markers_keep_their_place_in_the_eeg(played):
 
 def test_bluetooth_stamps_come_out_even(tmp_path):
     base = now() - 1.0
-    publisher("bluetooth", "bt", base, "--stamps", "arrival", "--piece", 0.05, "--seconds", 30)
+    publisher("bluetooth", "bt", base, "--stamps", "arrival", "--piece", 0.05)
     reader = opened("bluetooth")
-    reader.wait_for(lambda: sum(c.times.size for c in reader.chunks) > 250 * 6, 30.0)
+    reader.wait_for(lambda: sum(c.times.size for c in reader.chunks) > 250 * 4, 60.0)
     reader.finish()
     assert np.all(np.diff(reader.numbers) == 1)
     error = reader.times - (base + reader.numbers / 250)
@@ -155,13 +155,73 @@ def test_a_slow_reader_is_told_what_it_missed(monkeypatch):
     source.open(30.0)
     time.sleep(2.0)
     reader = Reader(source)
-    reader.wait_for(lambda: len(reader.chunks) > 60, 20.0)
+    reader.wait_for(lambda: len(reader.chunks) > 60, 60.0)
     health = source.health
     reader.finish()
     first = reader.chunks[0]
     assert health.lost > 100
     assert health.received > health.lost
     assert first.gap_before > 0.3 or first.times[0] > 0
+
+
+def test_what_liblsl_had_to_drop_is_seen_from_the_stamps(monkeypatch):
+    """A program that stands still longer than liblsl's buffer lasts: the oldest go, silently."""
+    monkeypatch.setattr("bci_affect.streams.link.INLET_BUFFER_S", 1)
+    publisher("overflow", "overflow", now() - 1.0)
+    reader = opened("overflow")
+    assert reader.wait_for(lambda: len(reader.chunks) > 50, 60.0)
+    with reader.source._pulling:  # neither reader nor watchdog can pull
+        time.sleep(3.0)
+    assert reader.wait_for(lambda: reader.source.health.lost > 0, 60.0)
+    count = len(reader.chunks)
+    assert reader.wait_for(lambda: len(reader.chunks) > count + 100, 60.0)
+    health = reader.source.health
+    reader.finish()
+    steps = np.diff(reader.numbers)
+    missing = int(steps[steps > 1].sum() - np.count_nonzero(steps > 1))
+    assert missing > 250
+    assert health.lost == pytest.approx(missing, abs=3)
+    gaps = sum(chunk.gap_before for chunk in reader.chunks)
+    assert gaps == pytest.approx(missing / 250, abs=0.02)
+
+
+def test_a_clock_that_the_device_sets_leaves_no_hole_and_replays_the_same(monkeypatch, tmp_path):
+    publisher("set-clock", "set-clock", now() - 1.0, "--set-clock", "1:-500", "2:9000")
+    source = LslSource(name="set-clock")
+    recorder = Recorder(tmp_path / "set.xdf")
+    source.tap = recorder
+    source.open(60.0)
+    reader = Reader(source)
+    assert reader.wait_for(lambda: sum(c.times.size for c in reader.chunks) > 250 * 4, 60.0)
+    late = now() - reader.chunks[-1].times[-1]
+    reader.finish()
+    recorder.stop()
+    assert np.all(np.diff(reader.numbers) == 1)
+    assert not any(chunk.gap_before for chunk in reader.chunks)
+    assert source.health.lost == 0
+    assert late == pytest.approx(0, abs=1.0)  # the times are still those of this machine's clock
+    times = np.concatenate([chunk.times for chunk in replayed(tmp_path / "set.xdf")[1]])
+    assert np.abs(reader.times - times[: reader.times.size]).max() < 1e-9
+
+
+def test_the_simulate_command_is_a_headset_with_the_faults_that_were_asked_for():
+    spawn(
+        *("bci_affect", "simulate", "stream", "--cap", "muse", "--rate", "256"),
+        *("--duration", "4", "--drop", "2:0.5", "--flat", "AF7:1", "--no-blinks"),
+    )
+    reader = opened("Simulated EEG")
+    assert reader.wait_for(lambda: reader.chunks[-1].times[-1] - reader.times[0] > 3.5, 60.0)
+    health, info = reader.source.health, reader.source.info
+    reader.finish()
+    assert info.labels == ("TP9", "AF7", "AF8", "TP10")
+    assert info.simulated
+    assert [round(chunk.gap_before, 1) for chunk in reader.chunks if chunk.gap_before] == [0.5]
+    assert health.lost == pytest.approx(128, abs=2)
+    samples = np.concatenate([chunk.samples for chunk in reader.chunks], axis=1)
+    assert samples[1, :256].std() > 1
+    assert samples[1, 257:].std() == 0
+    events = [json.loads(m.text)["event"] for m in reader.markers if "events" in m.stream]
+    assert "rest_start" in events
 
 
 PEER = """
@@ -222,7 +282,7 @@ def test_mne_lsl_feeds_us():
     )
     try:
         reader = opened("peer-player")
-        reader.wait_for(lambda: sum(c.times.size for c in reader.chunks) > 800, 20.0)
+        reader.wait_for(lambda: sum(c.times.size for c in reader.chunks) > 800, 60.0)
         info = reader.source.info
         reader.finish()
     finally:
@@ -272,7 +332,7 @@ def test_the_example_consumer_prints_what_we_publish():
 def test_a_rate_that_is_not_the_named_one_and_missing_units_are_said():
     publisher("vague", "vague", now() - 1.0, "--units", "")
     reader = opened("vague")
-    reader.wait_for(lambda: "names no unit" in reader.source.health.reason, 15.0)
+    reader.wait_for(lambda: "names no unit" in reader.source.health.reason, 60.0)
     health = reader.source.health
     reader.finish()
     assert health.state.value == "streaming"

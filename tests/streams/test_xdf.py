@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from bci_affect.errors import BciAffectError
 from bci_affect.streams.header import build_header, parse_header
 from bci_affect.streams.inspection import inspect_xdf
 from bci_affect.streams.naming import recording_path
+from bci_affect.streams.recorder import Recorder
 from bci_affect.streams.xdf import XdfWriter, read_xdf
 from bci_affect.streams.xdf.format import MAGIC, Tag, pack_chunk, varlen
 from tests.streams.damage import content, pyxdf_content, write_session
@@ -159,6 +161,44 @@ def test_nothing_is_overwritten_and_names_go_on(tmp_path):
         recording_path(tmp_path, "../evil")
     with pytest.raises(BciAffectError, match="Cannot write"):
         XdfWriter(tmp_path / "no" / "such" / "folder.xdf")
+
+
+READ_ONLY = """
+import os, sys
+from bci_affect.errors import BciAffectError
+from bci_affect.streams import Recorder
+if os.geteuid() == 0:  # root may write anywhere: become nobody
+    os.setgid(65534)
+    os.setuid(65534)
+try:
+    Recorder(sys.argv[1])
+except BciAffectError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "setuid"), reason="permissions of folders are another thing")
+def test_a_folder_that_may_not_be_written_is_reported_at_once(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("locked")
+    folder.chmod(0o555)
+    try:
+        for path in (folder / "s.xdf", folder / "sub" / "s.xdf"):
+            done = subprocess.run(
+                [sys.executable, "-c", READ_ONLY, path],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            assert done.stdout.startswith(f"Cannot write the recording {path}"), done.stderr
+            assert "that you may write to" in done.stdout
+            assert not path.exists()
+    finally:
+        folder.chmod(0o755)
+    below = folder / "file"
+    below.write_text("no folder")
+    with pytest.raises(BciAffectError, match="Cannot write the recording"):
+        Recorder(below / "s.xdf")
 
 
 FULL = """
