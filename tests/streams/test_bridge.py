@@ -21,14 +21,14 @@ def bridged(settings, seconds=2.0):
     thread.start()
     source = LslSource(name=bridge.header.name)
     try:
-        source.open(20.0)
+        source.open(60.0)
         reader = Reader(source)
         want = seconds * bridge.header.rate_hz
-        reader.wait_for(lambda: sum(c.times.size for c in reader.chunks) > want, 20.0)
+        reader.wait_for(lambda: sum(c.times.size for c in reader.chunks) > want, 60.0)
     finally:
         stop.set()
         thread.join()
-    reader.wait_for(lambda: sum(c.times.size for c in reader.chunks) >= sent[0], 2.0)
+    reader.wait_for(lambda: sum(c.times.size for c in reader.chunks) >= sent[0], 60.0)
     reader.finish()
     return bridge.header, reader, sent[0]
 
