@@ -101,7 +101,7 @@ class Reader(threading.Thread):
 
 def opened(name, **more):
     source = LslSource(name=name, **more)
-    source.open(120.0)
+    source.open(90.0)
     return Reader(source)
 
 

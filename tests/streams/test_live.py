@@ -63,7 +63,7 @@ def played(tmp_path_factory):
     source = LslSource(name="Simulated EEG")
     recorder = Recorder(tmp_path / "live.xdf")
     source.tap = recorder
-    info = source.open(120.0)
+    info = source.open(90.0)
     reader = Reader(source)
     reader.wait_for(lambda: sum(c.times.size for c in reader.chunks) > 250 * 12, 60.0)
     reader.finish()
@@ -125,7 +125,7 @@ def test_streams_are_found_chosen_and_asked_for():
     base = now()
     publisher("twin", "left", base, "--units", "")
     publisher("twin", "right", base, "--channels", 6)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         seen = {s.source_id for s in find_streams(0.5)}
         if {"left", "right"} <= seen:
@@ -152,7 +152,7 @@ def test_a_slow_reader_is_told_what_it_missed(monkeypatch):
     monkeypatch.setattr("bci_affect.streams.backlog.KEEP_S", 0.5)
     publisher("fast", "fast", now() - 1.0)
     source = LslSource(name="fast")
-    source.open(120.0)
+    source.open(90.0)
     time.sleep(2.0)
     reader = Reader(source)
     reader.wait_for(lambda: len(reader.chunks) > 60, 60.0)
@@ -190,7 +190,7 @@ def test_a_clock_that_the_device_sets_leaves_no_hole_and_replays_the_same(monkey
     source = LslSource(name="set-clock")
     recorder = Recorder(tmp_path / "set.xdf")
     source.tap = recorder
-    source.open(120.0)
+    source.open(90.0)
     reader = Reader(source)
     assert reader.wait_for(lambda: sum(c.times.size for c in reader.chunks) > 250 * 4, 60.0)
     late = now() - reader.chunks[-1].times[-1]
@@ -316,7 +316,7 @@ def test_the_example_consumer_prints_what_we_publish():
         text=True,
     )
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 90
         while not outlet._outlet.has_consumers() and time.monotonic() < deadline:
             time.sleep(0.05)
         for _ in range(20):
