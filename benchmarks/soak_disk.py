@@ -22,6 +22,7 @@ class SmallDisk:
         self.folder = folder / "disk"
         self.folder.mkdir()
         self.mounted = False
+        self._hard = resource.RLIM_INFINITY
 
     def __enter__(self) -> SmallDisk:
         command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MB}m", "tmpfs", str(self.folder)]
@@ -49,7 +50,8 @@ class SmallDisk:
         """Leave no room."""
         if not self.mounted:
             size = Path(recording).stat().st_size
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+            _, self._hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, self._hard))
             return
         block = bytes(1 << 20)
         with contextlib.suppress(OSError), (self.folder / "filler").open("wb", buffering=0) as file:
@@ -61,6 +63,4 @@ class SmallDisk:
         if self.mounted:
             (self.folder / "filler").unlink()
         else:
-            resource.prlimit(
-                pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-            )
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (self._hard, self._hard))

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,7 @@ def main() -> None:
     session = build_session(source, options, predictor)
     session.start(60.0, record=True)
     hand = Hand(session)
-    obeying = threading.Thread(target=hand.obey, name="soak-hand")
+    obeying = threading.Thread(target=hand.obey, name="soak-hand", daemon=True)
     obeying.start()
     done = threading.Event()
 
@@ -163,13 +164,16 @@ def main() -> None:
     timer.timeout.connect(lambda: hand.screen(close))
     timer.start(SCREEN_TICK_MS)
     try:
-        run_window(session, services=window_services(options, predictor, source))
+        with ExitStack() as stack:
+            stack.callback(session.stop)
+            run_window(
+                session, services=window_services(session, options, predictor, stack, source)
+            )
     finally:
-        session.stop()
         done.set()
         teller.join()
-        obeying.join()
-        print(json.dumps(status(session, uncaught)), flush=True)
+    obeying.join()
+    print(json.dumps(status(session, uncaught)), flush=True)
 
 
 if __name__ == "__main__":

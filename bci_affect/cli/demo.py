@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -35,6 +36,8 @@ from bci_affect.cli.live import (
 
 if TYPE_CHECKING:
     from bci_affect.music import Library
+
+logger = logging.getLogger(__name__)
 
 RECORDING = "recordings/demo.xdf"
 FIRST_PIECES = 4
@@ -129,13 +132,17 @@ def demo_library(folder: Path) -> DemoMusic:
         ).start()
 
     def bring_in_the_rest(ended: Callable[[], bool]) -> None:
+        from bci_affect.errors import BciAffectError
         from bci_affect.music import Library
         from bci_affect.music.simulate import write
 
-        write(music)
-        if not ended():
-            with Library(database) as library:
-                library.add([music], cancel=ended, workers=1)
+        try:
+            write(music)
+            if not ended():
+                with Library(database) as library:
+                    library.add([music], cancel=ended, workers=1)
+        except BciAffectError as error:  # a full disk, say: what is there already plays on
+            logger.warning("%s", error)
 
     return DemoMusic(database, bring_in)
 

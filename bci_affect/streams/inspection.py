@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bci_affect.eeg import judge_units, units_scale
-from bci_affect.streams.xdf.reader import XdfRecording, XdfStream, read_xdf
+from bci_affect.streams.xdf import XdfRecording, XdfStream, read_xdf
 
 RAILED_SHARE = 0.01
 FLAT_UV = 0.1

@@ -17,7 +17,7 @@ from bci_affect.errors import BciAffectError
 from bci_affect.streams import lsl
 from bci_affect.streams.clock import LONGEST_GAP_S, RESET_S, UNKNOWN_GAP_S
 from bci_affect.streams.outlet import RawOutlet
-from bci_affect.streams.xdf.reader import XdfStream, read_xdf
+from bci_affect.streams.xdf import XdfStream, read_xdf
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from bci_affect.streams.assemble import Assembler
 from bci_affect.streams.clock import UNKNOWN_GAP_S
 from bci_affect.streams.source import ConnectionState, EndOfStream, Health, Marker, StreamInfo
 from bci_affect.streams.tap import RawTap
-from bci_affect.streams.xdf.reader import XdfRecording, XdfStream, read_xdf
+from bci_affect.streams.xdf import XdfRecording, XdfStream, read_xdf
 
 logger = logging.getLogger(__name__)
 

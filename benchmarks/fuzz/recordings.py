@@ -16,9 +16,8 @@ from bci_affect.eeg import Pipeline
 from bci_affect.streams import EndOfStream, Marker, XdfSource
 from bci_affect.streams.header import build_header, parse_header
 from bci_affect.streams.inspection import inspect_xdf
-from bci_affect.streams.xdf import XdfWriter, read_xdf
+from bci_affect.streams.xdf import XdfRecording, XdfWriter, read_xdf
 from bci_affect.streams.xdf.format import varlen
-from bci_affect.streams.xdf.reader import XdfRecording
 from benchmarks.fuzz.base import Target, must
 from benchmarks.fuzz.mutate import break_bytes, break_json, break_text
 

@@ -4,7 +4,8 @@ Both stand alone (NumPy only): ``read_xdf`` gives every stream of a recording wi
 clock offsets and a damage report; ``XdfWriter`` writes files that any XDF reader opens.
 """
 
-from bci_affect.streams.xdf.reader import XdfRecording, XdfStream, read_xdf
+from bci_affect.streams.xdf.reader import read_xdf
+from bci_affect.streams.xdf.recording import XdfRecording, XdfStream
 from bci_affect.streams.xdf.scan import Damage
 from bci_affect.streams.xdf.writer import XdfWriter
 

@@ -11,19 +11,16 @@ import json
 import math
 import mmap
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
-from bci_affect.streams.clock import ClockEvent, Dejitter
 from bci_affect.streams.header import StreamHeader
-from bci_affect.streams.offsets import ClockOffsets
-from bci_affect.streams.source import Marker
 from bci_affect.streams.xdf.format import CHECKSUM_TYPE, Bytes
+from bci_affect.streams.xdf.recording import XdfRecording, XdfStream
 from bci_affect.streams.xdf.scan import (
     Damage,
     SampleChunk,
@@ -41,186 +38,6 @@ _OFFSET_BYTES = 2 + 2 + 4 + 16  # of a whole clock-offset chunk
 LONE_S = 1.0
 FAR_STAMP_S = 1e10
 """A stamp beyond this (three centuries) is damage."""
-
-
-@dataclass(slots=True)
-class XdfStream:
-    """One stream of a recording.
-
-    Attributes
-    ----------
-    id : int
-        Number within the file.
-    header : StreamHeader
-        What it says of itself.
-    stamps : ndarray of float64, shape (n_samples,)
-        Raw stamps of the sender; those that the file leaves out follow from the rate.
-    offsets : list of (float, float)
-        Clock offsets: raw time from which, and seconds to add.
-    texts : list of tuple of str
-        Samples of a text stream, one tuple per sample; empty for numeric streams.
-    footer : str
-        Footer XML, "" where it is missing.
-    removed : int
-        Samples of damaged chunks that were left out.
-    """
-
-    id: int
-    header: StreamHeader
-    stamps: Floats
-    offsets: list[tuple[float, float]]
-    texts: list[tuple[str, ...]]
-    footer: str
-    removed: int
-    _data: Bytes = field(repr=False)
-    _chunks: list[SampleChunk] = field(repr=False)
-    _ends: NDArray[np.int64] = field(repr=False)  # number of samples up to each chunk's end
-
-    def __len__(self) -> int:
-        return int(self.stamps.size)
-
-    def samples(self, start: int = 0, stop: int | None = None) -> NDArray[np.generic]:
-        """Decode samples ``start:stop`` of a numeric stream.
-
-        Returns
-        -------
-        ndarray in the stream's own type, shape (n_samples, n_channels)
-        """
-        stop = len(self) if stop is None else min(stop, len(self))
-        out = np.empty((max(stop - start, 0), self.header.n_channels), self.header.dtype)
-        first = int(np.searchsorted(self._ends, start, "right"))
-        for i in range(first, len(self._chunks)):
-            base = int(self._ends[i - 1]) if i else 0
-            if base >= stop:
-                break
-            low, high = max(start, base), min(stop, int(self._ends[i]))
-            block = _decode(self._data, self._chunks[i], self.header)
-            out[low - start : high - start] = block[low - base : high - base]
-        return out
-
-    def blocks(self) -> Iterator[tuple[int, int]]:
-        """Yield (start, stop) sample numbers of the chunks as recorded."""
-        start = 0
-        for end in self._ends:
-            yield start, int(end)
-            start = int(end)
-
-    def corrected(self) -> Floats:
-        """Return stamps on the recorder's clock, not dejittered; shape (n_samples,)."""
-        return offsets_of(self).correct(self.stamps)
-
-    def timeline(self) -> tuple[Floats, list[ClockEvent], Dejitter | None]:
-        """Return the causal times that a live run would have given, and what the clock did.
-
-        Irregular streams keep their corrected stamps.
-        """
-        corrected = self.corrected()
-        if self.header.rate_hz <= 0 or not len(self):
-            return corrected, [], None
-        dejitter = Dejitter(self.header.rate_hz)
-        stretches = [*dejitter.push(corrected), *dejitter.flush()]
-        return np.concatenate([part.times for part in stretches]), dejitter.events, dejitter
-
-
-@dataclass(slots=True)
-class XdfRecording:
-    """A recording: streams, and everything that is wrong with the file.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    streams : list of XdfStream
-        In the order of their headers; the writer's checksum stream is not among them.
-    damage : list of Damage
-        Damaged stretches; empty for a healthy file.
-    checked : bool
-        Whether checksums cover the samples: without them damage inside a value cannot be seen.
-    file_header : str
-        XML of the file header.
-    """
-
-    path: Path
-    streams: list[XdfStream]
-    damage: list[Damage]
-    checked: bool
-    file_header: str
-
-    def eeg_streams(self) -> list[XdfStream]:
-        """Return numeric, regular streams of type EEG that have samples."""
-        return [
-            s
-            for s in self.streams
-            if s.header.type.upper() == "EEG"
-            and not s.header.is_text
-            and s.header.rate_hz > 0
-            and len(s)
-        ]
-
-    def find_eeg(self, name: str | None = None) -> XdfStream:
-        """Return the EEG stream, by name or source id where there are several.
-
-        Raises
-        ------
-        BciAffectError
-            If there is none, or several to choose from; the sentence lists them.
-        """
-        found = self.eeg_streams()
-        if name is not None:
-            named = [
-                s
-                for s in self.streams
-                if name in (s.header.name, s.header.source_id, str(s.id))
-                and not s.header.is_text
-                and s.header.rate_hz > 0
-                and len(s)
-            ]
-            if not named:
-                raise BciAffectError(
-                    f"{self.path.name} has no regular stream '{name}' with samples; it has "
-                    f"{listed(self.streams)}."
-                )
-            found = named
-        if not found:
-            raise BciAffectError(
-                f"{self.path.name} has no EEG stream with samples; it has {listed(self.streams)}."
-            )
-        if len(found) > 1:
-            raise BciAffectError(
-                f"{self.path.name} has several streams that match: {listed(found)}. Choose one "
-                "with --stream NAME (or its number in the file)."
-            )
-        return found[0]
-
-    def markers(self) -> list[Marker]:
-        """Return events of all text streams, in order of time."""
-        found = []
-        for stream in self.streams:
-            if stream.header.is_text:
-                for time, row in zip(stream.corrected(), stream.texts, strict=True):
-                    text = "\t".join(row)
-                    found.append(Marker(float(time), text, stream.header.name))
-        return sorted(found, key=lambda marker: marker.time)
-
-
-def listed(streams: list[XdfStream]) -> str:
-    """List streams for a sentence."""
-    return (
-        ", ".join(
-            f"'{s.header.name}' (number {s.id}, {s.header.type or 'no type'}, "
-            f"{s.header.n_channels} ch, {s.header.rate_hz:g} Hz)"
-            for s in streams
-        )
-        or "no stream at all"
-    )
-
-
-def offsets_of(stream: XdfStream) -> ClockOffsets:
-    """Return the stream's clock offsets, ready to correct its stamps in order."""
-    offsets = ClockOffsets()
-    for time, value in stream.offsets:
-        offsets.add(time, value)
-    return offsets
 
 
 def read_xdf(path: str | Path) -> XdfRecording:
@@ -421,23 +238,3 @@ def _chunk_stamps(
         base = np.where(anchor >= 0, values[anchor], last)
         values = np.where(stamped, values, base + (index - anchor) * period)
     return values, rows
-
-
-def _decode(data: Bytes, chunk: SampleChunk, header: StreamHeader) -> NDArray[np.generic]:
-    """Return the values of a numeric chunk, shape (n_samples, n_channels)."""
-    layout = sample_layout(data, chunk, header)
-    assert layout is not None  # the scan has checked it
-    raw, stamped, starts = layout
-    body = header.n_channels * header.dtype.itemsize
-    n = starts.size
-    if stamped.all():
-        out = raw.reshape(n, 9 + body)[:, 9:]
-    elif not stamped.any():
-        out = raw.reshape(n, 1 + body)[:, 1:]
-    elif stamped[0] and not stamped[1:].any():  # as most recorders write
-        out = np.empty((n, body), np.uint8)
-        out[0] = raw[9 : 9 + body]
-        out[1:] = raw[9 + body :].reshape(n - 1, 1 + body)[:, 1:]
-    else:
-        out = raw[(starts + 1 + 8 * stamped)[:, None] + np.arange(body)]
-    return np.ascontiguousarray(out).view(header.dtype)
