@@ -69,7 +69,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "lsl_api.cfg"
         config.write_text(
-            "[log]\nlevel=-2\n[ports]\nIPv6=disable\n[multicast]\nResolveScope=machine\n"
+            "[log]\nlevel=-2\n[ports]\nIPv6=disable\n"
+            f"BasePort={18_000 + 64 * (os.getpid() % 200)}\nPortRange=64\n"
+            "[multicast]\nResolveScope=machine\n"
             f"[lab]\nSessionID=live-vs-process-{os.getpid()}\n"
         )
         environment = {**os.environ, "LSLAPICFG": str(config)}

@@ -337,7 +337,9 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "lsl_api.cfg"
         config.write_text(
-            "[log]\nlevel=-3\n[ports]\nIPv6=disable\n[multicast]\nResolveScope=machine\n"
+            "[log]\nlevel=-3\n[ports]\nIPv6=disable\n"
+            f"BasePort={18_000 + 64 * (os.getpid() % 200)}\nPortRange=64\n"
+            "[multicast]\nResolveScope=machine\n"
             f"[lab]\nSessionID=soak-{os.getpid()}\n"
         )
         os.environ["LSLAPICFG"] = str(config)

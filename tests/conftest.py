@@ -22,8 +22,10 @@ def pytest_configure(config: pytest.Config) -> None:
     folder.mkdir(parents=True)
     cfg = folder / "lsl_api.cfg"
     cfg.write_text(
-        "[log]\nlevel=-2\n[ports]\nIPv6=disable\n[multicast]\nResolveScope=machine\n"
-        f"[lab]\nSessionID={uuid.uuid4().hex}\n"
+        "[log]\nlevel=-2\n[ports]\nIPv6=disable\n"
+        # Ports of its own: the usual 32 are soon taken, and a stream beyond them is never found.
+        f"BasePort={18_000 + 64 * (os.getpid() % 200)}\nPortRange=64\n"
+        f"[multicast]\nResolveScope=machine\n[lab]\nSessionID={uuid.uuid4().hex}\n"
     )
     os.environ["LSLAPICFG"] = str(cfg)
 

@@ -44,7 +44,9 @@ def _inlet(rate_hz: float, n_channels: int, seconds: float, folder: str) -> dict
     """Run a publisher and both receivers side by side."""
     config = Path(folder) / "lsl_api.cfg"
     config.write_text(
-        "[log]\nlevel=-3\n[ports]\nIPv6=disable\n[multicast]\nResolveScope=machine\n"
+        "[log]\nlevel=-3\n[ports]\nIPv6=disable\n"
+        f"BasePort={18_000 + 64 * (os.getpid() % 200)}\nPortRange=64\n"
+        "[multicast]\nResolveScope=machine\n"
         f"[lab]\nSessionID=benchmark-{os.getpid()}-{n_channels}\n"
     )
     env = {**os.environ, "LSLAPICFG": str(config)}
