@@ -150,6 +150,9 @@ class LiveSettings(Section):
     signal: SignalSettings | None = None
     """Filters and quality; None takes those that the model was trained with."""
     affect: AffectSettings = AffectSettings()
+    electrodes: dict[str, str] = {}
+    """Electrode map: a channel's name to its place by the 10-20 system, or to "" where it is no
+    electrode."""
 
 
 Settings = TypeVar("Settings", bound=Section)

@@ -8,7 +8,13 @@ training share. What never will: torch, LSL, Qt, and files.
 from bci_affect.eeg.bands import asymmetry, relative_power
 from bci_affect.eeg.chunk import Chunk
 from bci_affect.eeg.export import to_mne
-from bci_affect.eeg.montage import Montage, make_montage, montage_messages, unique_names
+from bci_affect.eeg.montage import (
+    Montage,
+    make_montage,
+    map_electrodes,
+    montage_messages,
+    unique_names,
+)
 from bci_affect.eeg.normalise import Normaliser
 from bci_affect.eeg.pipeline import Pipeline
 from bci_affect.eeg.units import judge_units, units_scale
@@ -24,6 +30,7 @@ __all__ = [
     "asymmetry",
     "judge_units",
     "make_montage",
+    "map_electrodes",
     "montage_messages",
     "relative_power",
     "to_mne",

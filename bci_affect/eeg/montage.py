@@ -102,7 +102,6 @@ class Montage:
 def make_montage(
     names: Sequence[str],
     *,
-    user_map: Mapping[str, str] | None = None,
     types: Sequence[str] | None = None,
 ) -> Montage:
     """Find the place of each channel by its name.
@@ -112,9 +111,6 @@ def make_montage(
     names : sequence of str
         Labels as the stream gives them. Empty labels become "EEG 001" (with the channel's number),
         a label that came before gets "-2", "-3", ... behind it.
-    user_map : mapping of str to str, optional
-        The user's own names: label to name in the 10-05 system ("Ch1" -> "Fp1"), or to "" for a
-        channel that is no EEG. Case does not matter. It wins over everything else.
     types : sequence of str, optional
         Type of each channel as the stream names it; any that is clearly no EEG ("ACC", "EOG")
         takes the channel out.
@@ -127,8 +123,7 @@ def make_montage(
     Raises
     ------
     BciAffectError
-        If there is no channel, there are too many, `types` has another length, or `user_map` names
-        a place that does not exist.
+        If there is no channel, there are too many, or `types` has another length.
     """
     if not names:
         raise BciAffectError("The stream has no channels; check that it is the EEG stream.")
@@ -142,29 +137,54 @@ def make_montage(
             f"The stream describes {len(types)} channel types for {len(names)} channels."
         )
     places = _places()
-    wanted = {key.strip().casefold(): value.strip() for key, value in (user_map or {}).items()}
-    for label, place in wanted.items():
-        if place and place.casefold() not in places:
-            raise BciAffectError(
-                f"The electrode map sends '{label}' to '{place}', which is no place of the 10-05 "
-                "system; use names such as Fp1, Cz, TP9, or an empty name where there is no EEG."
-            )
     unique = unique_names(names)
     positions = np.full((len(names), 3), np.nan, np.float32)
     is_eeg = np.ones(len(names), np.bool_)
     for row, raw in enumerate(names):
         label = raw.strip()
-        mapped = wanted.get(label.casefold())
-        if mapped is not None:
-            is_eeg[row] = mapped != ""
-            place = mapped.casefold()
-        else:
-            place = _place_name(label, places)
-            kind = "" if types is None else types[row].strip().casefold()
-            is_eeg[row] = kind in _EEG_TYPES and not (not place and _NO_EEG.match(label))
+        place = _place_name(label, places)
+        kind = "" if types is None else types[row].strip().casefold()
+        is_eeg[row] = kind in _EEG_TYPES and not (not place and _NO_EEG.match(label))
         if is_eeg[row] and place:
             positions[row] = places[place]
     return Montage(unique, positions, is_eeg)
+
+
+def map_electrodes(montage: Montage, user_map: Mapping[str, str]) -> Montage:
+    """Put electrodes where the user says that they are; the map wins over what names tell.
+
+    Parameters
+    ----------
+    montage : Montage
+        As `make_montage` read it from the stream.
+    user_map : mapping of str to str
+        Channel name, as `Montage.names` has it, to name in the 10-05 system ("Ch1" -> "Fp1"), or to
+        "" for a channel that is no EEG. Case does not matter.
+
+    Raises
+    ------
+    BciAffectError
+        If a channel or a place does not exist.
+    """
+    places = _places()
+    rows = {name.casefold(): row for row, name in enumerate(montage.names)}
+    positions, is_eeg = montage.positions.copy(), montage.is_eeg.copy()
+    for label, written in user_map.items():
+        row, place = rows.get(label.strip().casefold()), written.strip()
+        if row is None:
+            raise BciAffectError(
+                f"The electrode map names '{label}', which is no channel of the stream; it has "
+                f"{', '.join(montage.names)}."
+            )
+        key = _place_name(place, places) if place else ""
+        if place and not key:
+            raise BciAffectError(
+                f"The electrode map sends '{label}' to '{place}', which is no place of the 10-05 "
+                "system; use names such as Fp1, Cz, TP9, or an empty name where there is no EEG."
+            )
+        is_eeg[row] = bool(place)
+        positions[row] = places[key] if key else np.nan
+    return Montage(montage.names, positions, is_eeg)
 
 
 def montage_messages(montage: Montage) -> tuple[str, ...]:
@@ -177,8 +197,8 @@ def montage_messages(montage: Montage) -> tuple[str, ...]:
     unknown = [n for n, missing in zip(montage.names, lost, strict=True) if missing]
     if unknown:
         said.append(
-            f"Unknown electrode names, masked for the model: {', '.join(unknown)}; name their "
-            "places in an electrode map."
+            f"Unknown electrode names, masked for the model: {', '.join(unknown)}; give their "
+            f'places in the settings, as [electrodes] "{unknown[0]}" = "Fp1", with --config.'
         )
     return tuple(said)
 

@@ -99,7 +99,8 @@ class Pipeline:
         self._eeg = np.flatnonzero(montage.is_eeg)
         if not self._eeg.size:
             raise BciAffectError(
-                "No channel of the stream is EEG; name the electrodes in an electrode map."
+                "No channel of the stream is EEG; name its electrodes in the settings' section "
+                "[electrodes]."
             )
         self._found: list[str] = list(montage_messages(montage))
         self._intake = Intake(settings, rate_hz, montage, units)

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from bci_affect.config import LiveSettings
+from bci_affect.eeg import map_electrodes
 from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
 from bci_affect.music import Library, Player, PlayerEvent, Retriever
@@ -117,7 +118,7 @@ def path_factory(
         return AffectPath(
             predictor,
             info.rate_hz,
-            info.montage,
+            map_electrodes(info.montage, settings.electrodes),
             units=info.units,
             signal=settings.signal,
             affect=settings.affect,

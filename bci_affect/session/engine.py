@@ -33,6 +33,7 @@ from bci_affect.session.estimates import EstimatesFile
 from bci_affect.session.fusion import Personalisation, PersonalModel
 from bci_affect.session.parts import Music, OnEvent, Publishing, Recording, Report
 from bci_affect.session.types import AffectEstimate, Message, SessionSnapshot
+from bci_affect.session.undisturbed import Undisturbed
 from bci_affect.streams import (
     ConnectionState,
     EndOfStream,
@@ -125,6 +126,7 @@ class LiveSession:
         self._played = False  # whether music played when the break began
         self._stop = threading.Event()
         self._ended = threading.Event()
+        self._undisturbed = Undisturbed()
         self._started = float("nan")
         self._threads: list[threading.Thread] = []
         self.failure: BaseException | None = None
@@ -147,14 +149,18 @@ class LiveSession:
         """
         if record and self._recording:
             self._recording.start(self._source)
+        self._undisturbed.begin()
         try:
-            self._info = self._source.open(timeout_s)
-            self._path = self._make_path(self._info)
+            info = self._source.open(timeout_s)
+            self._path = self._make_path(info)
         except BaseException:
+            self._undisturbed.end()
             self._source.close()
             if self._recording:
                 self._recording.discard()
             raise
+        # The electrode map of the settings may know places that the stream does not.
+        self._info = replace(info, montage=self._path.pipeline.montage)
         self._started = local_clock()
         for name, run in (("bci-eeg", self._run_eeg), ("bci-out", self._run_out)):
             thread = threading.Thread(target=run, name=name, daemon=True)
@@ -192,6 +198,7 @@ class LiveSession:
             self._estimates.close()
         if self._publisher:
             self._publisher.close()
+        self._undisturbed.end()
         self._ended.set()
 
     def wait(self, timeout_s: float | None = None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bci_affect.eeg import make_montage, montage_messages, unique_names
+from bci_affect.eeg import make_montage, map_electrodes, montage_messages, unique_names
 from bci_affect.errors import BciAffectError
 from tests.eeg.signals import CAP_32
 
@@ -63,12 +63,19 @@ def test_an_unknown_electrode_is_eeg_without_a_place_and_is_named():
 
 
 def test_types_of_the_stream_and_the_users_map_decide():
-    m = make_montage(["A", "B", "Cz"], types=["EEG", "misc", "eeg"], user_map={"a": "Pz"})
-    assert m.is_eeg.tolist() == [True, False, True]
-    assert m.placed.tolist() == [True, False, True]
-    assert not make_montage(["Cz"], user_map={"CZ": ""}).is_eeg[0]
+    m = make_montage(["A", "B", "Cz", ""], types=["EEG", "misc", "eeg", ""])
+    assert m.is_eeg.tolist() == [True, False, True, True]
+    assert m.placed.tolist() == [False, False, True, False]
+    mapped = map_electrodes(m, {"a": "Pz", "CZ": "", "EEG 004": "T3"})
+    assert mapped.is_eeg.tolist() == [True, False, False, True]
+    assert mapped.placed.tolist() == [True, False, False, True]
+    pz, t7 = make_montage(["Pz", "T7"]).positions
+    assert np.array_equal(mapped.positions[[0, 3]], [pz, t7])
+    assert mapped.names == m.names
     with pytest.raises(BciAffectError, match="no place"):
-        make_montage(["A"], user_map={"A": "Nowhere"})
+        map_electrodes(m, {"A": "Nowhere"})
+    with pytest.raises(BciAffectError, match="names 'C', which is no channel"):
+        map_electrodes(m, {"C": "Pz"})
 
 
 def test_empty_and_repeated_labels_become_unique():

@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bci_affect.config import AffectSettings
+from bci_affect.config import AffectSettings, LiveSettings
 from bci_affect.eeg import Chunk, Montage, State, make_montage
 from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
-from bci_affect.session import AffectEstimate
+from bci_affect.session import AffectEstimate, path_factory
 from bci_affect.session.affect import AffectPath
+from bci_affect.streams import StreamInfo
 from tests.session.conftest import RATE
 
 UNITS = ("microvolts",) * 8
@@ -131,3 +132,21 @@ def test_smoothing_is_what_it_says(predictor: Predictor, montage: Montage, eeg: 
 def test_a_stream_without_known_electrodes_is_refused(predictor: Predictor) -> None:
     with pytest.raises(BciAffectError, match="10-20"):
         AffectPath(predictor, RATE, make_montage(["foo", "bar"]), units=("uV",) * 2)
+
+
+def test_the_electrode_map_of_the_settings_gives_unnamed_channels_their_places(
+    predictor: Predictor, montage: Montage, eeg: Floats
+) -> None:
+    """A stream without labels is of use once its wearer says where the electrodes sit."""
+    unnamed = make_montage([""] * 8)
+    info = StreamInfo("s", "EEG", "", RATE, unnamed.names, UNITS, unnamed)
+    mapped = dict(zip(unnamed.names, montage.names, strict=True))
+    path = path_factory(predictor, LiveSettings(electrodes=mapped))(info)
+    got = run(path, eeg, [500])
+    expected = run(AffectPath(predictor, RATE, montage, units=UNITS), eeg, [500])
+    assert [e.state for e in got] == [e.state for e in expected]
+    readings = [e.valence for e in got if e.state is State.OK]
+    assert readings
+    assert readings == [e.valence for e in expected if e.state is State.OK]
+    with pytest.raises(BciAffectError, match="none of the channels"):
+        path_factory(predictor, LiveSettings())(info)
