@@ -59,6 +59,8 @@ class Artifacts:
         self._at = 0
         self._pace = np.exp(-hop_s / np.array([FALL_S, RISE_S]))
         self._jaw_ratio = float(np.exp(settings.jaw_nats))
+        self._least_swing = min(settings.blink_uv, settings.movement_uv)
+        self._least_loud = self._jaw_ratio * JAW_LEAST_UV
         self._usual: NDArray[np.float64] | None = None  # (2, n_eeg): swing, and RMS above bands
         self._good: NDArray[np.bool_] | None = None
         self._front_rows = self._rest_rows = np.zeros(0, np.intp)
@@ -95,7 +97,11 @@ class Artifacts:
         highest, lowest = np.maximum.reduce(self._edges)
         swing = np.add(highest, lowest, out=now[0])
         now[1] = loud
-        found = self._name(swing, now[1], good)
+        # Nearly always the largest of all values tells that there is nothing.
+        widest, loudest = np.maximum.reduce(now, axis=1).tolist()
+        found: tuple[str, ...] = ()
+        if widest > self._least_swing or loudest > self._least_loud:
+            found = self._name(swing, now[1], good)
         if self._usual is None:
             self._usual = now
         else:  # down fast and up slowly
@@ -108,7 +114,6 @@ class Artifacts:
     ) -> tuple[str, ...]:
         s, usual = self._settings, self._usual
         found = []
-        # Each kind is asked for in full only where it can be: nearly always there is none.
         moving = swing > s.movement_uv
         if np.count_nonzero(moving) and np.count_nonzero(moving & good) >= 0.5 * self._n_good:
             found.append("movement")

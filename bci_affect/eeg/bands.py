@@ -68,13 +68,13 @@ class BandPower:
         return steps
 
 
-def entropy(variance_uv2: NDArray[np.floating]) -> NDArray[np.float32]:
+def entropy(variance_uv2: NDArray[np.float64]) -> NDArray[np.float64]:
     """Differential entropy in nats of a Gaussian with this variance (floored at 1 nV squared)."""
-    nats = np.log(np.maximum(variance_uv2, FLOOR_UV2))
+    nats = np.maximum(variance_uv2, FLOOR_UV2)
+    np.log(nats, out=nats)
     nats *= 0.5
     nats += GAUSS
-    in_short: NDArray[np.float32] = nats.astype(np.float32)
-    return in_short
+    return nats
 
 
 def relative_power(bands: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -390,14 +390,16 @@ class Personalisation:
         if time_s is not None and age_s <= FRESH_S:
             self._drift.update(time_s, distance)
         trust = gate(quality, distance, age_s, self._age_days)
-        eeg_prob, fused_prob = sigmoid(eeg), sigmoid(fused)
-        eeg_confidence = np.abs(2 * eeg_prob - 1) * trust.product
+        product = trust.product
+        probs = sigmoid(np.array((eeg, fused)))  # together: arrays of two cost as much as of four
+        certainty = np.abs(2 * probs - 1)
+        eeg_prob, fused_prob = probs
+        eeg_confidence = certainty[0] * product
         # What rests on the music alone does not fade with the EEG's quality.
-        certainty = np.abs(2 * fused_prob - 1)
-        confidence = certainty * (share * trust.product + (1 - share))
+        confidence = certainty[1] * (share * product + (1 - share))
         decision = tuple(
-            decide(float(p), m.conformal) if trust.product >= 0.5 else "unsure"
-            for p, m in zip(eeg_prob, self.personal.dimensions, strict=True)
+            decide(p, m.conformal) if product >= 0.5 else "unsure"
+            for p, m in zip(eeg_prob.tolist(), self.personal.dimensions, strict=True)
         )
         return PersonalReading(
             eeg_prob=eeg_prob,
