@@ -137,6 +137,7 @@ def run_window(
     app = application()
     from pyqtgraph.Qt import QtCore
 
+    from bci_affect.gui.aside import wait_for_all
     from bci_affect.gui.lock import hold_profile
     from bci_affect.gui.window import MainWindow
 
@@ -166,6 +167,7 @@ def run_window(
     finally:
         errors.remove()
         window.deleteLater()
+        wait_for_all()
         if lock is not None:
             lock.unlock()
     if failed:
@@ -194,6 +196,7 @@ def run_start(desk: StartDesk, *, theme: str | None = None) -> int:
         If there is no screen.
     """
     app = application()
+    from bci_affect.gui.aside import wait_for_all
     from bci_affect.gui.flows.start import StartWindow
     from bci_affect.gui.window import MainWindow
 
@@ -213,8 +216,11 @@ def run_start(desk: StartDesk, *, theme: str | None = None) -> int:
         app.exec()
     finally:
         errors.remove()
+        wait_for_all()  # a start that nobody waits for must not outlive the desk
         for window in (start, *windows):
             window.deleteLater()
+        if start.lock is not None:
+            start.lock.unlock()
     return 0
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def peaks(
-    times: NDArray[np.float64], values: NDArray[np.float32], n_columns: int, rate_hz: float
+    times: NDArray[np.float64], values: NDArray[np.float32], width: int, rate_hz: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """Keep the smallest and largest value of every screen column.
 
@@ -20,8 +20,8 @@ def peaks(
         Seconds, increasing.
     values : ndarray, shape (n_channels, n)
         What is drawn.
-    n_columns : int
-        Width of the screen in columns; with at most two samples a column nothing is changed.
+    width : int
+        Samples in a column; with at most two nothing is changed.
     rate_hz : float
         Sampling rate, which gives the columns their place on the clock.
 
@@ -31,8 +31,7 @@ def peaks(
     values : ndarray, shape (n_channels, m)
     """
     n = values.shape[1]
-    width = n // max(1, n_columns)
-    if width <= 2:
+    if width <= 2 or not n:
         return times, values
     start = int(-round(times[0] * rate_hz) % width) if np.isfinite(times[0]) else 0
     whole = (n - start) // width

@@ -8,6 +8,7 @@ INTERVAL_MS = 40
 SLOWEST_MS = 240
 SHARE_OF_CORE = 0.25
 """Most that the window's thread may take of one core."""
+_AIM = 0.92  # of the share: what varies from second to second stays below it
 _LOOK_S = 1.0
 
 
@@ -15,8 +16,9 @@ class Pace:
     """Counts ticks and chooses the interval from the thread's own CPU time.
 
     The thread's CPU time holds everything that the window costs, painting included, and nothing
-    that others do. Where it passes a quarter of a core, or ticks come late because the machine is
-    busy, the interval grows by half; with room to spare it shrinks again.
+    that others do. Where a tick costs so much that 25 a second would pass a quarter of a core, the
+    interval grows to what fits; it grows by half when ticks come late because the machine is busy.
+    With room to spare it shrinks again.
     """
 
     def __init__(self) -> None:
@@ -55,8 +57,14 @@ class Pace:
             self.fps = (self.ticks - ticks_began) / (now - began)
             self._since = (now, cpu_s, self.ticks)
             late = self.fps < 0.7 * 1000 / self.interval_ms
-            if self.cpu_share > SHARE_OF_CORE or late:
-                self.interval_ms = min(SLOWEST_MS, round(self.interval_ms * 1.5))
-            elif self.cpu_share < 0.6 * SHARE_OF_CORE:
-                self.interval_ms = max(INTERVAL_MS, round(self.interval_ms / 1.5))
+            self.interval_ms = self._fitting(late)
         return self.interval_ms
+
+    def _fitting(self, late: bool) -> int:
+        """Return the interval at which the measured cost of a tick takes the share it may."""
+        if late:
+            wanted = self.interval_ms * 1.5
+        else:
+            wanted = self.interval_ms * self.cpu_share / (_AIM * SHARE_OF_CORE)
+            wanted = max(wanted, self.interval_ms / 1.5)  # not at once: the next second may be dear
+        return min(SLOWEST_MS, max(INTERVAL_MS, round(wanted)))

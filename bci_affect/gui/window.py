@@ -9,6 +9,7 @@ from functools import partial
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from bci_affect.gui.aside import run_aside
+from bci_affect.gui.chrome import add_bar, add_menu
 from bci_affect.gui.docks import Dock
 from bci_affect.gui.flows.calibration import CalibrationWindow
 from bci_affect.gui.flows.ending import EndPage
@@ -134,12 +135,12 @@ class MainWindow(QtWidgets.QMainWindow):
         self.setContentsMargins(5, 5, 5, 5)
         self.setMinimumSize(*_SMALLEST)
         areas = QtCore.Qt.ToolBarArea
-        self._add_bar(self.topbar, areas.TopToolBarArea)
+        add_bar(self, self.topbar, areas.TopToolBarArea)
         if self.transport is not None:
-            self._add_bar(self.transport, areas.BottomToolBarArea)
+            add_bar(self, self.transport, areas.BottomToolBarArea)
             self.addToolBarBreak(areas.BottomToolBarArea)
-        self._add_bar(self.sessionbar, areas.BottomToolBarArea)
-        self._add_menu()
+        add_bar(self, self.sessionbar, areas.BottomToolBarArea)
+        self._menu_button = add_menu(self, self.topbar.corner)
         for shortcut in SHORTCUTS:
             action = QtGui.QAction(tr(shortcut.text), self)
             keys = [QtGui.QKeySequence(key) for key in shortcut.keys.split(" / ")]
@@ -167,53 +168,6 @@ class MainWindow(QtWidgets.QMainWindow):
         self.reset_layout()
         if state is not None:
             self.restoreState(state, _STATE_VERSION)
-
-    def _add_bar(self, panel: Panel, area: QtCore.Qt.ToolBarArea) -> None:
-        holder = QtWidgets.QToolBar(panel.title())
-        holder.setObjectName(f"bar-{panel.key}")
-        holder.setMovable(False)
-        holder.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.PreventContextMenu)
-        holder.toggleViewAction().setVisible(False)
-        holder.setStyleSheet("QToolBar { border: none; padding: 0; spacing: 0; }")
-        policy = QtWidgets.QSizePolicy.Policy
-        frame = QtWidgets.QWidget()
-        frame.setSizePolicy(policy.Expanding, policy.Fixed)
-        inside = QtWidgets.QVBoxLayout(frame)
-        top = area == QtCore.Qt.ToolBarArea.TopToolBarArea
-        inside.setContentsMargins(0, 0 if top else 5, 0, 5 if top else 0)
-        inside.addWidget(panel)
-        holder.addWidget(frame)
-        self.addToolBar(area, holder)
-
-    def _add_menu(self) -> None:
-        menu = QtWidgets.QMenu(self)
-        panels = menu.addMenu(tr("Panels"))
-        for dock in self.docks.values():
-            panels.addAction(dock.toggleViewAction())
-        places = menu.addMenu(tr("Arrangement"))
-        for key, (name, _) in layouts().items():
-            places.addAction(name, partial(self.arrange, key))
-        menu.addSeparator()
-        menu.addAction(tr("Dark or light"), self.toggle_theme)
-        menu.addAction(tr("Preferences"), self.open_preferences)
-        if self.services.calibration is not None:
-            menu.addAction(tr("Calibrate"), self.calibrate)
-        menu.addAction(tr("Shortcuts"), self.help)
-        menu.addSeparator()
-        menu.addAction(tr("End the session"), self.stop)
-        self._menu_button = QtWidgets.QToolButton()
-        self._menu_button.setObjectName("flat")
-        self._menu_button.setToolTip(tr("Menu"))
-        self._menu_button.setAccessibleName(tr("Menu"))
-        self._menu_button.setMenu(menu)
-        self._menu_button.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.InstantPopup)
-        self._help_button = QtWidgets.QToolButton()
-        self._help_button.setObjectName("flat")
-        self._help_button.setText("?")
-        self._help_button.setToolTip(tr("Shortcuts (?)"))
-        self._help_button.clicked.connect(self.help)
-        for button in (self._help_button, self._menu_button):
-            self.topbar.corner.addWidget(button)
 
     def _do(self, name: str, *_: object) -> None:
         getattr(self, name)()
@@ -393,7 +347,7 @@ class MainWindow(QtWidgets.QMainWindow):
             return
         self._stopping = True
         self.sessionbar.say(tr("Finishing the session and its files"), 60.0)
-        run_aside(self.control.stop, lambda _: self._has_stopped())
+        run_aside(self, self.control.stop, lambda _: self._has_stopped())
 
     def _has_stopped(self) -> None:
         self._stopped = True

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -53,3 +54,13 @@ def session() -> ScriptedSession:
     made = ScriptedSession(8)
     made.advance(20)
     return made
+
+
+def wait_for(true: Callable[[], Any], seconds: float = 60.0) -> bool:
+    """Let the window live until something is so; generous, as machines may be slow."""
+    from pyqtgraph.Qt import QtTest
+
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not true():
+        QtTest.QTest.qWait(15)
+    return bool(true())

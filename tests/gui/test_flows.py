@@ -20,20 +20,13 @@ from bci_affect.gui.lock import hold_profile
 from bci_affect.gui.services import Services, Started
 from bci_affect.gui.window import MainWindow
 from bci_affect.session.protocol import Step, Timing
-from tests.gui.conftest import tick
+from tests.gui.conftest import tick, wait_for
 from tests.gui.desks import ScriptedCalibration, ScriptedReplay, ScriptedStart, found
 from tests.gui.scripted import ScriptedSession
 
 Open = Callable[..., MainWindow]
 LEFT = QtCore.Qt.MouseButton.LeftButton
 KEY = QtCore.Qt.Key
-
-
-def wait_for(true: Callable[[], Any], seconds: float = 5.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and not true():
-        QtTest.QTest.qWait(15)
-    return bool(true())
 
 
 def click(button: Any) -> None:
@@ -85,7 +78,7 @@ def test_streams_appear_by_themselves_and_the_search_never_blocks(
     assert threading.get_ident() not in desk.threads
     desk.slow_s = 0.0
     desk.streams = [found("Muse S", "a"), found("Cap", "b")]
-    assert wait_for(lambda: start.picker.list.count() == 3, 6), "refreshes every two seconds"
+    assert wait_for(lambda: start.picker.list.count() == 3), "refreshes every two seconds"
     start.picker.list.setCurrentRow(1)
     desk.streams = [found("New", "c"), *desk.streams]
     start.picker.look()
@@ -137,7 +130,7 @@ def test_the_start_hands_over_to_the_main_window(desk: ScriptedStart) -> None:
             start.go_to(2)
             start.without.setChecked(True)
             click(start.next)
-            assert wait_for(lambda: start.pages.currentIndex() == 3, 20)
+            assert wait_for(lambda: start.pages.currentIndex() == 3)
             click(start.next)
             assert not start.isVisible()
             QtCore.QTimer.singleShot(300, shown(MainWindow).end_and_close)
@@ -189,7 +182,7 @@ def lead(window: MainWindow, session: ScriptedSession, until: Callable[[], bool]
     for _ in range(3000):
         if until():
             return
-        session.advance(1.0)
+        session.advance(2.0)
         window.tick()
         QtWidgets.QApplication.processEvents()
         if flow._step is Step.RATING and not until():

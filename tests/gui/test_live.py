@@ -119,7 +119,7 @@ def test_a_live_session_is_shown_marked_rated_lost_and_found(
         shown = (Kind.READING, Kind.UNSURE)
         assert wait_for(lambda: vm.reading.kind in shown, 30), vm.reading
         assert "STREAMING" in window.topbar._state.text()
-        assert window.traces._lines
+        assert window.traces.layer.picture is not None
         assert wait_for(lambda: window.attention._heat._image is not None, 5)
 
         window.sessionbar.note.setText("door")

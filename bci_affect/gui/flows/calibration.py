@@ -324,7 +324,7 @@ class CalibrationWindow(QtWidgets.QDialog):
         self._progress.setRange(0, 0)
         self._progress.setFormat("")
         protocol = self.protocol
-        run_aside(lambda: self._desk.evaluate(protocol), self.show_verdict, self._failed)
+        run_aside(self, lambda: self._desk.evaluate(protocol), self.show_verdict, self._failed)
 
     def _failed(self, error: Exception) -> None:
         self._evaluating = False

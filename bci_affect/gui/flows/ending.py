@@ -109,7 +109,7 @@ class EndPage(QtWidgets.QDialog):
             return
         self.save.setEnabled(False)
         self.status.setText(tr("Writing the report"))
-        run_aside(self._services.report.write, self._written, self._failed)
+        run_aside(self, self._services.report.write, self._written, self._failed)
 
     def _written(self, path: object) -> None:
         self.status.setText(tr("Saved: {path}", path=path))

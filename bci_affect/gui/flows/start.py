@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
@@ -12,6 +14,8 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from bci_affect.errors import BciAffectError
 from bci_affect.gui.aside import run_aside
 from bci_affect.gui.flows.preferences import Preferences
+from bci_affect.gui.flows.streampicker import StreamPicker
+from bci_affect.gui.lock import hold_profile
 from bci_affect.gui.panels.base import Caption, Choice, label
 from bci_affect.gui.panels.quality import QualityPanel, contacts
 from bci_affect.gui.services import StartChoice, StartDesk, Started
@@ -19,10 +23,8 @@ from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import THEMES, style_sheet
 from bci_affect.gui.viewmodel import ViewModel
 from bci_affect.resources import user_home
-from bci_affect.streams import FoundStream
 
 _LOG = logging.getLogger(__name__)
-REFRESH_MS = 2000
 GOOD_SHARE = 0.75
 
 NOTICE = """
@@ -39,102 +41,6 @@ be used on people at work or in education, and whoever is measured has to be tol
 <li>You can stop at any time, with one key.</li>
 </ul>
 """
-
-
-class StreamPicker(QtWidgets.QWidget):
-    """A list of EEG streams that refreshes by itself and never blocks; the demo is always there."""
-
-    picked = QtCore.Signal()
-
-    def __init__(self, desk: StartDesk) -> None:
-        super().__init__()
-        self._desk = desk
-        self._busy = False
-        self._streams: list[FoundStream | None] = [None]
-        self.list = QtWidgets.QListWidget()
-        self.list.setAlternatingRowColors(True)
-        self.list.setSpacing(2)
-        self.list.setAccessibleName(tr("EEG streams"))
-        self.status = Caption(tr("Looking for EEG streams"))
-        box = QtWidgets.QVBoxLayout(self)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.addWidget(self.list, 1)
-        box.addWidget(self.status)
-        self._timer = QtCore.QTimer(self)
-        self._timer.setInterval(REFRESH_MS)
-        self._timer.timeout.connect(self.look)
-        self.list.currentRowChanged.connect(lambda _: self.picked.emit())
-        self._show([])
-
-    def begin(self) -> None:
-        """Look now, and again every two seconds while this is shown."""
-        self._timer.start()
-        self.look()
-
-    def end(self) -> None:
-        """Look no more."""
-        self._timer.stop()
-
-    def look(self) -> None:
-        """Look once, beside the window; a look that still runs is not started twice."""
-        if not self._busy:
-            self._busy = True
-            run_aside(self._desk.find, self._found, self._failed)
-
-    def _found(self, streams: list[FoundStream]) -> None:
-        self._busy = False
-        self._show(streams)
-        if streams:
-            self.status.setText(tr("{n} found; the list refreshes by itself", n=len(streams)))
-        else:
-            self.status.setText(
-                tr(
-                    "No EEG stream is seen yet. Switch the headset on and start its LSL stream; "
-                    "both machines must be in one network. The list refreshes by itself."
-                )
-            )
-
-    def _failed(self, error: Exception) -> None:
-        self._busy = False
-        if not isinstance(error, BciAffectError):
-            _LOG.error("looking for streams failed", exc_info=error)
-        self.status.setText(str(error))
-
-    def _show(self, streams: list[FoundStream]) -> None:
-        wanted = self.stream
-        had_choice = self.list.currentRow() >= 0
-        if [s.uid for s in streams] == [
-            s.uid for s in self._streams if s is not None
-        ] and had_choice:
-            return
-        self._streams = [*streams, None]
-        blocked = self.list.blockSignals(True)
-        self.list.clear()
-        for stream in self._streams:
-            if stream is None:
-                text = tr("Demonstration\nsimulated EEG and generated music; no headset needed")
-            else:
-                text = tr(
-                    "{name}\n{type}, {n} channels, {rate:g} Hz, on {host}",
-                    name=stream.name,
-                    type=stream.type or tr("no type"),
-                    n=stream.n_channels,
-                    rate=stream.rate_hz,
-                    host=stream.hostname,
-                )
-            self.list.addItem(QtWidgets.QListWidgetItem(text))
-        uids = [s.uid if s is not None else None for s in self._streams]
-        keep = wanted.uid if wanted is not None else None
-        chosen = keep is not None and keep in uids
-        self.list.setCurrentRow(uids.index(keep) if chosen else 0)
-        self.list.blockSignals(blocked)
-        self.picked.emit()
-
-    @property
-    def stream(self) -> FoundStream | None:
-        """The stream that is chosen; None for the demonstration."""
-        row = self.list.currentRow()
-        return self._streams[row] if 0 <= row < len(self._streams) else None
 
 
 class StartWindow(QtWidgets.QDialog):
@@ -161,6 +67,8 @@ class StartWindow(QtWidgets.QDialog):
         self._vm: ViewModel | None = None
         self.quality: QualityPanel | None = None
         self._given = False
+        self.lock: Any = None
+        """Holds the profile of the session that was started; None while there is none."""
         self.pages = QtWidgets.QStackedWidget()
         self.steps = [label(f"{i + 1}  {tr(name)}", "muted") for i, name in enumerate(self.PAGES)]
         for page in (self._notice(), self._eeg(), self._music(), self._contact()):
@@ -366,8 +274,23 @@ class StartWindow(QtWidgets.QDialog):
         relay = _Progress(self)
         relay.said.connect(self.status.setText)
         run_aside(
-            lambda: self._desk.start(choice, relay.said.emit), self._has_started, self._refused
+            self,
+            lambda: self._begin(choice, relay.said.emit),
+            self._has_started,
+            self._refused,
         )
+
+    def _begin(self, choice: StartChoice, progress: Callable[[str], None]) -> Started:
+        """Start the session, on a thread beside; nobody else may use the profile meanwhile."""
+        lock = hold_profile(choice.profile) if choice.profile else None
+        try:
+            started = self._desk.start(choice, progress)
+        except BaseException:
+            if lock is not None:
+                lock.unlock()
+            raise
+        self.lock = lock
+        return started
 
     def _refused(self, error: Exception) -> None:
         self._update_buttons()
@@ -407,7 +330,7 @@ class StartWindow(QtWidgets.QDialog):
         self._timer.stop()
         self.picker.end()
         if self._running is not None and not self._given:
-            run_aside(self._running.control.stop, lambda _: None)
+            run_aside(self, self._running.control.stop, lambda _: None)
         event.accept()
 
 

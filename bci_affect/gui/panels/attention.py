@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
@@ -20,18 +22,23 @@ CALM_S = 1.0
 """Time constant of the average that is shown."""
 
 
-def colours(name: str = "cividis", n: int = 256) -> NDArray[np.uint8]:
-    """Return a colour map as RGBA rows, shape (n, 4)."""
-    return np.asarray(pg.colormap.get(name).getLookupTable(0.0, 1.0, n, alpha=True))
+@lru_cache(maxsize=4)
+def colours(name: str = "cividis", n: int = 256) -> NDArray[np.uint32]:
+    """Return a colour map in the form that is painted fastest (``0xAARRGGBB``), shape (n,)."""
+    table = np.asarray(pg.colormap.get(name).getLookupTable(0.0, 1.0, n, alpha=False))
+    red, green, blue = table.astype(np.uint32).T
+    return np.asarray(0xFF000000 | red << 16 | green << 8 | blue, dtype=np.uint32)
 
 
-def to_image(values: NDArray[np.float64], table: NDArray[np.uint8]) -> QtGui.QImage:
+def to_image(values: NDArray[np.float64], table: NDArray[np.uint32]) -> QtGui.QImage:
     """Return an image of values in [0, 1] (NaN transparent), rows from the top."""
-    index = np.clip(np.nan_to_num(values) * (len(table) - 1), 0, len(table) - 1).astype(np.intp)
-    rgba = np.ascontiguousarray(table[index])
-    rgba[~np.isfinite(values)] = 0
+    known = np.isfinite(values)
+    top = len(table) - 1
+    index = np.clip(np.where(known, values, 0.0) * top, 0, top).astype(np.intp)
+    argb = np.where(known, table[index], np.uint32(0))
     height, width = values.shape
-    image = QtGui.QImage(rgba.data, width, height, 4 * width, QtGui.QImage.Format.Format_RGBA8888)
+    form = QtGui.QImage.Format.Format_ARGB32_Premultiplied
+    image = QtGui.QImage(argb.tobytes(), width, height, 4 * width, form)
     return image.copy()  # the buffer dies with this function
 
 
@@ -135,7 +142,7 @@ class _Head(QtWidgets.QWidget):
             at = QtCore.QPointF(centre.x() + x * radius, centre.y() - y * radius)
             if few and not held:
                 level = table[int(np.clip(value / TOP_OF_SCALE, 0, 1) * 255)]
-                p.setBrush(QtGui.QColor(*[int(c) for c in level]))
+                p.setBrush(QtGui.QColor(int(level)))
                 p.setPen(QtGui.QPen(colour(t.text), 1))
                 p.drawEllipse(at, radius * 0.12, radius * 0.12)
             else:

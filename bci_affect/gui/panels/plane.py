@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +17,9 @@ from bci_affect.gui.viewmodel import ViewModel
 
 TRAIL_S = 60.0
 SPREAD_S = 10.0
+JOINED_S = 2.0
+"""Readings further apart than this are not joined by a line."""
+_TRAIL_ANEW_S = 1.0
 _SHADES = 6
 
 
@@ -28,6 +32,8 @@ class PlanePanel(Panel):
     def __init__(self, vm: ViewModel) -> None:
         super().__init__(vm)
         self._drag: tuple[float, float] | None = None
+        self._axes: tuple[Hashable, QtGui.QPixmap] | None = None
+        self._trail: tuple[Hashable, float, QtGui.QPixmap] | None = None
         self.setMinimumSize(220, 200)
         self.setToolTip(tr("Drag to set the target of steering; arrow keys move it"))
 
@@ -62,8 +68,8 @@ class PlanePanel(Panel):
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
         super().paintEvent(event)
         p = QtGui.QPainter(self)
+        p.drawPixmap(0, 0, self._still())
         p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
-        self._paint_axes(p, self.theme)
         p.save()
         p.setClipRect(self._square().adjusted(-8, -8, 8, 8))
         self._paint_trail(p, self.theme)
@@ -74,6 +80,23 @@ class PlanePanel(Panel):
         p.restore()
         self._paint_words(p, self.theme)
         p.end()
+
+    def _still(self) -> QtGui.QPixmap:
+        """Return what stands still (plane, grid, names of the axes), drawn anew only on change."""
+        key = (self.size(), self.devicePixelRatioF(), self.theme.name)
+        if self._axes is None or self._axes[0] != key:
+            picture = self._transparent()
+            p = QtGui.QPainter(picture)
+            self._paint_axes(p, self.theme)
+            p.end()
+            self._axes = (key, picture)
+        return self._axes[1]
+
+    def _transparent(self) -> QtGui.QPixmap:
+        picture = QtGui.QPixmap(self.size() * self.devicePixelRatioF())
+        picture.setDevicePixelRatio(self.devicePixelRatioF())
+        picture.fill(QtCore.Qt.GlobalColor.transparent)
+        return picture
 
     def _paint_axes(self, p: QtGui.QPainter, t: Theme) -> None:
         s = self._square()
@@ -109,6 +132,28 @@ class PlanePanel(Panel):
             p.restore()
 
     def _paint_trail(self, p: QtGui.QPainter, t: Theme) -> None:
+        """Draw the trail from a picture that is drawn anew every second, and what came since."""
+        now = self.vm.snapshot.time
+        key = (self.size(), self.devicePixelRatioF(), t.name)
+        if (
+            self._trail is None
+            or self._trail[0] != key
+            or not 0 <= now - self._trail[1] < _TRAIL_ANEW_S
+        ):
+            picture = self._transparent()
+            painter = QtGui.QPainter(picture)
+            painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+            self._draw_trail(painter, t)
+            painter.end()
+            self._trail = (key, now, picture)
+        p.drawPixmap(0, 0, self._trail[2])
+        rows = self.vm.timeline.since(self._trail[1] - _TRAIL_ANEW_S)
+        rows = rows[(rows[:, 4] > 0) & np.isfinite(rows[:, 1])]
+        if len(rows) > 1 and (np.diff(rows[:, 0]) < JOINED_S).all():
+            p.setPen(QtGui.QPen(colour(t.eeg, 0.93), 1.6))
+            p.drawPolyline(QtGui.QPolygonF([self.to_screen(v, a) for v, a in rows[:, 1:3]]))
+
+    def _draw_trail(self, p: QtGui.QPainter, t: Theme) -> None:
         now = self.vm.snapshot.time
         rows = self.vm.timeline.since(now - TRAIL_S)
         rows = rows[(rows[:, 4] > 0) & np.isfinite(rows[:, 1])]
@@ -120,7 +165,7 @@ class PlanePanel(Panel):
         x = s.left() + (rows[:, 1] + 1) / 2 * s.width()
         y = s.bottom() - (rows[:, 2] + 1) / 2 * s.height()
         points = [QtCore.QPointF(a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True)]
-        joined = np.diff(rows[:, 0], prepend=rows[0, 0]) <= 2.0  # to the point before
+        joined = np.diff(rows[:, 0], prepend=rows[0, 0]) <= JOINED_S  # to the point before
         for shade in range(_SHADES):
             low, high = shade / _SHADES, (shade + 1) / _SHADES
             at = np.flatnonzero((age >= low) & (age <= high))

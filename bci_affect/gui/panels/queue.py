@@ -95,7 +95,7 @@ class _Row(QtWidgets.QWidget):
         self.pin.setChecked(pinned)
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
-        self._bar.setVisible(self.width() > 300)
+        self._bar.setVisible(self.width() > 340)
         super().resizeEvent(event)
 
     def apply_theme(self, theme: Theme) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pyqtgraph import functions as pgf
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-from bci_affect.gui.decimate import peaks
 from bci_affect.gui.notes import HIDDEN
 from bci_affect.gui.panels.base import Panel, choice, colour, font, label, set_text
+from bci_affect.gui.panels.tracelayer import Frame, TraceLayer
 from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import Theme
 from bci_affect.gui.viewmodel import ViewModel
@@ -19,6 +20,7 @@ from bci_affect.streams import ConnectionState
 
 SCALES_UV = (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 WINDOWS_S = (2.0, 5.0, 10.0, 20.0, 30.0)
+AS_STREAMED, FRONT_TO_BACK, MEAN = range(3)
 _LEFT = 56
 _BOTTOM = 18
 _TOP = 4
@@ -26,7 +28,10 @@ _FORGET_S = 3600.0
 
 
 class TracePanel(Panel):
-    """EEG traces. A click on a channel's name takes it out of use or gives it back."""
+    """EEG traces. A click on a channel's name takes it out of use or gives it back.
+
+    By keys: up and down choose a channel, Enter takes it out of use or gives it back.
+    """
 
     key = "traces"
     divisor = 1
@@ -35,7 +40,9 @@ class TracePanel(Panel):
         super().__init__(vm)
         self.seconds = 10.0
         self.scale_uv = 50.0
-        self._lines: list[tuple[QtGui.QPolygonF, str]] = []
+        self.layer = TraceLayer()
+        self._bad: frozenset[int] = frozenset()
+        self._chosen: str = ""
         self._newest = 0.0
         self._background: tuple[object, QtGui.QPixmap] | None = None
         self.setAttribute(QtCore.Qt.WidgetAttribute.WA_StyledBackground, False)
@@ -53,6 +60,11 @@ class TracePanel(Panel):
         self._rows_box = choice(
             [tr("all channels"), tr("good only")], 0, tr("Which channels are shown")
         )
+        self._montage_box = choice(
+            [tr("as streamed"), tr("front to back"), tr("against the mean")],
+            AS_STREAMED,
+            tr("Montage of the traces: order of the channels, or each against their mean"),
+        )
         self._state = label("", "muted")
         self.setMinimumSize(260, 120)
 
@@ -60,7 +72,10 @@ class TracePanel(Panel):
         return tr("EEG")
 
     def tools(self) -> list[QtWidgets.QWidget]:
-        return [self._state, self._rows_box, self._window_box, self._scale_box]
+        return [
+            *(self._state, self._rows_box, self._montage_box),
+            *(self._window_box, self._scale_box),
+        ]
 
     def step_scale(self, steps: int) -> None:
         """Make rows larger (+1) or smaller (-1)."""
@@ -74,7 +89,7 @@ class TracePanel(Panel):
         self.seconds = WINDOWS_S[index]
 
     def shown(self) -> list[int]:
-        """Return the channels that have a row, in the order of the stream."""
+        """Return the channels that have a row, from the top."""
         info = self.vm.snapshot.info
         if info is None:
             return []
@@ -82,6 +97,8 @@ class TracePanel(Panel):
         if self._rows_box.currentIndex() == 1:
             bad = self.bad()
             eeg = [i for i in eeg if i not in bad]
+        if self._montage_box.currentIndex() == FRONT_TO_BACK:
+            return front_to_back(eeg, info.labels, info.montage.positions)
         return eeg
 
     def bad(self) -> set[int]:
@@ -100,30 +117,49 @@ class TracePanel(Panel):
     def refresh(self) -> None:
         info = self.vm.snapshot.info
         rows = self.shown()
-        self._lines = []
+        self._bad = frozenset(self.bad())
         if info is None or not rows:
-            self.update()
-            return
-        times, uv = self.vm.control.traces(self.seconds)
-        if uv.shape[0] != len(info.labels) or uv.shape[1] < 2:
-            self.update()
-            return
-        area = self._rows()
-        rate = info.rate_hz or max(1.0, (len(times) - 1) / max(1e-9, times[-1] - times[0]))
-        times, uv = peaks(times, uv[rows], int(area.width() / 2), rate)
-        self._newest = self._right_edge(float(times[-1]))
-        height = area.height() / len(rows)
-        x = area.right() + (times - self._newest) * (area.width() / self.seconds)  # (m,)
-        middle = area.top() + height * (np.arange(len(rows)) + 0.5)
-        # A trace may cross its neighbours but not leave the panel.
-        y = middle[:, None] - uv * (height / self.scale_uv)
-        y = np.clip(y, area.top(), area.bottom())
-        bad = self.bad()
-        for r, channel in enumerate(rows):
-            tone = "muted" if channel in bad else "eeg_alt" if r % 2 else "eeg"
-            self._lines += [(line, tone) for line in _polylines(x, y[r])]
+            self.layer.clear()
+        else:
+            self._draw(info.rate_hz, rows)
         self._note_state()
         self.update()
+
+    def _draw(self, rate_hz: float, rows: list[int]) -> None:
+        """Bring the picture of the traces up to date."""
+        ratio = self.devicePixelRatioF()
+        area = self._rows()
+        montage = self._montage_box.currentIndex()
+        frame = Frame(
+            width=max(2, round(area.width() * ratio)),
+            height=max(2, round(area.height() * ratio)),
+            seconds=self.seconds,
+            rate_hz=rate_hz,
+            pixels_per_uv=area.height() * ratio / len(rows) / self.scale_uv,
+            pens=self._pens(rows, ratio),
+        )
+        key = (
+            *(frame.width, frame.height, self.seconds, self.scale_uv, self.theme.name),
+            *(tuple(rows), self.vm.labels, self._bad, montage),
+        )
+
+        def fetch(seconds: float) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+            times, uv = self.vm.control.traces(seconds)
+            if uv.shape[0] != len(self.vm.labels):
+                return np.empty(0), np.empty((0, 0), np.float32)
+            if montage == MEAN and (good := [r for r in rows if r not in self._bad]):
+                uv = uv - uv[good].mean(axis=0)
+            return times, uv[rows]
+
+        self.layer.draw(key, frame, fetch, self._right_edge, self.vm.snapshot.time)
+
+    def _pens(self, rows: list[int], ratio: float) -> tuple[QtGui.QPen, ...]:
+        tones = (("eeg", 1.0), ("eeg_alt", 1.0), ("muted", 0.55))
+        made = [
+            QtGui.QPen(colour(getattr(self.theme, name), alpha), max(1, round(ratio)))
+            for name, alpha in tones
+        ]
+        return tuple(made[2 if row in self._bad else r % 2] for r, row in enumerate(rows))
 
     def _right_edge(self, newest: float) -> float:
         """Return the time at the right edge: what is lost slides away and is not shown as now."""
@@ -142,7 +178,8 @@ class TracePanel(Panel):
         area = self._rows()
         rows = self.shown()
         p.drawPixmap(0, 0, self._still(area, rows, t))
-        if not rows or not self._lines:
+        picture = self.layer.picture
+        if not rows or picture is None:
             p.setPen(colour(t.muted))
             p.setFont(font(self, 13))
             health = self.vm.snapshot.health
@@ -152,22 +189,18 @@ class TracePanel(Panel):
             p.drawText(area, QtCore.Qt.AlignmentFlag.AlignCenter, text)
             p.end()
             return
-        p.save()
-        p.setClipRect(area)
-        for line, tone in self._lines:
-            pen = QtGui.QPen(colour(getattr(t, tone), 0.55 if tone == "muted" else 1.0), 1)
-            pen.setCosmetic(True)
-            p.setPen(pen)
-            p.drawPolyline(line)
-        p.restore()
+        p.drawPixmap(area, picture, QtCore.QRectF(picture.rect()))
         self._paint_events(p, area, t)
         p.end()
 
     def _still(self, area: QtCore.QRectF, rows: list[int], t: Theme) -> QtGui.QPixmap:
         """Return what stands still (frame, grid, names), drawn anew only when it changes."""
         ratio = self.devicePixelRatioF()
-        bad = frozenset(self.bad())
-        key = (self.size(), ratio, t.name, self.seconds, tuple(rows), self.vm.labels, bad)
+        chosen = self._chosen if self.hasFocus() else ""
+        key = (
+            *(self.size(), ratio, t.name, self.seconds),
+            *(tuple(rows), self.vm.labels, self._bad, chosen),
+        )
         if self._background is not None and self._background[0] == key:
             return self._background[1]
         picture = QtGui.QPixmap(self.size() * ratio)
@@ -180,7 +213,7 @@ class TracePanel(Panel):
         p.drawLine(0, self.height() - 1, self.width(), self.height() - 1)
         self._paint_grid(p, area, t)
         if rows:
-            self._paint_names(p, area, rows, t)
+            self._paint_names(p, area, rows, t, chosen)
         p.end()
         self._background = (key, picture)
         return picture
@@ -200,16 +233,19 @@ class TracePanel(Panel):
                 p.drawText(where, flag.AlignRight if k == 0 else flag.AlignHCenter, text)
 
     def _paint_names(
-        self, p: QtGui.QPainter, area: QtCore.QRectF, rows: list[int], t: Theme
+        self, p: QtGui.QPainter, area: QtCore.QRectF, rows: list[int], t: Theme, chosen: str
     ) -> None:
         height = area.height() / len(rows)
         every = max(1, math.ceil(11 / height))
-        bad = self.bad()
         for r, channel in enumerate(rows):
+            name = self.vm.labels[channel]
+            if name == chosen:
+                box = QtCore.QRectF(1, area.top() + r * height, _LEFT - 5, max(3.0, height))
+                p.setPen(QtGui.QPen(colour(t.accent), 1.5))
+                p.drawRect(box)
             if r % every:
                 continue
-            name = self.vm.labels[channel]
-            out = channel in bad
+            out = channel in self._bad
             p.setFont(font(self, min(12.0, max(9.0, height * 0.8)), bold=not out))
             p.setPen(colour(t.bad if out else t.text))
             box = QtCore.QRectF(2, area.top() + r * height, _LEFT - 8, height * every)
@@ -251,6 +287,20 @@ class TracePanel(Panel):
             else ""
         )
 
+    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
+        keys = QtCore.Qt.Key
+        key = keys(event.key())
+        names = [self.vm.labels[i] for i in self.shown()]
+        if names and key in (keys.Key_Up, keys.Key_Down):
+            step = 1 if key == keys.Key_Down else -1
+            at = names.index(self._chosen) + step if self._chosen in names else 0
+            self._chosen = names[at % len(names)]
+            self.update()
+        elif self._chosen in names and key in (keys.Key_Return, keys.Key_Enter):
+            self.vm.toggle_bad(self._chosen)
+        else:
+            super().keyPressEvent(event)
+
     def _name_at(self, at: QtCore.QPointF) -> str:
         area, rows = self._rows(), self.shown()
         if not rows or at.x() > _LEFT or not area.top() <= at.y() < area.bottom():
@@ -258,18 +308,24 @@ class TracePanel(Panel):
         return self.vm.labels[rows[int((at.y() - area.top()) * len(rows) / area.height())]]
 
 
-def _polylines(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[QtGui.QPolygonF]:
-    """Return the stretches of a row between its gaps, as what Qt draws fastest."""
-    good = np.isfinite(y)
-    if good.all():
-        return [_polyline(x, y)]
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], good, [False]]).astype(np.int8)))
-    return [_polyline(x[a:b], y[a:b]) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+def front_to_back(
+    channels: list[int], names: Sequence[str], positions: NDArray[np.floating[Any]]
+) -> list[int]:
+    """Order channels by their rows on the head (Fp, AF, F, ...), and each from left to right.
 
-
-def _polyline(x: NDArray[np.float64], y: NDArray[np.float64]) -> QtGui.QPolygonF:
-    line = pgf.create_qpolygonf(len(x))
-    points = pgf.ndarray_from_qpolygonf(line)  # (n, 2), the polygon's own memory
-    points[:, 0] = x
-    points[:, 1] = y
-    return line
+    Parameters
+    ----------
+    channels : list of int
+        What is ordered.
+    names : sequence of str
+        Of all channels.
+    positions : ndarray, shape (n_channels, 3)
+        Metres; what has no known place comes last.
+    """
+    place = np.nan_to_num(positions, nan=-9.0)
+    row = [name.rstrip("0123456789zZ") for name in names]
+    depth = {
+        r: float(np.mean([place[i, 1] for i in channels if row[i] == r]))
+        for r in {row[i] for i in channels}
+    }
+    return sorted(channels, key=lambda i: (-depth[row[i]], row[i], float(place[i, 0])))
