@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pyqtgraph.Qt import QtCore, isQObjectAlive
@@ -16,14 +18,58 @@ from pyqtgraph.Qt import QtCore, isQObjectAlive
 T = TypeVar("T")
 
 
+@dataclass(eq=False)
+class _Task:
+    """One piece of work, and what becomes of its result."""
+
+    owner: QtCore.QObject
+    work: Callable[[], Any]
+    done: Callable[[Any], None]
+    failed: Callable[[Exception], None] | None
+    result: Any = None
+    error: Exception | None = None
+    dropped: bool = False
+    thread: threading.Thread | None = None
+
+    def run(self) -> None:
+        """Work, on the task's own thread."""
+        try:
+            self.result = self.work()
+        except Exception as error:
+            self.error = error
+        _relay().ended.emit(self)
+
+    def finish(self) -> None:
+        """Hand on what came of it, in the window's thread."""
+        _running.discard(self)
+        wanted = not self.dropped and isQObjectAlive(self.owner)
+        if self.error is None:
+            if wanted:
+                self.done(self.result)
+        elif self.failed is not None and wanted:
+            self.failed(self.error)
+        else:
+            sys.excepthook(type(self.error), self.error, self.error.__traceback__)
+
+
 class _Relay(QtCore.QObject):
-    """Carries a result from the thread to the window's thread."""
+    """Carries ended tasks from their threads to the window's; there is one, and it stays."""
 
-    done = QtCore.Signal(object)
-    failed = QtCore.Signal(object)
+    ended = QtCore.Signal(object)
 
 
-_running: dict[_Relay, threading.Thread] = {}
+@lru_cache(maxsize=1)
+def _relay() -> _Relay:
+    relay = _Relay()
+    relay.ended.connect(_finish)
+    return relay
+
+
+def _finish(task: _Task) -> None:
+    task.finish()
+
+
+_running: set[_Task] = set()
 
 
 def run_aside(
@@ -46,37 +92,17 @@ def run_aside(
         Gets an exception of `work`; without it the exception goes to `sys.excepthook`, where the
         window shows it once.
     """
-    relay = _Relay()
-
-    def run() -> None:
-        try:
-            result = work()
-        except Exception as error:
-            relay.failed.emit(error)
-        else:
-            relay.done.emit(result)
-
-    def finish(result: Any) -> None:
-        _running.pop(relay, None)
-        if isQObjectAlive(owner):
-            done(result)
-
-    def fail(error: Exception) -> None:
-        _running.pop(relay, None)
-        if failed is None or not isQObjectAlive(owner):
-            sys.excepthook(type(error), error, error.__traceback__)
-        else:
-            failed(error)
-
-    relay.done.connect(finish)
-    relay.failed.connect(fail)
-    thread = threading.Thread(target=run, name="bci-aside", daemon=False)
-    _running[relay] = thread
-    thread.start()
+    _relay()  # it must be made in the window's thread
+    task = _Task(owner, work, done, failed)
+    task.thread = threading.Thread(target=task.run, name="bci-aside", daemon=False)
+    _running.add(task)
+    task.thread.start()
 
 
 def wait_for_all() -> None:
     """Wait until everything that was begun has ended; results that come now are dropped."""
-    for thread in list(_running.values()):
-        thread.join()
+    for task in list(_running):
+        task.dropped = True
+        if task.thread is not None:
+            task.thread.join()
     _running.clear()

@@ -112,6 +112,8 @@ class ViewModel:
         Breaks of the session.
     manual_bad : set of str
         Channels that the user has taken out of use.
+    hide_reasons : bool
+        Whether why music was chosen is hidden in every session, not in sham ones alone.
     stream_changed, message_added, ended, note_added : Event
         Fired from `tick`.
     """
@@ -124,6 +126,7 @@ class ViewModel:
         self.notes: list[Note] = []
         self.pauses: list[Pause] = []
         self.manual_bad: set[str] = set()
+        self.hide_reasons = False
         self.stream_changed: Event[SessionSnapshot] = Event()
         self.message_added: Event[Message] = Event()
         self.note_added: Event[Note] = Event()
@@ -136,6 +139,11 @@ class ViewModel:
     def started(self) -> float:
         """LSL time at which the session began."""
         return self.snapshot.time - self.snapshot.elapsed_s
+
+    @property
+    def blind(self) -> bool:
+        """Whether nothing on the screen may say why music was chosen."""
+        return self.hide_reasons or self.snapshot.policy == "sham"
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -79,6 +79,7 @@ class MainWindow(QtWidgets.QMainWindow):
         self.services = services or Services()
         self.control = control
         self.vm = ViewModel(control)
+        self.vm.hide_reasons = self.preferences.hide_reasons
         self.pace = Pace()
         self._stopping = self._stopped = False
         self._seen: set[Panel] = set()
@@ -329,6 +330,7 @@ class MainWindow(QtWidgets.QMainWindow):
         self.preferences = preferences
         preferences.save(self.settings)
         self.report.use_manikins(preferences.manikins)
+        self.vm.hide_reasons = preferences.hide_reasons
         if preferences.theme != self.theme.name:
             self.apply_theme(preferences.theme)
 

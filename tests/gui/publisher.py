@@ -1,7 +1,7 @@
 """Another process: publishes a simulated headset over LSL until its standard input closes.
 
 Run as ``python -m tests.gui.publisher SOURCE_ID``; prints one line once it streams. What it sends
-is the program's own simulator, so that tests need no recording.
+is the program's own simulator, so that tests need no recording; the last channel counts samples.
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ NAMES = ("Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2")
 
 def main() -> None:
     source_id = sys.argv[1]
-    info = pylsl.StreamInfo("Test cap", "EEG", len(NAMES), RATE, "float32", source_id)
+    info = pylsl.StreamInfo("Test cap", "EEG", len(NAMES) + 1, RATE, "float32", source_id)
     channels = info.desc().append_child("channels")
     for name in NAMES:
         channel = channels.append_child("channel")
         channel.append_child_value("label", name)
         channel.append_child_value("unit", "microvolts")
         channel.append_child_value("type", "EEG")
+    counter = channels.append_child("channel")
+    counter.append_child_value("label", "COUNT")
+    counter.append_child_value("type", "MISC")
     outlet = pylsl.StreamOutlet(info)
     simulator = EegSimulator(
         NAMES, make_montage(NAMES).positions, RATE, SimulatedPerson.draw(4), seed=1
@@ -42,7 +45,8 @@ def main() -> None:
         if due > 0:
             block = simulator.block(due, valence=0.5, arousal=-0.2)
             stamp = pylsl.local_clock()
-            outlet.push_chunk(np.ascontiguousarray(block.T, dtype=np.float32), stamp)
+            rows = np.vstack([block, sent + np.arange(due)])
+            outlet.push_chunk(np.ascontiguousarray(rows.T, dtype=np.float32), stamp)
             sent += due
         done.wait(0.02)
 

@@ -13,7 +13,6 @@ from pyqtgraph.Qt import QtCore, QtTest, QtWidgets
 
 from bci_affect.errors import BciAffectError
 from bci_affect.gui.app import run_start
-from bci_affect.gui.flows.calibration import CalibrationWindow
 from bci_affect.gui.flows.ending import EndPage, summary
 from bci_affect.gui.flows.start import StartWindow
 from bci_affect.gui.lock import hold_profile
@@ -190,30 +189,6 @@ def lead(window: MainWindow, session: ScriptedSession, until: Callable[[], bool]
             QtTest.QTest.keyClick(flow.rating.arousal, KEY.Key_2)
             click(flow.rating.send)
     raise AssertionError(f"the protocol stands at {flow._step}")
-
-
-def test_a_listener_is_led_to_the_verdict(
-    calibrate: tuple[ScriptedCalibration, MainWindow], session: ScriptedSession
-) -> None:
-    desk, window = calibrate
-    QtTest.QTest.keyClick(window, KEY.Key_K, QtCore.Qt.KeyboardModifier.ControlModifier)
-    flow = window.calibration
-    assert isinstance(flow, CalibrationWindow)
-    flow.n_clips.setCurrentIndex(0)
-    click(flow.begin)
-    assert flow._step is Step.CONTACT
-    lead(window, session, lambda: flow._step is Step.REST_OPEN)
-    assert flow.pages.currentWidget() is flow.stage
-    click(flow.go_on)
-    assert flow._step is Step.REST_CLOSED
-    lead(window, session, lambda: flow._step is Step.RATING)
-    assert not flow.rating.send.isEnabled()
-    lead(window, session, lambda: flow.verdict is not None)
-    assert len(desk.played) == 8
-    assert "Arousal is above chance" in flow._text.text()
-    assert "p = .02" in flow.result.toPlainText()
-    assert desk.cues >= 8
-    flow.close()
 
 
 def test_a_stopped_calibration_is_resumed_without_loss(

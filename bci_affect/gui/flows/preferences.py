@@ -24,6 +24,8 @@ class Preferences:
         Self-reports on manikins (SAM) instead of the Affective Slider.
     ask_every_min : int
         Minutes between prompts for a self-report; 0 never asks.
+    hide_reasons : bool
+        Nothing on the screen says why music was chosen, for blind comparisons.
     consented : bool
         Whether the notice was read and agreed to.
     music_folder : str
@@ -33,6 +35,7 @@ class Preferences:
     theme: str = "dark"
     manikins: bool = False
     ask_every_min: int = 0
+    hide_reasons: bool = False
     consented: bool = False
     music_folder: str = ""
 
@@ -48,6 +51,7 @@ class Preferences:
             theme=theme if theme in THEMES else "dark",
             manikins=str(settings.value("manikins", "false")).lower() == "true",
             ask_every_min=every,
+            hide_reasons=str(settings.value("hide_reasons", "false")).lower() == "true",
             consented=str(settings.value("consented", "false")).lower() == "true",
             music_folder=str(settings.value("music_folder", "")),
         )
@@ -85,12 +89,15 @@ class PreferencesDialog(QtWidgets.QDialog):
         self.every_box.setSuffix(tr(" min"))
         self.every_box.setSpecialValueText(tr("never"))
         self.every_box.setValue(preferences.ask_every_min)
+        self.blind_box = QtWidgets.QCheckBox(tr("Hide why (for blind comparisons)"))
+        self.blind_box.setChecked(preferences.hide_reasons)
         form = QtWidgets.QFormLayout()
         form.setHorizontalSpacing(18)
         form.setVerticalSpacing(10)
         form.addRow(tr("Colours"), self.theme_box)
         form.addRow(tr("Self-report"), self.scale_box)
         form.addRow(tr("Ask for a self-report every"), self.every_box)
+        form.addRow(tr("Choice of music"), self.blind_box)
         box = QtWidgets.QVBoxLayout(self)
         box.setContentsMargins(20, 16, 20, 16)
         box.setSpacing(14)
@@ -104,6 +111,7 @@ class PreferencesDialog(QtWidgets.QDialog):
         self.theme_box.currentIndexChanged.connect(self._change)
         self.scale_box.currentIndexChanged.connect(self._change)
         self.every_box.valueChanged.connect(self._change)
+        self.blind_box.toggled.connect(self._change)
         self.setMinimumWidth(380)
 
     def _change(self, *_: object) -> None:
@@ -112,5 +120,6 @@ class PreferencesDialog(QtWidgets.QDialog):
             theme=self.theme_box.currentData(),
             manikins=self.scale_box.currentIndex() == 1,
             ask_every_min=self.every_box.value(),
+            hide_reasons=self.blind_box.isChecked(),
         )
         self.changed.emit(self._preferences)

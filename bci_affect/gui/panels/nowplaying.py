@@ -83,7 +83,7 @@ class NowPlayingPanel(Panel):
         policies = QtWidgets.QHBoxLayout()
         policies.setSpacing(4)
         for key, word, tip in POLICIES:
-            button = _button(tr(word), tr(tip), partial(self.vm.control.set_policy, key))
+            button = _button(tr(word), tr(tip), partial(self._set_policy, key))
             button.setCheckable(True)
             button.setProperty("policy", key)
             self._policy.addButton(button)
@@ -111,6 +111,11 @@ class NowPlayingPanel(Panel):
         else:
             self.vm.control.play()
 
+    def _set_policy(self, policy: Policy) -> None:
+        if policy == "follow" and self.vm.snapshot.policy == "sham":
+            return  # it shows as pressed: a click on it must not end the control condition
+        self.vm.control.set_policy(policy)
+
     def like(self) -> None:
         track = self.vm.snapshot.track
         if track is not None:
@@ -132,8 +137,7 @@ class NowPlayingPanel(Panel):
         set_text(
             self._artist, _credits(track) if track else tr("Play, or add music to the library")
         )
-        blind = s.policy == "sham"  # the reason would tell which session this is
-        words = tr("Chosen from your library") if blind else why_words(s.why)
+        words = tr("Chosen from your library") if self.vm.blind else why_words(s.why)
         set_text(self._why, words if track else "")
         playing = player is not None and player.playing
         if playing is not self._shows_playing:
@@ -332,8 +336,7 @@ class _Wave(QtWidgets.QWidget):
                     p.drawPixmap(bar.topLeft(), picture[part])
                     p.restore()
         why = self.vm.snapshot.why
-        blind = self.vm.snapshot.policy == "sham"
-        if why is not None and not blind and full > 0 and 0 <= why.segment_s < full:
+        if why is not None and not self.vm.blind and full > 0 and 0 <= why.segment_s < full:
             x = bar.left() + why.segment_s / full * bar.width()
             p.fillRect(QtCore.QRectF(x, bar.top(), 2, bar.height()), colour(t.fused, 0.9))
         p.fillRect(

@@ -25,6 +25,7 @@ class _Row(QtWidgets.QWidget):
         super().__init__()
         self.vm = vm
         self.suggestion: Suggestion | None = None
+        self._blind = False
         self._name, self._artist = Elided(), Elided("muted")
         self._score = label("", "number", tr("Similarity to what is asked for, -1 to 1"))
         self._score.setMinimumWidth(30)
@@ -75,27 +76,28 @@ class _Row(QtWidgets.QWidget):
             self.vm.control.ban(self.suggestion.track.id)
 
     def show_suggestion(self, suggestion: Suggestion | None) -> None:
-        if suggestion == self.suggestion:
+        blind = self.vm.blind
+        if (suggestion, blind) == (self.suggestion, self._blind):
             return
-        self.suggestion = suggestion
+        self.suggestion, self._blind = suggestion, blind
         self.setVisible(suggestion is not None)
         if suggestion is None:
             return
         track = suggestion.track
         self._name.show_text(track.title)
-        blind = self.vm.snapshot.policy == "sham"  # the reason would tell which session this is
         pinned = suggestion.rule == PINNED
         reason = "" if blind and not pinned else suggestion.rule
         self._artist.show_text(" · ".join(part for part in (track.artist, reason) if part))
         scored = not blind and math.isfinite(suggestion.score)
         self._score.setText(f"{suggestion.score:.2f}" if scored else "")
         self._bar.value = max(0.0, suggestion.score) if scored else 0.0
+        self._bar.setVisible(self.width() > 340 and not blind)
         self._bar.update()
         self.like.setChecked(track.liked)
         self.pin.setChecked(pinned)
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
-        self._bar.setVisible(self.width() > 340)
+        self._bar.setVisible(self.width() > 340 and not self._blind)
         super().resizeEvent(event)
 
     def apply_theme(self, theme: Theme) -> None:
