@@ -194,7 +194,131 @@ def ending(camera: Photographer, control: Any, services: Any) -> None:
             page.close()
 
 
-SCENES = {"session": session, "dialogs": dialogs, "lost": lost, "end": ending}
+def replay(camera: Photographer, control: Any, services: Any) -> None:
+    """Picture a recording that is replayed, with its transport."""
+    from bci_affect.cli.demo import RECORDING
+    from bci_affect.config import LiveSettings
+    from bci_affect.gui.services import Services
+    from bci_affect.resources import shipped
+    from bci_affect.session import LiveSession, load_predictor, path_factory
+    from bci_affect.streams import XdfSource
+
+    source = XdfSource(shipped(RECORDING), start_s=20.0)
+    predictor = load_predictor(None)
+    made = LiveSession(
+        source,
+        path_factory(predictor, LiveSettings()),
+        model_name=predictor.card.name,
+        model_summary=predictor.card.summary,
+    )
+    made.start(10.0)
+    try:
+        camera.wait(15.0)
+        for window, name in camera.each(made, Services(replay=source)):
+            camera.save(window, f"replay-{name}")
+    finally:
+        made.stop()
+
+
+def calibration(camera: Photographer, control: Any, services: Any) -> None:
+    """Picture a guided calibration of a simulated listener, from its first page to its verdict.
+
+    The listener is another process that feels what is played; clips are the shortest there are.
+    """
+    from bci_affect.cli.start_desk import StartDesk
+    from bci_affect.gui.services import StartChoice
+    from bci_affect.session import SessionOptions
+    from bci_affect.session.profiles import ProfileStore
+
+    with ProfileStore() as store:
+        store.create("Ada")
+    listener = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "bci_affect", "simulate", "listener"),
+            *("--cap", "epoc", "--effect", "4", "--person", "7"),
+        ],
+        stderr=subprocess.DEVNULL,
+    )
+    library = Path(os.environ["BCI_AFFECT_HOME"]) / "demo" / "library.sqlite"
+    options = SessionOptions(library=library, device="none", music=False)
+    try:
+        with StartDesk(options, wait_s=30.0) as desk:
+            found: list[Any] = []
+            while not found:
+                found = [s for s in desk.find() if s.name == "Simulated EEG"]
+                camera.wait(0.2)
+            choice = StartChoice(found[0], music=False, profile="Ada", record_dir=recordings())
+            started = desk.start(choice, print)
+            camera.wait(8.0)
+            _calibrate(camera, started)
+    finally:
+        listener.terminate()
+        listener.wait()
+
+
+def _calibrate(camera: Photographer, started: Any) -> None:
+    """Go through the protocol; every page is pictured once, in all themes."""
+    from bci_affect.gui.flows.calibration import CalibrationWindow
+    from bci_affect.gui.theme import THEMES
+    from bci_affect.gui.viewmodel import ViewModel
+    from bci_affect.session.protocol import Rating, Step
+
+    desk = started.services.calibration
+    model = ViewModel(started.control)
+    model.tick()
+    flows = [CalibrationWindow(model, desk, THEMES[theme]) for theme in camera.themes]
+    lead = flows[0]
+
+    def picture(name: str) -> None:
+        for flow, theme in zip(flows, camera.themes, strict=True):
+            flow.show()
+            if flow.protocol is not None:
+                flow.tick()
+            camera.wait(0.5)
+            camera.save(flow, f"calibration-{name}-{theme}")
+
+    picture("begin")
+    lead._run(lambda: desk.begin(8, 20.0))
+    for flow in flows:
+        flow.protocol = lead.protocol
+    protocol = lead.protocol
+    assert protocol is not None
+    names = {Step.REST_OPEN: "rest", Step.CLIP: "clip", Step.RATING: "rating"}
+    camera.wait(3.0, lambda: model.tick() or False)
+    picture("contact")
+    while protocol.step is not Step.DONE:
+        model.tick()
+        lead.tick()
+        camera.wait(0.1)
+        step = protocol.step
+        left = protocol.view().seconds_left
+        if step in names and (step is not Step.CLIP or left < 12):
+            picture(names.pop(step))
+        if step in (Step.CONTACT, Step.REST_OPEN, Step.REST_CLOSED, Step.BLINKS):
+            lead._go_on()
+        elif step is Step.RATING:
+            clip = protocol.clips[protocol.view().clip - 1]
+            felt = [7.5 if value > 0 else 2.5 for value in (clip.valence, clip.arousal)]
+            lead._rate(Rating(*felt))
+    camera.wait(300.0, lambda: lead.verdict is not None or bool(lead.status.text()))
+    print(lead.status.text() or lead.verdict)
+    for flow in flows:
+        flow.protocol = None
+        if lead.verdict is not None and flow is not lead:
+            flow.show_verdict(lead.verdict)
+    picture("verdict")
+    for flow in flows:
+        flow.close()
+
+
+SCENES = {
+    "session": session,
+    "dialogs": dialogs,
+    "lost": lost,
+    "replay": replay,
+    "calibration": calibration,
+    "end": ending,
+}
 
 
 def main() -> None:
