@@ -97,7 +97,8 @@ def scientist(window: QtWidgets.QMainWindow, d: Docks) -> None:
     window.splitDockWidget(d["attention"], d["quality"], _ACROSS)
     window.splitDockWidget(d["attention"], d["bands"], _DOWN)
     window.splitDockWidget(d["quality"], d["diagnostics"], _DOWN)
-    _tabs(window, d, "diagnostics", "plane", "nowplaying")
+    _tabs(window, d, "diagnostics", "plane")
+    _tabs(window, d, "timeline", "nowplaying")  # it is wide: beside the traces it has no place
     _show(d, "traces", "timeline", "attention", "quality", "bands")
     width, height = window.width(), window.height()
     parts = [int(width * share) for share in (0.45, 0.3, 0.25)]

@@ -46,7 +46,7 @@ class Step(StrEnum):
 _REST = (Step.REST_OPEN, Step.REST_CLOSED, Step.BLINKS)
 _TEXTS = {
     Step.READY: "Sit comfortably, put the headphones on, and start when you are ready.",
-    Step.CONTACT: "Checking the electrodes' contact: sit still; moisten or press the red ones.",
+    Step.CONTACT: "Checking the electrodes' contact: sit still; moisten or press the bad ones.",
     Step.REST_OPEN: "Rest with open eyes. Look at one point and let your thoughts go.",
     Step.REST_CLOSED: "Close your eyes and rest until you hear the tone.",
     Step.BLINKS: "Blink about once a second, then clench your jaw gently twice.",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
 from pyqtgraph.Qt import QtCore, QtTest, QtWidgets
 
 from bci_affect.eeg import State
+from bci_affect.gui.layouts import layouts
 from bci_affect.gui.panels.bands import against_baseline
 from bci_affect.gui.panels.embedding import flatten
 from bci_affect.gui.panels.nowplaying import why_words
@@ -270,6 +272,24 @@ def test_all_panels_fit_and_stay_inside(
         corner = dock.mapTo(window, QtCore.QPoint(dock.width(), dock.height()))
         assert corner.x() <= size[0]
         assert corner.y() <= size[1]
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080)])
+def test_no_panel_covers_another_in_any_arrangement(
+    size: tuple[int, int], session: ScriptedSession, open_window: Open
+) -> None:
+    window = open_window(session, size=size)
+    for key in layouts():
+        window.arrange(key)
+        tick(window, session, 3)
+        places = {
+            dock.objectName(): QtCore.QRect(dock.mapTo(window, QtCore.QPoint()), dock.size())
+            for dock in window.docks.values()
+            if not dock.visibleRegion().isEmpty()
+        }
+        for (one, here), (other, there) in combinations(places.items(), 2):
+            assert not here.intersects(there), f"{key}: {one} and {other}"
+        assert all(window.rect().contains(place) for place in places.values()), key
 
 
 def test_arrangements_and_the_diagnostics_drawer(

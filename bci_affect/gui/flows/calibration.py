@@ -150,6 +150,7 @@ class CalibrationWindow(QtWidgets.QDialog):
         self.stage = Stage()
         self.stage.theme = theme
         self.contact = QualityPanel(vm)
+        self.contact.setObjectName("bar")  # framed on all sides: there is no title above it
         self.contact.apply_theme(theme)
         self.contact.place()
         self.rating = RatingPage(manikins=manikins)

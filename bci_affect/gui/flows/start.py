@@ -302,6 +302,7 @@ class StartWindow(QtWidgets.QDialog):
         self._running = running
         self._vm = ViewModel(running.control)
         self.quality = QualityPanel(self._vm)
+        self.quality.setObjectName("bar")  # framed on all sides: there is no title above it
         self.quality.apply_theme(self.theme)
         layout = self._contact_place.layout()
         if layout is not None:

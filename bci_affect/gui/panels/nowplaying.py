@@ -133,10 +133,10 @@ class NowPlayingPanel(Panel):
         track, player = s.track, s.player
         self._cover.take(track)
         self._wave.take(track)
-        set_text(self._title, track.title if track else tr("Nothing plays"))
-        set_text(
-            self._artist, _credits(track) if track else tr("Play, or add music to the library")
-        )
+        idle = tr("Nothing plays") if player is not None else tr("No music in this session")
+        hint = tr("Play, or add music to the library") if player is not None else ""
+        set_text(self._title, track.title if track else idle)
+        set_text(self._artist, _credits(track) if track else hint)
         words = tr("Chosen from your library") if self.vm.blind else why_words(s.why)
         set_text(self._why, words if track else "")
         playing = player is not None and player.playing
@@ -146,6 +146,8 @@ class NowPlayingPanel(Panel):
         self._like.setChecked(track is not None and track.liked)
         for button in (self._next, self._like, self._ban):
             button.setEnabled(track is not None)
+        for control in (self._play, self._volume, *self._policy.buttons()):
+            control.setEnabled(player is not None)
         if player is not None and not self._volume.isSliderDown():
             blocked = self._volume.blockSignals(True)
             self._volume.setValue(round(player.volume * 100))
@@ -158,7 +160,7 @@ class NowPlayingPanel(Panel):
     def _device_words(self) -> str:
         player = self.vm.snapshot.player
         if player is None:
-            return tr("No music in this session")
+            return ""
         if player.message:
             return player.message
         return player.device or tr("No audio device: time runs without sound")

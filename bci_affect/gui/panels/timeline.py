@@ -17,6 +17,8 @@ from bci_affect.gui.viewmodel import ViewModel
 
 SPANS_S = (60.0, 180.0, 600.0, math.inf)
 SPREAD_S = 10.0
+MISSING_S = 2.0
+"""A longer time without an estimate is drawn as a gap."""
 _LEFT, _RIGHT, _TOP, _BOTTOM, _STRIP = 62, 10, 4, 16, 15
 
 
@@ -149,6 +151,7 @@ class TimelinePanel(Panel):
         y = middle - rows[:, column] * box.height() / 2
         good = (rows[:, 4] > 0) & np.isfinite(rows[:, column])
         self._paint_held(p, t, box, x, good)
+        self._paint_missing(p, t, box, rows[:, 0], begin, end)
         x, y, rank = x[good], y[good], rows[good, 4]
         if len(x) < 2:
             return
@@ -180,6 +183,27 @@ class TimelinePanel(Panel):
             left = max(box.left(), float(x[a]))
             right = float(x[min(int(b), len(x) - 1)])
             p.drawRect(QtCore.QRectF(left, box.top(), max(1.0, right - left), box.height()))
+        p.setBrush(QtCore.Qt.BrushStyle.NoBrush)
+
+    def _paint_missing(
+        self,
+        p: QtGui.QPainter,
+        t: Theme,
+        box: QtCore.QRectF,
+        times: NDArray[np.float64],
+        begin: float,
+        end: float,
+    ) -> None:
+        """Hatch every stretch without estimates, up to now: the stream was gone."""
+        stamps = np.append(times, end)
+        p.setPen(QtCore.Qt.PenStyle.NoPen)
+        p.setBrush(QtGui.QBrush(colour(t.bad, 0.5), QtCore.Qt.BrushStyle.FDiagPattern))
+        for k in np.flatnonzero(np.diff(stamps) > MISSING_S):
+            left, right = (
+                box.left() + (float(stamp) - begin) / (end - begin) * box.width()
+                for stamp in stamps[k : k + 2]
+            )
+            p.drawRect(QtCore.QRectF(left, box.top(), right - left, box.height()))
         p.setBrush(QtCore.Qt.BrushStyle.NoBrush)
 
     def _paint_spread(

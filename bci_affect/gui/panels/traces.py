@@ -39,7 +39,7 @@ class TracePanel(Panel):
     def __init__(self, vm: ViewModel) -> None:
         super().__init__(vm)
         self.seconds = 10.0
-        self.scale_uv = 50.0
+        self.scale_uv = 100.0
         self.layer = TraceLayer()
         self._bad: frozenset[int] = frozenset()
         self._chosen: str = ""
