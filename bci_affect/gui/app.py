@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from bci_affect.session.control import SessionControl
 
 _LOG = logging.getLogger(__name__)
+_kept: list[Any] = []
+"""The application, for as long as the process lives: windows and timers must not outlive it."""
 
 
 def application() -> Any:
@@ -47,6 +49,7 @@ def application() -> Any:
         running.setApplicationName("bci-affect")
         running.setApplicationDisplayName("bci-affect")
         running.setStyle("Fusion")
+        _kept.append(running)
     pyqtgraph.setConfigOptions(antialias=False, useOpenGL=False, imageAxisOrder="row-major")
     set_translator(lambda text: QtCore.QCoreApplication.translate("bci_affect", text))
     return running

@@ -1,7 +1,9 @@
 """Work beside the window: slow calls run on a thread, results and errors come back to one place.
 
-The threads are no daemons: a program that ends waits for what it has begun, and no thread is caught
-inside a library by the interpreter's end. What comes back to a window that is gone is dropped.
+The threads know nothing of Qt: a timer in the window's thread looks for what has ended, so that no
+signal can reach for an application that is being taken down. They are no daemons either: a program
+that ends waits for what it has begun, and no thread is caught inside a library by the interpreter's
+end. What comes back to a window that is gone is dropped.
 """
 
 from __future__ import annotations
@@ -9,13 +11,13 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pyqtgraph.Qt import QtCore, isQObjectAlive
 
 T = TypeVar("T")
+LOOK_MS = 20
 
 
 @dataclass(eq=False)
@@ -28,7 +30,7 @@ class _Task:
     failed: Callable[[Exception], None] | None
     result: Any = None
     error: Exception | None = None
-    dropped: bool = False
+    ended: threading.Event = field(default_factory=threading.Event)
     thread: threading.Thread | None = None
 
     def run(self) -> None:
@@ -37,12 +39,12 @@ class _Task:
             self.result = self.work()
         except Exception as error:
             self.error = error
-        _relay().ended.emit(self)
+        finally:
+            self.ended.set()
 
     def finish(self) -> None:
         """Hand on what came of it, in the window's thread."""
-        _running.discard(self)
-        wanted = not self.dropped and isQObjectAlive(self.owner)
+        wanted = isQObjectAlive(self.owner)
         if self.error is None:
             if wanted:
                 self.done(self.result)
@@ -52,24 +54,34 @@ class _Task:
             sys.excepthook(type(self.error), self.error, self.error.__traceback__)
 
 
-class _Relay(QtCore.QObject):
-    """Carries ended tasks from their threads to the window's; there is one, and it stays."""
+class _Watch(QtCore.QObject):
+    """Looks for tasks that have ended, while there are any."""
 
-    ended = QtCore.Signal(object)
+    def __init__(self, tasks: list[_Task]) -> None:
+        super().__init__()
+        self._tasks = tasks
+        self._timer = QtCore.QTimer(self)
+        self._timer.setInterval(LOOK_MS)
+        self._timer.timeout.connect(self._look)
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._timer.stop()
+        _watches.discard(self)
+
+    def _look(self) -> None:
+        ended = [task for task in self._tasks if task.ended.is_set()]
+        for task in ended:
+            self._tasks.remove(task)
+        if not self._tasks:
+            self.stop()
+        for task in ended:
+            task.finish()
 
 
-@lru_cache(maxsize=1)
-def _relay() -> _Relay:
-    relay = _Relay()
-    relay.ended.connect(_finish)
-    return relay
-
-
-def _finish(task: _Task) -> None:
-    task.finish()
-
-
-_running: set[_Task] = set()
+_tasks: list[_Task] = []
+_watches: set[_Watch] = set()
 
 
 def run_aside(
@@ -85,24 +97,26 @@ def run_aside(
     owner : QObject
         Whoever wants the result; once it is gone, nothing is called.
     work : callable
-        Touches no widget.
+        Touches no widget and emits no signal.
     done : callable
         Gets the result.
     failed : callable, optional
         Gets an exception of `work`; without it the exception goes to `sys.excepthook`, where the
         window shows it once.
     """
-    _relay()  # it must be made in the window's thread
     task = _Task(owner, work, done, failed)
     task.thread = threading.Thread(target=task.run, name="bci-aside", daemon=False)
-    _running.add(task)
+    _tasks.append(task)
+    if not _watches:
+        _watches.add(_Watch(_tasks))
     task.thread.start()
 
 
 def wait_for_all() -> None:
     """Wait until everything that was begun has ended; results that come now are dropped."""
-    for task in list(_running):
-        task.dropped = True
+    waited, _tasks[:] = list(_tasks), []
+    for task in waited:
         if task.thread is not None:
             task.thread.join()
-    _running.clear()
+    for watch in list(_watches):
+        watch.stop()

@@ -163,6 +163,22 @@ def test_a_start_that_fails_says_why_and_can_be_tried_again(
     assert wait_for(lambda: desk.session.ended), "a session that nobody took over is ended"
 
 
+def test_a_profile_that_another_window_uses_is_refused_kindly(
+    start: StartWindow, desk: ScriptedStart
+) -> None:
+    other = hold_profile("P02")
+    start.go_to(2)
+    start.without.setChecked(True)
+    start.profile.setCurrentIndex(2)
+    click(start.next)
+    assert wait_for(lambda: "in use by another window" in start.status.text())
+    assert desk.choices == []
+    other.unlock()
+    click(start.next)
+    assert wait_for(lambda: start.pages.currentIndex() == 3)
+    start.lock.unlock()
+
+
 # --- calibration ------------------------------------------------------------------------------
 
 

@@ -121,6 +121,34 @@ def test_exceptions_reach_one_place_once(caplog: pytest.LogCaptureFixture) -> No
     assert len(caplog.records) == 3
 
 
+def test_an_exception_in_a_slot_is_shown_once_and_the_window_lives(
+    session: ScriptedSession,
+    open_window: Open,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    window = open_window(session)
+    said: list[str] = []
+    hook = OnePlaceForErrors(lambda text: (said.append(text), window.show_error(text)))
+
+    def broken() -> None:
+        raise ValueError("no such track")
+
+    monkeypatch.setattr(session, "skip", broken)
+    hook.install()
+    try:
+        for _ in range(3):
+            QtTest.QTest.keyClick(window, KEY.Key_N)
+    finally:
+        hook.remove()
+    assert len(said) == 1
+    assert "the session goes on" in window.sessionbar.message.text()
+    assert len([r for r in caplog.records if r.exc_info]) == 3, "logged with its trace each time"
+    tick(window, session, 4)
+    QtTest.QTest.keyClick(window, KEY.Key_L)
+    assert session.commands[-1][0] == "like"
+
+
 def test_no_screen_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)

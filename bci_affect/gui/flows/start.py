@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -67,6 +68,7 @@ class StartWindow(QtWidgets.QDialog):
         self._vm: ViewModel | None = None
         self.quality: QualityPanel | None = None
         self._given = False
+        self._lines: deque[str] = deque()  # of a start that runs, from its thread
         self.lock: Any = None
         """Holds the profile of the session that was started; None while there is none."""
         self.pages = QtWidgets.QStackedWidget()
@@ -83,7 +85,7 @@ class StartWindow(QtWidgets.QDialog):
         self._lay_out()
         self._timer = QtCore.QTimer(self)
         self._timer.setInterval(200)
-        self._timer.timeout.connect(self._look_at_contact)
+        self._timer.timeout.connect(self._look)
         self.resize(860, 600)
         self.go_to(1 if self.preferences.consented else 0)
 
@@ -271,11 +273,11 @@ class StartWindow(QtWidgets.QDialog):
         self.next.setEnabled(False)
         self.back.setEnabled(False)
         self.status.setText(tr("Starting"))
-        relay = _Progress(self)
-        relay.said.connect(self.status.setText)
+        self._lines.clear()
+        self._timer.start()
         run_aside(
             self,
-            lambda: self._begin(choice, relay.said.emit),
+            lambda: self._begin(choice, self._lines.append),
             self._has_started,
             self._refused,
         )
@@ -292,7 +294,14 @@ class StartWindow(QtWidgets.QDialog):
         self.lock = lock
         return started
 
+    def _look(self) -> None:
+        """Show how far the start has come, and then the contact."""
+        while self._lines:
+            self.status.setText(self._lines.popleft())
+        self._look_at_contact()
+
     def _refused(self, error: Exception) -> None:
+        self._timer.stop()
         self._update_buttons()
         if not isinstance(error, BciAffectError):
             _LOG.error("the session did not start", exc_info=error)
@@ -333,9 +342,3 @@ class StartWindow(QtWidgets.QDialog):
         if self._running is not None and not self._given:
             run_aside(self, self._running.control.stop, lambda _: None)
         event.accept()
-
-
-class _Progress(QtCore.QObject):
-    """Carries lines from the starting thread to the window."""
-
-    said = QtCore.Signal(str)
