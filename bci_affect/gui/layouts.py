@@ -98,9 +98,12 @@ def scientist(window: QtWidgets.QMainWindow, d: Docks) -> None:
     window.splitDockWidget(d["attention"], d["bands"], _DOWN)
     window.splitDockWidget(d["quality"], d["diagnostics"], _DOWN)
     _tabs(window, d, "diagnostics", "plane")
-    _tabs(window, d, "timeline", "nowplaying")  # it is wide: beside the traces it has no place
     _show(d, "traces", "timeline", "attention", "quality", "bands")
     width, height = window.width(), window.height()
+    if height >= WIDE_FROM:  # on a small screen there is no room; the Panels menu shows it
+        window.splitDockWidget(d["timeline"], d["nowplaying"], _DOWN)
+        _show(d, "nowplaying")
+        height -= 128
     parts = [int(width * share) for share in (0.45, 0.3, 0.25)]
     window.resizeDocks([d["traces"], d["attention"], d["quality"]], parts, _ACROSS)
     window.resizeDocks([d["traces"], d["timeline"]], [height - 250, 160], _DOWN)

@@ -116,6 +116,8 @@ QPushButton:focus, QToolButton:focus, QComboBox:focus, QLineEdit:focus,
 QPushButton:checked, QToolButton:checked {{ background: {t.accent};
     color: {t.back if t.dark else "#FFFFFF"}; border-color: {t.accent}; font-weight: 600; }}
 QPushButton:disabled, QToolButton:disabled {{ color: {t.muted}; border-color: {t.grid}; }}
+QPushButton:checked:disabled {{ background: {t.raised}; color: {t.muted};
+    border-color: {t.line}; }}
 QPushButton#primary {{ background: {t.accent}; color: {t.back if t.dark else "#FFFFFF"};
     font-weight: 600; border-color: {t.accent}; }}
 QPushButton#primary:disabled {{ background: {t.raised}; color: {t.muted};

@@ -279,7 +279,7 @@ def test_no_panel_covers_another_in_any_arrangement(
     size: tuple[int, int], session: ScriptedSession, open_window: Open
 ) -> None:
     window = open_window(session, size=size)
-    for key in layouts():
+    for key in ("scientist", *layouts(), "scientist", "everything"):
         window.arrange(key)
         tick(window, session, 3)
         places = {
@@ -290,6 +290,11 @@ def test_no_panel_covers_another_in_any_arrangement(
         for (one, here), (other, there) in combinations(places.items(), 2):
             assert not here.intersects(there), f"{key}: {one} and {other}"
         assert all(window.rect().contains(place) for place in places.values()), key
+        for bar in window.findChildren(QtWidgets.QTabBar):
+            if bar.isVisible() and bar.count() and window.rect().intersects(bar.geometry()):
+                covered = [o for o, place in places.items() if place.intersects(bar.geometry())]
+                assert not covered, f"{key}: tabs over {covered}"
+                assert bar.y() > window.topbar.height(), f"{key}: tabs over the top line"
 
 
 def test_arrangements_and_the_diagnostics_drawer(
