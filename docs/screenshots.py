@@ -279,7 +279,7 @@ def _calibrate(camera: Photographer, started: Any) -> None:
             camera.save(flow, f"calibration-{name}-{theme}")
 
     picture("begin")
-    lead._run(lambda: desk.begin(8, 20.0))
+    lead._run(lambda: desk.begin(12, 20.0))  # some may be lost on a busy machine
     for flow in flows:
         flow.protocol = lead.protocol
     protocol = lead.protocol
