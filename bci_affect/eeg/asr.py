@@ -4,7 +4,7 @@ After Kothe and Jung (2016) and Mullen et al. (2015): from a calibration stretch
 every direction in electrode space is learned; later, directions that carry far more than that are
 rebuilt from the others. It repairs what artefact detection would only name, and it also removes
 some EEG; it is off by default. It adds no delay (covariance of the last half second, no
-look-ahead), makes the path about five times as expensive (``asr_cost_ratio`` of ``bci-affect
+look-ahead), makes the path about eight times as expensive (``asr_cost_ratio`` of ``bci-affect
 benchmark --only signal``), and once, when the calibration ends, computes for some seconds in the
 thread that pushes; samples wait in the stream's buffer meanwhile.
 """
