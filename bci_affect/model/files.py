@@ -28,6 +28,8 @@ from bci_affect.model.settings import ModelSettings
 
 FORMAT = "bci_affect.model"
 FORMAT_VERSION = 1
+_FAR_NATS = 1e3
+"""No logarithm of a band power lies further out than this."""
 
 
 def save_model(path: Path, model: AffectModel, card: ModelCard) -> None:
@@ -136,9 +138,9 @@ def _describe(path: Path, metadata: dict[str, str]) -> tuple[ModelSettings, Mode
             f"{settings.n_bands}."
         )
     for prior in (card.prior_mean, card.prior_sd):
-        if len(prior) not in (0, len(card.bands)) or not all(map(math.isfinite, prior)):
+        if len(prior) not in (0, len(card.bands)) or not all(abs(v) < _FAR_NATS for v in prior):
             raise BciAffectError(f"The model {path} has a population prior that fits no bands.")
-    if not all(sd > 0 for sd in card.prior_sd):
+    if not all(sd > 1 / _FAR_NATS for sd in card.prior_sd):
         raise BciAffectError(f"The model {path} has a population spread that is not above 0.")
     return settings, card
 

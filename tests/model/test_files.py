@@ -86,7 +86,8 @@ def test_a_flipped_bit_of_a_weight_is_seen(saved: Path) -> None:
     [
         ("window_s", "x"), ("step_s", [0.5, 0.5]), ("hop_s", 0.3), ("bands", 0.5), ("signal", 3),
         ("bands", {f"b{i}": [i + 2.0, i + 1.0] for i in range(5)}), ("prior_mean", [1.0]),
-        ("prior_sd", [0.0] * 5), ("prior_mean", {"a": 1}), ("name", None), ("hop_s", 1e-320),
+        ("prior_sd", [0.0] * 5), ("prior_sd", [1e300] * 5), ("prior_mean", {"a": 1}),
+        ("name", None), ("hop_s", 1e-320),
     ],
 )  # fmt: skip
 def test_a_card_that_nothing_can_work_with_is_refused(saved: Path, key: str, value: object) -> None:
