@@ -491,6 +491,10 @@ class ProfileStore:
             calibrations = [(item, _decode(item["arrays"])) for item in document["calibrations"]]
             for item, arrays in calibrations:
                 _personal(item["personal"], arrays)  # refuses what does not fit
+                if not isinstance(item["summary"], dict) or not isinstance(item["report"], str):
+                    raise ValueError("a calibration without a summary or report")
+                if not all(isinstance(path, str) for path in [*item["sources"]]):
+                    raise ValueError("a calibration whose sources are no paths")
             states = [(item["key"], _decode(item["arrays"])) for item in document["normalisation"]]
             name = name or str(document["name"])
             note, created = str(document["note"]), float(document["created"])

@@ -165,6 +165,28 @@ def test_a_torn_database_is_refused_in_one_line() -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "value"),
+    [("summary", None), ("summary", 3), ("sources", 1.5), ("sources", [None]), ("report", None)],
+)
+def test_an_edited_calibration_is_refused_whole(tmp_path: Path, key: str, value: object) -> None:
+    file = tmp_path / "ada.json"
+    with ProfileStore() as store:
+        store.create("Ada")
+        store.add_calibration("Ada", personal(), {})
+        store.export("Ada", file)
+        document = json.loads(file.read_text())
+        for change in ({key: value}, None):
+            calibration = dict(document["calibrations"][0])
+            calibration.pop(key) if change is None else calibration.update(change)
+            edited = document | {"calibrations": [calibration]}
+            edited["sum"] = profiles.document_sum(edited)
+            file.write_text(json.dumps(edited))
+            with pytest.raises(BciAffectError, match="damaged"):
+                store.import_(file, "New")
+            assert store.names() == ["Ada"]
+
+
+@pytest.mark.parametrize(
     "damage",
     [
         lambda d: json.loads(json.dumps(d).replace('"gain": ', '"gain": 1')) | {"created": 0.0},
