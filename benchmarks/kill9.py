@@ -60,6 +60,7 @@ def record(folder: Path) -> None:
 
     recorder = Recorder(folder / "session.xdf")
     recorder.open_stream("eeg", build_header("Cap", "EEG", ["n", "a"], rate_hz=RATE_HZ))
+    time.sleep(0.05)  # before that there is a file, but nothing in it
     began, number = time.monotonic(), 0
     print(0, flush=True)
     while True:

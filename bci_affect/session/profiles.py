@@ -138,6 +138,9 @@ def normalisation_key(model: str, channels: Sequence[str]) -> str:
     return f"{model} {' '.join(channels)}"
 
 
+_SQLITE = (sqlite3.Error, UnicodeDecodeError)
+"""What a damaged database leads to; SQLite's own message may hold bytes that are no text."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -157,7 +160,7 @@ def _explained(
             raise BciAffectError(
                 f"The profile database {self.path} is in use by another program; try again."
             ) from None
-        except sqlite3.Error as error:
+        except _SQLITE as error:
             raise self._damaged(error) from None
 
     return run
@@ -191,7 +194,7 @@ class ProfileStore:
         try:
             self._db = sqlite3.connect(self.path, timeout=10.0, isolation_level=None)
             self._open()
-        except sqlite3.Error as error:
+        except _SQLITE as error:
             raise BciAffectError(
                 f"Cannot use the profile database {self.path} ({error}); "
                 "move it away to start a new one."

@@ -72,6 +72,7 @@ class Recorder:
         self._error = ""
         self._wake = threading.Condition()
         self._stop = False
+        self._soon = False
         self._thread = threading.Thread(target=self._run, name="xdf-recorder", daemon=True)
         self._thread.start()
 
@@ -88,6 +89,9 @@ class Recorder:
     def open_stream(self, key: str, header: StreamHeader) -> None:
         """Announce a stream; a key that is known already goes on as it is."""
         self._add(len(header.xml), lambda: self._open(key, header))
+        with self._wake:  # a file is readable from the moment that its stream is known
+            self._soon = True
+            self._wake.notify()
 
     def clock_offset(self, key: str, time: float, value: float) -> None:
         """Record that `value` seconds are added to stamps from raw stamp `time` on."""
@@ -165,8 +169,8 @@ class Recorder:
         try:
             while True:
                 with self._wake:
-                    self._wake.wait_for(lambda: self._stop, FLUSH_S)
-                    stop = self._stop
+                    self._wake.wait_for(lambda: self._stop or self._soon, FLUSH_S)
+                    stop, self._soon = self._stop, False
                     jobs, self._jobs = self._jobs, deque()
                     self._waiting = 0
                 for _, job in jobs:

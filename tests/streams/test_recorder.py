@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pyxdf
 
+from bci_affect.errors import BciAffectError
 from bci_affect.streams import Recorder, build_header, read_xdf
 from tests.streams.live import ROOT
 
@@ -46,6 +47,21 @@ def test_kill_at_any_moment_loses_at_most_a_second(tmp_path):
         found = {stream["info"]["name"][0]: stream for stream in theirs}
         assert np.array_equal(found["Cap"]["time_series"], cap.samples())
         assert found["Events"]["time_series"][-1][0].startswith("at ")
+
+
+def test_a_file_is_readable_as_soon_as_its_stream_is_known(tmp_path, monkeypatch):
+    monkeypatch.setattr("bci_affect.streams.recorder.FLUSH_S", 3600.0)
+    path = tmp_path / "s.xdf"
+    recorder = Recorder(path)
+    recorder.open_stream("eeg", build_header("Cap", "EEG", ["a"], rate_hz=100))
+    began = time.monotonic()
+    names = []
+    while names != ["Cap"]:
+        assert time.monotonic() - began < 60
+        time.sleep(0.01)
+        with contextlib.suppress(BciAffectError):  # its header is not yet there
+            names = [stream.header.name for stream in read_xdf(path).streams]
+    recorder.stop()
 
 
 def test_footers_hold_counts_offsets_and_health(tmp_path):
