@@ -94,7 +94,7 @@ def calibrate(folder: Path) -> None:
         if protocol.step is Step.RATING:
             protocol.rate(now, Rating(7, 3))
             print(len(protocol.ratings), flush=True)
-        time.sleep(0.0002)
+        time.sleep(0.002)
 
 
 def _clips() -> Any:
