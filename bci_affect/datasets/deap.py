@@ -28,14 +28,10 @@ from bci_affect.datasets.arrays import read_pickled_arrays
 from bci_affect.datasets.audio_stimuli import numbered_audio, tagged
 from bci_affect.datasets.checks import check_trials, hash_files, pick_subjects
 from bci_affect.datasets.trial import Trial
-from bci_affect.eeg import Montage, make_montage
+from bci_affect.eeg import CAPS, Montage, make_montage
 from bci_affect.errors import BciAffectError
 
-CHANNELS: tuple[str, ...] = (
-    "Fp1", "AF3", "F3", "F7", "FC5", "FC1", "C3", "T7", "CP5", "CP1", "P3", "P7", "PO3", "O1", "Oz",
-    "Pz", "Fp2", "AF4", "Fz", "F4", "F8", "FC6", "FC2", "Cz", "C4", "T8", "CP6", "CP2", "P4", "P8",
-    "PO4", "O2",
-)  # fmt: skip
+CHANNELS: tuple[str, ...] = CAPS["cap32"]
 PERIPHERAL: tuple[str, ...] = (
     "hEOG", "vEOG", "zEMG", "tEMG", "GSR", "respiration", "plethysmograph", "temperature",
 )  # fmt: skip

@@ -15,12 +15,10 @@ import numpy as np
 
 from bci_affect.datasets.checks import check_trials, hash_files, pick_subjects
 from bci_affect.datasets.trial import Trial
-from bci_affect.eeg import make_montage
+from bci_affect.eeg import CAPS, make_montage
 from bci_affect.errors import BciAffectError
 
-CHANNELS: tuple[str, ...] = (
-    "AF3", "F7", "F3", "FC5", "T7", "P7", "O1", "O2", "P8", "T8", "FC6", "F4", "F8", "AF4",
-)  # fmt: skip
+CHANNELS: tuple[str, ...] = CAPS["epoc"]
 RATE_HZ = 128.0
 
 

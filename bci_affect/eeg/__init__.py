@@ -6,6 +6,7 @@ training share. What never will: torch, LSL, Qt, and files.
 """
 
 from bci_affect.eeg.bands import asymmetry, relative_power
+from bci_affect.eeg.caps import CAPS
 from bci_affect.eeg.chunk import Chunk
 from bci_affect.eeg.export import to_mne
 from bci_affect.eeg.montage import (
@@ -21,6 +22,7 @@ from bci_affect.eeg.units import judge_units, units_scale
 from bci_affect.eeg.window import FeatureWindow, State
 
 __all__ = [
+    "CAPS",
     "Chunk",
     "FeatureWindow",
     "Montage",

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from bci_affect.config import Section
 from bci_affect.datasets import Trial
-from bci_affect.eeg import make_montage
+from bci_affect.eeg import CAPS, make_montage
 from bci_affect.music.simulate import Piece
 from bci_affect.streams.simulator import Artifacts, EegSimulator, SimulatedPerson
 
@@ -26,12 +26,6 @@ Array = NDArray[np.float64]
 _TEN_TWENTY = (
     *("Fp1", "Fp2", "F7", "F3", "Fz", "F4", "F8", "T7", "C3", "Cz", "C4", "T8"),
     *("P7", "P3", "Pz", "P4", "P8", "O1", "O2"),
-)
-_EPOC = (*("AF3", "F7", "F3", "FC5", "T7", "P7", "O1", "O2", "P8", "T8", "FC6", "F4", "F8", "AF4"),)
-_CAP_32 = (
-    *("Fp1", "AF3", "F3", "F7", "FC5", "FC1", "C3", "T7", "CP5", "CP1", "P3", "P7", "PO3", "O1"),
-    *("Oz", "Pz", "Fp2", "AF4", "Fz", "F4", "F8", "FC6", "FC2", "Cz", "C4", "T8", "CP6", "CP2"),
-    *("P4", "P8", "PO4", "O2"),
 )
 
 
@@ -48,9 +42,9 @@ class Headset:
 HEADSETS: tuple[Headset, ...] = (
     Headset("muse-4", ("TP9", "AF7", "AF8", "TP10"), 256.0, ("Fpz",)),
     Headset("cyton-8", ("Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2"), 250.0, ("A1", "A2")),
-    Headset("epoc-14", _EPOC, 128.0, ("M1", "M2")),
+    Headset("epoc-14", CAPS["epoc"], 128.0, ("M1", "M2")),
     Headset("ten-twenty-19", _TEN_TWENTY, 250.0, ("A1", "A2")),
-    Headset("cap-32", _CAP_32, 128.0, ("CPz",)),
+    Headset("cap-32", CAPS["cap32"], 128.0, ("CPz",)),
 )
 
 

@@ -8,15 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.config import SignalSettings, WindowSettings
-from bci_affect.eeg import Chunk, FeatureWindow, Montage, Pipeline, make_montage
+from bci_affect.eeg import CAPS, Chunk, FeatureWindow, Montage, Pipeline, make_montage
 
-CAP_32 = [  # DEAP's
-    *("Fp1", "AF3", "F3", "F7", "FC5", "FC1", "C3", "T7"),
-    *("CP5", "CP1", "P3", "P7", "PO3", "O1", "Oz", "Pz"),
-    *("Fp2", "AF4", "Fz", "F4", "F8", "FC6", "FC2", "Cz"),
-    *("C4", "T8", "CP6", "CP2", "P4", "P8", "PO4", "O2"),
-]
-CAP_8 = ["Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2"]
+CAP_32 = [*CAPS["cap32"]]
+CAP_8 = [*CAPS["cyton"]]
 
 SHORT = SignalSettings(window=WindowSettings(window_s=2.0, step_s=0.5, hop_s=0.25))
 

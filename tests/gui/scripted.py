@@ -13,53 +13,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from bci_affect.eeg import FeatureWindow, Montage, State, make_montage
+from bci_affect.eeg import CAPS, FeatureWindow, Montage, State, make_montage
 from bci_affect.music import PlayerState, Suggestion, Track
 from bci_affect.session import AffectEstimate, Message, RecordingStatus, SessionSnapshot
 from bci_affect.session.control import PINNED
 from bci_affect.session.fusion import PersonalReading
 from bci_affect.streams import ConnectionState, Health, StreamInfo
 
-NAMES = {
-    4: ("TP9", "AF7", "AF8", "TP10"),
-    8: ("Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2"),
-    32: tuple(
-        [
-            "Fp1",
-            "AF3",
-            "F3",
-            "F7",
-            "FC5",
-            "FC1",
-            "C3",
-            "T7",
-            "CP5",
-            "CP1",
-            "P3",
-            "P7",
-            "PO3",
-            "O1",
-            "Oz",
-            "Pz",
-            "Fp2",
-            "AF4",
-            "Fz",
-            "F4",
-            "F8",
-            "FC6",
-            "FC2",
-            "Cz",
-            "C4",
-            "T8",
-            "CP6",
-            "CP2",
-            "P4",
-            "P8",
-            "PO4",
-            "O2",
-        ]
-    ),
-}
+NAMES = {len(names): names for names in CAPS.values()}
 BANDS = ("delta", "theta", "alpha", "beta", "gamma")
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from bci_affect.eeg import Chunk, make_montage
+from bci_affect.eeg import CAPS, Chunk, make_montage
 from bci_affect.streams import (
     ConnectionState,
     Health,
@@ -34,18 +34,13 @@ RATE_HZ = 250.0
 CHANNELS = (8, 32, 64)
 SIZE = (1600, 1000)
 # fmt: off
-_DEAP = [
-    "Fp1", "AF3", "F3", "F7", "FC5", "FC1", "C3", "T7", "CP5", "CP1", "P3", "P7", "PO3", "O1",
-    "Oz", "Pz", "Fp2", "AF4", "Fz", "F4", "F8", "FC6", "FC2", "Cz", "C4", "T8", "CP6", "CP2",
-    "P4", "P8", "PO4", "O2",
-]
 _MORE = [
     "AF7", "AF8", "AFz", "F1", "F2", "F5", "F6", "FT7", "FT8", "FC3", "FC4", "FCz", "C1", "C2",
     "C5", "C6", "TP7", "TP8", "CP3", "CP4", "CPz", "P1", "P2", "P5", "P6", "PO7", "PO8", "POz",
     "Fpz", "Iz", "FT9", "FT10",
 ]
 # fmt: on
-NAMES = {8: ["Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2"], 32: _DEAP, 64: _DEAP + _MORE}
+NAMES = {8: [*CAPS["cyton"]], 32: [*CAPS["cap32"]], 64: [*CAPS["cap32"], *_MORE]}
 
 
 class SimulatedSource:

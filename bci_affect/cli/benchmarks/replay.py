@@ -18,14 +18,13 @@ class _Moment:
 
 def run(quick: bool) -> dict[str, Any]:
     """Return times real time of the path, and the share of pipeline and encoder."""
-    from bci_affect.cli.benchmarks.signal_faults import CAP
-    from bci_affect.eeg import Chunk, State, make_montage
+    from bci_affect.eeg import CAPS, Chunk, State, make_montage
     from bci_affect.session import AffectPath, load_predictor
     from bci_affect.streams.simulator import EegSimulator, SimulatedPerson
 
     seconds, rate = (30 if quick else 120), 256.0
-    montage = make_montage(CAP)
-    simulator = EegSimulator(CAP, montage.positions, rate, SimulatedPerson.draw(1))
+    montage = make_montage(CAPS["cap32"])
+    simulator = EegSimulator(CAPS["cap32"], montage.positions, rate, SimulatedPerson.draw(1))
     samples = simulator.block(round(seconds * rate))
     times = np.arange(samples.shape[1]) / rate
     path = AffectPath(load_predictor(None), rate, montage, units=("microvolts",) * len(montage))

@@ -18,15 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.config import SignalSettings
-from bci_affect.eeg import Chunk, FeatureWindow, Pipeline, make_montage
+from bci_affect.eeg import CAPS, Chunk, FeatureWindow, Pipeline, make_montage
 from bci_affect.streams.simulator import CLEAN, Artifacts, EegSimulator, SimulatedPerson
 
-CAP = (
-    *("Fp1", "AF3", "F3", "F7", "FC5", "FC1", "C3", "T7"),
-    *("CP5", "CP1", "P3", "P7", "PO3", "O1", "Oz", "Pz"),
-    *("Fp2", "AF4", "Fz", "F4", "F8", "FC6", "FC2", "Cz"),
-    *("C4", "T8", "CP6", "CP2", "P4", "P8", "PO4", "O2"),
-)
+CAP = CAPS["cap32"]
 RATE_HZ = 250.0
 FIRST_SEED = 100
 """People that no threshold was set on."""
