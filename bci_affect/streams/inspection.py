@@ -90,7 +90,8 @@ def _quality(stream: XdfStream, notes: list[str]) -> list[dict[str, Any]]:
     """Judge each channel by its robust spread, and by how often it repeats its extremes."""
     header = stream.header
     step = max(1, len(stream) // 200_000)
-    samples = stream.samples()[::step].astype(np.float64)
+    with np.errstate(invalid="ignore"):  # damaged floats may be NaNs that signal
+        samples = stream.samples()[::step].astype(np.float64)
     info = header.info()
     scales = np.where(info.montage.is_eeg, units_scale(info.units), 1.0)
     unknown = ~np.isfinite(scales)

@@ -20,7 +20,9 @@ from bci_affect.errors import BciAffectError
 from bci_affect.music.analysis import analyse
 from bci_affect.music.audio import DecodeError
 from bci_affect.music.encoders import LogMelEncoder
-from bci_affect.streams import Marker
+from bci_affect.streams import Marker, XdfWriter, build_header, read_xdf
+from bci_affect.streams.inspection import inspect_xdf
+from benchmarks.fuzz.recordings import write_recording
 
 
 @pytest.mark.parametrize("hop_s", ["1e-320", "1e-12", "nan", "inf"])
@@ -39,6 +41,29 @@ def test_a_mood_beyond_the_plane_is_no_mood(mood: object) -> None:
     markers = [Marker(float(i), json.dumps(event)) for i, event in enumerate((start, rating))]
     (clip,) = find_segments(markers, 20.0, Labels())
     assert np.isnan([clip.music_valence, clip.music_arousal, clip.valence]).all()
+
+
+def test_samples_after_the_last_checksum_are_not_called_checked(tmp_path: Path) -> None:
+    """A file cut between its samples and their checksums said that all of them were covered."""
+    whole = write_recording(tmp_path / "a.xdf", 3, checksums=True)
+    recording = read_xdf(tmp_path / "a.xdf")
+    assert recording.checked
+    ends = [chunk.stop for stream in recording.streams for chunk in stream._chunks]
+    cuts = []
+    for end in sorted(ends):
+        (tmp_path / "a.xdf").write_bytes(whole[:end])
+        cut = read_xdf(tmp_path / "a.xdf")
+        assert not cut.damage
+        cuts.append(cut.checked)
+    assert not any(cuts)  # a chunk is written before its checksum
+
+
+def test_floats_that_signal_are_looked_at_in_silence(tmp_path: Path) -> None:
+    values = np.full((300, 1), 0x7F800001, np.uint32).view(np.float32)
+    with XdfWriter(tmp_path / "a.xdf") as writer:
+        stream = writer.add_stream(build_header("Cap", "EEG", ["C3"], rate_hz=100))
+        writer.samples(stream, values, 5 + np.arange(300) / 100)
+    assert inspect_xdf(tmp_path / "a.xdf")["healthy"]  # a warning would fail the test
 
 
 def test_sound_of_one_second_has_no_onset_rate(tmp_path: Path) -> None:

@@ -78,7 +78,10 @@ def parse_xdf(data: Bytes, path: Path, damage: Sequence[Damage] = ()) -> XdfReco
             + (f"; at byte {report[0].offset}: {report[0].what}." if report else ".")
         )
     report.sort(key=lambda d: d.offset)
-    return XdfRecording(path, streams, report, bool(sums), found.file_header)
+    covered = bool(sums) and all(
+        chunk.offset in sums for stream in streams for chunk in stream._chunks
+    )
+    return XdfRecording(path, streams, report, covered, found.file_header)
 
 
 def _open(path: Path) -> tuple[Bytes, list[Damage]]:

@@ -112,7 +112,8 @@ class XdfRecording:
     damage : list of Damage
         Damaged stretches; empty for a healthy file.
     checked : bool
-        Whether checksums cover the samples: without them damage inside a value cannot be seen.
+        Whether checksums cover all samples: without them damage inside a value cannot be seen. A
+        file that was cut may have lost those of its last half second.
     file_header : str
         XML of the file header.
     """
