@@ -62,8 +62,14 @@ class Receiver:
     ) -> None:
         """Take samples (n, n_channels) with raw stamps (n,), in order of arrival."""
         offsets = self.assembler.offsets
-        fresh, self.fresh_offset = self.fresh_offset, None
         jumps = offsets.jumps(stamps)
+        if jumps.size and jumps[-1] > 0:  # each stretch by itself: it may be of another clock
+            first = int(jumps[jumps > 0][0])
+            self.take(samples[:first], stamps[:first], link, tap)
+            self.note_age()
+            self.take(samples[first:], stamps[first:], link, tap)
+            return
+        fresh, self.fresh_offset = self.fresh_offset, None
         if fresh is not None:
             link.measured = fresh
         if jumps.size:

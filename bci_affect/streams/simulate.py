@@ -10,6 +10,7 @@ import numpy as np
 from bci_affect.streams import lsl
 from bci_affect.streams.header import StreamHeader, build_header
 from bci_affect.streams.outlet import RawOutlet
+from bci_affect.streams.player import MARKER_PATIENCE_S
 from bci_affect.streams.synthetic import SessionPlan, SimulatedSession
 from bci_affect.streams.xdf.writer import XdfWriter
 
@@ -96,6 +97,10 @@ def simulate_stream(plan: SessionPlan, stop: threading.Event, *, wait: bool = Tr
     events = RawOutlet(events_header(), own=False)
     while wait and not eeg.has_consumers():
         if stop.wait(0.02):
+            return 0
+    patient_until = lsl.local_clock() + (MARKER_PATIENCE_S if wait else 0.0)
+    while not events.has_consumers() and lsl.local_clock() < patient_until:
+        if stop.wait(0.02):  # readers look for markers after the EEG
             return 0
     origin = lsl.local_clock()
     marks = session.events()

@@ -2,14 +2,15 @@
 
 Channel 0 carries the sample's number since `base`, so that a reader can prove what it lost; the
 stamp of number n is ``base + n / rate``. A paused publisher catches up afterwards, as a device with
-a buffer does; one that is started anew goes on at the number that is due. ``--set-clock AT:JUMP``
-shifts stamps from so many seconds after the start on.
+a buffer does; one that is started anew goes on at the number that is due. At SIGUSR1 it sets its
+clock 500 s back, at SIGUSR2 9000 s forward.
 Imports little, so that many can be started at once.
 """
 
 from __future__ import annotations
 
 import argparse
+import signal
 import time
 
 import numpy as np
@@ -27,9 +28,11 @@ def main() -> None:
     parser.add_argument("--piece", type=float, default=0.01)
     parser.add_argument("--units", default="microvolts")
     parser.add_argument("--stamps", choices=["true", "arrival"], default="true")
-    parser.add_argument("--set-clock", nargs="*", default=[])
     args = parser.parse_args()
-    jumps = [tuple(map(float, text.split(":"))) for text in args.set_clock]
+    jumps: list[float] = []
+    for name, jump in (("SIGUSR1", -500.0), ("SIGUSR2", 9000.0)):
+        if hasattr(signal, name):  # not on Windows
+            signal.signal(getattr(signal, name), lambda *_, jump=jump: jumps.append(jump))
     labels = ["Fz", "Cz", "Pz", "Oz", "C3", "C4", "P3", "P4"][: args.channels]
     labels += [f"X{i}" for i in range(len(labels), args.channels)]
     info = pylsl.StreamInfo(
@@ -43,8 +46,7 @@ def main() -> None:
             channel.append_child_value("unit", args.units)
     outlet = pylsl.StreamOutlet(info)
     number = round((pylsl.local_clock() - args.base) * args.rate)
-    began = pylsl.local_clock()
-    end = began + args.seconds
+    end = pylsl.local_clock() + args.seconds
     while (now := pylsl.local_clock()) < end:
         due = int((now - args.base) * args.rate)
         if due > number:
@@ -52,7 +54,7 @@ def main() -> None:
             samples = np.random.default_rng(number).normal(0, 20, (n.size, args.channels))
             samples[:, 0] = n
             stamps = args.base + n / args.rate
-            stamps += sum(jump for at, jump in jumps if now >= began + at)
+            stamps += sum(jumps)
             if args.stamps == "arrival":
                 stamps = np.full(n.size, now) + 1e-5 * np.arange(n.size)
             outlet.push_chunk(samples.astype(np.float32), stamps.tolist())
