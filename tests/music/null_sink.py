@@ -40,7 +40,12 @@ device = player.state().device
 player.play(tracks[0])
 for track in tracks[1:]:
     player.enqueue(track)
-time.sleep(spec["seconds"])
+until = time.monotonic() + spec["seconds"] + 60
+while time.monotonic() < until:
+    if sum(kind == "track_end" for kind, *_ in events) == len(tracks):
+        break
+    time.sleep(0.1)
+time.sleep(0.5)
 starved = player.state().starved
 player.close()
 print(json.dumps({"events": events, "starved": starved, "device": device}))
@@ -125,7 +130,7 @@ def play_and_record(env: dict[str, str], spec: dict[str, Any]) -> dict[str, Any]
             env=env,
             stdout=subprocess.PIPE,
             text=True,
-            timeout=spec["seconds"] + 60,
+            timeout=spec["seconds"] + 120,
             check=True,
         )
         time.sleep(0.3)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -43,19 +44,15 @@ def test_what_is_heard_is_what_was_decoded_at_the_time_that_is_said(
 ) -> None:
     audio = noise_file(tmp_path / "a.wav", 5.0, 1)
     order = {"tracks": [[str(tmp_path / "a.wav"), 5.0, 0.0]], "crossfade_s": 0, "seconds": 6.0}
-    errors = []
-    for _ in range(3):  # a machine that does other work may delay one sound server's clock reading
-        heard = play_and_record(sink, order)
-        piece = audio[3 * RATE_HZ : 4 * RATE_HZ, 0]  # after the slow start
-        at = find(heard["audio"][:, 0], piece)
-        assert np.corrcoef(heard["audio"][at : at + len(piece), 0], piece)[0, 1] > 0.99
-        started_at = heard["begin"] + at / RATE_HZ - 3.0
-        (said,) = [time for kind, time, _ in heard["events"] if kind == "track_start"]
-        (ended,) = [time for kind, time, _ in heard["events"] if kind == "track_end"]
-        errors.append(max(abs(started_at - said), abs(ended - said - 5.0)))
-        if errors[-1] < 0.005:
-            break
-    assert errors[-1] < 0.005, errors
+    heard = play_and_record(sink, order)
+    piece = audio[3 * RATE_HZ : 4 * RATE_HZ, 0]  # after the slow start
+    at = find(heard["audio"][:, 0], piece)
+    assert np.corrcoef(heard["audio"][at : at + len(piece), 0], piece)[0, 1] > 0.99
+    started_at = heard["begin"] + at / RATE_HZ - 3.0
+    (said,) = [time for kind, time, _ in heard["events"] if kind == "track_start"]
+    (ended,) = [time for kind, time, _ in heard["events"] if kind == "track_end"]
+    assert abs(started_at - said) < 0.005
+    assert abs(ended - said - 5.0) < 0.005
 
 
 def test_a_crossfade_keeps_the_power(sink: dict[str, str], tmp_path: Path) -> None:
@@ -79,17 +76,40 @@ def test_a_crossfade_keeps_the_power(sink: dict[str, str], tmp_path: Path) -> No
     assert np.ptp(level_db) < 1.0
 
 
+@contextmanager
+def busy_cores() -> Iterator[None]:
+    """Keep every core busy, where the player may ask the system to come first; else none."""
+    try:
+        before = os.sched_getscheduler(0), os.sched_getparam(0)
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+        os.sched_setscheduler(0, *before)
+    except OSError:
+        yield
+        return
+    loops = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        for _ in range(os.cpu_count() or 1)
+    ]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait(10)
+
+
 def test_no_gap(sink: dict[str, str], tmp_path: Path) -> None:
     """Every sample is the decoded one, where it belongs: nothing is lost or repeated."""
     audio = noise_file(tmp_path / "a.wav", SOAK_S + 2, 3)
-    heard = play_and_record(
-        sink,
-        {
-            "tracks": [[str(tmp_path / "a.wav"), SOAK_S + 2, 0.0]],
-            "crossfade_s": 0,
-            "seconds": SOAK_S + 2.5,
-        },
-    )
+    with busy_cores():
+        heard = play_and_record(
+            sink,
+            {
+                "tracks": [[str(tmp_path / "a.wav"), SOAK_S + 2, 0.0]],
+                "crossfade_s": 0,
+                "seconds": SOAK_S + 2.5,
+            },
+        )
     first = int(2.5 * RATE_HZ)
     (said,) = [time for kind, time, _ in heard["events"] if kind == "track_start"]
     near = int((said - heard["begin"] + 2.0) * RATE_HZ)

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bci_affect.music import Player, PlayerEvent, Track
+from bci_affect.music.player.frame_time import FrameTime
 from bci_affect.music.player.mixer import Mixer
 from bci_affect.music.player.ring import Ring
 from bci_affect.music.player.source import Source
@@ -93,6 +94,35 @@ def test_marks_are_stamped_with_the_time_of_their_frame() -> None:
     stamps = list(ring.stamps)
     assert [frame for frame, _ in stamps] == [0, 1500, 1500]
     assert [at for _, at in stamps] == pytest.approx([100.0, 100.1875, 100.1875])
+
+
+def test_a_late_callback_is_not_taken_for_late_sound() -> None:
+    """What waited for a processor or for Python's lock still knows when its frames sound."""
+    now = [50.0]  # the system's clock; ours runs 7 s ahead, PortAudio's is the system's
+    known = (lambda: now[0] + 1e9, lambda: now[0])
+    frame_time = FrameTime(lambda: now[0] + 7.0, 100, known)
+    assert frame_time(50.0, 50.5, 0) == pytest.approx(57.5)
+    now[0] = 60.3  # PortAudio looked at 60.0; we are run 0.3 s later
+    assert frame_time(60.0, 60.5, 1000) == pytest.approx(67.5)
+    unknown = FrameTime(lambda: now[0] + 7.0, 100, known[:1])
+    assert unknown(3.0, 3.5, 0) == pytest.approx(67.8)  # a clock of its own: taken as prompt
+
+
+def test_stamps_are_steadier_than_a_sound_servers_word() -> None:
+    now = [0.0]
+    frame_time = FrameTime(lambda: now[0], 1000, (lambda: now[0],))
+    rng = np.random.default_rng(0)
+    errors = []
+    for block in range(200):
+        now[0] = 100.0 + 0.1 * block
+        off = 0.007 * (rng.random() < 0.3)  # its delay is wrong now and then
+        lost = 0.25 * (block >= 120)  # a gap that nobody told of moves all that follows
+        heard = frame_time(now[0], now[0] + 0.4 + lost + off, 100 * block)
+        errors.append(heard - (100.4 + 0.1 * block + lost))
+    assert np.abs(errors[10:120]).max() < 1e-6
+    assert np.abs(errors[140:]).max() < 1e-6
+    frame_time.forget()  # a gap that was told of
+    assert frame_time(now[0], now[0] + 0.9, 20_000) == pytest.approx(now[0] + 0.9)
 
 
 def mixed(sources: list[Source], crossfade_s: float, block: int = 333) -> np.ndarray:

@@ -20,8 +20,8 @@ from bci_affect.music.player.output import (
     Output,
     OutputError,
     look_again,
-    prefer_this_thread,
 )
+from bci_affect.music.player.priority import DECODE, prefer_this_thread
 from bci_affect.music.player.ring import RAMP_S, Ring
 from bci_affect.music.player.source import Source
 from bci_affect.music.types import PlayerState, Track
@@ -215,7 +215,7 @@ class Player:
     # --- the decode thread ------------------------------------------------------------------
 
     def _run(self) -> None:
-        prefer_this_thread()
+        prefer_this_thread(DECODE)
         while not (self._closing.is_set() and self._commands.empty()):
             try:
                 command = self._commands.get(timeout=_BLOCK_S / 2)
