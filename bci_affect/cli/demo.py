@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,7 +35,6 @@ from bci_affect.cli.live import (
 if TYPE_CHECKING:
     from bci_affect.music import Library
 
-logger = logging.getLogger(__name__)
 
 RECORDING = "recordings/demo.xdf"
 FIRST_PIECES = 4
@@ -47,7 +44,7 @@ class DemoMusic(NamedTuple):
     """The demonstration's own library: its database, and what brings the music in."""
 
     library: Path
-    bring_in: Callable[[Library, Callable[[], bool]], None]
+    bring_in: Callable[[Library, Callable[[], bool]], Callable[[], None]]
 
 
 def demo(
@@ -120,29 +117,20 @@ def demo_library(folder: Path) -> DemoMusic:
     music, database = folder / "music", folder / "library.sqlite"
     folder.mkdir(parents=True, exist_ok=True)
 
-    def bring_in(library: Library, ended: Callable[[], bool]) -> None:
+    def bring_in(library: Library, ended: Callable[[], bool]) -> Callable[[], None]:
         from bci_affect.music.simulate import PIECES, write
+
+        def add_the_rest() -> None:
+            for number in range(FIRST_PIECES, len(PIECES)):
+                if ended():
+                    return
+                write(music, PIECES[: number + 1])
+            library.add([music], cancel=ended, workers=1)
 
         # A few pieces are enough to begin with; the others follow while the first one plays.
         write(music, PIECES[:FIRST_PIECES])
         library.add([music], cancel=ended, workers=1)
-        # Not a daemon: Python would end it within torch, whose C++ then aborts the whole process.
-        threading.Thread(
-            target=bring_in_the_rest, args=(ended,), name="demo-music", daemon=False
-        ).start()
-
-    def bring_in_the_rest(ended: Callable[[], bool]) -> None:
-        from bci_affect.errors import BciAffectError
-        from bci_affect.music import Library
-        from bci_affect.music.simulate import write
-
-        try:
-            write(music)
-            if not ended():
-                with Library(database) as library:
-                    library.add([music], cancel=ended, workers=1)
-        except BciAffectError as error:  # a full disk, say: what is there already plays on
-            logger.warning("%s", error)
+        return add_the_rest
 
     return DemoMusic(database, bring_in)
 

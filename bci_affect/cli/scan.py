@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,9 @@ def scan_with_progress(
     """
     console = Console(stderr=True)
     stop: list[bool] = []
-    before = signal.signal(signal.SIGINT, lambda *_: stop.append(True))
+    # The window scans on a thread of its own, where Python takes no signals.
+    on_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, lambda *_: stop.append(True)) if on_main else None
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -47,4 +50,5 @@ def scan_with_progress(
                 workers=workers,
             )
     finally:
-        signal.signal(signal.SIGINT, before)
+        if on_main:
+            signal.signal(signal.SIGINT, before)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bci_affect.music import frontend
 from bci_affect.music.audio import MAX_ANALYSED_S, DecodeError, blocks, to_mono
 from bci_affect.music.emotion import measure_cues
-from bci_affect.music.encoders import MusicEncoder
+from bci_affect.music.encoders import Cancelled, MusicEncoder, Stopped
 from bci_affect.music.loudness import LoudnessMeter, normalised, playback_gain_db
 from bci_affect.music.tags import TAGS
 
@@ -101,14 +101,13 @@ def read_cover(path: Path) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    mono: NDArray[np.float32]
     duration_s: float
     loudness_lufs: float
     peak_dbfs: float
 
 
-def _listen(path: Path, rate_hz: int) -> _Heard:
-    """Decode a file once: its loudness whole, and at most an hour of it as mono for the encoder."""
+def _listen(path: Path, rate_hz: int, stopped: Stopped) -> tuple[NDArray[np.float32], _Heard]:
+    """Decode a file once: at most an hour of it as mono for the encoder, and its loudness whole."""
     import soxr
 
     meter = resampler = None
@@ -116,6 +115,8 @@ def _listen(path: Path, rate_hz: int) -> _Heard:
     n_frames, rate, collected = 0, 1, 0
     try:
         for block, rate in blocks(path):
+            if stopped():
+                raise Cancelled
             if meter is None:
                 meter = LoudnessMeter(rate, block.shape[1])
                 resampler = soxr.ResampleStream(rate, rate_hz, 1, dtype="float32")
@@ -135,20 +136,22 @@ def _listen(path: Path, rate_hz: int) -> _Heard:
         )
     parts.append(resampler.resample_chunk(np.empty(0, np.float32), last=True))
     mono = np.concatenate(parts)[: int(MAX_ANALYSED_S * rate_hz)]
-    return _Heard(mono, n_frames / rate, meter.lufs(), meter.peak_dbfs())
+    return mono, _Heard(n_frames / rate, meter.lufs(), meter.peak_dbfs())
 
 
-def analyse(path: Path, encoder: MusicEncoder) -> Analysis:
+def analyse(path: Path, encoder: MusicEncoder, stopped: Stopped = lambda: False) -> Analysis:
     """Decode, measure, embed and tag one file.
 
     Raises
     ------
     DecodeError
         If it cannot be decoded; the reason is in words.
+    Cancelled
+        Once `stopped` says so, within a fraction of a second.
     """
     said = read_tags(path)
-    heard = _listen(path, encoder.rate_hz)
-    mono = normalised(heard.mono, encoder.rate_hz)
+    mono, heard = _listen(path, encoder.rate_hz, stopped)
+    mono = normalised(mono, encoder.rate_hz)
     tags = np.full(len(TAGS), np.nan, dtype=np.float32)
     with one_thread():
         if encoder.rate_hz == frontend.RATE_HZ:
@@ -158,7 +161,7 @@ def analyse(path: Path, encoder: MusicEncoder) -> Analysis:
             mel, cues = None, {}
         from_mel = getattr(encoder, "from_log_mel", None)
         if from_mel is not None and mel is not None:  # the tagger shares its frames with the cues
-            times, rows, patch_tags = from_mel(mel, len(mono) / encoder.rate_hz)
+            times, rows, patch_tags = from_mel(mel, len(mono) / encoder.rate_hz, stopped)
             tags = patch_tags.mean(axis=0)
         else:
             times, rows = encoder.embed(mono)

@@ -6,6 +6,7 @@ by `MusicEncoder.id` and `MusicEncoder.hash`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
@@ -15,6 +16,13 @@ from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
 from bci_affect.music import frontend
+
+Stopped = Callable[[], bool]
+"""Says whether work on a file is to be given up; asked some times a second."""
+
+
+class Cancelled(Exception):
+    """Work on a file was given up half-way, because somebody wanted it."""
 
 
 @runtime_checkable

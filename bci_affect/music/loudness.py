@@ -146,7 +146,9 @@ def integrated_lufs(audio: NDArray[np.float32], rate_hz: int) -> float:
     """Return the integrated loudness of audio (n,) or (n, n_channels)."""
     frames = audio if audio.ndim == 2 else audio[:, None]
     meter = LoudnessMeter(rate_hz, frames.shape[1], peak=False)
-    meter.push(frames)
+    size = 10 * rate_hz  # in blocks: the meter works in double precision
+    for first in range(0, len(frames), size):
+        meter.push(frames[first : first + size])
     return meter.lufs()
 
 

@@ -6,20 +6,23 @@ disk - keeps what was finished, and the next scan goes on from there.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from multiprocessing import get_context
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bci_affect.errors import BciAffectError
 from bci_affect.music.analysis import Analysis, analyse
 from bci_affect.music.audio import SUFFIXES, DecodeError
-from bci_affect.music.encoders import MusicEncoder, load_encoder
+from bci_affect.music.encoders import Cancelled, MusicEncoder, Stopped, load_encoder
 
 if TYPE_CHECKING:
     from bci_affect.music.library import Library
@@ -153,6 +156,8 @@ def scan(
     encoder = load_encoder(encoder_name)
     key = encoder_key(encoder)
     tally, cancelled = _Tally(), cancel or (lambda: False)
+    files, nameless = _with_text_for_names(files)
+    tally.failed += [(name, "its name is not valid text; rename it") for name in nameless]
     changed = _changed(library, files, key)
     todo, copies = _unknown_content(library, changed, key, tally, cancelled)
     if workers is None:
@@ -176,13 +181,25 @@ def scan(
             library.store_place(file.path, file.size, file.mtime_ns, content)
             tally.moved += 1
     return ScanReport(
-        found=len(files),
+        found=len(files) + len(nameless),
         added=tally.added,
         moved=tally.moved,
         unchanged=len(files) - len(changed),
         failed=tuple(tally.failed),
         cancelled=cancelled(),
     )
+
+
+def _with_text_for_names(files: list[_File]) -> tuple[list[_File], list[str]]:
+    """Part files from those whose names no database can hold, which are returned readable."""
+    good, bad = [], []
+    for file in files:
+        readable = file.path.encode("utf-8", "backslashreplace").decode("utf-8")
+        if readable == file.path:
+            good.append(file)
+        else:
+            bad.append(readable)
+    return good, bad
 
 
 def _changed(library: Library, files: list[_File], key: str) -> list[_File]:
@@ -236,9 +253,9 @@ _Outcome = Analysis | str
 _Result = tuple[_File, str, _Outcome]
 
 
-def _attempt(path: str, encoder: MusicEncoder) -> _Outcome:
+def _attempt(path: str, encoder: MusicEncoder, stopped: Stopped) -> _Outcome:
     try:
-        return analyse(Path(path), encoder)
+        return analyse(Path(path), encoder, stopped)
     except DecodeError as error:
         return str(error)
     except OSError as error:
@@ -250,25 +267,31 @@ def _attempt(path: str, encoder: MusicEncoder) -> _Outcome:
 def _here(
     todo: list[tuple[_File, str]], encoder: MusicEncoder, cancelled: Callable[[], bool]
 ) -> Iterator[_Result]:
-    for file, content in todo:
-        if cancelled():
-            return
-        yield file, content, _attempt(file.path, encoder)
+    with contextlib.suppress(Cancelled):
+        for file, content in todo:
+            if cancelled():
+                return
+            yield file, content, _attempt(file.path, encoder, cancelled)
 
 
-_worker_encoder: MusicEncoder | None = None
+_worker: tuple[MusicEncoder, Stopped] | None = None
 
 
-def _start_worker(encoder_name: str) -> None:
-    global _worker_encoder
-    os.nice(5)
-    _worker_encoder = load_encoder(encoder_name)
+def _start_worker(encoder_name: str, stop: Event) -> None:
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent decides
+    if hasattr(os, "nice"):
+        os.nice(5)
+    _worker = load_encoder(encoder_name), stop.is_set
 
 
 def _work(path: str) -> _Outcome:
-    if _worker_encoder is None:
+    if _worker is None:
         raise RuntimeError("the worker was not started")
-    return _attempt(path, _worker_encoder)
+    try:
+        return _attempt(path, *_worker)
+    except Cancelled:
+        return "cancelled"  # which nobody reads
 
 
 def _in_processes(
@@ -296,7 +319,8 @@ def _pool(
 ) -> Iterator[_Result]:
     """Yield results, taking each out of `left`; few jobs wait at a time, so a cancel is quick."""
     context = get_context("spawn")  # forking a process that runs threads can lock up
-    executor = ProcessPoolExecutor(workers, context, _start_worker, (encoder_name,))
+    stop = context.Event()
+    executor = ProcessPoolExecutor(workers, context, _start_worker, (encoder_name, stop))
     queue = list(left.items())
     running: dict[Future[_Outcome], int] = {}
     try:
@@ -310,4 +334,5 @@ def _pool(
                 file, content = left.pop(running.pop(future))
                 yield file, content, outcome
     finally:
+        stop.set()  # what is being worked on is given up, and begun anew next time
         executor.shutdown(wait=True, cancel_futures=True)

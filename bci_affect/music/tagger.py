@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from bci_affect.errors import BciAffectError
 from bci_affect.music import frontend
+from bci_affect.music.encoders import Cancelled, Stopped
 from bci_affect.music.strip import PATCHES, StripNet
 from bci_affect.music.tags import TAGS
 from bci_affect.music.vgg import (
@@ -81,9 +82,12 @@ class TaggerEncoder:
         return self.from_log_mel(frontend.log_mel(mono), len(mono) / self.rate_hz)
 
     def from_log_mel(
-        self, mel: NDArray[np.float32], duration_s: float = np.inf
+        self,
+        mel: NDArray[np.float32],
+        duration_s: float = np.inf,
+        stopped: Stopped = lambda: False,
     ) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]]:
-        """Do the same from log-mel frames, shape (n_frames, 96)."""
+        """Do the same from log-mel frames, shape (n_frames, 96); `Cancelled` once it is stopped."""
         if len(mel) < PATCH_FRAMES:
             mel = np.pad(mel, ((0, PATCH_FRAMES - len(mel)), (0, 0)))
         starts = np.arange(0, len(mel) - PATCH_FRAMES + 1, PATCH_HOP_FRAMES)
@@ -91,6 +95,8 @@ class TaggerEncoder:
         tags = np.empty((len(starts), len(TAGS)), dtype=np.float32)
         with torch.inference_mode():
             for first in range(0, len(starts), PATCHES):
+                if stopped():
+                    raise Cancelled
                 chosen = starts[first : first + PATCHES]
                 strip = mel[chosen[0] : chosen[-1] + PATCH_FRAMES]
                 some_rows, some_tags = self._net(torch.from_numpy(strip))

@@ -47,8 +47,8 @@ class SessionOptions:
     music : bool
         False for a session without music.
     bring_in : callable, optional
-        Adds music to the library while the session runs already; gets the library, and what tells
-        whether the session has ended meanwhile.
+        Adds music to the library before the first piece is chosen; gets the library, and what tells
+        whether the session has ended meanwhile. It may return what adds more while music plays.
     policy, target
         How music is chosen; see `bci_affect.session.dj`.
     yoke : Path or None
@@ -76,7 +76,7 @@ class SessionOptions:
     library: Path | None = None
     music_dirs: tuple[Path, ...] = ()
     music: bool = True
-    bring_in: Callable[[Library, Callable[[], bool]], None] | None = None
+    bring_in: Callable[[Library, Callable[[], bool]], Callable[[], None]] | None = None
     policy: Policy = "follow"
     target: tuple[float, float] | None = None
     yoke: Path | None = None
@@ -185,8 +185,7 @@ def _music(predictor: Predictor, options: SessionOptions) -> Prepare:
         ended: Callable[[], bool],
     ) -> Deck | None:
         library = Library(options.library)
-        if options.bring_in:
-            options.bring_in(library, ended)
+        more = options.bring_in(library, ended) if options.bring_in else None
         if not len(library):
             library.close()
             return None
@@ -204,6 +203,6 @@ def _music(predictor: Predictor, options: SessionOptions) -> Prepare:
             yoke=yoke(options.yoke, library) if options.yoke else None,
             log=log,
         )
-        return Deck(library, player, dj)
+        return Deck(library, player, dj, more)
 
     return prepare

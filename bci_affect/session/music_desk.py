@@ -33,11 +33,13 @@ _NOT_YET = PlayerState(None, 0.0, 0.0, False, 0.0, "", message="The music is bei
 
 @dataclass(frozen=True)
 class Deck:
-    """What music needs once it is prepared; player and library are closed with the desk."""
+    """What music needs once it is prepared; the desk closes player and library at its end."""
 
     library: Library
     player: Player
     dj: Dj
+    bring_in: Callable[[], None] | None = None
+    """Adds more music while the first plays; ends soon after the desk has told that all ends."""
 
 
 Prepare = Callable[
@@ -77,7 +79,8 @@ class MusicDesk:
         self._tracks: dict[int, Track] = {}
         self._wake = threading.Event()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="bci-music", daemon=True)
+        # Not a daemon: Python ends those within torch, whose C++ then aborts the whole process.
+        self._thread = threading.Thread(target=self._run, name="bci-music", daemon=False)
 
     # ---- for the engine -----------------------------------------------------------------------
 
@@ -110,12 +113,12 @@ class MusicDesk:
         """Silence the music and end."""
         self._stop.set()
         self._wake.set()
-        if self._thread.is_alive():
-            # It may be in the tagger for some seconds; ending the process there would abort it.
-            self._thread.join(timeout=30)
-        if self._deck:
-            self._deck.player.close()
-            self._deck.library.close()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _ended(self) -> bool:
+        """Say whether all ends, in whatever way: closed, or the program left without closing."""
+        return self._stop.is_set() or not threading.main_thread().is_alive()
 
     # ---- commands -----------------------------------------------------------------------------
 
@@ -186,7 +189,30 @@ class MusicDesk:
         deck = self._open()
         if deck is None:
             return
-        while not self._stop.is_set():
+        adding = threading.Thread(
+            target=self._add, args=(deck.bring_in,), name="bci-music-add", daemon=False
+        )
+        adding.start()
+        try:
+            self._choose(deck)
+        finally:
+            deck.player.close()
+            adding.join()
+            deck.library.close()
+
+    def _add(self, bring_in: Callable[[], None] | None) -> None:
+        """Bring in more music while the first plays."""
+        try:
+            if bring_in is not None:
+                bring_in()
+        except BciAffectError as error:
+            self._report(str(error))
+        except Exception:
+            _LOG.exception("music could not be added")
+            self._report("More music could not be added by an internal error; see the log.")
+
+    def _choose(self, deck: Deck) -> None:
+        while not self._ended():
             self._wake.wait(_TICK_S)
             self._wake.clear()
             try:
@@ -210,7 +236,7 @@ class MusicDesk:
 
     def _open(self) -> Deck | None:
         try:
-            deck = self._prepare(self._heard, self._decided, self._stop.is_set)
+            deck = self._prepare(self._heard, self._decided, self._ended)
         except BciAffectError as error:
             self._report(str(error))
             return None

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from bci_affect.music.audio import DecodeError
+from bci_affect.music.player.frame_time import Clock
 from bci_affect.music.player.mixer import Mixer
 from bci_affect.music.player.output import (
-    Clock,
     ClockOutput,
     DeviceOutput,
     Output,
