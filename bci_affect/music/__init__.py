@@ -5,8 +5,9 @@ common space is the model room's: retrieval takes rows that somebody has project
 """
 
 from bci_affect.music.encoders import MusicEncoder, load_encoder
-from bci_affect.music.library import Library, Rows
+from bci_affect.music.library import Library
 from bci_affect.music.player import Player, PlayerEvent
+from bci_affect.music.records import Rows
 from bci_affect.music.retrieval import Retriever
 from bci_affect.music.scan import ScanProgress, ScanReport
 from bci_affect.music.types import PlayerState, Suggestion, Track

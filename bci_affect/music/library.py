@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,49 +20,20 @@ from numpy.typing import NDArray
 from bci_affect.errors import BciAffectError
 from bci_affect.music import schema
 from bci_affect.music.analysis import Analysis, read_cover
+from bci_affect.music.database import Database
 from bci_affect.music.emotion import EmotionHead, load_head
-from bci_affect.music.loudness import ANALYSIS_LUFS
+from bci_affect.music.records import TRACK_COLUMNS, Rows, track_of, unpacked
 from bci_affect.music.tags import TAGS
 from bci_affect.music.types import Track
 from bci_affect.resources import user_home
 
 if TYPE_CHECKING:
-    from bci_affect.music.encoders import MusicEncoder
     from bci_affect.music.scan import ScanProgress, ScanReport
 
-_TOP_TAGS = 5
-_COLUMNS = (
-    "t.id, p.path, t.title, t.artist, t.album, t.duration_s, t.valence, t.arousal, t.valence_sd, "
-    "t.arousal_sd, t.tags, t.gain_db, t.liked, t.banned"
-)
 _FROM = (
     "FROM track t JOIN place p ON p.path = "
     "(SELECT path FROM place WHERE track_id = t.id AND present ORDER BY path LIMIT 1)"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows of many tracks; row ``i`` belongs to ``track_ids[i]``; tracks lie one after the other.
-
-    Attributes
-    ----------
-    track_ids : ndarray of int64, shape (n,)
-        Track of each row.
-    times : ndarray of float32, shape (n,)
-        Centre of each row in its track, in seconds.
-    rows : ndarray of float32, shape (n, dim)
-        The encoder's rows.
-    """
-
-    track_ids: NDArray[np.int64]
-    times: NDArray[np.float32]
-    rows: NDArray[np.float32]
-
-
-def encoder_key(encoder: MusicEncoder) -> str:
-    """Return what embeddings are kept by: encoder, weights, front end and loudness target."""
-    return f"{encoder.id}:{encoder.hash}:{ANALYSIS_LUFS:g}LUFS"
 
 
 class Library:
@@ -87,11 +55,9 @@ class Library:
     def __init__(self, path: Path | None = None, *, head: EmotionHead | None = None) -> None:
         self.path = path or user_home() / "music.sqlite"
         self.head = head or load_head()
-        self._local = threading.local()
-        self._lock = threading.Lock()
-        self._connections: list[sqlite3.Connection] = []
+        self.database = Database(self.path)
         self._listed: dict[tuple[int, bool, bool], list[Track]] = {}
-        self._connection()
+        self.database.connection()
         self.refresh()
         self._rate_again()
 
@@ -99,7 +65,11 @@ class Library:
 
     def tracks(self, *, include_excluded: bool = False, include_banned: bool = True) -> list[Track]:
         """Return all tracks whose file is there, in the order of artist, album and title."""
-        key = (self._read("SELECT writes FROM state")[0][0], include_excluded, include_banned)
+        key = (
+            self.database.read("SELECT writes FROM state")[0][0],
+            include_excluded,
+            include_banned,
+        )
         known = self._listed.get(key)
         if known is not None:
             return list(known)
@@ -108,11 +78,11 @@ class Library:
             where.append("NOT t.excluded")
         if not include_banned:
             where.append("NOT t.banned")
-        rows = self._read(
-            f"SELECT {_COLUMNS} {_FROM} WHERE {' AND '.join(where)} "
+        rows = self.database.read(
+            f"SELECT {TRACK_COLUMNS} {_FROM} WHERE {' AND '.join(where)} "
             "ORDER BY t.artist COLLATE NOCASE, t.album COLLATE NOCASE, t.title COLLATE NOCASE, t.id"
         )
-        listed = [_track(row) for row in rows]
+        listed = [track_of(row) for row in rows]
         self._listed = {k: v for k, v in self._listed.items() if k[0] == key[0]} | {key: listed}
         return list(listed)
 
@@ -124,13 +94,13 @@ class Library:
         BciAffectError
             If there is none of this number, or its file is not there.
         """
-        rows = self._read(f"SELECT {_COLUMNS} {_FROM} WHERE t.id = ?", (track_id,))
+        rows = self.database.read(f"SELECT {TRACK_COLUMNS} {_FROM} WHERE t.id = ?", (track_id,))
         if not rows:
             raise BciAffectError(
                 f"No track {track_id} in the library (or its drive is not there); "
                 "see `bci-affect music list`."
             )
-        return _track(rows[0])
+        return track_of(rows[0])
 
     def rows(
         self, track_id: int, encoder: str | None = None
@@ -144,21 +114,21 @@ class Library:
         encoder : str, optional
             Start of the encoder's key, the tagger by default.
         """
-        found = self._read(
+        found = self.database.read(
             "SELECT times, rows, dim FROM embedding WHERE track_id = ? AND encoder LIKE ? "
             "ORDER BY rowid DESC LIMIT 1",
             (track_id, f"{encoder or 'musicnn-msd-vgg'}%"),
         )
         if not found:
             raise BciAffectError(f"Track {track_id} has no embedding; add its folder again.")
-        times, rows = _arrays(*found[0])
+        times, rows = unpacked(*found[0])
         return times.astype(np.float64), rows
 
     def iter_rows(
         self, encoder: str | None = None
     ) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float32]]]:
         """Yield track number, times (n,) and rows (n, dim) of every track that may be chosen."""
-        cursor = self._connection().execute(
+        cursor = self.database.connection().execute(
             "SELECT e.track_id, e.times, e.rows, e.dim FROM embedding e JOIN track t "
             "ON t.id = e.track_id WHERE e.encoder LIKE ? AND NOT t.excluded AND EXISTS "
             "(SELECT 1 FROM place WHERE track_id = t.id AND present) ORDER BY e.track_id",
@@ -166,7 +136,7 @@ class Library:
         )
         with schema.explained(self.path):
             for track_id, times, rows, dim in cursor:
-                yield int(track_id), *_arrays(times, rows, dim)
+                yield int(track_id), *unpacked(times, rows, dim)
 
     def all_rows(self, encoder: str | None = None) -> Rows:
         """Return the rows of every track that may be chosen, as one."""
@@ -184,7 +154,7 @@ class Library:
 
     def tag_matrix(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return track numbers (n,) and their tag probabilities (n, 50)."""
-        found = self._read("SELECT id, tags FROM track ORDER BY id")
+        found = self.database.read("SELECT id, tags FROM track ORDER BY id")
         numbers = np.array([row[0] for row in found], dtype=np.int64)
         tags = [np.frombuffer(row[1], dtype=np.float32) for row in found]
         return numbers, np.stack(tags) if tags else np.empty((0, len(TAGS)), np.float32)
@@ -196,16 +166,17 @@ class Library:
     def failures(self) -> list[tuple[str, str]]:
         """Return files that could not be added, with the reason."""
         return [
-            (row[0], row[1]) for row in self._read("SELECT path, reason FROM failure ORDER BY path")
+            (row[0], row[1])
+            for row in self.database.read("SELECT path, reason FROM failure ORDER BY path")
         ]
 
     def __len__(self) -> int:
-        return int(self._read(f"SELECT COUNT(*) {_FROM}")[0][0])
+        return int(self.database.read(f"SELECT COUNT(*) {_FROM}")[0][0])
 
     @property
     def version(self) -> int:
         """Grows when this or another program has changed which rows there are to search."""
-        return int(self._read("SELECT changes FROM state")[0][0])
+        return int(self.database.read("SELECT changes FROM state")[0][0])
 
     # --- the listener's word ----------------------------------------------------------------
 
@@ -224,19 +195,19 @@ class Library:
     def remove(self, track_id: int) -> None:
         """Forget a track; its file stays where it is."""
         self.track_exists(track_id)
-        with self._write() as connection:
+        with self.database.write() as connection:
             connection.execute("DELETE FROM track WHERE id = ?", (track_id,))
 
     def track_exists(self, track_id: int) -> None:
         """Raise `BciAffectError` where there is no such track, present or not."""
-        if not self._read("SELECT 1 FROM track WHERE id = ?", (track_id,)):
+        if not self.database.read("SELECT 1 FROM track WHERE id = ?", (track_id,)):
             raise BciAffectError(
                 f"No track {track_id} in the library; see `bci-affect music list`."
             )
 
     def _mark(self, track_id: int, column: str, value: bool) -> None:
         self.track_exists(track_id)
-        with self._write(rows_change=column == "excluded") as connection:
+        with self.database.write(rows_change=column == "excluded") as connection:
             connection.execute(
                 f"UPDATE track SET {column} = ? WHERE id = ?", (int(value), track_id)
             )
@@ -263,9 +234,9 @@ class Library:
         """Return path to (size, mtime_ns, track number); None for files that failed."""
         known: dict[str, tuple[int, int, int | None]] = {
             row[0]: (row[1], row[2], None)
-            for row in self._read("SELECT path, size, mtime_ns FROM failure")
+            for row in self.database.read("SELECT path, size, mtime_ns FROM failure")
         }
-        for path, size, mtime, track_id in self._read(
+        for path, size, mtime, track_id in self.database.read(
             "SELECT path, size, mtime_ns, track_id FROM place"
         ):
             known[path] = (size, mtime, track_id)
@@ -274,7 +245,7 @@ class Library:
     def known_content(self, key: str) -> dict[str, int]:
         """Return content hash to track number, of tracks embedded by this encoder."""
         return dict(
-            self._read(
+            self.database.read(
                 "SELECT t.hash, t.id FROM track t JOIN embedding e ON e.track_id = t.id "
                 "WHERE e.encoder = ?",
                 (key,),
@@ -283,7 +254,7 @@ class Library:
 
     def store_place(self, path: str, size: int, mtime_ns: int, content: str) -> None:
         """Note that a file of known content lies here."""
-        with self._write() as connection:
+        with self.database.write() as connection:
             _put_place(connection, path, size, mtime_ns, content)
 
     def store(
@@ -312,7 +283,7 @@ class Library:
             "added": time.time(),
         }
         names = ", ".join(values)
-        with self._write() as connection:
+        with self.database.write() as connection:
             if (
                 np.isfinite(found.tags).all()
                 or not connection.execute(
@@ -342,7 +313,7 @@ class Library:
 
     def store_failure(self, path: str, size: int, mtime_ns: int, reason: str) -> None:
         """Note that a file could not be added, so that it is not tried again until it changes."""
-        with self._write(rows_change=False) as connection:
+        with self.database.write(rows_change=False) as connection:
             connection.execute("DELETE FROM place WHERE path = ?", (path,))
             connection.execute(
                 "INSERT OR REPLACE INTO failure VALUES (?, ?, ?, ?)", (path, size, mtime_ns, reason)
@@ -353,18 +324,20 @@ class Library:
     def refresh(self) -> int:
         """Look which files are there; return how many came or went."""
         changed = []
-        for path, present in self._read("SELECT path, present FROM place"):
+        for path, present in self.database.read("SELECT path, present FROM place"):
             there = Path(path).is_file()
             if there != bool(present):
                 changed.append((int(there), path))
         if changed:
-            with self._write() as connection:
+            with self.database.write() as connection:
                 connection.executemany("UPDATE place SET present = ? WHERE path = ?", changed)
         return len(changed)
 
     def _rate_again(self) -> None:
         """Predict emotion again where another head did it."""
-        stale = self._read("SELECT id, cues, tags FROM track WHERE head != ?", (self.head.id,))
+        stale = self.database.read(
+            "SELECT id, cues, tags FROM track WHERE head != ?", (self.head.id,)
+        )
         if not stale:
             return
         values = []
@@ -374,7 +347,7 @@ class Library:
                 rows, np.frombuffer(tags, dtype=np.float32), json.loads(cues) or None
             )
             values.append((*predicted, self.head.id, track_id))
-        with self._write(rows_change=False) as connection:
+        with self.database.write(rows_change=False) as connection:
             connection.executemany(
                 "UPDATE track SET valence = ?, arousal = ?, valence_sd = ?, arousal_sd = ?, "
                 "head = ? WHERE id = ?",
@@ -383,41 +356,13 @@ class Library:
 
     def close(self) -> None:
         """Close every connection; the object is of no use afterwards."""
-        with self._lock:
-            for connection in self._connections:
-                connection.close()
-            self._connections.clear()
+        self.database.close()
 
     def __enter__(self) -> Library:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    # --- connections ------------------------------------------------------------------------
-
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = schema.connect(self.path)
-            self._local.connection = connection
-            with self._lock:
-                self._connections.append(connection)
-        return connection
-
-    def _read(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        with schema.explained(self.path):
-            return self._connection().execute(sql, values).fetchall()
-
-    @contextmanager
-    def _write(self, *, rows_change: bool = True) -> Iterator[sqlite3.Connection]:
-        """Run one transaction, with SQLite's errors explained."""
-        connection = self._connection()
-        with schema.explained(self.path), schema.writing(connection):
-            connection.execute(
-                "UPDATE state SET writes = writes + 1, changes = changes + ?", (int(rows_change),)
-            )
-            yield connection
 
 
 def _put_place(
@@ -429,32 +374,3 @@ def _put_place(
         (path, size, mtime_ns, content),
     )
     connection.execute("DELETE FROM failure WHERE path = ?", (path,))
-
-
-def _arrays(times: bytes, rows: bytes, dim: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    return (
-        np.frombuffer(times, dtype=np.float32),
-        np.frombuffer(rows, dtype=np.float16).reshape(-1, dim).astype(np.float32),
-    )
-
-
-def _track(row: tuple[Any, ...]) -> Track:
-    tags = np.frombuffer(row[10], dtype=np.float32)
-    best = np.argsort(-np.nan_to_num(tags, nan=-1.0))[:_TOP_TAGS]
-    known = [float("nan") if value is None else float(value) for value in row[6:10]]
-    return Track(
-        id=row[0],
-        path=row[1],
-        title=row[2],
-        artist=row[3],
-        album=row[4],
-        duration_s=row[5],
-        valence=known[0],
-        arousal=known[1],
-        valence_sd=known[2],
-        arousal_sd=known[3],
-        tags=tuple((TAGS[i], float(tags[i])) for i in best if np.isfinite(tags[i])),
-        gain_db=row[11],
-        liked=bool(row[12]),
-        banned=bool(row[13]),
-    )

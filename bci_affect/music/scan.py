@@ -23,6 +23,7 @@ from bci_affect.errors import BciAffectError
 from bci_affect.music.analysis import Analysis, analyse
 from bci_affect.music.audio import SUFFIXES, DecodeError
 from bci_affect.music.encoders import Cancelled, MusicEncoder, Stopped, load_encoder
+from bci_affect.music.records import encoder_key
 
 if TYPE_CHECKING:
     from bci_affect.music.library import Library
@@ -143,8 +144,6 @@ def scan(
     BciAffectError
         If a place does not exist, or no music is found in any.
     """
-    from bci_affect.music.library import encoder_key
-
     for place in places:
         if not place.exists():
             raise BciAffectError(f"There is no file or folder '{place}'.")

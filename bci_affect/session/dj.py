@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,15 +17,23 @@ from numpy.typing import NDArray
 from bci_affect.eeg import State
 from bci_affect.errors import BciAffectError
 from bci_affect.music import Library, PlayerState, Retriever, Suggestion, Track
+from bci_affect.session.choice import (
+    LONGEST_AGO,
+    DjSettings,
+    Situation,
+    described,
+    next_waypoint,
+    plain,
+    ranked,
+)
 from bci_affect.session.control import PINNED, Policy
+from bci_affect.session.listener import Listener
 from bci_affect.session.sham import Decoy, Yoke
 
 Log = Callable[[dict[str, Any]], None]
 """Takes each decision and command as a dictionary that JSON can hold."""
 
 _QUEUE = 5
-_CANDIDATES = 40
-_LONGEST_AGO = "all were played lately: the longest ago"
 _PATIENCE_S = 5.0  # until what was asked of the player shows in its state
 
 
@@ -45,49 +53,6 @@ class PlayerControl(Protocol):
 
     def enqueue(self, track: Track | None) -> None:
         """Set what follows."""
-
-
-@dataclass(frozen=True, slots=True)
-class DjSettings:
-    """Rules of the choice.
-
-    Attributes
-    ----------
-    smoothing_s : float
-        Time constant of the smoothed query and mood.
-    lead_s : float
-        How long before a track's end the next is settled.
-    dwell_s : float
-        `follow` never leaves a track earlier than this by itself.
-    margin, hold_s : float
-        How much better another track must fit, and for how long, before `follow` leaves one.
-    repeat_s, repeat_tracks : float, int
-        A track comes again after this long and this many others at the earliest (of a small
-        library, half of it).
-    artist_gap : int
-        Tracks between two of one artist.
-    variety : int
-        The choice is drawn among this many of the best...
-    temperature : float
-        ...with odds that fall by e for each step of this size in score.
-    liked_bonus : float
-        What a like adds to a score.
-    path_step : float
-        Longest step of `steer` from track to track, on the plane of -1 to 1.
-    """
-
-    smoothing_s: float = 12.0
-    lead_s: float = 12.0
-    dwell_s: float = 45.0
-    margin: float = 0.10
-    hold_s: float = 8.0
-    repeat_s: float = 2400.0
-    repeat_tracks: int = 30
-    artist_gap: int = 2
-    variety: int = 4
-    temperature: float = 0.04
-    liked_bonus: float = 0.05
-    path_step: float = 0.35
 
 
 class Dj:
@@ -139,10 +104,7 @@ class Dj:
         self._log = log
         self._lock = threading.RLock()
         self._time = 0.0
-        self._last_update: float | None = None
-        self._query: NDArray[np.float64] | None = None
-        self._mood: NDArray[np.float64] | None = None
-        self._confidence = 0.0
+        self._listener = Listener(self._rules.smoothing_s)
         self._waypoint: NDArray[np.float64] | None = None
         self._current: Track | None = None
         self._why: Suggestion | None = None
@@ -184,7 +146,8 @@ class Dj:
             Only `State.OK` estimates count; otherwise the last ones are held.
         """
         with self._lock:
-            self._smooth(embedding, valence, arousal, confidence, time, state)
+            mood = (valence, arousal) if state is State.OK else None
+            self._listener.hear(embedding, mood, confidence, time)
             self._time = time
             playing = self._player.state()
             self._follow_player(playing)
@@ -203,29 +166,6 @@ class Dj:
                     self._settle_next()
                 else:
                     self._leave_if_better(playing)
-
-    def _smooth(
-        self,
-        embedding: NDArray[np.floating[Any]] | None,
-        valence: float,
-        arousal: float,
-        confidence: float,
-        time: float,
-        state: State,
-    ) -> None:
-        last, self._last_update = self._last_update, time
-        mood = np.array([valence, arousal], dtype=np.float64)
-        if state is not State.OK or not np.isfinite(mood).all():
-            return
-        step = 0.0 if last is None else min(max(time - last, 0.0), 1.0)
-        share = 1.0 - np.exp(-step / self._rules.smoothing_s)
-        self._confidence = float(confidence)
-        self._mood = mood if self._mood is None else self._mood + share * (mood - self._mood)
-        if embedding is not None and np.isfinite(embedding).all():
-            place = np.asarray(embedding, dtype=np.float64)
-            place = place / max(float(np.linalg.norm(place)), 1e-9)
-            before = place if self._query is None else self._query
-            self._query = before + share * (place - before)
 
     def _follow_player(self, playing: PlayerState) -> None:
         """Notice that another track is heard now."""
@@ -283,7 +223,7 @@ class Dj:
                 "action": "yoked",
                 "policy": self._policy,
                 "yoked": self._yoke.source,
-                **_described(due.suggestion),
+                **described(due.suggestion),
             }
         )
         self._asked_at = self._time
@@ -295,9 +235,10 @@ class Dj:
 
     def _aim(self) -> NDArray[np.float64] | None:
         """Return what is followed in the common space: the EEG, or a sham's decoy."""
-        if self._policy == "sham" and self._query is not None:
+        query = self._listener.query
+        if self._policy == "sham" and query is not None:
             return self._decoy.place(self._time)
-        return self._query
+        return query
 
     def _settle_next(self) -> None:
         choice = self._pick("next")
@@ -335,11 +276,11 @@ class Dj:
     def _pick(self, action: str) -> Suggestion | None:
         """Draw among the best that the rules allow, and log it."""
         if self._policy == "steer":
-            self._waypoint = self._next_waypoint()
-        ranked = self._ranked()
-        if not ranked:
+            self._waypoint = next_waypoint(self._rules, self._situation())
+        found = self._ranked()
+        if not found:
             return None
-        best = ranked[: 1 if ranked[0].rule == _LONGEST_AGO else self._rules.variety]
+        best = found[: 1 if found[0].rule == LONGEST_AGO else self._rules.variety]
         drawn = 0
         if len(best) > 1:
             scores = np.array([s.score for s in best])
@@ -354,106 +295,41 @@ class Dj:
                 "event": "music_choice",
                 "action": action,
                 "policy": self._policy,
-                **_described(choice),
+                **described(choice),
                 "draw": drawn,
                 "seed": self._seed,
-                "candidates": [[s.track.id, _number(s.score)] for s in best],
-                "mood": None if self._mood is None else [_number(x) for x in self._mood],
-                "confidence": _number(self._confidence),
-                "target": None if self._target is None else list(self._target),
-                "waypoint": None
-                if self._waypoint is None
-                else [_number(x) for x in self._waypoint],
-                "query": None if self._query is None else [_number(x) for x in self._query],
+                "candidates": [[s.track.id, plain(s.score)] for s in best],
+                "mood": plain(self._listener.mood),
+                "confidence": plain(self._listener.confidence),
+                "target": plain(self._target),
+                "waypoint": plain(self._waypoint),
+                "query": plain(self._listener.query),
             }
         )
         return choice
 
-    def _ranked(self) -> list[Suggestion]:
-        """Order what the policy finds, without what the rules bar, unless that leaves nothing."""
-        recent = self._recent_tracks()
-        artists = self._recent_artists()
-        broken = self._player.failed
-        playing = {self._current.id} if self._current else set()
-        found = self._found(broken | playing)
-        if not found:
-            found = self._found(broken)  # a library of one track
-        fresh = [s for s in found if s.track.id not in recent]
-        rule = ""
-        if found and fresh and fresh[0].track.id != found[0].track.id:
-            rule = "not again so soon: the nearest was played lately"
-        if not fresh and found:
-            order = {track: at for at, (track, _, _) in enumerate(self._history)}
-            fresh = sorted(found, key=lambda s: order.get(s.track.id, -1))
-            return [replace(s, rule=_LONGEST_AGO) for s in fresh]
-        spaced = [s for s in fresh if not s.track.artist or s.track.artist not in artists]
-        if spaced and spaced[0].track.id != fresh[0].track.id:
-            rule = "artist spacing"
-        ranked = spaced or fresh
-        if rule and ranked:
-            ranked[0] = replace(ranked[0], rule=rule)
-        return self._with_likes(ranked)
-
-    def _with_likes(self, ranked: list[Suggestion]) -> list[Suggestion]:
-        lifted = [
-            replace(s, score=min(1.0, s.score + self._rules.liked_bonus)) if s.track.liked else s
-            for s in ranked
-        ]
-        lifted.sort(key=lambda s: -s.score)
-        if lifted and ranked and lifted[0].track.id != ranked[0].track.id:
-            lifted[0] = replace(lifted[0], rule="liked")
-        return lifted
-
-    def _found(self, leave_out: frozenset[int] | set[int]) -> list[Suggestion]:
-        """Return what the policy alone would play, best first."""
-        search, current = self._retriever, self._current
-        many = max(_CANDIDATES, 2 * self._rules.repeat_tracks)
-        if self._policy == "steer":
-            point = self._waypoint if self._waypoint is not None else self._next_waypoint()
-            found = search.by_point(
-                float(point[0]), float(point[1]), count=many, leave_out=leave_out, like=current
-            )
-            return [replace(s, rule="on the path to the target") for s in found]
-        if self._policy == "music-only":
-            if self._target is not None:
-                return search.by_point(*self._target, count=many, leave_out=leave_out, like=current)
-            if current is not None:
-                found = search.by_track(current.id, count=many, leave_out=leave_out)
-                return [replace(s, rule="sounds like what plays") for s in found]
-        elif (aim := self._aim()) is not None:
-            mood = None if self._mood is None else (float(self._mood[0]), float(self._mood[1]))
-            return search.query(aim, count=many, leave_out=leave_out, point=mood, like=current)
-        found = search.by_point(0.0, 0.0, count=many, leave_out=leave_out)
-        why = "start: no estimate yet" if self._policy != "music-only" else "start: the middle"
-        return [replace(s, rule=why) for s in found]
-
-    def _next_waypoint(self) -> NDArray[np.float64]:
-        """Where steering goes next: first the present mood, then steps towards the target."""
-        target = np.array(self._target if self._target is not None else (0.0, 0.0))
-        if self._waypoint is None:
-            return np.zeros(2) if self._mood is None else np.clip(self._mood, -1.0, 1.0)
-        way = target - self._waypoint
-        length = float(np.hypot(*way))
-        return self._waypoint + way * min(1.0, self._rules.path_step / max(length, 1e-9))
-
-    def _recent_tracks(self) -> set[int]:
-        last = min(self._rules.repeat_tracks, len(self._library) // 2)
-        recent = (
-            {track for track, _, _ in self._history[len(self._history) - last :]} if last else set()
+    def _situation(self) -> Situation:
+        """Return all that a choice is made from."""
+        return Situation(
+            policy=self._policy,
+            time_s=self._time,
+            current=self._current,
+            history=tuple(self._history),
+            mood=self._listener.mood,
+            aim=self._aim(),
+            target=self._target,
+            waypoint=self._waypoint,
+            broken=self._player.failed,
         )
-        since = self._time - self._rules.repeat_s
-        return recent | {track for track, _, at in self._history if at >= since}
 
-    def _recent_artists(self) -> set[str]:
-        gap = self._rules.artist_gap
-        return {artist for _, artist, _ in self._history[-gap:]} if gap else set()
+    def _ranked(self) -> list[Suggestion]:
+        return ranked(self._retriever, self._library, self._rules, self._situation())
 
     def _refresh_queue(self) -> None:
         self._queue_at = self._time
-        ranked = self._ranked()
         first = [self._next] if self._next is not None else []
         taken = {s.track.id for s in first}
-        rest = [s for s in ranked if s.track.id not in taken]
+        rest = [s for s in self._ranked() if s.track.id not in taken]
         self._queue = tuple((first + rest)[:_QUEUE])
 
     # --- commands ---------------------------------------------------------------------------
@@ -607,21 +483,3 @@ class Dj:
     def _write(self, entry: dict[str, Any]) -> None:
         if self._log is not None:
             self._log({"time": round(self._time, 6)} | entry)
-
-
-def _described(choice: Suggestion) -> dict[str, Any]:
-    return {
-        "track": choice.track.id,
-        "title": choice.track.title,
-        "artist": choice.track.artist,
-        "score": _number(choice.score),
-        "segment_s": _number(choice.segment_s),
-        "distance": _number(choice.distance),
-        "shared_tags": list(choice.shared_tags),
-        "rule": choice.rule,
-    }
-
-
-def _number(value: float) -> float | None:
-    """Four digits, as JSON holds them: it knows no NaN."""
-    return round(float(value), 4) if np.isfinite(value) else None

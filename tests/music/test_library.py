@@ -146,6 +146,69 @@ def test_a_cancelled_scan_keeps_what_was_done(library: Library, piece_files: Pat
     assert (report.added, report.unchanged) == (4, 2)
 
 
+def test_a_long_file_is_given_up_half_way(library: Library, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "long.wav", np.zeros(8_000 * 300, np.float32), 8_000)
+    asked = iter(range(1000))
+    report = library.add([tmp_path], workers=1, encoder="logmel", cancel=lambda: next(asked) >= 5)
+    assert (report.cancelled, report.added, report.failed) == (True, 0, ())
+    assert next(asked) < 20  # of the thirty blocks that the file has, few were decoded
+
+
+def test_of_a_very_long_file_the_beginning_is_analysed(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with an hour and more; here the limit is 20 s. Length and loudness are the whole's."""
+    monkeypatch.setattr("bci_affect.music.analysis.MAX_ANALYSED_S", 20.0)
+    rng = np.random.default_rng(0)
+    level = np.repeat([0.001, 0.2], 8_000 * 20)
+    noise = (level * rng.standard_normal(len(level))).astype(np.float32)
+    soundfile.write(tmp_path / "mix.wav", noise, 8_000)
+    library.add([tmp_path], workers=1, encoder="logmel")
+    (track,) = library.tracks()
+    assert track.duration_s == pytest.approx(40.0)
+    times, _ = library.rows(track.id, "logmel-stats")
+    assert 18.0 < times[-1] < 20.0
+    assert track.gain_db < 0  # by its first half alone it would be pulled up
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_text_is_told(library: Library, tmp_path: Path) -> None:
+    good = tmp_path / "gut 音.wav"
+    soundfile.write(good, np.full(16_000, 0.1), 8_000)
+    shutil.copy(good, os.fsencode(tmp_path) + b"/caf\xe9.wav")  # Latin-1, from an old drive
+    report = library.add([tmp_path], workers=1, encoder="logmel")
+    assert (report.found, report.added) == (2, 1)
+    ((name, why),) = report.failed
+    assert name.endswith("caf\\udce9.wav")
+    assert "rename it" in why
+
+
+def test_two_programs_on_one_library(library: Library, piece_files: Path) -> None:
+    """Both scan the same music at once, and mark tracks; this program sees what they did."""
+    code = (
+        "import sys; from pathlib import Path; from bci_affect.music import Library\n"
+        "with Library(Path(sys.argv[1])) as library:\n"
+        "    library.add([Path(sys.argv[2])], encoder='logmel', workers=1)\n"
+        "    library.like(2); library.exclude(int(sys.argv[3]))\n"
+    )
+    before = library.version
+    programs = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(library.path), str(piece_files), number],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in ("3", "4")
+    ]
+    for program in programs:
+        _, said = program.communicate(timeout=200)
+        assert program.returncode == 0, said
+    assert library.version > before
+    assert len(library.tracks(include_excluded=True)) == 6  # each track once
+    assert [t.id for t in library.tracks() if t.liked] == [2]
+    assert len(library.tracks()) == 4
+
+
 def test_folders_without_music_and_nowhere_are_told(library: Library, tmp_path: Path) -> None:
     (tmp_path / "no.txt").touch()
     with pytest.raises(BciAffectError, match="No music in"):
@@ -209,24 +272,11 @@ def test_threads_read_while_one_writes(library: Library, tmp_path: Path) -> None
     assert not problems
 
 
-def test_two_programs_on_one_library(library: Library, tmp_path: Path) -> None:
-    fill(library, tmp_path / "f", 3)
-    before = library.version
-    code = (
-        "import sys; from pathlib import Path; from bci_affect.music import Library\n"
-        "library = Library(Path(sys.argv[1])); library.like(2); library.exclude(3); library.close()"
-    )
-    subprocess.run([sys.executable, "-c", code, str(library.path)], check=True, timeout=60)
-    assert library.track(2).liked
-    assert library.version > before
-    assert len(library.tracks()) == 2
-
-
 def test_a_locked_library_is_told(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(library, tmp_path / "f", 1)
-    library._connection().execute("PRAGMA busy_timeout=100")
+    library.database.connection().execute("PRAGMA busy_timeout=100")
     other = sqlite3.connect(library.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(BciAffectError, match="another program is writing"):
@@ -238,13 +288,15 @@ def test_a_locked_library_is_told(
 
 def test_a_full_disk_loses_nothing(library: Library, tmp_path: Path) -> None:
     fill(library, tmp_path / "f", 3)
-    (pages,) = library._connection().execute("PRAGMA page_count").fetchone()
-    library._connection().execute(f"PRAGMA max_page_count={pages}")  # SQLite's own full disk
+    (pages,) = library.database.connection().execute("PRAGMA page_count").fetchone()
+    library.database.connection().execute(
+        f"PRAGMA max_page_count={pages}"
+    )  # SQLite's own full disk
     with pytest.raises(BciAffectError, match="disk is full"):
         fill(library, tmp_path / "g", 50, n_rows=400, seed=1)
-    library._connection().execute("PRAGMA max_page_count=1000000")
+    library.database.connection().execute("PRAGMA max_page_count=1000000")
     assert len(library) >= 3
-    assert library._connection().execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert library.database.connection().execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 def test_a_newer_or_damaged_database_is_refused(tmp_path: Path) -> None:
@@ -273,7 +325,7 @@ def test_a_new_head_predicts_again(library: Library, tmp_path: Path) -> None:
 
 def test_ten_thousand_tracks_stay_responsive(library: Library, tmp_path: Path) -> None:
     """Work is counted, not timed: a list of 10,000 is one query, and asking again is none."""
-    with library._write() as connection:
+    with library.database.write() as connection:
         connection.executemany(
             "INSERT INTO track (hash, title, artist, album, duration_s, loudness_lufs, peak_dbfs, "
             "gain_db, cues, tags, valence, arousal, valence_sd, arousal_sd, head, added) "
@@ -285,7 +337,7 @@ def test_ten_thousand_tracks_stay_responsive(library: Library, tmp_path: Path) -
         )
         connection.execute("INSERT INTO place SELECT '/nowhere/' || id, id, 0, 0, 1 FROM track")
     statements: list[str] = []
-    library._connection().set_trace_callback(statements.append)
+    library.database.connection().set_trace_callback(statements.append)
     assert len(library.tracks()) == 10_000
     assert len(statements) == 2
     assert len(library.tracks()) == 10_000

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from bci_affect.errors import BciAffectError
 from bci_affect.music import MusicEncoder, frontend, load_encoder
+from bci_affect.music.encoders import Cancelled
 from bci_affect.music.strip import StripNet
 from bci_affect.music.tagger import TaggerEncoder
 from bci_affect.music.tags import TAGS
@@ -92,6 +93,11 @@ def test_a_row_says_where_it_looked(tagger: TaggerEncoder) -> None:
         loud[at - 800 : at + 800] += 0.3 * rng.standard_normal(1600).astype(np.float32)
         _, after = tagger.embed(loud)
         assert np.argmax(np.abs(after - before).sum(axis=1)) == wanted
+
+
+def test_work_is_given_up_when_it_is_not_wanted(tagger: TaggerEncoder) -> None:
+    with pytest.raises(Cancelled):
+        tagger.from_log_mel(np.zeros((10_000, 96), np.float32), stopped=lambda: True)
 
 
 @pytest.mark.parametrize("n_samples", [0, 1, 4_000, 16_000, 47_000, 48_000])

@@ -13,8 +13,9 @@ from bci_affect.eeg import State
 from bci_affect.errors import BciAffectError
 from bci_affect.music import Library, Player, PlayerState, Retriever, Track
 from bci_affect.music import simulate as studio
+from bci_affect.session.choice import DjSettings
 from bci_affect.session.control import PINNED, Policy
-from bci_affect.session.dj import Dj, DjSettings
+from bci_affect.session.dj import Dj
 from tests.music.fake_library import fill
 
 

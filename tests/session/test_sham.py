@@ -10,7 +10,7 @@ import pytest
 
 from bci_affect.errors import BciAffectError
 from bci_affect.music import Library
-from bci_affect.session.dj import DjSettings
+from bci_affect.session.choice import DjSettings
 from bci_affect.session.sham import yoke
 from bci_affect.streams.header import build_header
 from bci_affect.streams.xdf import XdfWriter

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import queue
 import threading
@@ -14,16 +13,10 @@ from typing import NamedTuple
 from bci_affect.music.audio import DecodeError
 from bci_affect.music.player.frame_time import Clock
 from bci_affect.music.player.mixer import Mixer
-from bci_affect.music.player.output import (
-    ClockOutput,
-    DeviceOutput,
-    Output,
-    OutputError,
-    look_again,
-)
 from bci_affect.music.player.priority import DECODE, prefer_this_thread
 from bci_affect.music.player.ring import RAMP_S, Ring
 from bci_affect.music.player.source import Source
+from bci_affect.music.player.speaker import Speaker
 from bci_affect.music.types import PlayerState, Track
 
 log = logging.getLogger(__name__)
@@ -33,7 +26,6 @@ _RING_S = 1.5  # costs no delay: a change takes back what was not yet heard
 _BLOCK_S = 0.1
 _KEEP_S = 0.25  # what is heard before a skip takes hold
 _START_RAMP_S = 2.0  # the first sound comes up slowly
-_RETRY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +93,15 @@ class Player:
         volume: float = 0.4,
         max_volume: float = 1.0,
     ) -> None:
-        self._clock, self._on_event, self._device = clock, on_event, device
+        self._clock, self._on_event = clock, on_event
         self._max_volume = min(1.0, max(0.0, max_volume))
         self._message = ""
         self._playing = False
         self._fresh = True  # nothing was heard yet: the first sound comes up slowly
         self.failed: frozenset[int] = frozenset()
         """Tracks that could not be played in this session."""
-        self._output = self._open_output(None)
-        self._rate = self._output.rate_hz
+        self._speaker = Speaker(clock, device)
+        self._rate = self._speaker.rate_hz
         self._ring = Ring(_RING_S, self._rate)
         self._mixer = Mixer(
             self._rate,
@@ -122,12 +114,12 @@ class Player:
         self._stretches: list[_Stretch] = [_Stretch(0, None, 0.0)]
         self._pending: list[tuple[int, PlayerEvent]] = []
         self._started_ids: set[int] = set()
-        self._retry_at = 0.0
         self.set_volume(volume)
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._closing = threading.Event()
-        self._start_output(self._output)
-        self._thread = threading.Thread(target=self._run, name="music-decode", daemon=True)
+        self._speaker.start(self._ring.fill)
+        # Not a daemon: it is in libraries that take it ill to be ended with Python.
+        self._thread = threading.Thread(target=self._run, name="music-decode", daemon=False)
         self._thread.start()
 
     # --- commands ---------------------------------------------------------------------------
@@ -180,7 +172,7 @@ class Player:
         self._closing.set()
         if self._thread is not threading.current_thread():
             self._thread.join(5.0)
-        self._output.close()
+        self._speaker.close()
 
     def __enter__(self) -> Player:
         return self
@@ -201,9 +193,9 @@ class Player:
             duration_s=track.duration_s if track else 0.0,
             playing=self._playing and track is not None,
             volume=self._volume,
-            device=self._output.name,
-            starved=self._ring.starved + getattr(self._output, "underflows", 0),
-            message=self._message,
+            device=self._speaker.name,
+            starved=self._ring.starved + self._speaker.underflows,
+            message=self._speaker.message or self._message,
         )
 
     def _heard(self) -> _Stretch:
@@ -217,6 +209,9 @@ class Player:
     def _run(self) -> None:
         prefer_this_thread(DECODE)
         while not (self._closing.is_set() and self._commands.empty()):
+            if not threading.main_thread().is_alive():  # the program was left without closing
+                self._speaker.close()
+                break
             try:
                 command = self._commands.get(timeout=_BLOCK_S / 2)
             except queue.Empty:
@@ -226,7 +221,8 @@ class Player:
                 continue
             self._guarded(self._decode)
             self._tell()
-            self._watch()
+            if (change := self._speaker.watch()) is not None:
+                self._emit(PlayerEvent(change.kind, change.time, message=change.message))
         self._mixer.stop()
         self._tell()
 
@@ -299,7 +295,7 @@ class Player:
         """Fade out, wait for it, and drop what waits to be heard."""
         self._ring.set_playing(False)
         until = time.monotonic() + RAMP_S + 0.3
-        while not self._ring.silent and time.monotonic() < until and self._output.alive():
+        while not self._ring.silent and time.monotonic() < until and self._speaker.alive():
             time.sleep(0.005)
         self._tell()
         for _, event in self._pending:
@@ -397,45 +393,3 @@ class Player:
     def _emit(self, event: PlayerEvent) -> None:
         if self._on_event is not None:
             self._on_event(event)
-
-    # --- the device -------------------------------------------------------------------------
-
-    def _open_output(self, rate_hz: int | None) -> Output:
-        if self._device != "none":
-            try:
-                return DeviceOutput(self._device, self._clock, rate_hz)
-            except OutputError as error:
-                self._message = f"No sound ({error}): playing silently on the clock."
-                log.warning(self._message)
-        return ClockOutput(self._clock, rate_hz or 44_100)
-
-    def _start_output(self, output: Output) -> None:
-        try:
-            output.start(self._ring.fill)
-        except OutputError as error:
-            self._message = f"No sound ({error}): playing silently on the clock."
-            output.close()
-            self._output = ClockOutput(self._clock, self._rate)
-            self._output.start(self._ring.fill)
-
-    def _watch(self) -> None:
-        """Notice a device that is gone, go on silently, and take it again when it is back."""
-        if not self._output.alive():
-            name = self._output.name
-            self._output.close()
-            self._message = f"The sound device '{name}' is gone: playing silently until it is back."
-            self._output = ClockOutput(self._clock, self._rate)
-            self._output.start(self._ring.fill)
-            self._retry_at = time.monotonic() + _RETRY_S
-            self._emit(PlayerEvent("device_lost", self._clock(), message=self._message))
-        elif self._output.silent and self._retry_at and time.monotonic() >= self._retry_at:
-            self._retry_at = time.monotonic() + _RETRY_S
-            look_again()
-            with contextlib.suppress(OutputError):
-                found = DeviceOutput(self._device, self._clock, self._rate)
-                self._output.close()
-                self._output, self._message, self._retry_at = found, "", 0.0
-                self._start_output(found)
-                self._emit(
-                    PlayerEvent("device_found", self._clock(), message=f"Sound on '{found.name}'.")
-                )

@@ -1,0 +1,204 @@
+"""What may be played next, best first, and why: a function of the situation, with no state.
+
+The policy says what fits; rules then bar what was played lately and what the listener has had
+enough of, unless that leaves nothing. Every suggestion carries the rule that put it where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.music import Library, Retriever, Suggestion, Track
+from bci_affect.session.control import Policy
+
+LONGEST_AGO = "all were played lately: the longest ago"
+_CANDIDATES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class DjSettings:
+    """Rules of the choice.
+
+    Attributes
+    ----------
+    smoothing_s : float
+        Time constant of the smoothed query and mood.
+    lead_s : float
+        How long before a track's end the next is settled.
+    dwell_s : float
+        `follow` never leaves a track earlier than this by itself.
+    margin, hold_s : float
+        How much better another track must fit, and for how long, before `follow` leaves one.
+    repeat_s, repeat_tracks : float, int
+        A track comes again after this long and this many others at the earliest (of a small
+        library, half of it).
+    artist_gap : int
+        Tracks between two of one artist.
+    variety : int
+        The choice is drawn among this many of the best...
+    temperature : float
+        ...with odds that fall by e for each step of this size in score.
+    liked_bonus : float
+        What a like adds to a score.
+    path_step : float
+        Longest step of `steer` from track to track, on the plane of -1 to 1.
+    """
+
+    smoothing_s: float = 12.0
+    lead_s: float = 12.0
+    dwell_s: float = 45.0
+    margin: float = 0.10
+    hold_s: float = 8.0
+    repeat_s: float = 2400.0
+    repeat_tracks: int = 30
+    artist_gap: int = 2
+    variety: int = 4
+    temperature: float = 0.04
+    liked_bonus: float = 0.05
+    path_step: float = 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a choice is made from, beside the library and the rules.
+
+    Attributes
+    ----------
+    policy : str
+        How music is chosen.
+    time_s : float
+        LSL time.
+    current : Track or None
+        What plays.
+    history : tuple of (int, str, float)
+        Track, artist and time of what was heard, oldest first.
+    mood, aim, waypoint : ndarray or None
+        The listener's mood (2,), what is followed in the common space (d,), and where steering is.
+    target : (float, float) or None
+        Where it goes.
+    broken : frozenset of int
+        Tracks that cannot be played.
+    """
+
+    policy: Policy
+    time_s: float
+    current: Track | None
+    history: tuple[tuple[int, str, float], ...]
+    mood: NDArray[np.float64] | None
+    aim: NDArray[np.float64] | None
+    target: tuple[float, float] | None
+    waypoint: NDArray[np.float64] | None
+    broken: frozenset[int]
+
+
+def ranked(
+    search: Retriever, library: Library, rules: DjSettings, now: Situation
+) -> list[Suggestion]:
+    """Order what the policy finds, without what the rules bar, unless that leaves nothing."""
+    recent = _recent_tracks(library, rules, now)
+    artists = _recent_artists(rules, now)
+    playing = {now.current.id} if now.current else set()
+    found = _found(search, rules, now, now.broken | playing)
+    if not found:
+        found = _found(search, rules, now, now.broken)  # a library of one track
+    fresh = [s for s in found if s.track.id not in recent]
+    rule = ""
+    if found and fresh and fresh[0].track.id != found[0].track.id:
+        rule = "not again so soon: the nearest was played lately"
+    if not fresh and found:
+        order = {track: at for at, (track, _, _) in enumerate(now.history)}
+        fresh = sorted(found, key=lambda s: order.get(s.track.id, -1))
+        return [replace(s, rule=LONGEST_AGO) for s in fresh]
+    spaced = [s for s in fresh if not s.track.artist or s.track.artist not in artists]
+    if spaced and spaced[0].track.id != fresh[0].track.id:
+        rule = "artist spacing"
+    allowed = spaced or fresh
+    if rule and allowed:
+        allowed[0] = replace(allowed[0], rule=rule)
+    return _with_likes(rules, allowed)
+
+
+def next_waypoint(rules: DjSettings, now: Situation) -> NDArray[np.float64]:
+    """Return where steering goes next: first the present mood, then steps towards the target."""
+    target = np.array(now.target if now.target is not None else (0.0, 0.0))
+    if now.waypoint is None:
+        return np.zeros(2) if now.mood is None else np.clip(now.mood, -1.0, 1.0)
+    way = target - now.waypoint
+    length = float(np.hypot(*way))
+    return now.waypoint + way * min(1.0, rules.path_step / max(length, 1e-9))
+
+
+def described(choice: Suggestion) -> dict[str, Any]:
+    """Return a suggestion with its reasons as JSON holds it."""
+    return {
+        "track": choice.track.id,
+        "title": choice.track.title,
+        "artist": choice.track.artist,
+        "score": plain(choice.score),
+        "segment_s": plain(choice.segment_s),
+        "distance": plain(choice.distance),
+        "shared_tags": list(choice.shared_tags),
+        "rule": choice.rule,
+    }
+
+
+def plain(value: float | Sequence[float] | NDArray[np.float64] | None) -> Any:
+    """Return numbers with four digits, as JSON holds them: it knows no NaN."""
+    if value is None:
+        return None
+    if isinstance(value, float | int | np.floating):
+        return round(float(value), 4) if np.isfinite(value) else None
+    return [plain(one) for one in value]
+
+
+def _found(
+    search: Retriever, rules: DjSettings, now: Situation, leave_out: frozenset[int]
+) -> list[Suggestion]:
+    """Return what the policy alone would play, best first."""
+    many = max(_CANDIDATES, 2 * rules.repeat_tracks)
+    if now.policy == "steer":
+        point = now.waypoint if now.waypoint is not None else next_waypoint(rules, now)
+        found = search.by_point(
+            float(point[0]), float(point[1]), count=many, leave_out=leave_out, like=now.current
+        )
+        return [replace(s, rule="on the path to the target") for s in found]
+    if now.policy == "music-only":
+        if now.target is not None:
+            return search.by_point(*now.target, count=many, leave_out=leave_out, like=now.current)
+        if now.current is not None:
+            found = search.by_track(now.current.id, count=many, leave_out=leave_out)
+            return [replace(s, rule="sounds like what plays") for s in found]
+    elif now.aim is not None:
+        mood = None if now.mood is None else (float(now.mood[0]), float(now.mood[1]))
+        return search.query(now.aim, count=many, leave_out=leave_out, point=mood, like=now.current)
+    found = search.by_point(0.0, 0.0, count=many, leave_out=leave_out)
+    why = "start: no estimate yet" if now.policy != "music-only" else "start: the middle"
+    return [replace(s, rule=why) for s in found]
+
+
+def _with_likes(rules: DjSettings, allowed: list[Suggestion]) -> list[Suggestion]:
+    lifted = [
+        replace(s, score=min(1.0, s.score + rules.liked_bonus)) if s.track.liked else s
+        for s in allowed
+    ]
+    lifted.sort(key=lambda s: -s.score)
+    if lifted and allowed and lifted[0].track.id != allowed[0].track.id:
+        lifted[0] = replace(lifted[0], rule="liked")
+    return lifted
+
+
+def _recent_tracks(library: Library, rules: DjSettings, now: Situation) -> set[int]:
+    last = min(rules.repeat_tracks, len(library) // 2)
+    recent = {track for track, _, _ in now.history[len(now.history) - last :]} if last else set()
+    since = now.time_s - rules.repeat_s
+    return recent | {track for track, _, at in now.history if at >= since}
+
+
+def _recent_artists(rules: DjSettings, now: Situation) -> set[str]:
+    gap = rules.artist_gap
+    return {artist for _, artist, _ in now.history[-gap:]} if gap else set()
