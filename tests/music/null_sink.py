@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_affect.music.player.priority import preferred_threads
+
 RATE_HZ = 44_100
 MONITOR_MS = 40
 """The monitor hands out a block when it is mixed, which is this long before it sounds. Measured:
@@ -102,14 +104,6 @@ def play_and_record(env: dict[str, str], spec: dict[str, Any]) -> dict[str, Any]
         What the player said, with ``audio`` (n, 2) and ``begin``: the monotonic time at which its
         first frame sounded.
     """
-    recorder = subprocess.Popen(
-        [
-            "parec", "-d", "bci_null.monitor", "--raw", "--format=float32le",
-            f"--rate={RATE_HZ}", "--channels=2", f"--latency-msec={MONITOR_MS}",
-        ],
-        env=env,
-        stdout=subprocess.PIPE,
-    )  # fmt: skip
     parts: list[bytes] = []
     begins: list[float] = []
 
@@ -121,8 +115,17 @@ def play_and_record(env: dict[str, str], spec: dict[str, Any]) -> dict[str, Any]
             n += len(block)
             begins.append(time.monotonic() - n / 8 / RATE_HZ)
 
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
+    with preferred_threads():  # a recorder that is late would be taken for late sound
+        recorder = subprocess.Popen(
+            [
+                "parec", "-d", "bci_null.monitor", "--raw", "--format=float32le",
+                f"--rate={RATE_HZ}", "--channels=2", f"--latency-msec={MONITOR_MS}",
+            ],
+            env=env,
+            stdout=subprocess.PIPE,
+        )  # fmt: skip
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
     try:
         time.sleep(0.5)
         child = subprocess.run(

@@ -31,6 +31,16 @@ def sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         pytest.skip(f"no null sink: {error}")
 
 
+def stamps_within_s() -> float:
+    """Say how true stamps must be: 5 ms, but for a machine on which everything waits.
+
+    With more than four busy programs a core the sound server itself is late, and what it says of
+    its delay is off by up to 25 ms (docs/music.md).
+    """
+    overloaded = os.getloadavg()[0] > 4 * (os.cpu_count() or 1)
+    return 0.05 if overloaded else 0.005
+
+
 def noise_file(path: Path, seconds: float, seed: int) -> NDArray[np.float32]:
     """Steady noise of known power: a gap, a repeat or a change of level cannot hide in it."""
     rng = np.random.default_rng(seed)
@@ -51,8 +61,8 @@ def test_what_is_heard_is_what_was_decoded_at_the_time_that_is_said(
     started_at = heard["begin"] + at / RATE_HZ - 3.0
     (said,) = [time for kind, time, _ in heard["events"] if kind == "track_start"]
     (ended,) = [time for kind, time, _ in heard["events"] if kind == "track_end"]
-    assert abs(started_at - said) < 0.005
-    assert abs(ended - said - 5.0) < 0.005
+    assert abs(started_at - said) < stamps_within_s()
+    assert abs(ended - said - 5.0) < stamps_within_s()
 
 
 def test_a_crossfade_keeps_the_power(sink: dict[str, str], tmp_path: Path) -> None:
@@ -67,7 +77,7 @@ def test_a_crossfade_keeps_the_power(sink: dict[str, str], tmp_path: Path) -> No
         },
     )
     starts = [time for kind, time, _ in heard["events"] if kind == "track_start"]
-    assert starts[1] - starts[0] == pytest.approx(4.0, abs=0.005)
+    assert starts[1] - starts[0] == pytest.approx(4.0, abs=stamps_within_s())
     first = int((starts[0] - heard["begin"] + 2.5) * RATE_HZ)
     last = int((starts[1] - heard["begin"] + 4.0) * RATE_HZ)
     block = RATE_HZ // 5
