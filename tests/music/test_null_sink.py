@@ -31,14 +31,18 @@ def sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         pytest.skip(f"no null sink: {error}")
 
 
-def stamps_within_s() -> float:
-    """Say how true stamps must be: 5 ms, but for a machine on which everything waits.
+def overloaded() -> bool:
+    """Say whether everything waits on this machine: more than four busy programs a core.
 
-    With more than four busy programs a core the sound server itself is late, and what it says of
-    its delay is off by up to 25 ms (docs/music.md).
+    There the sound server itself is late: it loses sound, and what it says of its delay is off by
+    up to 25 ms (docs/music.md).
     """
-    overloaded = os.getloadavg()[0] > 4 * (os.cpu_count() or 1)
-    return 0.05 if overloaded else 0.005
+    return os.getloadavg()[0] > 4 * (os.cpu_count() or 1)
+
+
+def stamps_within_s() -> float:
+    """Say how true stamps must be."""
+    return 0.05 if overloaded() else 0.005
 
 
 def noise_file(path: Path, seconds: float, seed: int) -> NDArray[np.float32]:
@@ -127,6 +131,9 @@ def test_no_gap(sink: dict[str, str], tmp_path: Path) -> None:
     n = int((SOAK_S - 1.0) * RATE_HZ)
     got, meant = heard["audio"][at : at + n, 0], audio[first : first + n, 0]
     gaps = silences(got)
+    if gaps and overloaded():
+        assert heard["starved"] >= len(gaps)  # none without a word
+        return
     assert not gaps, f"{len(gaps)} gaps, the longest {max(gaps) * 1000:.0f} ms"
     assert np.abs(got - meant).max() < 1e-3  # sample for sample, but for the sink's 16 bits
     assert heard["starved"] == 0
