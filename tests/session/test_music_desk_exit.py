@@ -21,6 +21,7 @@ from bci_affect.session.dj import Dj
 from bci_affect.session.music_desk import Deck, MusicDesk
 
 folder = Path(sys.argv[1])
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, where tests run in a job
 load_encoder()  # torch is imported once, for all ways
 
 def leave(way):
