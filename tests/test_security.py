@@ -14,6 +14,7 @@ import bci_affect
 from bci_affect.config import load_toml
 from bci_affect.datasets import Labels, find_segments, subject_of
 from bci_affect.errors import BciAffectError
+from bci_affect.session.profile_files import export_profile
 from bci_affect.session.profiles import ProfileStore
 from bci_affect.session.recording import SessionRecording
 from bci_affect.streams import Marker, build_header, recording_path
@@ -146,7 +147,7 @@ def test_names_from_outside_never_become_paths(evil: str, tmp_path: Path) -> Non
     with ProfileStore(inside / "p.sqlite") as store:
         if evil.isprintable():
             store.create(evil)
-            store.export(evil, inside / "out.json")
+            export_profile(store, evil, inside / "out.json")
             assert store.load(evil).name == evil
     assert {path.name for path in tmp_path.iterdir()} <= {"inside", "home"}
 

@@ -184,6 +184,7 @@ def _show(document: dict[str, Any]) -> None:
         typer.echo(found["verdict"])
         for advice in found["advice"]:
             typer.echo(f"  - {advice}")
+    typer.echo(document["fine_tuning"]["text"])
     for text in document["dropped"]:
         typer.echo(f"Left out: {text}.")
     typer.echo(f"Profile: {document['profile']}")

@@ -45,13 +45,14 @@ def process(
         model_path,
         path_factory,
     )
-    from bci_affect.session.continuing import Continuing
+    from bci_affect.session.continuing import Continuing, beginning
     from bci_affect.streams import XdfSource
 
     settings = load_toml(config, LiveSettings) if config else LiveSettings()
     source = XdfSource(file, stream=stream, speed=float("inf"))
     info = source.open(0.0)
-    continuing = Continuing(profile, model_path(model)) if profile else None
+    began = beginning(source.recording.markers()) if profile else None
+    continuing = Continuing(profile, model_path(model), began) if profile else None
     path = path_factory(load_predictor(model), settings, continuing)(info)
     console = Console(stderr=True)
     started = time.perf_counter()

@@ -85,10 +85,11 @@ def export(
 
     Example: [bold]bci-affect profile export Ada ada.json[/bold]
     """
+    from bci_affect.session.profile_files import export_profile
     from bci_affect.session.profiles import ProfileStore
 
     with ProfileStore() as store:
-        store.export(name, file)
+        export_profile(store, name, file)
     typer.echo(f"Wrote {file}.")
 
 
@@ -101,10 +102,11 @@ def import_profile(
 
     Example: [bold]bci-affect profile import ada.json --name "Ada (lab)"[/bold]
     """
+    from bci_affect.session.profile_files import import_profile
     from bci_affect.session.profiles import ProfileStore
 
     with ProfileStore() as store:
-        loaded = store.import_(file, name)
+        loaded = import_profile(store, file, name)
     typer.echo(f"Imported '{loaded.name}'.")
 
 

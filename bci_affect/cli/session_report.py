@@ -67,14 +67,18 @@ def report_recording(
     """
     from bci_affect.config import LiveSettings
     from bci_affect.session import load_predictor, model_path, path_factory
-    from bci_affect.session.continuing import Continuing
+    from bci_affect.session.continuing import Continuing, beginning
+    from bci_affect.streams import read_xdf
     from bci_affect.training.session_page import write_session_report
     from bci_affect.training.session_record import of_recording
 
     path = out or recording.with_suffix(".html")
     if path.exists():
         raise BciAffectError(f"{path} exists already; choose another file with --out.")
-    continuing = Continuing(profile, model_path(model)) if profile else None
+    began = beginning(read_xdf(recording).markers())
+    if not profile and began is not None and _is_known(began.profile):
+        profile = began.profile
+    continuing = Continuing(profile, model_path(model), began) if profile else None
     predictor = load_predictor(model)
     record = of_recording(
         recording,
@@ -91,10 +95,15 @@ def calibration_of(profile: str) -> dict[str, Any] | None:
     """Return the summary of a profile's newest calibration, if there is one."""
     from bci_affect.session.profiles import ProfileStore
 
-    if not profile:
+    if not _is_known(profile):
         return None
     with ProfileStore() as store:
-        if profile.casefold() not in {name.casefold() for name in store.names()}:
-            return None
         history = store.load(profile).history
     return history[-1].summary if history else None
+
+
+def _is_known(profile: str) -> bool:
+    from bci_affect.session.profiles import ProfileStore
+
+    with ProfileStore() as store:
+        return profile.casefold() in {name.casefold() for name in store.names()}

@@ -46,6 +46,7 @@ HIDDEN = frozenset(
     {
         *("choice", "music_choice", "music_command", "track_stop", "rest_stop", "policy"),
         *("target", "channel", "session_start", "session_stop", "recording_start"),
+        "normalisation",
     }
 )
 """Events of the session's book-keeping: recorded and published, but not drawn over the EEG."""

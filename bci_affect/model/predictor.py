@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,30 @@ class Predictor:
                 np.ones(n_channels, np.bool_),
                 np.full((n_channels, 3), 0.05, np.float32),
             )
+
+    def copy_model(self) -> AffectModel:
+        """Return a copy of the model, in evaluation mode, for training."""
+        return copy.deepcopy(self._model)
+
+    def tuned(self, weights: Mapping[str, NDArray[np.floating]]) -> Predictor:
+        """Return a predictor with some parameters replaced, by their names in the model.
+
+        Raises
+        ------
+        BciAffectError
+            If a name or a shape is not the model's.
+        """
+        model = self.copy_model()
+        state = model.state_dict()
+        for name, value in weights.items():
+            if name not in state or tuple(state[name].shape) != value.shape:
+                raise BciAffectError(
+                    f"Fine-tuned weights do not fit the model {self.card.name} ('{name}'); "
+                    "calibrate again with this model."
+                )
+            state[name] = torch.from_numpy(np.array(value, np.float32))
+        model.load_state_dict(state)
+        return Predictor((model, self.card))
 
     @property
     def space(self) -> int:

@@ -59,7 +59,7 @@ class AffectEstimator:
         personal: Personalisation | None = None,
     ) -> None:
         self.normaliser = normaliser
-        self._predictor = predictor
+        self.predictor = predictor
         self._positions = montage.positions
         self._settings = settings
         self.personal = personal or Personalisation(PersonalModel.population(predictor.space))
@@ -90,7 +90,7 @@ class AffectEstimator:
         ok = [i for i, state in enumerate(states) if state is State.OK]
         predictions: dict[int, Prediction] = {}
         if ok:
-            many = self._predictor.predict_many(
+            many = self.predictor.predict_many(
                 np.stack([bands[i] for i in ok]),
                 np.stack([windows[i].mask for i in ok]),
                 self._positions,
@@ -153,7 +153,7 @@ class AffectEstimator:
             self._smooth = None
         if self._held is None:
             n_steps, n_channels, _ = window.bands.shape
-            dim = self._predictor.space
+            dim = self.predictor.space
             nan = float("nan")
             return AffectEstimate(
                 time=window.time,
@@ -221,9 +221,10 @@ class AffectPath:
         self.settings = model_signal(card, signal)
         self.smoothing_s = (affect or AffectSettings()).smoothing_s
         self.pipeline = Pipeline(self.settings, rate_hz, montage, units=units)
+        self._predictor = predictor
         self._fresh_normaliser = partial(population_normaliser, card, len(montage))
         self.estimator = AffectEstimator(
-            predictor,
+            self.tuned(personal.personal) if personal else predictor,
             montage,
             normaliser or self._fresh_normaliser(),
             affect or AffectSettings(),
@@ -236,9 +237,14 @@ class AffectPath:
         windows = self.pipeline.push(chunk)
         return list(zip(windows, self.estimator.update(windows), strict=True))
 
-    def personalise(self, personal: Personalisation) -> None:
-        """Go on with another personal model."""
+    def tuned(self, personal: PersonalModel) -> Predictor:
+        """Return the predictor for a person: with an encoder of their own, if they have one."""
+        return self._predictor.tuned(personal.encoder) if personal.encoder else self._predictor
+
+    def personalise(self, personal: Personalisation, predictor: Predictor) -> None:
+        """Go on with another personal model, and what `tuned` gave for it."""
         self.estimator.personal = personal
+        self.estimator.predictor = predictor
 
     def restart_normalisation(self) -> None:
         """Forget what is normal for this person, and measure it anew from here on."""

@@ -115,6 +115,7 @@ def path_factory(
 
     def make(info: StreamInfo) -> AffectPath:
         personal = continuing.personal if continuing else None
+        now = continuing.now if continuing else None
         return AffectPath(
             predictor,
             info.rate_hz,
@@ -123,7 +124,7 @@ def path_factory(
             signal=settings.signal,
             affect=settings.affect,
             normaliser=continuing.normaliser(info.labels) if continuing else None,
-            personal=Personalisation(personal) if personal else None,
+            personal=Personalisation(personal, now=now) if personal else None,
         )
 
     return make
@@ -166,7 +167,7 @@ def build_session(
         model_name=predictor.card.name,
         model_summary=predictor.card.summary,
         profile=options.profile,
-        keep=continuing.keep if continuing else None,
+        keep=continuing,
         publisher=publisher,
         estimates=estimates,
         make_music=partial(MusicDesk, _music(predictor, options)) if options.music else None,

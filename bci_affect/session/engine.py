@@ -19,19 +19,19 @@ import math
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.eeg import FeatureWindow, Normaliser, State
+from bci_affect.eeg import FeatureWindow, State
 from bci_affect.errors import BciAffectError
 from bci_affect.session.affect import AffectPath
 from bci_affect.session.control import Policy
 from bci_affect.session.estimates import EstimatesFile
 from bci_affect.session.fusion import Personalisation, PersonalModel
-from bci_affect.session.parts import Music, OnEvent, Publishing, Recording, Report
+from bci_affect.session.parts import Keeper, Music, OnEvent, Publishing, Recording, Report
 from bci_affect.session.types import AffectEstimate, Message, SessionSnapshot
 from bci_affect.session.undisturbed import Undisturbed
 from bci_affect.streams import (
@@ -71,9 +71,9 @@ class LiveSession:
         CSV file of the results; closed at the end.
     recording : Recording, optional
         Recorder of the session, idle until `start_recording`.
-    keep : callable, optional
-        Takes the stream's channels and the normaliser, to keep it for the person's next session:
-        once a minute and at the end.
+    keep : Keeper, optional
+        Keeps the normaliser for the person's next session, once a minute and at the end, and says
+        what the session begins with.
     policy : str
         How music is chosen at the start.
     target : (float, float), optional
@@ -92,7 +92,7 @@ class LiveSession:
         publisher: Publishing | None = None,
         estimates: EstimatesFile | None = None,
         recording: Recording | None = None,
-        keep: Callable[[Sequence[str], Normaliser], None] | None = None,
+        keep: Keeper | None = None,
         policy: Policy = "follow",
         target: tuple[float, float] | None = None,
     ) -> None:
@@ -162,6 +162,7 @@ class LiveSession:
         # The electrode map of the settings may know places that the stream does not.
         self._info = replace(info, montage=self._path.pipeline.montage)
         self._started = local_clock()
+        self._say_beginning()
         for name, run in (("bci-eeg", self._run_eeg), ("bci-out", self._run_out)):
             thread = threading.Thread(target=run, name=name, daemon=True)
             self._threads.append(thread)
@@ -326,7 +327,12 @@ class LiveSession:
         The EEG's thread goes on meanwhile: means and spreads may be one hop apart, of minutes.
         """
         if self._keep and self._path and self._info:
-            self._keep(self._info.labels, self._path.estimator.normaliser)
+            self._keep.keep(self._info.labels, self._path.estimator.normaliser)
+
+    def _say_beginning(self) -> None:
+        """Put into the recording what the normalisation begins with there."""
+        if self._keep and self._path and self._info:
+            self._event(self._keep.event(self._info.labels, self._path.estimator.normaliser))
 
     def _write(self, item: AffectEstimate | Marker) -> None:
         if isinstance(item, Marker):
@@ -549,7 +555,10 @@ class LiveSession:
 
     def personalise(self, personal: PersonalModel) -> None:
         """Use another personal model from the next estimate on."""
-        self._commands.append(lambda path: path.personalise(Personalisation(personal)))
+        if self._path is None:
+            return
+        predictor = self._path.tuned(personal)  # here, not on the data path's thread
+        self._commands.append(lambda path: path.personalise(Personalisation(personal), predictor))
 
     def baseline(self, seconds: float = 60.0) -> None:
         """Start the normalisation to the person anew from now on."""
@@ -581,6 +590,7 @@ class LiveSession:
         try:
             self._recording.start(self._source)
             self._event({"event": "recording_start", "model": self._model_name})
+            self._say_beginning()
         except BciAffectError as error:
             self._say("error", str(error))
 

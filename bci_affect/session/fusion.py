@@ -19,11 +19,14 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bci_affect.session.trust import FRESH_S, Drift, gate
 
 Array = NDArray[np.float64]
 Decision = Literal["high", "low", "unsure"]
@@ -31,15 +34,6 @@ DIMENSIONS = ("valence", "arousal")
 
 MAX_LOGIT = 4.0
 """Population log-odds are clipped here before a personal head sees them, when fitting and live."""
-FRESH_S = 3.0
-"""A reading of this age counts fully; confidence then fades with `FADE_S`."""
-FADE_S = 10.0
-PROFILE_HALF_LIFE_DAYS = 180.0
-"""EEG of a person changes over months: a calibration of this age is trusted half. A choice, not a
-measurement; calibrating again costs a quarter of an hour."""
-DRIFT_WINDOW_S = 60.0
-DRIFT_NOVELTY = 1.5
-"""Median novelty over `DRIFT_WINDOW_S` beyond which a new rest baseline is asked for."""
 
 
 def sigmoid(logit: Array) -> Array:
@@ -113,6 +107,8 @@ class PersonalModel:
         Clips that it rests on.
     model : str
         Identity of the encoder that the embedding belongs to.
+    encoder : dict of str to ndarray
+        Parameters of the encoder that were tuned to this person; empty where it is as it was.
     """
 
     valence: DimensionModel
@@ -123,6 +119,7 @@ class PersonalModel:
     created: float = 0.0
     n_clips: int = 0
     model: str = ""
+    encoder: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @classmethod
     def population(cls, n_dim: int, model: str = "") -> PersonalModel:
@@ -247,83 +244,6 @@ def decide(prob: float, conformal: float) -> Decision:
     if high == low:  # both are possible, or neither
         return "unsure"
     return "high" if high else "low"
-
-
-@dataclass(frozen=True)
-class Gate:
-    """Factors, each 0 to 1, that confidence is multiplied by, and their reasons."""
-
-    quality: float
-    novelty: float
-    age: float
-    calibration: float
-    reasons: tuple[str, ...]
-
-    @property
-    def product(self) -> float:
-        """All factors together."""
-        return self.quality * self.novelty * self.age * self.calibration
-
-
-def gate(quality: float, distance: float, age_s: float, calibration_age_days: float) -> Gate:
-    """Judge how far an estimate can be trusted beside its probability.
-
-    Parameters
-    ----------
-    quality : float
-        Share of good electrodes, 0 to 1. Half of them or fewer: no trust at all.
-    distance : float
-        `novelty`; NaN counts as inside.
-    age_s : float
-        Seconds since the last valid window.
-    calibration_age_days : float
-        Days since calibration; NaN where there was none.
-    """
-    reasons: list[str] = []
-    by_quality = min(max((quality - 0.5) / 0.3, 0.0), 1.0) if math.isfinite(quality) else 0.0
-    if by_quality < 1:
-        reasons.append(f"only {max(quality, 0.0):.0%} of the electrodes are good")
-    by_novelty = math.exp(-max(0.0, distance - 1.0)) if math.isfinite(distance) else 1.0
-    if by_novelty < 0.6:
-        reasons.append("this EEG is unlike the calibration's")
-    by_age = math.exp(-max(0.0, age_s - FRESH_S) / FADE_S)
-    if by_age < 0.9:
-        reasons.append(f"the last clean EEG is {age_s:.0f} s old")
-    days = calibration_age_days
-    by_calibration = float(0.5 ** (max(0.0, days) / PROFILE_HALF_LIFE_DAYS)) if days == days else 1
-    if by_calibration < 0.7:
-        reasons.append(f"the calibration is {days:.0f} days old")
-    return Gate(by_quality, by_novelty, by_age, by_calibration, tuple(reasons))
-
-
-class Drift:
-    """Watches whether the EEG has moved away from what the calibration saw.
-
-    Asks once for a rest baseline when the median novelty of the last minute is beyond
-    `DRIFT_NOVELTY`, and again only after `reset`.
-    """
-
-    def __init__(self) -> None:
-        self._seen: list[tuple[float, float]] = []
-        self.detected = False
-
-    def update(self, time_s: float, distance: float) -> bool:
-        """Take one valid window's novelty; return whether drift stands detected."""
-        if not math.isfinite(distance):
-            return self.detected
-        self._seen.append((time_s, distance))
-        start = time_s - DRIFT_WINDOW_S
-        keep = next(i for i, (t, _) in enumerate(self._seen) if t >= start - 1.0)
-        del self._seen[:keep]
-        if self._seen[0][0] <= start + 1.0:  # a whole minute has been seen
-            median = float(np.median([d for _, d in self._seen]))
-            self.detected = self.detected or median > DRIFT_NOVELTY
-        return self.detected
-
-    def reset(self) -> None:
-        """Start anew, after a rest baseline."""
-        self._seen.clear()
-        self.detected = False
 
 
 class Personalisation:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_affect.eeg import Normaliser
 from bci_affect.music import PlayerState, Suggestion, Track
 from bci_affect.session.control import Policy
 from bci_affect.session.types import AffectEstimate, RecordingStatus
@@ -52,6 +53,16 @@ class Recording(Protocol):
 
     def status(self) -> RecordingStatus | None:
         """Say how the recording, or the last one, stands; None before the first."""
+
+
+class Keeper(Protocol):
+    """Keeps what is normal for a person, from session to session."""
+
+    def event(self, channels: Sequence[str], normaliser: Normaliser) -> dict[str, object]:
+        """Return the event that says what the session begins with."""
+
+    def keep(self, channels: Sequence[str], normaliser: Normaliser) -> None:
+        """Keep it for the person's next session."""
 
 
 class Music(Protocol):

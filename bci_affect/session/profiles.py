@@ -10,59 +10,27 @@ Arrays are stored as raw bytes beside their dtype and shape; nothing is ever unp
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
 from bci_affect.resources import user_home
-from bci_affect.session.fusion import DIMENSIONS, DimensionModel, PersonalModel
+from bci_affect.session.arrays import Arrays, from_bytes, to_bytes
+from bci_affect.session.fusion import PersonalModel
+from bci_affect.session.profile_model import join, split
+from bci_affect.session.profile_schema import MIGRATIONS, SCHEMA_VERSION
 
-Arrays = Mapping[str, NDArray[Any]]
-FORMAT = "bci_affect profile"
-SCHEMA_VERSION = 3
 MAX_NAME = 64
-
-_MIGRATIONS: dict[int, tuple[str, ...]] = {
-    1: (
-        """CREATE TABLE profile (
-            id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE, created REAL NOT NULL,
-            note TEXT NOT NULL DEFAULT '')""",
-        """CREATE TABLE calibration (
-            id INTEGER PRIMARY KEY,
-            profile INTEGER NOT NULL REFERENCES profile(id) ON DELETE CASCADE,
-            created REAL NOT NULL, model TEXT NOT NULL, parent INTEGER, summary TEXT NOT NULL,
-            personal TEXT NOT NULL, sources TEXT NOT NULL, report TEXT NOT NULL DEFAULT '')""",
-        """CREATE TABLE array (
-            owner TEXT NOT NULL, owner_id INTEGER NOT NULL, name TEXT NOT NULL,
-            dtype TEXT NOT NULL, shape TEXT NOT NULL, data BLOB NOT NULL,
-            PRIMARY KEY (owner, owner_id, name)) WITHOUT ROWID""",
-    ),
-    2: (
-        # The normalisation depends on montage and settings: each combination has its own state.
-        """CREATE TABLE normalisation (
-            id INTEGER PRIMARY KEY,
-            profile INTEGER NOT NULL REFERENCES profile(id) ON DELETE CASCADE,
-            key TEXT NOT NULL, updated REAL NOT NULL, UNIQUE (profile, key))""",
-    ),
-    3: (
-        # A bit of a weight that a disk flips must not go unseen. Empty: from before the sums.
-        "ALTER TABLE array ADD COLUMN sum TEXT NOT NULL DEFAULT ''",
-        "ALTER TABLE calibration ADD COLUMN sum TEXT NOT NULL DEFAULT ''",
-    ),
-}
-_DTYPES = ("<f4", "<f8", "<i4", "<i8", "|b1", "|u1")
 
 
 @dataclass(frozen=True)
@@ -230,11 +198,25 @@ class ProfileStore:
         """Close the database."""
         self._db.close()
 
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; one inside another belongs to the outer one."""
+        if self._db.in_transaction:
+            yield
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
     # --- Profiles -------------------------------------------------------------------------------
 
     @_explained
-    def create(self, name: str, note: str = "") -> Profile:
-        """Create an empty profile.
+    def create(self, name: str, note: str = "", created: float | None = None) -> Profile:
+        """Create an empty profile, made at a Unix time (now when left out).
 
         Raises
         ------
@@ -246,12 +228,12 @@ class ProfileStore:
             raise BciAffectError(
                 f"A profile's name is 1 to {MAX_NAME} printable characters; got {name!r}."
             )
-        with self._transaction():
+        with self.transaction():
             if self._find(name) is not None:
                 raise BciAffectError(f"There is a profile '{name}' already; choose another name.")
             self._db.execute(
                 "INSERT INTO profile (name, created, note) VALUES (?, ?, ?)",
-                (name, time.time(), note),
+                (name, time.time() if created is None else created, note),
             )
         return self.load(name)
 
@@ -297,14 +279,38 @@ class ProfileStore:
             personal = None
             if rows:
                 arrays = self._arrays("calibration", rows[-1][0])
-                personal = _personal(json.loads(rows[-1][7]), arrays)
+                personal = join(json.loads(rows[-1][7]), arrays)
         return Profile(stored, created, note, personal, history)
+
+    @_explained
+    def personal_of(self, name: str, created: float | None) -> PersonalModel | None:
+        """Return the personal model that was made at a Unix time; None for None.
+
+        Raises
+        ------
+        BciAffectError
+            If the profile has no such calibration (it was undone, say).
+        """
+        if created is None:
+            return None
+        row = self._db.execute(
+            "SELECT id, personal FROM calibration WHERE profile = ? AND created = ?",
+            (self._key(name), created),
+        ).fetchone()
+        if row is None:
+            raise BciAffectError(
+                f"The profile '{name}' no longer has the calibration that the recording was made "
+                "with; process it without a profile."
+            )
+        arrays = self._arrays("calibration", row[0])
+        with _believed():
+            return join(json.loads(row[1]), arrays)
 
     @_explained
     def delete(self, name: str) -> None:
         """Delete a profile with its history; recordings and reports stay where they are."""
         key = self._key(name)
-        with self._transaction():
+        with self.transaction():
             for owner in ("calibration", "normalisation"):
                 self._db.execute(
                     f"DELETE FROM array WHERE owner = ? AND owner_id IN "
@@ -339,8 +345,8 @@ class ProfileStore:
             Path of the report.
         """
         key = self._key(name)
-        header, arrays = _parts(personal)
-        with self._transaction():
+        header, arrays = split(personal)
+        with self.transaction():
             parent = self._db.execute(
                 "SELECT max(id) FROM calibration WHERE profile = ?", (key,)
             ).fetchone()[0]
@@ -371,7 +377,7 @@ class ProfileStore:
             If there is none to undo.
         """
         key = self._key(name)
-        with self._transaction():
+        with self.transaction():
             newest = self._db.execute(
                 "SELECT max(id) FROM calibration WHERE profile = ?", (key,)
             ).fetchone()[0]
@@ -394,7 +400,7 @@ class ProfileStore:
         state : mapping of str to ndarray
         """
         profile = self._key(name)
-        with self._transaction():
+        with self.transaction():
             self._db.execute(
                 "INSERT INTO normalisation (profile, key, updated) VALUES (?, ?, ?) "
                 "ON CONFLICT (profile, key) DO UPDATE SET updated = excluded.updated",
@@ -413,141 +419,25 @@ class ProfileStore:
         ).fetchone()
         return None if row is None else self._arrays("normalisation", row[0])
 
-    # --- In and out -----------------------------------------------------------------------------
-
     @_explained
-    def export(self, name: str, path: Path) -> None:
-        """Write a profile to one JSON file (no raw EEG is in it).
-
-        Raises
-        ------
-        BciAffectError
-            If the file exists already or cannot be written.
-        """
-        profile = self.load(name)
-        key = self._key(name)
-        with _believed():
-            calibrations = [
-                {
-                    "created": row[1],
-                    "model": row[2],
-                    "summary": json.loads(row[3]),
-                    "personal": json.loads(row[4]),
-                    "sources": json.loads(row[5]),
-                    "report": row[6],
-                    "arrays": _encode(self._arrays("calibration", row[0])),
-                }
-                for row in self._db.execute(
-                    "SELECT id, created, model, summary, personal, sources, report "
-                    "FROM calibration WHERE profile = ? ORDER BY id",
-                    (key,),
-                ).fetchall()
-            ]
-            states = [
-                {"key": row[1], "arrays": _encode(self._arrays("normalisation", row[0]))}
-                for row in self._db.execute(
-                    "SELECT id, key FROM normalisation WHERE profile = ? ORDER BY key", (key,)
-                ).fetchall()
-            ]
-        document = {
-            "format": FORMAT,
-            "version": SCHEMA_VERSION,
-            "name": profile.name,
-            "created": profile.created,
-            "note": profile.note,
-            "calibrations": calibrations,
-            "normalisation": states,
-        }
-        document["sum"] = document_sum(document)
-        try:
-            with path.open("x", encoding="utf-8") as file:
-                json.dump(document, file)
-        except FileExistsError:
-            raise BciAffectError(f"{path} exists already; choose another file.") from None
-        except OSError as error:
-            raise BciAffectError(f"Cannot write {path} ({error.strerror}).") from None
-
-    @_explained
-    def import_(self, path: Path, name: str | None = None) -> Profile:
-        """Read a profile that `export` wrote, all of it or nothing.
-
-        Parameters
-        ----------
-        path : Path
-        name : str, optional
-            New name; the file's own when left out.
-
-        Raises
-        ------
-        BciAffectError
-            If the file is damaged, of a newer version, or the name is taken.
-        """
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-            json.dumps(document, ensure_ascii=False).encode()  # half a character cannot be stored
-            if document["format"] != FORMAT:
-                raise ValueError("another format")
-            if document["version"] > SCHEMA_VERSION:
-                raise BciAffectError(f"{path} was written by a newer version; update bci_affect.")
-            if document["version"] > 2 and document["sum"] != document_sum(document):
-                raise ValueError("its content does not match its checksum")
-            calibrations = [(item, _decode(item["arrays"])) for item in document["calibrations"]]
-            for item, arrays in calibrations:
-                _personal(item["personal"], arrays)  # refuses what does not fit
-                if not isinstance(item["summary"], dict) or not isinstance(item["report"], str):
-                    raise ValueError("a calibration without a summary or report")
-                if not all(isinstance(path, str) for path in [*item["sources"]]):
-                    raise ValueError("a calibration whose sources are no paths")
-            states = [(item["key"], _decode(item["arrays"])) for item in document["normalisation"]]
-            name = name or str(document["name"])
-            note, created = str(document["note"]), float(document["created"])
-        except OSError as error:
-            raise BciAffectError(f"Cannot read {path} ({error.strerror}).") from None
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise BciAffectError(f"{path} is no profile, or it is damaged ({reason}).") from None
-        with self._transaction():
-            self.create(name, note)
-            self._db.execute(
-                "UPDATE profile SET created = ? WHERE id = ?", (created, self._key(name))
-            )
-            for item, arrays in calibrations:
-                self.add_calibration(
-                    name,
-                    _personal(item["personal"], arrays),
-                    item["summary"],
-                    sources=tuple(item["sources"]),
-                    report=str(item["report"]),
-                )
-            for state_key, arrays in states:
-                self.save_normalisation(name, state_key, arrays)
-        return self.load(name)
+    def normalisations(self, name: str) -> dict[str, dict[str, NDArray[Any]]]:
+        """Return all kept states by their keys."""
+        rows = self._db.execute(
+            "SELECT key, id FROM normalisation WHERE profile = ? ORDER BY key", (self._key(name),)
+        ).fetchall()
+        return {key: self._arrays("normalisation", number) for key, number in rows}
 
     # --- Inside ---------------------------------------------------------------------------------
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All or nothing; one inside another belongs to the outer one."""
-        if self._db.in_transaction:
-            yield
-            return
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
-
     def _migrate(self) -> None:
-        with self._transaction():
+        with self.transaction():
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA_VERSION:
                 raise BciAffectError(
                     f"{self.path} was written by a newer version of bci_affect; update it."
                 )
             for step in range(version + 1, SCHEMA_VERSION + 1):
-                for statement in _MIGRATIONS[step]:
+                for statement in MIGRATIONS[step]:
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {step}")
 
@@ -565,7 +455,7 @@ class ProfileStore:
     def _store(self, owner: str, owner_id: int, arrays: Arrays) -> None:
         self._db.execute("DELETE FROM array WHERE owner = ? AND owner_id = ?", (owner, owner_id))
         for name, value in arrays.items():
-            dtype, shape, data = _raw(value)
+            dtype, shape, data = to_bytes(value)
             row = (owner, owner_id, name, dtype, json.dumps(shape), data)
             self._db.execute("INSERT INTO array VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, _sum(row)))
 
@@ -578,7 +468,7 @@ class ProfileStore:
         for name, dtype, shape, data, stored in rows:
             _check_sum(stored, (owner, owner_id, name, dtype, shape, data))
             with _believed():
-                found[name] = _array(dtype, json.loads(shape), data)
+                found[name] = from_bytes(dtype, json.loads(shape), data)
         return found
 
 
@@ -595,112 +485,3 @@ def _check_sum(stored: str, values: Sequence[Any]) -> None:
     """Raise `sqlite3.DatabaseError` where a row is not what was stored."""
     if stored and stored != _sum(values):
         raise sqlite3.DatabaseError("a stored value has changed")
-
-
-def document_sum(document: Mapping[str, Any]) -> str:
-    """Return a checksum over an exported profile."""
-    content = {key: value for key, value in document.items() if key != "sum"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _raw(value: NDArray[Any]) -> tuple[str, list[int], bytes]:
-    """Little-endian bytes of an array with dtype and shape."""
-    array = np.ascontiguousarray(value)
-    dtype = array.dtype.newbyteorder("<").str
-    if dtype not in _DTYPES:
-        raise TypeError(f"arrays of {array.dtype} are not stored in profiles")
-    # ascontiguousarray makes a scalar one-dimensional: keep the shape that was given.
-    return dtype, list(np.shape(value)), array.astype(dtype).tobytes()
-
-
-def _array(dtype: str, shape: list[int], data: bytes) -> NDArray[Any]:
-    """Inverse of `_raw`; refuses what does not fit together."""
-    if dtype not in _DTYPES:
-        raise ValueError(f"unknown kind of array {dtype!r}")
-    return np.frombuffer(data, dtype=dtype).reshape(shape).copy()
-
-
-def _encode(arrays: Arrays) -> dict[str, Any]:
-    out = {}
-    for name, value in arrays.items():
-        dtype, shape, data = _raw(value)
-        text = base64.b64encode(data).decode("ascii")
-        out[name] = {"dtype": dtype, "shape": shape, "data": text}
-    return out
-
-
-def _decode(document: dict[str, Any]) -> dict[str, NDArray[Any]]:
-    return {
-        str(name): _array(
-            item["dtype"], item["shape"], base64.b64decode(item["data"], validate=True)
-        )
-        for name, item in document.items()
-    }
-
-
-_SCALARS = (
-    "gain",
-    "bias",
-    "live_gain",
-    "conformal",
-    "eeg_weight",
-    "music_weight",
-    "fused_bias",
-)
-
-
-def _parts(personal: PersonalModel) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Split a personal model into plain JSON and arrays."""
-    header: dict[str, Any] = {
-        "created": personal.created,
-        "n_clips": personal.n_clips,
-        "model": personal.model,
-    }
-    arrays: dict[str, NDArray[Any]] = {
-        "centre": personal.centre,
-        "directions": personal.directions,
-        "reach": np.array(personal.reach),
-    }
-    for name, model in zip(DIMENSIONS, personal.dimensions, strict=True):
-        header[name] = {"rung": model.rung, "informative": model.informative}
-        arrays[f"{name}.weights"] = model.weights
-        arrays[f"{name}.scalars"] = np.array([getattr(model, field) for field in _SCALARS])
-    return header, arrays
-
-
-def _personal(header: dict[str, Any], arrays: Arrays) -> PersonalModel:
-    """Inverse of `_parts`.
-
-    Raises
-    ------
-    ValueError, KeyError
-        If something is missing or does not fit.
-    """
-    models = {}
-    for name, value in arrays.items():
-        if name != "reach" and not np.isfinite(value).all():
-            raise ValueError(f"'{name}' holds values that are not numbers")
-    n_dim = len(arrays["centre"])
-    if arrays["directions"].shape[:1] != (n_dim,):
-        raise ValueError("directions do not fit the embedding")
-    for name in DIMENSIONS:
-        weights = arrays[f"{name}.weights"]
-        if weights.shape != (n_dim,):
-            raise ValueError(f"weights of {name} do not fit the embedding")
-        scalars = zip(_SCALARS, arrays[f"{name}.scalars"].tolist(), strict=True)
-        models[name] = DimensionModel(
-            weights=weights,
-            rung=str(header[name]["rung"]),
-            informative=bool(header[name]["informative"]),
-            **dict(scalars),
-        )
-    return PersonalModel(
-        valence=models["valence"],
-        arousal=models["arousal"],
-        centre=arrays["centre"],
-        directions=arrays["directions"],
-        reach=float(arrays["reach"]),
-        created=float(header["created"]),
-        n_clips=int(header["n_clips"]),
-        model=str(header["model"]),
-    )

@@ -23,7 +23,8 @@ from bci_affect.music.retrieval import Retriever
 from bci_affect.music.tags import TAGS
 from bci_affect.session.affect import AffectPath
 from bci_affect.session.fusion import DimensionModel, Personalisation, PersonalModel
-from bci_affect.session.profiles import ProfileStore, document_sum
+from bci_affect.session.profile_files import document_sum, export_profile, import_profile
+from bci_affect.session.profiles import ProfileStore
 from benchmarks.fuzz.base import Target, must
 from benchmarks.fuzz.mutate import break_bytes, break_document, break_json
 
@@ -157,7 +158,7 @@ class ProfileFile(Target):
         with ProfileStore(folder / "seed.sqlite") as store:
             _fill(store)
             self._truth = _read_profile(store, "Ada")
-            store.export("Ada", folder / "seed.json")
+            export_profile(store, "Ada", folder / "seed.json")
         self._seed = (folder / "seed.json").read_text()
         self._store = ProfileStore(folder / "target.sqlite")
 
@@ -179,7 +180,7 @@ class ProfileFile(Target):
         path.write_bytes(data[1:])
         before = self._store.names()
         try:
-            name = self._store.import_(path, "Copy").name
+            name = import_profile(self._store, path, "Copy").name
         except BaseException:
             must(self._store.names() == before, "half a profile was imported")
             raise
@@ -188,7 +189,7 @@ class ProfileFile(Target):
             if data[0]:
                 _compare(found, self._truth)
             (folder / "again.json").unlink(missing_ok=True)
-            self._store.export(name, folder / "again.json")
+            export_profile(self._store, name, folder / "again.json")
         finally:
             self._store.delete(name)
         return "read"

@@ -10,14 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bci_affect.session.fusion import (
-    DRIFT_WINDOW_S,
     DimensionModel,
-    Drift,
     Personalisation,
     PersonalModel,
     decide,
     sigmoid,
 )
+from bci_affect.session.trust import DRIFT_WINDOW_S, Drift
 
 D = 4
 DAY = 86400.0

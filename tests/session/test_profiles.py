@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 
 from bci_affect.errors import BciAffectError
-from bci_affect.session import profiles
+from bci_affect.resources import user_home
+from bci_affect.session import profile_schema
 from bci_affect.session.fusion import DimensionModel, PersonalModel
+from bci_affect.session.profile_files import document_sum, export_profile, import_profile
 from bci_affect.session.profiles import ProfileStore
 
 
@@ -112,15 +114,15 @@ def test_export_and_import_elsewhere(tmp_path: Path) -> None:
         store.add_calibration("Ada", personal(), {"verdict": "above chance"})
         store.add_calibration("Ada", personal(1), {})
         store.save_normalisation("Ada", "k", {"mean": np.arange(3.0)})
-        store.export("Ada", file)
+        export_profile(store, "Ada", file)
         with pytest.raises(BciAffectError, match="exists already"):
-            store.export("Ada", file)
+            export_profile(store, "Ada", file)
         with pytest.raises(BciAffectError, match="already"):
-            store.import_(file)
-        other = store.import_(file, "Ada again")
+            import_profile(store, file)
+        other = import_profile(store, file, "Ada again")
         assert same(other.personal, personal(1))
     with ProfileStore(tmp_path / "elsewhere.sqlite") as store:
-        profile = store.import_(file)
+        profile = import_profile(store, file)
         assert [r.summary for r in profile.history] == [{"verdict": "above chance"}, {}]
         state = store.normalisation("Ada", "k")
         assert state is not None
@@ -173,16 +175,16 @@ def test_an_edited_calibration_is_refused_whole(tmp_path: Path, key: str, value:
     with ProfileStore() as store:
         store.create("Ada")
         store.add_calibration("Ada", personal(), {})
-        store.export("Ada", file)
+        export_profile(store, "Ada", file)
         document = json.loads(file.read_text())
         for change in ({key: value}, None):
             calibration = dict(document["calibrations"][0])
             calibration.pop(key) if change is None else calibration.update(change)
             edited = document | {"calibrations": [calibration]}
-            edited["sum"] = profiles.document_sum(edited)
+            edited["sum"] = document_sum(edited)
             file.write_text(json.dumps(edited))
             with pytest.raises(BciAffectError, match="damaged"):
-                store.import_(file, "New")
+                import_profile(store, file, "New")
             assert store.names() == ["Ada"]
 
 
@@ -205,10 +207,10 @@ def test_damaged_files_are_refused_and_leave_nothing(tmp_path: Path, damage: obj
     with ProfileStore() as store:
         store.create("Ada")
         store.add_calibration("Ada", personal(), {})
-        store.export("Ada", file)
+        export_profile(store, "Ada", file)
         bad.write_text(json.dumps(damage(json.loads(file.read_text()))))  # type: ignore[operator]
         with pytest.raises(BciAffectError) as caught:
-            store.import_(bad, "New")
+            import_profile(store, bad, "New")
         assert "\n" not in str(caught.value)
         assert store.names() == ["Ada"]
 
@@ -237,9 +239,9 @@ def test_silly_names_are_refused(name: str) -> None:
 
 
 def test_a_database_of_the_first_version_is_carried_over() -> None:
-    path = profiles.user_home() / "profiles.sqlite"
+    path = user_home() / "profiles.sqlite"
     old = sqlite3.connect(path)
-    for statement in profiles._MIGRATIONS[1]:
+    for statement in profile_schema.MIGRATIONS[1]:
         old.execute(statement)
     old.execute("INSERT INTO profile (name, created) VALUES ('Old', 5.0)")
     old.execute("PRAGMA user_version = 1")

@@ -60,6 +60,23 @@ class ClipTable:
 
 
 @dataclass(frozen=True)
+class ClipWindows:
+    """What the encoder sees of one clip.
+
+    Attributes
+    ----------
+    bands : ndarray of float32, shape (n, n_steps, n_channels, n_bands)
+        Normalised, spread over the clip.
+    mask : ndarray of bool, shape (n, n_channels)
+    positions : ndarray, shape (n_channels, 3)
+    """
+
+    bands: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    positions: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class Labelled:
     """The clips that say something about one dimension, with a high (1) or low (0) label each.
 

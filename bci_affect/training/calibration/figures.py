@@ -6,7 +6,7 @@ import numpy as np
 
 from bci_affect.session.fusion import DIMENSIONS, PersonalModel, personal_logits, sigmoid
 from bci_affect.training.calibration.evaluation import Evaluation
-from bci_affect.training.calibration.recordings import Run
+from bci_affect.training.calibration.runs import Run
 from bci_affect.training.drawing import (
     GREY,
     HIGH,

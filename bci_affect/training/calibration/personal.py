@@ -101,7 +101,7 @@ def calibrate(
             table, clips, evaluations[dimension], verdicts[dimension].above_chance
         )
     neutral = PersonalModel.population(table.embedding.shape[1])
-    centre, directions, reach = _territory(table)
+    centre, directions, reach = territory(table)
     personal = PersonalModel(
         valence=models.get("valence", neutral.valence),
         arousal=models.get("arousal", neutral.arousal),
@@ -156,8 +156,8 @@ def _live_gain(table: ClipTable, clips: Labelled) -> float:
     return fit_gain(np.concatenate(logits), np.concatenate(labels), np.concatenate(weights))
 
 
-def _territory(table: ClipTable) -> tuple[Array, Array, float]:
-    """Where the calibration's embeddings lie: centre, unit-spread directions, 95 % distance."""
+def territory(table: ClipTable) -> tuple[Array, Array, float]:
+    """Return where the embeddings lie: centre, unit-spread directions, 95 % distance."""
     points = (
         np.concatenate([embedding for embedding, _ in table.windows])
         if table.windows

@@ -70,7 +70,13 @@ def _score(score: Score | None) -> dict[str, Any] | None:
 
 
 def write_report(
-    path: Path, profile: str, gathered: Gathered, calibration: Calibration, *, model: str
+    path: Path,
+    profile: str,
+    gathered: Gathered,
+    calibration: Calibration,
+    *,
+    model: str,
+    tuning: str = "",
 ) -> None:
     """Write the HTML report; an existing file is not overwritten.
 
@@ -90,6 +96,7 @@ def write_report(
     )
     page = environment.get_template("report.html.j2").render(
         profile=profile,
+        tuning=tuning,
         version=__version__,
         model=model,
         made=dt.datetime.fromtimestamp(calibration.personal.created).strftime("%Y-%m-%d %H:%M"),

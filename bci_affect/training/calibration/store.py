@@ -15,8 +15,9 @@ from bci_affect.resources import user_home
 from bci_affect.session.profiles import ProfileStore, model_identity
 from bci_affect.training.calibration.evaluation import N_PERMUTATIONS
 from bci_affect.training.calibration.personal import calibrate
-from bci_affect.training.calibration.recordings import gather
+from bci_affect.training.calibration.recordings import Gathered, gather
 from bci_affect.training.calibration.report import summary, write_report
+from bci_affect.training.calibration.tuning import tune
 from bci_affect.training.drawing import free_path
 
 _LABELS = "labels"  # in a calibration's summary: what the markers of its recordings mean
@@ -74,24 +75,37 @@ def calibrate_recordings(
     sources |= {path.resolve(): labels for path in paths}
     for path, meaning in sources.items():
         sources[path] = _of_person(path, meaning, name) if earlier else meaning
-    gathered = gather(
-        list(sources),
-        list(sources.values()),
-        predictor,
-        model=identity,
-        stream=stream,
-        settings=settings,
-        progress=progress,
-    )
-    found = calibrate(gathered.table, model=identity, seed=seed, n_permutations=n_permutations)
+
+    def read(predictor: Predictor) -> Gathered:
+        return gather(
+            list(sources),
+            list(sources.values()),
+            predictor,
+            model=identity,
+            stream=stream,
+            settings=settings,
+            progress=progress,
+        )
+
+    frozen = read(predictor)
+    first = calibrate(frozen.table, model=identity, seed=seed, n_permutations=n_permutations)
+    tuning = tune(first, frozen, predictor, read, seed=seed)
+    found, gathered = tuning.calibration, tuning.gathered
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(found.personal.created))
     safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)
     page = report or free_path(user_home() / "reports" / f"{safe}-{stamp}.html")
-    document = summary(found)
+    document = summary(found) | {
+        "fine_tuning": {
+            "taken": tuning.taken,
+            "text": tuning.text,
+            "frozen_error": tuning.frozen_error,
+            "tuned_error": tuning.tuned_error,
+        }
+    }
     with ProfileStore() as store:
         if name.casefold() not in {known.casefold() for known in store.names()}:
             store.create(name)
-        write_report(page, name, gathered, found, model=identity)
+        write_report(page, name, gathered, found, model=identity, tuning=tuning.text)
         store.add_calibration(
             name,
             found.personal,

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from bci_affect.session.profiles import ProfileStore
+from tests.training.calibration.conftest import command
 
 
 def start(home: Path, *arguments: str) -> subprocess.Popen[bytes]:
@@ -67,7 +68,11 @@ def test_live_uses_the_profile_which_survives_kill_9(
         str(model_file),
     )
     lives = [
-        start(home, *common, "--profile", "P7", "--estimates", str(own)),
+        start(
+            home,
+            *(*common, "--profile", "P7", "--estimates", str(own)),
+            *("--record", str(tmp_path / "rec")),
+        ),
         start(home, *common, "--estimates", str(nobody)),
     ]
     try:
@@ -93,3 +98,26 @@ def test_live_uses_the_profile_which_survives_kill_9(
         profile = store.load("P7")
     assert profile.personal is not None
     assert profile.personal.arousal.informative
+
+    # The killed session's recording, processed for the same person, gives what was shown live:
+    # it says with which normalisation and which calibration the session began.
+    (recording,) = (tmp_path / "rec").rglob("*.xdf")
+    again = tmp_path / "again.csv"
+    with ProfileStore(database) as store:  # the profile goes on meanwhile
+        (key,) = [
+            row[0] for row in sqlite3.connect(database).execute("SELECT key FROM normalisation")
+        ]
+        state = store.normalisation("P7", key)
+        assert state is not None
+        store.save_normalisation("P7", key, state | {"mean": state["mean"] + 1.0})
+    model = ("--model", str(model_file), "--profile", "P7")
+    result = command(home, "process", str(recording), "--out", str(again), *model)
+    assert result.returncode == 0, result.stderr
+    offline = readings(again)
+    shared = sorted(set(np.round(list(a), 3)) & set(np.round(list(offline), 3)))
+    assert len(shared) > 15
+    live_at = {round(t, 3): p for t, p in a.items()}
+    offline_at = {round(t, 3): p for t, p in offline.items()}
+    np.testing.assert_allclose(
+        [live_at[t] for t in shared], [offline_at[t] for t in shared], atol=1e-5
+    )

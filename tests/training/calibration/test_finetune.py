@@ -1,0 +1,74 @@
+"""The top rung is taken where it helps on clips that nobody had seen, and only there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bci_affect.eeg import make_montage
+from bci_affect.errors import BciAffectError
+from bci_affect.model import Predictor
+from bci_affect.training.calibration.clips import ClipTable, ClipWindows
+from bci_affect.training.calibration.finetune import compare, enough, fine_tune
+from bci_affect.training.calibration.simulation import Listener, simulate
+from tests.training.calibration.conftest import ELECTRODES
+
+N_CLIPS, N_SESSIONS, N_WINDOWS = 40, 3, 2
+FOLDS = 2  # of a calibration's five: enough to see which way it goes
+
+
+def person(
+    predictor: Predictor, effect: float, seed: int = 0
+) -> tuple[list[ClipWindows], ClipTable]:
+    """Windows in which a person's own pattern of bands goes with what was felt, by `effect`."""
+    rng = np.random.default_rng(seed)
+    table = simulate(Listener(eeg=0.5), N_CLIPS, seed=seed, n_sessions=N_SESSIONS)
+    side = np.where(table.ratings > 5, 1.0, -1.0)  # (n, 2)
+    steps, bands = 12, 5
+    pattern = rng.standard_normal((2, len(ELECTRODES), bands)) * (rng.random((2, 8, bands)) < 0.15)
+    positions = make_montage(ELECTRODES).positions
+    clips = []
+    for row in side:
+        clip = 0.5 * rng.standard_normal((len(ELECTRODES), bands)) + effect * np.tensordot(
+            row, pattern, 1
+        )
+        windows = clip + rng.standard_normal((N_WINDOWS, steps, len(ELECTRODES), bands))
+        mask = np.ones((N_WINDOWS, len(ELECTRODES)), np.bool_)
+        clips.append(ClipWindows(windows.astype(np.float32), mask, positions))
+    return clips, table
+
+
+@pytest.fixture(scope="module")
+def predictor(model_file: Path) -> Predictor:
+    return Predictor(model_file)
+
+
+def test_an_own_pattern_is_learned_and_retrieval_stays(predictor: Predictor) -> None:
+    clips, table = person(predictor, 1.0)
+    trial = compare(predictor, clips, table, 0, folds=FOLDS)
+    assert trial.better
+    assert trial.tuned_error < trial.frozen_error - 0.02
+    found = fine_tune(predictor, clips, table, np.arange(N_CLIPS), 0)
+    assert any(found.kept)
+    assert all(name.startswith("encoder.") for name in found.weights)
+    tuned = predictor.tuned(found.weights)
+    rows = np.random.default_rng(1).standard_normal((4, 128)).astype(np.float32)
+    np.testing.assert_array_equal(tuned.project_music(rows), predictor.project_music(rows))
+
+
+def test_where_there_is_nothing_the_steps_are_taken_back(predictor: Predictor) -> None:
+    trial = compare(predictor, *person(predictor, 0.0, 1), 1, folds=FOLDS)
+    assert not trial.better
+
+
+def test_too_few_clips_or_sessions_are_not_tried() -> None:
+    assert enough(simulate(Listener(), 40, seed=0, n_sessions=3))
+    assert not enough(simulate(Listener(), 39, seed=0, n_sessions=3))
+    assert not enough(simulate(Listener(), 48, seed=0, n_sessions=2))
+
+
+def test_weights_of_another_model_are_refused(predictor: Predictor) -> None:
+    with pytest.raises(BciAffectError, match="do not fit"):
+        predictor.tuned({"encoder.nothing": np.zeros(3, np.float32)})
