@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import os
 import signal
 import sqlite3
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bci_affect.cli.session_report import report_recording
 from bci_affect.session.profiles import ProfileStore
 from tests.training.calibration.conftest import command
 
@@ -51,7 +53,10 @@ def wait_for(what: Callable[[], bool], seconds: float, *processes: subprocess.Po
 
 @pytest.mark.timeout(300)
 def test_live_uses_the_profile_which_survives_kill_9(
-    calibrated: dict[str, Any], model_file: Path, tmp_path: Path
+    calibrated: dict[str, Any],
+    model_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     home = calibrated["home"]
     own, nobody = tmp_path / "own.csv", tmp_path / "nobody.csv"
@@ -121,3 +126,11 @@ def test_live_uses_the_profile_which_survives_kill_9(
     np.testing.assert_allclose(
         [live_at[t] for t in shared], [offline_at[t] for t in shared], atol=1e-5
     )
+
+    # The report of that session finds out whose it was, and has the verdict's exact words.
+    monkeypatch.setenv("BCI_AFFECT_HOME", str(home))
+    page = report_recording(
+        recording, None, profile="", model=model_file, progress=lambda share: None
+    )
+    verdict = calibrated["document"]["dimensions"]["arousal"]["verdict"]
+    assert verdict in html.unescape(page.read_text(encoding="utf-8"))
