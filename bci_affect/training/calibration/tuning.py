@@ -20,7 +20,6 @@ from bci_affect.training.calibration.finetune import (
     enough,
     fine_tune,
 )
-from bci_affect.training.calibration.ladder import fit_head
 from bci_affect.training.calibration.personal import Calibration, territory
 from bci_affect.training.calibration.recordings import Gathered
 
@@ -108,7 +107,7 @@ def tune(
 
 
 def _personal(before: PersonalModel, table: ClipTable, trial: Trial) -> PersonalModel:
-    """Fit heads on the tuned encoder's clips; all above them on clips that it had not seen."""
+    """Keep the heads; fit all above them on clips that the tuned encoder had not seen."""
     models: dict[str, DimensionModel] = {}
     for j, name in enumerate(DIMENSIONS):
         old: DimensionModel = getattr(before, name)
@@ -119,14 +118,13 @@ def _personal(before: PersonalModel, table: ClipTable, trial: Trial) -> Personal
         clips = labelled(table, name)
         known = np.isfinite(column[clips.rows])
         logit, high = column[clips.rows][known], clips.high[known]
-        head, _ = fit_head(clips.embedding, clips.eeg_logit, clips.high, clips.group)
         gain = fit_gain(logit, high)
         fusion = fit_fusion(gain * logit, clips.music_logit[known], high)
         models[name] = dataclasses.replace(
             old,
-            gain=head.gain,
-            bias=head.bias,
-            weights=head.weights,
+            gain=1.0,
+            bias=0.0,
+            weights=np.zeros(table.embedding.shape[1]),
             # Of windows the frozen encoder's temperature is known, of the tuned one only that of
             # clips: the more careful of both.
             live_gain=min(gain, old.live_gain),
@@ -134,7 +132,7 @@ def _personal(before: PersonalModel, table: ClipTable, trial: Trial) -> Personal
             eeg_weight=fusion.eeg,
             music_weight=fusion.music,
             fused_bias=fusion.bias,
-            rung=f"{head.rung}, fine-tuned encoder",
+            rung="fine-tuned encoder",
         )
     centre, directions, reach = territory(table)
     return dataclasses.replace(
