@@ -13,8 +13,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from bci_affect.session.fusion import DIMENSIONS
+
 if TYPE_CHECKING:
     from bci_affect.session import LiveSession, SessionSnapshot
+    from bci_affect.session.fusion import PersonalReading
 
 _PERIOD_S = 0.25
 _LINE_EVERY_S = 5.0
@@ -69,11 +72,30 @@ def line(snapshot: SessionSnapshot) -> str:
             f"{estimate.arousal:+.2f} confidence {estimate.confidence:.2f} quality "
             f"{estimate.quality:.2f}"
         )
+        if estimate.reading is not None and estimate.state.value == "ok":
+            parts += [": ".join(words) for words in three_estimates(estimate.reading)]
+            parts += estimate.reading.reasons
     if snapshot.track:
         parts.append(f"plays {snapshot.track.title}")
     if snapshot.messages:
         parts.append(snapshot.messages[-1].text)
     return " | ".join(parts)
+
+
+def three_estimates(reading: PersonalReading) -> list[tuple[str, str, str]]:
+    """Say for each dimension what EEG, music and both say, and what that decides.
+
+    Probabilities are of high; ``unsure`` is a decision.
+    """
+    said = []
+    for j, name in enumerate(DIMENSIONS):
+        music = reading.music_prob[j]
+        alone = f"EEG {reading.eeg_prob[j]:.0%}, "
+        alone += f"music {music:.0%}, " if music == music else "no music, "
+        alone += f"both {reading.fused_prob[j]:.0%}"
+        decided = f"{reading.decision[j]}; the EEG's share is {reading.eeg_weight[j]:.0%}"
+        said.append((name, alone, decided))
+    return said
 
 
 def render(snapshot: SessionSnapshot) -> RenderableType:
@@ -92,12 +114,18 @@ def render(snapshot: SessionSnapshot) -> RenderableType:
         known = value == value
         bar = Bar(2.0, 1.0 + min(value, 0.0), 1.0 + max(value, 0.0), width=40, color=color)
         rows.add_row(name, bar if known else "", f"{value:+.2f}" if known else "no reading yet")
+    if estimate is not None and estimate.reading is not None:
+        style = "" if reading else "bright_black"
+        for name, alone, decided in three_estimates(estimate.reading):
+            rows.add_row(f"P({name})", Text(alone, style), Text(decided, style))
     if estimate is not None:
         rows.add_row(
             "confidence",
             Bar(1.0, 0.0, estimate.confidence, width=40, color="magenta"),
             f"{estimate.confidence:.2f}",
         )
+        for reason in estimate.reading.reasons if estimate.reading is not None else ():
+            rows.add_row("", Text(reason, "yellow"))
         state = estimate.state.value
         reasons = "; ".join(snapshot.window.reasons) if snapshot.window else ""
         rows.add_row("state", Text(state, _STATE_STYLE[state]), reasons)
