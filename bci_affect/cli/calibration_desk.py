@@ -6,6 +6,7 @@ where a calibration's data are: at the end it is read back along the same way as
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from dataclasses import dataclass
@@ -119,7 +120,7 @@ class CalibrationDesk:
             clips,
             seed=self._options.seed,
             timing=self._options.timing,
-            emit=self._session.event,
+            emit=self._emit,
             play=self._play,
             silence=self._silence,
         )
@@ -142,9 +143,7 @@ class CalibrationDesk:
                 f"There is no unfinished calibration of '{self.profile}'; start one."
             )
         tracks = self._listed()
-        made = Protocol.resume(
-            self._path, emit=self._session.event, play=self._play, silence=self._silence
-        )
+        made = Protocol.resume(self._path, emit=self._emit, play=self._play, silence=self._silence)
         if len(made.ratings) == len(made.clips):
             made.extend(further_clips(tracks, made.clips, made.ratings, seed=self._options.seed))
         self._record()
@@ -246,6 +245,12 @@ class CalibrationDesk:
             self._recordings_path.parent.mkdir(parents=True, exist_ok=True)
             with self._recordings_path.open("a", encoding="utf-8") as file:
                 file.write(f"{Path(status.path).resolve()}\n")
+
+    def _emit(self, text: str) -> None:
+        """Record an event of the protocol; the session goes on as it was where it is stopped."""
+        self._session.event(text)
+        if json.loads(text).get("event") == "calibration_stop":
+            self._go_on_as_before()
 
     def _go_on_as_before(self) -> None:
         """Finish the calibration's recording; the session goes on as it was."""

@@ -13,6 +13,7 @@ Whoever draws asks for a snapshot when it likes.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
@@ -46,6 +47,7 @@ from bci_affect.streams import (
 
 _LOG = logging.getLogger(__name__)
 _READ_S = 0.2
+_WRITE_S = 5.0  # a recording that is finished waits so long for what is on its way to the disk
 _OUT_QUEUE = 8192  # a quarter of an hour of estimates
 _HISTORY = 8 * 60 * 10  # ten minutes: whoever shows more keeps it (an estimate weighs 4 kB)
 _LATENCY_WINDOW_S = 60.0
@@ -117,7 +119,9 @@ class LiveSession:
         self._messages: deque[Message] = deque(maxlen=50)
         self._events: list[tuple[float, str]] = []
         self._commands: deque[Callable[[AffectPath], None]] = deque()
-        self._out: queue.Queue[AffectEstimate | Marker | None] = queue.Queue(_OUT_QUEUE)
+        self._out: queue.Queue[AffectEstimate | Marker | threading.Event | None] = queue.Queue(
+            _OUT_QUEUE
+        )
         self._dropped = 0
         self._told = 0  # messages of the pipeline that were handed on
         self._baseline_end: float | None = None
@@ -305,6 +309,9 @@ class LiveSession:
         last_flush = 0.0
         last_kept = local_clock()
         while (item := self._out.get()) is not None:
+            if isinstance(item, threading.Event):  # all before it is written
+                item.set()
+                continue
             try:
                 self._write(item)
                 now = local_clock()
@@ -595,6 +602,11 @@ class LiveSession:
             self._say("error", str(error))
 
     def stop_recording(self) -> None:
-        """Finish the recording's file."""
+        """Finish the recording's file, with all events until now in it."""
         if self._recording:
+            if any(thread.is_alive() for thread in self._threads[1:]):
+                written = threading.Event()
+                with contextlib.suppress(queue.Full):
+                    self._out.put(written, timeout=_WRITE_S)
+                    written.wait(_WRITE_S)
             self._recording.stop()
