@@ -8,9 +8,9 @@ and the heads stay as they are, so retrieval is unchanged.
 
 Whether the tuned encoder is used at all is decided by clips that it has not seen: read by the heads
 as they are (a personal head on it would be fitted to clips that it was tuned to), it must beat the
-frozen one with the personal head by more than `MARGIN_SE` standard errors of the squared error. The
-verdict against chance stays that of the frozen encoder, whose permutation test re-runs everything;
-tuning cannot be re-run a thousand times.
+frozen one with the personal head by more than `TUNING_MARGIN_SE` standard errors of the squared
+error. The verdict against chance stays that of the frozen encoder, whose permutation test re-runs
+everything; tuning cannot be re-run a thousand times.
 """
 
 from __future__ import annotations
@@ -27,11 +27,13 @@ from bci_affect.model import AffectModel, Predictor
 from bci_affect.session.fusion import DIMENSIONS, Array
 from bci_affect.training.calibration.clips import MIDPOINT, ClipTable, ClipWindows
 from bci_affect.training.calibration.combining import fit_gain
-from bci_affect.training.calibration.ladder import MARGIN_SE, Index, fit_head, squared_error
+from bci_affect.training.calibration.ladder import Index, fit_head, squared_error
 
 MIN_CLIPS = 40
 MIN_SESSIONS = 3
 FOLDS = 5
+TUNING_MARGIN_SE = 1.0
+"""By so many standard errors the tuned encoder must win; twice what lower rungs must."""
 _EPOCHS = 8
 _RATE = 5e-4
 _PULL = 1e-2
@@ -142,7 +144,7 @@ def compare(
         if not len(test):
             continue
         found = fine_tune(predictor, clips, table, train, seed + f)
-        unseen = [clips[row] for row in test]
+        unseen = [clips[int(row)] for row in test]
         _, tuned[test] = _places(predictor.tuned(found.weights), unseen)
         for j in range(len(DIMENSIONS)):
             frozen[test, j] = _head(base, table, train, test, j)
@@ -152,7 +154,7 @@ def compare(
     loss = [squared_error(_calibrated(z, high, fold), high) for z in (frozen, tuned)]
     rows = known.any(axis=1)
     gain = np.nanmean(loss[0][rows] - loss[1][rows], axis=1)
-    wins = gain.mean() > MARGIN_SE * gain.std(ddof=1) / np.sqrt(len(gain))
+    wins = gain.mean() > TUNING_MARGIN_SE * gain.std(ddof=1) / np.sqrt(len(gain))
     return Trial(frozen, tuned, float(np.nanmean(loss[0])), float(np.nanmean(loss[1])), bool(wins))
 
 
@@ -192,16 +194,29 @@ def _loss(
     model: AffectModel, clips: Sequence[ClipWindows], high: Array, rows: Index, weight: Array
 ) -> Tensor:
     """Mean over clips of the windows' log-loss; sides weigh alike, a clip is one unit."""
-    losses = []
-    for row in rows:
-        logits = model(*_batch(clips[row])).logits  # (n, 2)
-        known = np.flatnonzero(np.isfinite(high[row]))
-        target = torch.from_numpy(high[row, known].astype(np.float32)).expand(len(logits), -1)
+    by_size: dict[int, list[int]] = {}  # clips of one number of electrodes go through together
+    for row in rows.tolist():
+        by_size.setdefault(clips[row].mask.shape[1], []).append(row)
+    total = torch.zeros(())
+    for members in by_size.values():
+        parts = [_batch(clips[row]) for row in members]
+        n = [len(bands) for bands, _, _ in parts]
+        logits = model(
+            torch.cat([bands for bands, _, _ in parts]),
+            torch.cat([mask for _, mask, _ in parts]),
+            torch.cat(
+                [place.expand(many, -1, -1) for (_, _, place), many in zip(parts, n, strict=True)]
+            ),
+        ).logits  # (windows, 2)
+        known = np.isfinite(high[members])
+        share = weight[members] / (known.sum(axis=1) * np.array(n))[:, None]
+        of_window = np.repeat(np.where(known, share, 0.0), n, axis=0)
+        target = np.repeat(np.where(known, high[members], 0.0), n, axis=0)
         each = torch.nn.functional.binary_cross_entropy_with_logits(
-            logits[:, known], target, reduction="none"
+            logits, torch.from_numpy(target).float(), reduction="none"
         )
-        losses.append((each.mean(dim=0) * torch.from_numpy(weight[row, known]).float()).mean())
-    return torch.stack(losses).mean()
+        total = total + (each * torch.from_numpy(of_window).float()).sum()
+    return total / len(rows)
 
 
 def _weights_of_sides(high: Array, rows: Index) -> Array:
