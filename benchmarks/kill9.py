@@ -308,7 +308,10 @@ def main() -> None:
                 except Exception:
                     told, good = traceback.format_exc(limit=3), False
                 found[name].append({"after_s": after_s, "good": good, "told": told})
-                print(f"{name} {number}: killed after {after_s:.2f} of {length:.2f} s: {told}")
+                print(
+                    f"{name} {number}: killed after {after_s:.2f} of {length:.2f} s: {told}",
+                    flush=True,
+                )
     if given.json:
         given.json.write_text(json.dumps(found, indent=1))
     bad = sum(not one["good"] for many in found.values() for one in many)
