@@ -72,8 +72,9 @@ def domain_separability(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         untrained = AffectModel(model.settings).eval()
-    untrained.music_mean.copy_(model.music_mean)
-    untrained.music_sd.copy_(model.music_sd)
+    of_data = ("music_mean", "music_sd", "field_mean", "field_sd")
+    scales = {k: v for k, v in model.named_buffers() if k.endswith(of_data)}
+    untrained.load_state_dict(scales, strict=False)
     found = {}
     for name, one in (("before", untrained), ("after", model)):
         with torch.inference_mode():

@@ -41,6 +41,9 @@ class TrainSettings(Section):
     learning_rate: float = Field(1e-3, gt=0)
     """At the start; it falls to 0 along a cosine over all epochs."""
     weight_decay: float = Field(0.02, ge=0)
+    linear_start: bool = True
+    """Whether an encoder with a linear path starts from that path fitted to convergence; see
+    `training.linear_start`."""
     patience: int = Field(6, ge=1)
     """Epochs without a better validation loss after which training ends."""
     electrode_dropout: float = Field(0.5, ge=0, lt=1)

@@ -4,6 +4,10 @@ Every function yields `Split`s over the windows of one `FeatureSet`. Test window
 first; validation is then cut out of what is left, along the same lines as the test (other people
 validate a model that is tested on other people, other stimuli one that is tested on other stimuli),
 and sees nothing of the test. `leakage.check_split` refuses whatever breaks the protocol.
+
+Tracks and trials are dealt out by their emotion, so that every part holds high and low in about the
+shares of the whole: else a part may hold one class alone, and what a fold's training share leans to
+its test share leans away from, which pushes anything constant below chance where folds are pooled.
 """
 
 from __future__ import annotations
@@ -113,10 +117,11 @@ def _leave_stimuli_out(
 ) -> Iterator[Split]:
     _needs_stimuli(features)
     known = features.stimulus >= 0
-    groups = _groups(features.stimulus[known], folds or 5, seed, "stimuli", least=3)
+    kinds = _emotions(features.stimulus, _track_labels(features))
+    groups = _groups(features.stimulus[known], folds or 5, seed, "stimuli", least=3, kinds=kinds)
     for number, tracks in enumerate(groups):
         test = np.isin(features.stimulus, tracks)
-        train, valid = _cut(features.stimulus, known & ~test, validation, seed, "stimuli")
+        train, valid = _cut(features.stimulus, known & ~test, validation, seed, "stimuli", kinds)
         yield _split(f"stimuli-{number}", "stimulus", train, valid, test)
 
 
@@ -127,14 +132,15 @@ def _leave_both_out(
     _needs_stimuli(features)
     people = _groups(features.subject, folds, seed, "subjects", least=3)
     known = features.stimulus >= 0
-    tracks = _groups(features.stimulus[known], 3, seed, "stimuli", least=6)
+    kinds = _emotions(features.stimulus, _track_labels(features))
+    tracks = _groups(features.stimulus[known], 3, seed, "stimuli", least=6, kinds=kinds)
     for names in people:
         for number, out in enumerate(tracks):
             person, heard = np.isin(features.subject, names), np.isin(features.stimulus, out)
             test = person & heard
             rest = ~person & ~heard & known
             valid_people = _some(features.subject[rest], validation, seed, "subjects")
-            valid_tracks = _some(features.stimulus[rest], validation, seed, "stimuli")
+            valid_tracks = _some(features.stimulus[rest], validation, seed, "stimuli", kinds)
             by_person = np.isin(features.subject, valid_people)
             by_track = np.isin(features.stimulus, valid_tracks)
             name = f"subject-{_label(names)}-stimuli-{number}"
@@ -150,10 +156,13 @@ def _within_subject(
     unit = _trial_unit(features)
     for subject in np.unique(features.subject):
         mine = features.subject == subject
-        groups = _groups(unit[mine], folds or 5, seed + int(subject), "trials", least=4)
+        kinds = _emotions(unit[mine], features.labels[mine])
+        groups = _groups(
+            unit[mine], folds or 5, seed + int(subject), "trials", least=4, kinds=kinds
+        )
         for number, out in enumerate(groups):
             test = mine & np.isin(unit, out)
-            train, valid = _cut(unit, mine & ~test, validation, seed, "trials")
+            train, valid = _cut(unit, mine & ~test, validation, seed, "trials", kinds)
             yield _split(f"subject-{subject}-trials-{number}", "within-subject", train, valid, test)
 
 
@@ -213,8 +222,40 @@ def _trial_unit(features: FeatureSet) -> Rows:
     return np.where(known, features.stimulus, -1 - features.trial)
 
 
+def _track_labels(features: FeatureSet) -> NDArray[np.float32]:
+    """Return the track's own emotion where it is known, else the person's rating, (n, 2)."""
+    known = np.isfinite(features.music_labels).all(axis=1, keepdims=True)
+    return np.where(known, features.music_labels, features.labels)
+
+
+def _emotions(units: Rows, labels: NDArray[np.float32]) -> dict[int, int]:
+    """Return each unit's emotion as a number that is near for what is alike."""
+    known = np.isfinite(labels).all(axis=1)
+    turn = (0, 1, 3, 2)  # around the plane: neighbours differ in one of valence and arousal
+    kinds = {}
+    for unit in np.unique(units[known]):
+        valence, arousal = labels[known & (units == unit)].mean(axis=0) > 0.5
+        kinds[int(unit)] = turn[2 * int(valence) + int(arousal)]
+    return kinds
+
+
+def _dealt(names: Rows, kinds: dict[int, int] | None, rng: np.random.Generator) -> Rows:
+    """Order units so that those of one kind stand together, by chance among themselves."""
+    shuffled = rng.permutation(names)
+    if kinds is None:
+        return shuffled
+    by_kind = np.argsort([kinds.get(int(name), 0) for name in shuffled], kind="stable")
+    return shuffled[by_kind]
+
+
 def _groups(
-    units: Rows, folds: int, seed: int, what: str, *, least: int
+    units: Rows,
+    folds: int,
+    seed: int,
+    what: str,
+    *,
+    least: int,
+    kinds: dict[int, int] | None = None,
 ) -> list[NDArray[np.int64]]:
     """Put units into folds of about equal size; 0 folds leave one unit out at a time."""
     names = np.unique(units)
@@ -226,11 +267,13 @@ def _groups(
         )
     if n_folds == len(names):
         return [names[i : i + 1] for i in range(len(names))]
-    shuffled = np.random.default_rng([seed, 0x5]).permutation(names)
-    return [np.sort(shuffled[i::n_folds]) for i in range(n_folds)]
+    dealt = _dealt(names, kinds, np.random.default_rng([seed, 0x5]))
+    return [np.sort(dealt[i::n_folds]) for i in range(n_folds)]
 
 
-def _some(units: Rows, share: float, seed: int, what: str) -> Rows:
+def _some(
+    units: Rows, share: float, seed: int, what: str, kinds: dict[int, int] | None = None
+) -> Rows:
     """Choose units that validate: the share, at least one, and never all."""
     names = np.unique(units)
     if len(names) < 2:
@@ -238,13 +281,20 @@ def _some(units: Rows, share: float, seed: int, what: str) -> Rows:
             f"Too few {what} to validate on: {len(names)} are left for training; add data."
         )
     n = min(max(1, round(share * len(names))), len(names) - 1)
-    return np.sort(np.random.default_rng([seed, 0x7]).permutation(names)[:n])
+    dealt = _dealt(names, kinds, np.random.default_rng([seed, 0x7]))
+    evenly = ((np.arange(n) + 0.5) * len(names) / n).astype(int)
+    return np.sort(dealt[evenly])
 
 
 def _cut(
-    units: Rows, available: NDArray[np.bool_], share: float, seed: int, what: str
+    units: Rows,
+    available: NDArray[np.bool_],
+    share: float,
+    seed: int,
+    what: str,
+    kinds: dict[int, int] | None = None,
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    chosen = np.isin(units, _some(units[available], share, seed, what))
+    chosen = np.isin(units, _some(units[available], share, seed, what, kinds))
     return available & ~chosen, available & chosen
 
 

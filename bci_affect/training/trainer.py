@@ -31,7 +31,9 @@ from bci_affect.model.losses import (
     emotion_loss,
     positive_shares,
 )
+from bci_affect.model.streaming import StreamingEncoder
 from bci_affect.training.features import FeatureSet
+from bci_affect.training.linear_start import FieldWindows, start_from_linear
 from bci_affect.training.settings import TrainSettings
 
 log = logging.getLogger(__name__)
@@ -121,7 +123,10 @@ def fit(
         model.to(device)
         loop = _Loop(model, _Tensors(train, device), settings, seed, cast)
         held_out = _Tensors(valid, device) if valid is not None and len(valid) else None
-        history, best_epoch = _run(loop, held_out, settings, on_epoch)
+        begun = start is not None
+        if not begun:
+            begun = loop.begin(held_out)
+        history, best_epoch = _run(loop, held_out, settings, on_epoch, begun)
     return FitResult(model.cpu().eval(), tuple(history), best_epoch)
 
 
@@ -167,6 +172,7 @@ class _Tensors:
         self.positions, self.montage = put(features.positions), put(features.montage)
         self.labels, self.music_labels = put(features.labels), put(features.music_labels)
         self.stimulus = put(features.stimulus)
+        self.trial = features.trial
         self.has_music = put(has_music(features))
         self.music = put(np.nan_to_num(features.music))
         self.device = device
@@ -176,7 +182,9 @@ class _Tensors:
 
     def eeg(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return what the encoder takes of these windows."""
-        return self.bands[index], self.mask[index], self.positions[self.montage[index]]
+        one = len(self.positions) == 1
+        positions = self.positions if one else self.positions[self.montage[index]]
+        return self.bands[index], self.mask[index], positions
 
     def batches(self, size: int) -> Iterator[Tensor]:
         """Yield all windows in order, in batches."""
@@ -202,10 +210,48 @@ class _Loop:
         heard = data.music_labels[data.has_music].cpu()
         self.music_weights = class_weights(heard).to(data.device)
         self.optimiser = torch.optim.AdamW(
-            model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            model.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=True,
         )
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimiser, self.steps)
         self._step = 0
+
+    def begin(self, held_out: _Tensors | None) -> bool:
+        """Start from a fitted linear path where the model has one; return whether it has."""
+        encoder = self.model.encoder
+        if not (isinstance(encoder, StreamingEncoder) and encoder.has_linear_path):
+            return False
+        parts = [self._fields(encoder, self.data, hide=False)]
+        if self.settings.electrode_dropout:
+            parts.append(self._fields(encoder, self.data, hide=True))
+        fields = torch.cat(parts)
+        encoder.standardise(fields.to(self.data.device))
+        if not (self.settings.linear_start and self.settings.objective.emotion_eeg):
+            return False
+        train = FieldWindows(
+            fields,
+            self.data.labels.cpu().repeat(len(parts), 1),
+            np.tile(self.data.trial, len(parts)),
+        )
+        valid = None
+        if held_out is not None:
+            seen = self._fields(encoder, held_out, hide=False)
+            valid = FieldWindows(seen, held_out.labels.cpu(), held_out.trial)
+        start_from_linear(self.model.cpu(), train, valid)
+        self.model.to(self.data.device)
+        return True
+
+    @torch.no_grad()
+    def _fields(self, encoder: StreamingEncoder, data: _Tensors, *, hide: bool) -> Tensor:
+        parts = []
+        for index in data.batches(_EVALUATION_BATCH):
+            bands, mask, positions = data.eeg(index)
+            if hide:
+                bands, mask = self._disturb(bands, mask)
+            parts.append(encoder.field(bands, mask, positions).cpu())
+        return torch.cat(parts)
 
     def epoch(self) -> dict[str, float]:
         """Run through all windows once in random order; return the mean of each term."""
@@ -290,7 +336,7 @@ class _Loop:
         """Return the loss by which epochs are compared."""
         self.model.eval()
         total, seen = 0.0, 0
-        for index in data.batches(self.settings.batch_size):
+        for index in data.batches(_EVALUATION_BATCH):
             terms = self.terms(data, index, train=False)
             if terms:
                 total += float(self.total(terms)) * len(index)
@@ -303,10 +349,14 @@ def _run(
     held_out: _Tensors | None,
     settings: TrainSettings,
     on_epoch: Callable[[EpochRecord], None] | None,
+    begun: bool,
 ) -> tuple[list[EpochRecord], int]:
     history: list[EpochRecord] = []
     best, best_epoch = math.inf, 0
     kept: dict[str, Tensor] = {}
+    if begun and held_out is not None:
+        best = loop.validate(held_out)
+        kept = {k: v.detach().clone() for k, v in loop.model.state_dict().items()}
     for epoch in range(1, settings.epochs + 1):
         begun = time.perf_counter()
         train = loop.epoch()

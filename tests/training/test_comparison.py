@@ -8,37 +8,46 @@ from typing import Any
 import pytest
 
 from bci_affect.errors import BciAffectError
-from bci_affect.training.comparison import BEGIN, END, studies, tables, write_docs
+from bci_affect.training.comparison import SEEDS, TERMS, studies
+from bci_affect.training.comparison_tables import BEGIN, END, tables, write_docs
 
 
-def metrics(name: str, values: list[float]) -> dict[str, Any]:
-    people = {f"s{i}": value for i, value in enumerate(values)}
-    mean = sum(values) / len(values)
-    found = {"mean": mean, "low": min(values), "high": max(values)}
-    result = {
-        t: {"trial": {"balanced_accuracy": found, "auc": found}} for t in ("valence", "arousal")
-    }
-    table = {f"{t}/trial/balanced_accuracy": people for t in ("valence", "arousal")}
+def metrics(model: str, values: list[float]) -> dict[str, Any]:
+    def table(shift: float) -> dict[str, Any]:
+        people = {f"s{i}": value - shift for i, value in enumerate(values)}
+        found: dict[str, Any] = {
+            f"{target}/trial/{measure}": people
+            for target in ("valence", "arousal")
+            for measure in ("balanced_accuracy", "auc")
+        }
+        found["retrieval/stimulus/all/trial/MRR"] = people
+        found["retrieval/stimulus/all/trial/chance MRR"] = dict.fromkeys(people, 0.2)
+        return found
+
     return {
         "counts": {"people": 3, "trials": 30, "tracks": 10, "windows": 300},
-        "results": {name: {"pretrain": {**result, "p": {"valence": 0.01, "arousal": 0.2}}}},
-        "baselines": {"linear": result},
-        "people": {f"{name}/pretrain": table, "baseline/linear": table},
-        "comparisons": [],
+        "people": {f"{model}/pretrain": table(0.0), "baseline/linear": table(0.1)},
     }
 
 
-def test_tables_say_what_was_found() -> None:
+def test_tables_say_what_was_found_of_all_groups_together() -> None:
     text = tables(
         {
-            "people": metrics("streaming", [0.6, 0.7, 0.8]),
-            "people-paper": metrics("paper", [0.5, 0.6, 0.7]),
-        }
+            "people": [metrics("streaming", [0.6, 0.7, 0.8]), metrics("streaming", [0.5, 0.9])],
+            "people-paper": [metrics("paper", [0.5, 0.6, 0.7]), metrics("paper", [0.6, 0.8])],
+        },
+        "Effect 1",
     )
-    assert "| streaming | 0.700 [0.600, 0.800] | 0.010 | 0.700 [0.600, 0.800] |" in text
-    assert "| paper | people | valence BA | +0.100" in text
-    assert "| linear | people | valence BA | +0.000" in text
-    assert "null" not in text  # those studies were not run
+    assert "60 trials, 10 tracks a group, 600 windows. Effect 1; the null" in text
+    row = next(line for line in text.splitlines() if line.startswith("| streaming |"))
+    assert row.startswith("| streaming | 0.700 [0.5")
+    assert "| 0.1250 |" in row  # all of 2^5 sign flips: four of five above chance, one at it
+    assert "| 0.200 | 0.0625 |" in row
+    # Three people .1 better, then one .1 worse and one .1 better.
+    assert "| paper | people | valence BA | +0.060 [" in text
+    assert "| +0.100, +0.000 |" in text
+    assert "| linear | people | valence BA | +0.100 [+0.100, +0.100] |" in text
+    assert "Null" not in text  # those studies were not run
 
 
 def test_only_what_stands_between_the_marks_is_replaced(tmp_path: Path) -> None:
@@ -54,9 +63,11 @@ def test_only_what_stands_between_the_marks_is_replaced(tmp_path: Path) -> None:
 
 def test_presets_and_their_changes_fit() -> None:
     found = studies()
-    assert set(found) >= {"people", "people-paper", "null", "both", "terms"}
+    assert set(found) >= {"people", "people-paper", "tracks", "both", "null", "terms"}
     for data, config in found.values():
         assert data in ("effect", "null")
         assert config.train.batch_size == 64
+    assert set(found["terms"][1].variant_names) == set(TERMS)
+    assert len(SEEDS) >= 3
     splits = {config.study.split_seed for _, config in found.values()}
     assert len(splits) == 1  # models are compared on the same splits

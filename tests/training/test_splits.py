@@ -138,3 +138,23 @@ def test_unknown_stimuli_cannot_be_held_out(features: FeatureSet) -> None:
     with pytest.raises(BciAffectError, match="which stimulus"):
         make_splits(unknown, "stimulus")
     assert make_splits(unknown, "within-subject")
+
+
+@pytest.mark.parametrize("protocol", ["stimulus", "loso-stimulus"])
+def test_every_part_holds_both_emotions(protocol: str) -> None:
+    """Tracks are dealt out by emotion: no test share leans away from its training share."""
+    for seed in range(5):
+        features = make_features(6, 1, 20, 1, seed=seed)
+        whole = features.labels.mean(axis=0)
+        for split in make_splits(features, protocol, seed=seed):  # type: ignore[arg-type]
+            for part, near in ((split.train, 0.07), (split.validation, 0.34), (split.test, 0.15)):
+                share = features.labels[part].mean(axis=0)
+                assert np.abs(share - whole).max() <= near
+                assert ((share > 0) & (share < 1)).all()
+
+
+def test_a_persons_folds_hold_both_emotions() -> None:
+    features = make_features(3, 1, 10, 2)
+    for split in make_splits(features, "within-subject"):
+        for part in (split.train, split.test):
+            assert set(features.labels[part, 0]) == {0.0, 1.0}

@@ -11,6 +11,7 @@ import torch
 
 from bci_affect.errors import BciAffectError
 from bci_affect.model import ModelSettings
+from bci_affect.model.streaming import StreamingEncoder
 from bci_affect.training.features import FeatureSet
 from bci_affect.training.settings import ObjectiveSettings, TrainSettings
 from bci_affect.training.trainer import _Loop, _Tensors, fit, predict
@@ -69,28 +70,57 @@ def test_same_seed_same_model_and_global_random_state_untouched() -> None:
     assert torch.equal(before, torch.random.get_rng_state())
 
 
+def upside_down() -> FeatureSet:
+    made = planted(seed=2)
+    return replace(made, labels=1 - made.labels, music_labels=1 - made.music_labels)
+
+
 def test_the_epoch_is_chosen_on_validation_data() -> None:
-    train = planted()
-    upside_down = planted(seed=2)
-    upside_down = replace(
-        upside_down, labels=1 - upside_down.labels, music_labels=1 - upside_down.music_labels
-    )
     settings = small(
-        epochs=10, patience=2, objective=ObjectiveSettings(contrastive=0.0), electrode_dropout=0.0
+        epochs=10,
+        patience=2,
+        objective=ObjectiveSettings(contrastive=0.0),
+        electrode_dropout=0.0,
+        linear_start=False,
     )
-    stopped = fit(train, upside_down, settings, seed=0)
+    stopped = fit(planted(), upside_down(), settings, seed=0)
     assert len(stopped.history) == stopped.best_epoch + 2  # learning makes validation only worse
     assert stopped.history[stopped.best_epoch - 1].best
     losses = [record.valid_loss for record in stopped.history]
     assert min(losses) == losses[stopped.best_epoch - 1]
-    assert len(fit(train, None, settings, seed=0).history) == 10
+    assert len(fit(planted(), None, settings, seed=0).history) == 10
+
+
+def test_the_linear_start_is_a_logistic_regression_and_kept_where_nothing_beats_it() -> None:
+    """One step of descent cannot undo it: the start alone is as good as a converged fit."""
+    eeg = ObjectiveSettings(emotion_eeg=1, emotion_music=0, contrastive=0)
+    settings = small(epochs=2, patience=1, objective=eeg, learning_rate=1.0)
+    train, valid, held_out = planted(effect=0.3), planted(seed=2), planted(seed=5, effect=0.3)
+    kept = fit(train, valid, settings, seed=0)
+    assert kept.best_epoch == 0  # a rate of 1 throws the weights away; the start is what is left
+    encoder = kept.model.encoder
+    assert isinstance(encoder, StreamingEncoder)
+    assert not encoder.out.weight.any()
+
+    def fields(data: FeatureSet) -> np.ndarray:
+        places = torch.from_numpy(data.positions)
+        seen = encoder.field(torch.from_numpy(data.bands), torch.from_numpy(data.mask), places)
+        return encoder.scale_field(seen).detach().numpy()
+
+    from sklearn.linear_model import LogisticRegression
+
+    said = predict(kept.model, held_out).logits
+    for target in range(2):
+        y = held_out.labels[:, target] > 0.5
+        reference = LogisticRegression(C=0.1).fit(fields(train), train.labels[:, target] > 0.5)
+        assert ((said[:, target] > 0) == y).mean() > reference.score(fields(held_out), y) - 0.03
 
 
 def test_going_on_from_a_model_starts_where_it_stood() -> None:
     first = fit(planted(), None, small(epochs=12), seed=0)
     before = {k: v.clone() for k, v in first.model.state_dict().items()}
     further = fit(planted(seed=1), None, small(epochs=1), seed=1, start=first.model)
-    fresh = fit(planted(seed=1), None, small(epochs=1), seed=1)
+    fresh = fit(planted(seed=1), None, small(epochs=1, linear_start=False), seed=1)
     assert further.history[0].train["emotion_eeg"] < fresh.history[0].train["emotion_eeg"] - 0.2
     assert all(torch.equal(v, first.model.state_dict()[k]) for k, v in before.items())
 

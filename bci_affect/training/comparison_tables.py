@@ -1,0 +1,189 @@
+"""The comparison's tables, as Markdown: all groups' people together, differences by person.
+
+Every interval is a 95 % bootstrap interval over people, every p two-sided by sign flips over people
+(against chance, or between two models); the means of the groups stand beside the differences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bci_affect.errors import BciAffectError
+from bci_affect.training.stats import Comparison, Interval, bootstrap_mean, paired
+from bci_affect.training.study_settings import TARGETS
+
+Found = dict[str, list[dict[str, Any]]]
+"""Study to the metrics of each group of people."""
+
+BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
+
+_MRR = {"all": "retrieval/stimulus/all/trial", "unseen": "retrieval/stimulus/unseen/trial"}
+_PARTS = (  # title, studies, phase, tracks that are ranked
+    ("Held-out people", ("people", "people-paper"), "pretrain", "all"),
+    ("Held-out tracks", ("tracks", "tracks-paper"), "pretrain", "unseen"),
+    ("Held-out people and held-out tracks", ("both", "both-paper"), "pretrain", "unseen"),
+    ("Own held-out trials after co-training", ("own",), "cotrain", "all"),
+    ("Null: held-out people", ("null", "null-paper"), "pretrain", "all"),
+    ("Null: own held-out trials after co-training", ("null",), "cotrain", "all"),
+)
+
+
+def tables(found: Found, effect: str) -> str:
+    """Write the metrics as Markdown; studies that have not been run are left out.
+
+    Parameters
+    ----------
+    found : dict of str to list of dict
+        Metrics of each study, one for each group of people.
+    effect : str
+        What was put into the data, in words.
+    """
+    groups = found["people"]
+    counts = [one["counts"] for one in groups]
+    head = (
+        f"{len(groups)} groups of {counts[0]['people']} simulated people ({len(groups)} seeds of "
+        f"people, music, and training), {sum(c['trials'] for c in counts)} trials, "
+        f"{counts[0]['tracks']} tracks a group, {sum(c['windows'] for c in counts)} windows. "
+        f"{effect}; the null has none. Trial level; mean over people with the 95 % bootstrap "
+        "interval over people; p against chance, two-sided, by sign flips over people.\n"
+    )
+    parts = [head]
+    for title, names, phase, which in _PARTS:
+        there = [name for name in names if name in found]
+        if there:
+            parts += [f"### {title}\n", _scores(found, there, phase, which)]
+    parts += ["### Differences between models\n", _differences(found)]
+    if "terms" in found:
+        parts += ["### Terms of the objective, on held-out people\n", _terms(found)]
+    return "\n".join(parts)
+
+
+def _values(metrics: Sequence[Mapping[str, Any]], name: str, measure: str) -> dict[str, float]:
+    """Return every person's value, the groups' people told apart."""
+    return {
+        f"{group}/{who}": value
+        for group, one in enumerate(metrics)
+        for who, value in one["people"].get(name, {}).get(measure, {}).items()
+        if value is not None
+    }
+
+
+def _scores(found: Found, names: Sequence[str], phase: str, which: str) -> str:
+    rows = [
+        "| | valence BA | p | valence AUC | arousal BA | p | arousal AUC "
+        "| track MRR | chance | p |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name in names:
+        models = [m for m in found[name][0]["people"] if m.endswith(f"/{phase}")]
+        baselines = [m for m in found[name][0]["people"] if m.startswith("baseline/")]
+        for model in models + (baselines if phase == "pretrain" else []):
+            rows.append(_score_row(found[name], model, which))
+    return "\n".join(rows) + "\n"
+
+
+def _score_row(metrics: Sequence[Mapping[str, Any]], model: str, which: str) -> str:
+    name = model.removeprefix("baseline/").split("/")[0]
+    cells = [f"*{name}*" if model.startswith("baseline/") else name]
+    for target in TARGETS:
+        accuracy = list(_values(metrics, model, f"{target}/trial/balanced_accuracy").values())
+        auc = list(_values(metrics, model, f"{target}/trial/auc").values())
+        against = paired(accuracy, [0.5] * len(accuracy))
+        cells += [_interval(bootstrap_mean(accuracy)), _p(against), _interval(bootstrap_mean(auc))]
+    mrr = _values(metrics, model, f"{_MRR[which]}/MRR")
+    if mrr:
+        chance = _values(metrics, model, f"{_MRR[which]}/chance MRR")
+        both = paired(list(mrr.values()), [chance[who] for who in mrr])
+        lucky = bootstrap_mean(list(chance.values())).mean
+        cells += [_interval(bootstrap_mean(list(mrr.values()))), f"{lucky:.3f}", _p(both)]
+    else:
+        cells += ["", "", ""]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _differences(found: Found) -> str:
+    """Pair streaming with the paper's encoder and with the linear baseline, person by person."""
+    rows = [
+        "| streaming minus | on held-out | measure | difference | p | by group |",
+        "|---|---|---|---|---|---|",
+    ]
+    for study, on in (
+        ("people", "people"),
+        ("tracks", "tracks"),
+        ("both", "people and tracks"),
+        ("null", "people (null)"),
+    ):
+        if study not in found:
+            continue
+        for other, where, model in (
+            ("paper", f"{study}-paper", "paper/pretrain"),
+            ("linear", study, "baseline/linear"),
+        ):
+            if where not in found:
+                continue
+            for target in TARGETS:
+                for short, measure in (("BA", "balanced_accuracy"), ("AUC", "auc")):
+                    name = f"{target}/trial/{measure}"
+                    first = _values(found[study], "streaming/pretrain", name)
+                    second = _values(found[where], model, name)
+                    rows.append(f"| {other} | {on} | {target} {short} | {_pair(first, second)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _terms(found: Found) -> str:
+    rows = ["| default minus | measure | difference | p | by group |", "|---|---|---|---|---|"]
+    names = [name for name in found["terms"][0]["people"] if name.endswith("/pretrain")]
+    for name in names:
+        for label, measure in (
+            ("valence BA", "valence/trial/balanced_accuracy"),
+            ("arousal BA", "arousal/trial/balanced_accuracy"),
+            ("valence AUC", "valence/trial/auc"),
+            ("arousal AUC", "arousal/trial/auc"),
+            ("track MRR", f"{_MRR['all']}/MRR"),
+        ):
+            default = _values(found["people"], "streaming/pretrain", measure)
+            changed = _values(found["terms"], name, measure)
+            rows.append(f"| {name.split('/')[0]} | {label} | {_pair(default, changed)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _pair(first: Mapping[str, float], second: Mapping[str, float]) -> str:
+    """Return the cells of a paired difference: interval, p, and the mean of each group."""
+    people = [who for who in first if who in second]
+    result = paired([first[who] for who in people], [second[who] for who in people])
+    groups: dict[str, list[float]] = {}
+    for who in people:
+        groups.setdefault(who.split("/")[0], []).append(first[who] - second[who])
+    means = ", ".join(f"{sum(values) / len(values):+.3f}" for values in groups.values())
+    return f"{_interval(result.difference, sign=True)} | {_p(result)} | {means}"
+
+
+def _p(comparison: Comparison) -> str:
+    return "" if comparison.difference.n < 2 else f"{comparison.p:.4f}"
+
+
+def _interval(found: Interval, *, sign: bool = False) -> str:
+    form = "+.3f" if sign else ".3f"
+    if found.mean != found.mean:
+        return "-"
+    if found.low != found.low:
+        return f"{found.mean:{form}}"
+    return f"{found.mean:{form}} [{found.low:{form}}, {found.high:{form}}]"
+
+
+def write_docs(path: Path, text: str) -> None:
+    """Replace what stands between the marks of a document.
+
+    Raises
+    ------
+    BciAffectError
+        If the document has no marks.
+    """
+    whole = path.read_text(encoding="utf-8")
+    before, begin, rest = whole.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise BciAffectError(f"{path} has no marks {BEGIN} ... {END} for the tables.")
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
