@@ -53,13 +53,12 @@ def studies() -> dict[str, tuple[str, StudyConfig]]:
         "people": ("effect", _study("streaming", _PEOPLE)),
         "people-paper": ("effect", _study("paper", _PEOPLE, _PAPER)),
         "tracks": ("effect", _study("streaming", _TRACKS)),
+        "null": ("null", _study("streaming", _OWN)),
         "tracks-paper": ("effect", _study("paper", _TRACKS, _PAPER)),
+        "terms": ("effect", _study("streaming", _PEOPLE, TERMS)),
         "both": ("effect", _study("streaming", _BOTH)),
         "both-paper": ("effect", _study("paper", _BOTH, _PAPER)),
-        "null": ("null", _study("streaming", _OWN)),
-        "terms": ("effect", _study("streaming", _PEOPLE, TERMS)),
         "own": ("effect", _study("streaming", _OWN, {"streaming": {}})),
-        "null-paper": ("null", _study("paper", _PEOPLE, _PAPER)),
     }
 
 
@@ -83,8 +82,8 @@ def run_comparison(
 ) -> None:
     """Run every study (or go on with it), writing the tables anew as each is done."""
     found: Found = {}
-    for seed in seeds:
-        for name, (data, config) in studies().items():
+    for name, (data, config) in studies().items():
+        for seed in seeds:
             own_seed = config.model_copy(
                 update={"study": config.study.model_copy(update={"seeds": (seed,)})}
             )

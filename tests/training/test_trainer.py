@@ -140,6 +140,16 @@ def test_terms_switch_off(objective: dict[str, float], terms: set[str]) -> None:
     assert set(record.train) == terms | {"total"}
 
 
+def test_half_precision_learns_the_same_and_leaves_weights_whole() -> None:
+    """What a GPU does, on the processor: autocast to bfloat16 around every term."""
+    objective = ObjectiveSettings(domain=0.1)
+    settings = small(epochs=4, bf16="on", objective=objective, linear_start=False)
+    found = fit(planted(), planted(seed=2), settings, seed=0)
+    held_out = planted(seed=5)
+    assert (accuracy(predict(found.model, held_out).logits, held_out.labels) > 0.85).all()
+    assert {p.dtype for p in found.model.parameters()} == {torch.float32}
+
+
 def test_missing_labels_and_music_are_left_out() -> None:
     part = planted()
     labels, music = part.labels.copy(), part.music.copy()
