@@ -69,7 +69,10 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class FitResult:
-    """A fitted model, in evaluation mode on the CPU, and how it got there."""
+    """A fitted model, in evaluation mode on the CPU, and how it got there.
+
+    `best_epoch` is 0 where nothing that descent found was better than what it started from.
+    """
 
     model: AffectModel
     history: tuple[EpochRecord, ...]
@@ -87,6 +90,7 @@ def fit(
 ) -> FitResult:
     """Fit a model.
 
+    An encoder with a linear path starts from that path fitted to convergence (`linear_start`).
     With a validation set, training ends after `patience` epochs without a lower validation loss
     (the terms of the objective without the adversarial one, by their weights) and the best epoch's
     weights are returned; without one, all epochs are run and the last weights are returned.
@@ -123,10 +127,8 @@ def fit(
         model.to(device)
         loop = _Loop(model, _Tensors(train, device), settings, seed, cast)
         held_out = _Tensors(valid, device) if valid is not None and len(valid) else None
-        begun = start is not None
-        if not begun:
-            begun = loop.begin(held_out)
-        history, best_epoch = _run(loop, held_out, settings, on_epoch, begun)
+        has_start = start is not None or loop.begin(held_out)
+        history, best_epoch = _run(loop, held_out, settings, on_epoch, has_start)
     return FitResult(model.cpu().eval(), tuple(history), best_epoch)
 
 
@@ -349,12 +351,12 @@ def _run(
     held_out: _Tensors | None,
     settings: TrainSettings,
     on_epoch: Callable[[EpochRecord], None] | None,
-    begun: bool,
+    has_start: bool,
 ) -> tuple[list[EpochRecord], int]:
     history: list[EpochRecord] = []
     best, best_epoch = math.inf, 0
     kept: dict[str, Tensor] = {}
-    if begun and held_out is not None:
+    if has_start and held_out is not None:
         best = loop.validate(held_out)
         kept = {k: v.detach().clone() for k, v in loop.model.state_dict().items()}
     for epoch in range(1, settings.epochs + 1):
