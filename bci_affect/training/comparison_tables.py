@@ -53,11 +53,18 @@ def tables(found: Found, effect: str) -> str:
     for title, names, phase, which in _PARTS:
         there = [name for name in names if name in found]
         if there:
-            parts += [f"### {title}\n", _scores(found, there, phase, which)]
+            # A comparison that was stopped has fewer groups in some tables.
+            people = [f"{name}: {_count(found[name])} people" for name in there]
+            parts += [f"### {title}\n", ", ".join(people) + ".\n"]
+            parts += [_scores(found, there, phase, which)]
     parts += ["### Differences between models\n", _differences(found)]
     if "terms" in found:
         parts += ["### Terms of the objective, on held-out people\n", _terms(found)]
     return "\n".join(parts)
+
+
+def _count(metrics: Sequence[Mapping[str, Any]]) -> int:
+    return sum(int(one["counts"]["people"]) for one in metrics)
 
 
 def _values(metrics: Sequence[Mapping[str, Any]], name: str, measure: str) -> dict[str, float]:

@@ -39,6 +39,7 @@ def test_tables_say_what_was_found_of_all_groups_together() -> None:
         "Effect 1",
     )
     assert "60 trials, 10 tracks a group, 600 windows. Effect 1; the null" in text
+    assert "people: 6 people, people-paper: 6 people." in text
     row = next(line for line in text.splitlines() if line.startswith("| streaming |"))
     assert row.startswith("| streaming | 0.700 [0.5")
     assert "| 0.1250 |" in row  # all of 2^5 sign flips: four of five above chance, one at it
