@@ -35,7 +35,7 @@ from bci_affect.training.trainer import EpochRecord, FitResult, fit, predict
 
 log = logging.getLogger(__name__)
 
-_TEST_SEED = 20_000  # of people who are never trained on, and were in no one's view before
+_TEST_SEED = 10_000  # of people who are never trained on
 _PIECE_SEED = 7
 
 

@@ -72,8 +72,7 @@ def domain_separability(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         untrained = AffectModel(model.settings).eval()
-    of_data = ("music_mean", "music_sd", "field_mean", "field_sd")
-    scales = {k: v for k, v in model.named_buffers() if k.endswith(of_data)}
+    scales = {k: v for k, v in model.named_buffers() if k.startswith(("music_", "encoder.field_"))}
     untrained.load_state_dict(scales, strict=False)
     found = {}
     for name, one in (("before", untrained), ("after", model)):
