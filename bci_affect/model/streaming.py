@@ -137,9 +137,10 @@ def _field(power: Tensor, code: Tensor, valid: Tensor) -> Tensor:
     Tensor, shape (batch, 16, n_bands)
     """
     with torch.autocast(power.device.type, enabled=False):
+        if torch.is_inference_mode_enabled() and not code.is_cuda and _alike(code, valid):
+            fit = _fit(code[0].numpy().tobytes(), valid[0].numpy().tobytes(), valid.shape[1])
+            return torch.matmul(fit, power.float())
         y = code.float() * valid[..., None]  # (batch, n_channels, 16)
-        if torch.is_inference_mode_enabled() and not code.is_cuda:
-            return torch.matmul(_known_fit(code, valid), power.float())
         share = valid.sum(dim=1).clamp_min(1)[:, None, None]
         gram = torch.einsum("bci,bcj->bij", y, y) / share
         penalty = 0.05 * (1 + _DEGREE_OF.to(y.device)) ** 2
@@ -148,22 +149,21 @@ def _field(power: Tensor, code: Tensor, valid: Tensor) -> Tensor:
     return field
 
 
-def _known_fit(code: Tensor, valid: Tensor) -> Tensor:
-    """Return the matrix of the fit, (batch or 1, 16, n_channels), worked out once per montage.
-
-    `_field` is linear in the power, so that the fit of unit powers is its matrix.
-    """
-    if bool((valid == valid[:1]).all()) and (code == code[:1]).all():
-        code, valid = code[:1], valid[:1]
-    return _fit(code.numpy().tobytes(), valid.numpy().tobytes(), tuple(valid.shape))
+def _alike(code: Tensor, valid: Tensor) -> bool:
+    """Whether all windows have the same electrodes, as live ones do."""
+    same = (valid == valid[:1]).all() and (code == code[:1]).all()
+    return len(valid) > 0 and bool(same)
 
 
 @lru_cache(maxsize=32)
-def _fit(code: bytes, valid: bytes, shape: tuple[int, int]) -> Tensor:
+def _fit(code: bytes, valid: bytes, n_channels: int) -> Tensor:
+    """Return the matrix of the fit, (1, 16, n_channels), worked out once per montage and mask.
+
+    `_field` is linear in the power, so that the fit of unit powers is its matrix.
+    """
     with torch.inference_mode(False):
-        units = torch.eye(shape[1]).expand(shape[0], -1, -1)
         return _field(
-            units,
-            torch.frombuffer(bytearray(code), dtype=torch.float32).view(*shape, CODE_SIZE),
-            torch.frombuffer(bytearray(valid), dtype=torch.bool).view(shape),
+            torch.eye(n_channels)[None],
+            torch.frombuffer(bytearray(code), dtype=torch.float32).view(1, n_channels, CODE_SIZE),
+            torch.frombuffer(bytearray(valid), dtype=torch.bool).view(1, n_channels),
         )
