@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from bci_affect.model import ENCODERS, ModelSettings
@@ -80,8 +81,12 @@ def test_attention_finds_the_electrode_and_the_moment(encoder: str) -> None:
     found = auc(where.ravel(), said.attention.ravel())
     assert right > 0.9
     assert found > 0.9
-    untrained = AffectModel(trained(encoder).settings).eval()
-    assert found > auc(where.ravel(), predict(untrained, features).attention.ravel()) + 0.05
+    # One untrained draw may point at large values by luck; it was the training that found them.
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        untrained = [AffectModel(trained(encoder).settings).eval() for _ in range(10)]
+    by_luck = [auc(where.ravel(), predict(m, features).attention.ravel()) for m in untrained]
+    assert found > np.mean(by_luck) + 0.05
 
 
 @pytest.mark.parametrize("encoder", sorted(ENCODERS))
