@@ -71,7 +71,7 @@ class Hand:
         """End the output under the player, as a device that is unplugged does."""
         deck = self.session._music._deck
         if deck is not None:
-            deck.player._output.close()
+            deck.player._speaker.close()
 
     def screen(self, close: Any) -> None:
         """Be slow, or go; called by the window's own thread."""
