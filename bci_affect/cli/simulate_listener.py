@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from typing import Any
-
-import typer
-
-from bci_affect.cli.simulate_streams import Blinks, Cap, Duration, Effect, Person, Rate, Seed
+from bci_affect.cli.simulate_streams import (
+    Blinks,
+    Cap,
+    Duration,
+    Effect,
+    Person,
+    Rate,
+    Seed,
+    publish_until_told,
+)
 
 
 def simulate_listener(
@@ -40,13 +43,4 @@ def simulate_listener(
         effect=effect,
         artifacts=Artifacts(blinks=blinks, jaw=blinks),
     )
-    stop = threading.Event()
-
-    def end(*_: Any) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGINT, end)
-    signal.signal(signal.SIGTERM, end)
-    typer.echo(f"Publishing 'Simulated EEG' ({len(plan.channels)} ch, {rate:g} Hz).", err=True)
-    sent = publish_listener(plan, stop)
-    typer.echo(f"{sent:,} samples sent.", err=True)
+    publish_until_told(plan, lambda stop: publish_listener(plan, stop))

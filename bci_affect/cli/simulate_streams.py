@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -95,6 +96,11 @@ def simulate_stream(
     from bci_affect.streams.simulate import simulate_stream as publish
 
     plan = _plan(**_given(locals()))
+    publish_until_told(plan, lambda stop: publish(plan, stop, wait=wait))
+
+
+def publish_until_told(plan: SessionPlan, publish: Callable[[threading.Event], int]) -> None:
+    """Publish until the end, or until Ctrl-C or a SIGTERM; say what is sent and what was."""
     stop = threading.Event()
 
     def end(*_: Any) -> None:
@@ -102,8 +108,10 @@ def simulate_stream(
 
     signal.signal(signal.SIGINT, end)
     signal.signal(signal.SIGTERM, end)
-    typer.echo(f"Publishing 'Simulated EEG' ({len(plan.channels)} ch, {rate:g} Hz).", err=True)
-    sent = publish(plan, stop, wait=wait)
+    typer.echo(
+        f"Publishing 'Simulated EEG' ({len(plan.channels)} ch, {plan.rate_hz:g} Hz).", err=True
+    )
+    sent = publish(stop)
     typer.echo(f"{sent:,} samples sent.", err=True)
 
 

@@ -68,7 +68,6 @@ class Recorder:
         self._next_offset: dict[str, float] = {}
         self._jobs: deque[tuple[int, Callable[[], None]]] = deque()
         self._waiting = 0
-        self._lost = 0
         self._error = ""
         self._wake = threading.Condition()
         self._stop = False

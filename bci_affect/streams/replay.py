@@ -110,7 +110,6 @@ class XdfSource:
             self._rate_hz = stream.header.rate_hz
             self._corrected = stream.corrected()
             self._markers = recording.markers()
-            self._told_streams: RawTap | None = None
             for damage in recording.damage:
                 logger.warning("%s: at byte %d: %s", self._path, damage.offset, damage.what)
             self._go_to(self._start_s)
