@@ -6,8 +6,6 @@ electrode is known nearby, and a montage that it never saw is no new thing to it
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 
@@ -18,27 +16,7 @@ CODE_SIZE = 16  # harmonics of degrees 0 to 3
 
 def known_places(positions: Tensor) -> Tensor:
     """Return which electrodes have a known place, (..., n_channels) from (..., n_channels, 3)."""
-    if one_montage(positions):
-        return _known_places(positions.numpy().tobytes(), tuple(positions.shape))
     return torch.isfinite(positions).all(dim=-1)
-
-
-def one_montage(positions: Tensor) -> bool:
-    """Whether these are the places of one montage, in live use or replay.
-
-    It is then the same window after window: what follows from it alone is worked out once, and a
-    few dozen small operations of each estimate are spared.
-    """
-    return torch.is_inference_mode_enabled() and positions.shape[0] == 1 and not positions.is_cuda
-
-
-@lru_cache(maxsize=8)
-def _known_places(positions: bytes, shape: tuple[int, ...]) -> Tensor:
-    return (
-        torch.isfinite(torch.frombuffer(bytearray(positions), dtype=torch.float32))
-        .view(shape)
-        .all(dim=-1)
-    )
 
 
 def position_code(positions: Tensor) -> Tensor:
@@ -54,17 +32,6 @@ def position_code(positions: Tensor) -> Tensor:
     Tensor, shape (..., 16)
         Normalised to unit mean square over the sphere; 0 for unknown places.
     """
-    if one_montage(positions):
-        return _known_code(positions.numpy().tobytes(), tuple(positions.shape))
-    return _code(positions)
-
-
-@lru_cache(maxsize=8)
-def _known_code(positions: bytes, shape: tuple[int, ...]) -> Tensor:
-    return _code(torch.frombuffer(bytearray(positions), dtype=torch.float32).view(shape))
-
-
-def _code(positions: Tensor) -> Tensor:
     known = known_places(positions).unsqueeze(-1)
     centre = positions.new_tensor(HEAD_CENTRE_M)
     away = torch.where(known, positions - centre, torch.ones_like(positions))

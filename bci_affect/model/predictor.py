@@ -14,6 +14,7 @@ from bci_affect.errors import BciAffectError
 from bci_affect.model.affect import AffectModel
 from bci_affect.model.card import ModelCard, Prediction
 from bci_affect.model.files import load_model
+from bci_affect.model.streaming_inference import StreamingInference
 
 Floats = NDArray[np.float32]
 
@@ -28,8 +29,9 @@ class Predictor:
 
     Notes
     -----
-    It sets torch to one thread: with two on two cores the same LSTM's worst calls took 50 to 1000
-    times longer. Calls from several threads at once are safe.
+    `StreamingInference` reads for a `streaming` model, torch for any other. It sets torch to one
+    thread: with two on two cores the same LSTM's worst calls took 50 to 1000 times longer.
+    Calls from several threads at once are safe.
     """
 
     def __init__(self, model: Path | str | tuple[AffectModel, ModelCard]) -> None:
@@ -40,8 +42,11 @@ class Predictor:
             self._model, self.card = load_model(Path(model))
         self._model = self._model.eval()
         settings = self._model.settings
+        self._inference = (
+            StreamingInference(self._model) if settings.encoder == "streaming" else None
+        )
         n_channels = settings.n_channels or 8
-        for _ in range(3):  # the first calls of torch are slow; no estimate shall wait for them
+        for _ in range(3):  # first calls are slow; no estimate shall wait for them
             self.predict(
                 np.zeros((settings.n_steps, n_channels, settings.n_bands), np.float32),
                 np.ones(n_channels, np.bool_),
@@ -99,7 +104,6 @@ class Predictor:
         many = self.predict_many(bands[None], mask[None], positions)
         return Prediction(many.embedding[0], many.attention[0], many.logits[0])
 
-    @torch.inference_mode()
     def predict_many(
         self, bands: Floats, mask: NDArray[np.bool_], positions: NDArray[np.floating]
     ) -> Prediction:
@@ -110,11 +114,14 @@ class Predictor:
         self._check(bands, mask, positions)
         places = np.asarray(positions, np.float32)
         places = places if places.ndim == 3 else places[None]
-        out = self._model(
-            torch.from_numpy(np.ascontiguousarray(bands, np.float32)),
-            torch.from_numpy(np.ascontiguousarray(mask, np.bool_)),
-            torch.from_numpy(places),
-        )
+        if self._inference is not None:
+            return self._inference.read(np.asarray(bands, np.float32), mask, places)
+        with torch.inference_mode():
+            out = self._model(
+                torch.from_numpy(np.ascontiguousarray(bands, np.float32)),
+                torch.from_numpy(np.ascontiguousarray(mask, np.bool_)),
+                torch.from_numpy(places),
+            )
         return Prediction(out.embedding.numpy(), out.attention.numpy(), out.logits.numpy())
 
     @torch.inference_mode()

@@ -13,8 +13,6 @@ Pooling before anything wide is what makes it fast: no array is larger than
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor, nn
 
@@ -63,7 +61,7 @@ class StreamingEncoder(Encoder):
         bands = bands.masked_fill(~valid[:, None, :, None], 0.0)
         features = bands.new_zeros(())
         if self.has_linear_path:
-            field = _field(bands.mean(dim=1), code, valid).flatten(1)
+            field = fit_field(bands.mean(dim=1), code, valid).flatten(1)
             features = self.linear(self.scale_field(field))
         if self.has_attention_path:
             context, attention = self._attend(bands, code, valid)
@@ -78,7 +76,7 @@ class StreamingEncoder(Encoder):
         code = position_code(positions).expand(len(bands), bands.shape[2], CODE_SIZE)
         valid = mask & known_places(positions)
         bands = bands.masked_fill(~valid[:, None, :, None], 0.0)
-        return _field(bands.mean(dim=1), code, valid).flatten(1)
+        return fit_field(bands.mean(dim=1), code, valid).flatten(1)
 
     def standardise(self, fields: Tensor) -> None:
         """Take mean and spread of these fields, (n, n_fields), as those of all."""
@@ -117,7 +115,7 @@ class StreamingEncoder(Encoder):
         return context, attention
 
 
-def _field(power: Tensor, code: Tensor, valid: Tensor) -> Tensor:
+def fit_field(power: Tensor, code: Tensor, valid: Tensor) -> Tensor:
     """Fit the field of band power over the head with spherical harmonics.
 
     A ridge fit whose penalty grows with the harmonic's degree: with few electrodes only the broad
@@ -137,9 +135,6 @@ def _field(power: Tensor, code: Tensor, valid: Tensor) -> Tensor:
     Tensor, shape (batch, 16, n_bands)
     """
     with torch.autocast(power.device.type, enabled=False):
-        if torch.is_inference_mode_enabled() and not code.is_cuda and _alike(code, valid):
-            fit = _fit(code[0].numpy().tobytes(), valid[0].numpy().tobytes(), valid.shape[1])
-            return torch.matmul(fit, power.float())
         y = code.float() * valid[..., None]  # (batch, n_channels, 16)
         share = valid.sum(dim=1).clamp_min(1)[:, None, None]
         gram = torch.einsum("bci,bcj->bij", y, y) / share
@@ -147,23 +142,3 @@ def _field(power: Tensor, code: Tensor, valid: Tensor) -> Tensor:
         moments = torch.einsum("bci,bcf->bif", y, power.float()) / share
         field: Tensor = torch.linalg.solve(gram + torch.diag(penalty), moments)
     return field
-
-
-def _alike(code: Tensor, valid: Tensor) -> bool:
-    """Whether all windows have the same electrodes, as live ones do."""
-    same = (valid == valid[:1]).all() and (code == code[:1]).all()
-    return len(valid) > 0 and bool(same)
-
-
-@lru_cache(maxsize=32)
-def _fit(code: bytes, valid: bytes, n_channels: int) -> Tensor:
-    """Return the matrix of the fit, (1, 16, n_channels), worked out once per montage and mask.
-
-    `_field` is linear in the power, so that the fit of unit powers is its matrix.
-    """
-    with torch.inference_mode(False):
-        return _field(
-            torch.eye(n_channels)[None],
-            torch.frombuffer(bytearray(code), dtype=torch.float32).view(1, n_channels, CODE_SIZE),
-            torch.frombuffer(bytearray(valid), dtype=torch.bool).view(1, n_channels),
-        )
