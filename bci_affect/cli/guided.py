@@ -50,8 +50,16 @@ def run_guided(options: GuidedOptions) -> dict[str, Any] | None:
     Raises
     ------
     BciAffectError
-        If there is no stream, no screen, too little music, or nothing that can be calibrated.
+        If there is no stream, no screen, too little music, or nothing that can be calibrated; if
+        another session holds the profile.
     """
+    from bci_affect.session.profile_lock import hold_profile
+
+    with hold_profile(options.profile):
+        return _run(options)
+
+
+def _run(options: GuidedOptions) -> dict[str, Any] | None:
     from bci_affect.cli.calibration_desk import CalibrationDesk, DeskOptions, progress_path
     from bci_affect.gui.display import check_display
     from bci_affect.music import Library
@@ -117,7 +125,6 @@ def run_guided(options: GuidedOptions) -> dict[str, Any] | None:
             run_window(
                 session,
                 services=Services(calibration=desk),
-                profile=options.profile,
                 calibrate=True,
             )
     finally:

@@ -62,15 +62,19 @@ def run(
         If it cannot start, or the data path failed; outputs are finished all the same.
     """
     from bci_affect.session import build_session, load_predictor
+    from bci_affect.session.profile_lock import hold_profile
 
     if not headless:
         check_display()
     if headless and screenshot:
         raise BciAffectError("A picture of the window needs the window: leave --headless away.")
     console = Console(stderr=True)
-    predictor = load_predictor(options.model)
-    session = build_session(source, able_to_record(options), predictor)
-    with _stops_on_signals(session), ExitStack() as stack:
+    with ExitStack() as outer:
+        outer.enter_context(hold_profile(options.profile))
+        predictor = load_predictor(options.model)
+        session = build_session(source, able_to_record(options), predictor)
+        outer.enter_context(_stops_on_signals(session))
+        stack = outer.enter_context(ExitStack())
         stack.callback(session.stop)
         with console.status("Looking for the EEG stream ..."):
             session.start(wait_s, record=options.record_dir is not None)
@@ -84,7 +88,6 @@ def run(
             run_window(
                 session,
                 services=window_services(session, options, predictor, stack, source),
-                profile=options.profile,
                 screenshot=screenshot,
                 after_s=after_s,
                 duration_s=duration_s,

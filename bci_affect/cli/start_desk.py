@@ -69,6 +69,7 @@ class StartDesk:
             If it cannot start; nothing is left running then.
         """
         from bci_affect.session import build_session, load_predictor
+        from bci_affect.session.profile_lock import hold_profile
         from bci_affect.streams import LslSource
 
         options = replace(
@@ -78,6 +79,7 @@ class StartDesk:
             record_dir=choice.record_dir or self._options.record_dir,
         )
         with ExitStack() as stack:
+            stack.enter_context(hold_profile(options.profile))
             if choice.stream is None:
                 suffix = stack.enter_context(publisher(shipped(RECORDING)))
                 source = LslSource(predicate=f"contains(source_id, '{suffix}')")

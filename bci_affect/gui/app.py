@@ -96,7 +96,6 @@ def run_window(
     control: SessionControl,
     *,
     services: Services | None = None,
-    profile: str = "",
     screenshot: Path | None = None,
     after_s: float = 0.0,
     duration_s: float | None = None,
@@ -112,8 +111,6 @@ def run_window(
         The session; it goes on when the window is frozen, and ends when the window is closed.
     services : Services, optional
         Covers and the map of the library, reports, and whatever else flows need.
-    profile : str, optional
-        Name of the profile in use; a second window on it is refused.
     screenshot : Path, optional
         Save a picture of the window here, `after_s` seconds after it opened.
     after_s : float
@@ -135,16 +132,14 @@ def run_window(
     Raises
     ------
     BciAffectError
-        If there is no screen, the profile is in use, or the picture cannot be written.
+        If there is no screen, or the picture cannot be written.
     """
     app = application()
     from pyqtgraph.Qt import QtCore
 
     from bci_affect.gui.aside import wait_for_all
-    from bci_affect.gui.lock import hold_profile
     from bci_affect.gui.window import MainWindow
 
-    lock = hold_profile(profile) if profile else None
     window = MainWindow(control, services=services, theme=theme, size=size)
     errors = OnePlaceForErrors(window.show_error)
     errors.install()
@@ -171,8 +166,6 @@ def run_window(
         errors.remove()
         window.deleteLater()
         wait_for_all()
-        if lock is not None:
-            lock.unlock()
     if failed:
         raise failed[0]
     return 0
@@ -222,8 +215,6 @@ def run_start(desk: StartDesk, *, theme: str | None = None) -> int:
         wait_for_all()  # a start that nobody waits for must not outlive the desk
         for window in (start, *windows):
             window.deleteLater()
-        if start.lock is not None:
-            start.lock.unlock()
     return 0
 
 

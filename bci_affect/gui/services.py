@@ -177,5 +177,6 @@ class StartDesk(Protocol):
         Raises
         ------
         BciAffectError
-            If it cannot start; nothing is left running then.
+            If it cannot start, or another session holds the profile; nothing is left running
+            then.
         """

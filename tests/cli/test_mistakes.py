@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bci_affect.errors import BciAffectError
 from tests.cli.test_app import run
 
 
@@ -86,6 +87,29 @@ def test_an_unknown_profile(tmp_path: Path) -> None:
     result = run("live", "--headless", "--no-music", "--wait", "1", "--profile", "nobody")
     assert result.returncode == 1
     assert "nobody" in one_line(result.stderr)
+
+
+@pytest.mark.parametrize("command", [("live", "--no-music"), ("calibrate",)])
+def test_a_profile_that_another_session_uses(command: tuple[str, ...]) -> None:
+    from bci_affect.session.profile_lock import hold_profile
+
+    with hold_profile("Ada"):
+        result = run(*command, "--headless", "--wait", "1", "--profile", "Ada")
+    assert result.returncode == 1
+    assert "'Ada' is in use by another session" in one_line(result.stderr)
+
+
+def test_the_first_start_refuses_a_profile_in_use_before_anything_runs() -> None:
+    from bci_affect.cli.start_desk import StartDesk
+    from bci_affect.gui.services import StartChoice
+    from bci_affect.session import SessionOptions
+    from bci_affect.session.profile_lock import hold_profile
+
+    said: list[str] = []
+    with StartDesk(SessionOptions(), wait_s=1.0) as desk, hold_profile("Ada"):
+        with pytest.raises(BciAffectError, match="in use by another session"):
+            desk.start(StartChoice(None, music=False, profile="Ada"), said.append)
+        assert said == []
 
 
 def test_a_window_without_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,6 @@ from bci_affect.errors import BciAffectError
 from bci_affect.gui.app import run_start
 from bci_affect.gui.flows.ending import EndPage, summary
 from bci_affect.gui.flows.start import StartWindow
-from bci_affect.gui.lock import hold_profile
 from bci_affect.gui.services import Services, Started
 from bci_affect.gui.window import MainWindow
 from bci_affect.session.protocol import Step, Timing
@@ -161,22 +160,6 @@ def test_a_start_that_fails_says_why_and_can_be_tried_again(
     assert wait_for(lambda: start.pages.currentIndex() == 3)
     start.close()
     assert wait_for(lambda: desk.session.ended), "a session that nobody took over is ended"
-
-
-def test_a_profile_that_another_window_uses_is_refused_kindly(
-    start: StartWindow, desk: ScriptedStart
-) -> None:
-    other = hold_profile("P02")
-    start.go_to(2)
-    start.without.setChecked(True)
-    start.profile.setCurrentIndex(2)
-    click(start.next)
-    assert wait_for(lambda: "in use by another window" in start.status.text())
-    assert desk.choices == []
-    other.unlock()
-    click(start.next)
-    assert wait_for(lambda: start.pages.currentIndex() == 3)
-    start.lock.unlock()
 
 
 # --- calibration ------------------------------------------------------------------------------
@@ -343,16 +326,6 @@ def test_a_report_that_cannot_be_written_says_so(
     assert wait_for(lambda: "disk is full" in page.status.text())
     assert page.save.isEnabled()
     page.close()
-
-
-def test_a_second_start_on_the_same_profile_is_refused() -> None:
-    lock = hold_profile("P01")
-    with pytest.raises(BciAffectError, match="P01"):
-        hold_profile("P01")
-    other = hold_profile("P02")
-    lock.unlock()
-    hold_profile("P01").unlock()
-    other.unlock()
 
 
 def test_preferences_count_at_once_and_are_kept(

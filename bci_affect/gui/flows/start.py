@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
@@ -16,7 +14,6 @@ from bci_affect.errors import BciAffectError
 from bci_affect.gui.aside import run_aside
 from bci_affect.gui.flows.preferences import Preferences
 from bci_affect.gui.flows.streampicker import StreamPicker
-from bci_affect.gui.lock import hold_profile
 from bci_affect.gui.panels.base import Caption, Choice, label
 from bci_affect.gui.panels.quality import QualityPanel, contacts
 from bci_affect.gui.services import StartChoice, StartDesk, Started
@@ -69,8 +66,6 @@ class StartWindow(QtWidgets.QDialog):
         self.quality: QualityPanel | None = None
         self._given = False
         self._lines: deque[str] = deque()  # of a start that runs, from its thread
-        self.lock: Any = None
-        """Holds the profile of the session that was started; None while there is none."""
         self.pages = QtWidgets.QStackedWidget()
         self.steps = [label(f"{i + 1}  {tr(name)}", "muted") for i, name in enumerate(self.PAGES)]
         for page in (self._notice(), self._eeg(), self._music(), self._contact()):
@@ -128,6 +123,8 @@ class StartWindow(QtWidgets.QDialog):
         text.document().setDefaultStyleSheet(
             "body { font-size: 15px; line-height: 135%; } li { margin-bottom: 8px; }"
         )
+        text.document().setDocumentMargin(18)
+        text.document().setIndentWidth(22)
         text.setHtml(f"<body>{tr(NOTICE)}</body>")
         self.agree = QtWidgets.QCheckBox(tr("I have read this, and I agree to be measured"))
         self.agree.setChecked(self.preferences.consented)
@@ -168,6 +165,7 @@ class StartWindow(QtWidgets.QDialog):
         grid.setVerticalSpacing(10)
         grid.addRow(tr("Profile"), self.profile)
         grid.addRow(self.record, self.record_folder)
+        self.record.setMinimumHeight(26)  # its words on one line with the field's
         self.demo_hint = Caption(
             tr("The demonstration brings its own music when the library is empty.")
         )
@@ -277,22 +275,10 @@ class StartWindow(QtWidgets.QDialog):
         self._timer.start()
         run_aside(
             self,
-            lambda: self._begin(choice, self._lines.append),
+            lambda: self._desk.start(choice, self._lines.append),
             self._has_started,
             self._refused,
         )
-
-    def _begin(self, choice: StartChoice, progress: Callable[[str], None]) -> Started:
-        """Start the session, on a thread beside; nobody else may use the profile meanwhile."""
-        lock = hold_profile(choice.profile) if choice.profile else None
-        try:
-            started = self._desk.start(choice, progress)
-        except BaseException:
-            if lock is not None:
-                lock.unlock()
-            raise
-        self.lock = lock
-        return started
 
     def _look(self) -> None:
         """Show how far the start has come, and then the contact."""

@@ -1,0 +1,51 @@
+"""One session per profile: a second start on the same one is refused kindly."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from filelock import FileLock, Timeout
+
+from bci_affect.errors import BciAffectError
+from bci_affect.resources import user_home
+
+
+@contextmanager
+def hold_profile(profile: str) -> Iterator[None]:
+    """Have a profile for oneself: window, dashboard and calibration hold it while they use it.
+
+    The system releases the lock of a process that is killed.
+
+    Parameters
+    ----------
+    profile : str
+        Its name, in capitals or not; "" for nobody's, which everybody may use at once.
+
+    Raises
+    ------
+    BciAffectError
+        If another session holds it.
+    """
+    if not profile:
+        yield
+        return
+    folder = user_home() / "locks"
+    folder.mkdir(exist_ok=True)
+    name = profile.casefold()
+    readable = re.sub(r"[^\w-]", "_", name)[:40]
+    file = folder / f"{readable}-{zlib.crc32(name.encode()):08x}.lock"
+    lock = FileLock(file, thread_local=False)  # taken beside the window, released by its end
+    try:
+        lock.acquire(timeout=0.1)
+    except Timeout:
+        raise BciAffectError(
+            f"The profile '{profile}' is in use by another session; end that one first, or start "
+            "with another profile."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
