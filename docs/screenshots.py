@@ -21,7 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-WARM_S = 40.0
+BASELINE_S = 30.0
+WARM_S = 50.0
 COLOURS = 255
 LARGEST = 190_000
 """Bytes of a picture above which its colours are reduced."""
@@ -156,7 +157,10 @@ def dialogs(camera: Photographer, control: Any, services: Any) -> None:
             continue
         for dialog, what in (
             (HelpDialog(window), "help"),
-            (PreferencesDialog(window.preferences, window), "preferences"),
+            (
+                PreferencesDialog(window.preferences.with_theme(window.theme.name), window),
+                "preferences",
+            ),
         ):
             dialog.show()
             camera.wait(0.5)
@@ -343,6 +347,7 @@ def main() -> None:
         camera = Photographer(asked.out, sizes, asked.themes.split(","))
         with StartDesk(SessionOptions(), wait_s=20.0) as desk:
             control, services = first_start(camera, desk)
+            control.baseline(BASELINE_S)  # as a listener would begin: band powers are against it
             camera.wait(WARM_S)
             for name, scene in SCENES.items():
                 if name in wanted:

@@ -21,6 +21,9 @@ class HelpDialog(QtWidgets.QDialog):
         grid.setVerticalSpacing(5)
         row = 0
         for group in dict.fromkeys(s.group for s in SHORTCUTS):
+            if row:
+                grid.setRowMinimumHeight(row, 10)
+                row += 1
             grid.addWidget(label(tr(group), "title"), row, 0, 1, 2)
             row += 1
             for shortcut in (s for s in SHORTCUTS if s.group == group):

@@ -104,9 +104,15 @@ def scientist(window: QtWidgets.QMainWindow, d: Docks) -> None:
         window.splitDockWidget(d["timeline"], d["nowplaying"], _DOWN)
         _show(d, "nowplaying")
         height -= 128
-    parts = [int(width * share) for share in (0.45, 0.3, 0.25)]
+    parts = [int(width * share) for share in (0.43, 0.31, 0.26)]
     window.resizeDocks([d["traces"], d["attention"], d["quality"]], parts, _ACROSS)
-    window.resizeDocks([d["traces"], d["timeline"]], [height - 250, 160], _DOWN)
+    low = 200 if height >= WIDE_FROM else 160
+    upper = height - 90 - low
+    window.resizeDocks([d["traces"], d["timeline"]], [upper, low], _DOWN)
+    window.resizeDocks([d["attention"], d["bands"]], [int(upper * 0.6), int(upper * 0.4)], _DOWN)
+    window.resizeDocks(
+        [d["quality"], d["diagnostics"]], [int(upper * 0.45), int(upper * 0.55)], _DOWN
+    )
 
 
 def _show(d: Docks, *keys: str) -> None:

@@ -64,4 +64,5 @@ def read_note(time: float, text: str) -> Note:
     event = str(values.get("event", "mark"))
     kind = _KINDS.get(event, event)
     shown = values.get("note") or values.get("title") or values.get("track") or ""
-    return Note(time, kind, str(shown) or event.replace("_", " "), values)
+    word = kind if kind == "baseline" else event.replace("_", " ")
+    return Note(time, kind, str(shown) or word, values)

@@ -122,6 +122,7 @@ QPushButton#primary {{ background: {t.accent}; color: {t.back if t.dark else "#F
     font-weight: 600; border-color: {t.accent}; }}
 QPushButton#primary:disabled {{ background: {t.raised}; color: {t.muted};
     border-color: {t.grid}; }}
+QToolButton::menu-indicator {{ image: none; }}
 QToolButton#flat {{ background: transparent; border: 1px solid transparent; padding: 1px 4px; }}
 QToolButton#flat:hover, QToolButton#flat:focus {{ border-color: {t.accent}; }}
 QComboBox, QLineEdit, QSpinBox, QDoubleSpinBox {{ background: {t.raised};
@@ -131,12 +132,13 @@ QComboBox QAbstractItemView {{ background: {t.raised}; border: 1px solid {t.line
     selection-background-color: {t.accent}; selection-color: {t.back if t.dark else "#FFFFFF"}; }}
 QListView, QTableView, QTreeView, QPlainTextEdit, QTextBrowser {{ background: {t.panel};
     border: 1px solid {t.line}; border-radius: 5px; alternate-background-color: {t.raised}; }}
+QListView#streams::item {{ padding: 9px 12px; }}
 QListView::item:selected, QTableView::item:selected {{ background: {t.accent};
     color: {t.back if t.dark else "#FFFFFF"}; }}
 QHeaderView::section {{ background: {t.raised}; border: none; padding: 3px 6px; }}
 QComboBox {{ padding-right: 18px; }}
 QComboBox::drop-down {{ border: none; width: 18px; }}
-QSpinBox::up-button, QSpinBox::down-button {{ border: none; background: {t.raised};
+QSpinBox::up-button, QSpinBox::down-button {{ border: none; background: transparent;
     width: 18px; }}
 QProgressBar {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: 4px;
     text-align: center; min-height: 16px; }}
@@ -145,8 +147,10 @@ QCheckBox::indicator, QRadioButton::indicator {{ width: 14px; height: 14px;
     border: 1px solid {t.muted}; background: {t.raised}; }}
 QCheckBox::indicator {{ border-radius: 3px; }}
 QRadioButton::indicator {{ border-radius: 8px; }}
-QCheckBox::indicator:checked, QRadioButton::indicator:checked {{ background: {t.accent};
-    border-color: {t.accent}; }}
+QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent}; }}
+QRadioButton::indicator:checked {{ border-color: {t.accent}; background: qradialgradient(
+    cx: 0.5, cy: 0.5, radius: 0.5, fx: 0.5, fy: 0.5, stop: 0 {t.accent}, stop: 0.52 {t.accent},
+    stop: 0.62 {t.raised}, stop: 1 {t.raised}); }}
 QScrollBar:vertical {{ width: 8px; background: transparent; }}
 QScrollBar:horizontal {{ height: 8px; background: transparent; }}
 QScrollBar::handle {{ background: {t.line}; border-radius: 4px; min-height: 24px;

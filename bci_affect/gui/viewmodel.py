@@ -113,7 +113,7 @@ class ViewModel:
     manual_bad : set of str
         Channels that the user has taken out of use.
     hide_reasons : bool
-        Whether why music was chosen is hidden in every session, not in sham ones alone.
+        Whether nothing on the screen may say why music was chosen.
     stream_changed, message_added, ended, note_added : Event
         Fired from `tick`.
     """
@@ -139,11 +139,6 @@ class ViewModel:
     def started(self) -> float:
         """LSL time at which the session began."""
         return self.snapshot.time - self.snapshot.elapsed_s
-
-    @property
-    def blind(self) -> bool:
-        """Whether nothing on the screen may say why music was chosen."""
-        return self.hide_reasons or self.snapshot.policy == "sham"
 
     @property
     def labels(self) -> tuple[str, ...]:

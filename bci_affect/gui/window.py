@@ -45,6 +45,7 @@ from bci_affect.session.control import SessionControl
 _LOG = logging.getLogger(__name__)
 _STATE_VERSION = 3
 _SMALLEST = (1024, 640)
+_MESSAGE_S = 12.0
 
 
 class MainWindow(QtWidgets.QMainWindow):
@@ -178,6 +179,9 @@ class MainWindow(QtWidgets.QMainWindow):
     def arrange(self, key: str) -> None:
         """Put the panels into one of the arrangements."""
         layouts()[key][1](self, self.docks)
+        if self.services.music is None and self.vm.snapshot.player is None:
+            for name in ("nowplaying", "queue", "embedding"):
+                self.docks[name].close()  # this session has no music
         self.settings.setValue("arrangement", key)
 
     def reset_layout(self) -> None:
@@ -337,7 +341,9 @@ class MainWindow(QtWidgets.QMainWindow):
     # --- messages, end ------------------------------------------------------------------------
 
     def _show_message(self, message: Message) -> None:
-        self.sessionbar.say(message.text, level=message.level)
+        left = _MESSAGE_S - (self.vm.snapshot.time - message.time)
+        if left > 0:  # a window that opens late does not tell what is long over
+            self.sessionbar.say(message.text, left, level=message.level)
 
     def show_error(self, text: str) -> None:
         """Show an error where it does not cover the session."""

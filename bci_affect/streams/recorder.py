@@ -31,7 +31,10 @@ MAX_WAITING_BYTES = 512 << 20
 
 @dataclass(frozen=True, slots=True)
 class RecorderStatus:
-    """A recording: file, bytes on disk, seconds, and what went wrong ("" while all is well)."""
+    """A recording: file, bytes on disk, seconds, and what went wrong ("" while all is well).
+
+    Seconds count from the first samples or texts on.
+    """
 
     path: str
     size_bytes: int
@@ -61,7 +64,7 @@ class Recorder:
         with contextlib.suppress(OSError):  # the writer says what is wrong
             path.parent.mkdir(parents=True, exist_ok=True)
         self._writer = XdfWriter(path)
-        self._began = time.monotonic()
+        self._began = math.nan  # until there is something to record: a stream may be waited for
         self._ended = math.nan
         self._ids: dict[str, int] = {}
         self._foreign: set[str] = set()
@@ -79,9 +82,8 @@ class Recorder:
     def status(self) -> RecorderStatus:
         """How the recording stands."""
         end = time.monotonic() if math.isnan(self._ended) else self._ended
-        return RecorderStatus(
-            str(self._writer.path), self._writer.size_bytes, end - self._began, self._error
-        )
+        seconds = 0.0 if math.isnan(self._began) else end - self._began
+        return RecorderStatus(str(self._writer.path), self._writer.size_bytes, seconds, self._error)
 
     # -- RawTap ----------------------------------------------------------------------------------
 
@@ -109,6 +111,7 @@ class Recorder:
             self._pending.setdefault(key, []).append((samples, stamps))
 
         if len(stamps):
+            self._begin()
             self._add(samples.nbytes + stamps.nbytes, write)
 
     def texts(self, key: str, rows: Sequence[Sequence[str]], stamps: NDArray[np.float64]) -> None:
@@ -119,6 +122,7 @@ class Recorder:
             self._writer.texts(self._ids[key], rows, stamps)
 
         if len(stamps):
+            self._begin()
             self._add(sum(len(text) for row in rows for text in row), write)
 
     def health(self, key: str, health: Health) -> None:
@@ -148,6 +152,10 @@ class Recorder:
             self._wake.notify()
         self._thread.join()
         return self.status
+
+    def _begin(self) -> None:
+        if math.isnan(self._began):
+            self._began = time.monotonic()
 
     # -- the writing thread ----------------------------------------------------------------------
 

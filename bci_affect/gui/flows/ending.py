@@ -30,7 +30,7 @@ def summary(vm: ViewModel) -> list[tuple[str, str]]:
             (
                 tr("Estimates"),
                 tr(
-                    "{n}: {good:.0%} readings, of all {sure:.0%} sure",
+                    "{n}, of these {good:.0%} readings and {sure:.0%} sure",
                     n=len(rows),
                     good=good,
                     sure=sure,

@@ -7,7 +7,7 @@ from typing import Any
 
 from pyqtgraph.Qt import QtCore, QtWidgets
 
-from bci_affect.gui.panels.base import Caption, Choice
+from bci_affect.gui.panels.base import Caption, Choice, Stepper
 from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import THEMES
 
@@ -84,7 +84,7 @@ class PreferencesDialog(QtWidgets.QDialog):
         self.scale_box = Choice()
         self.scale_box.addItems([tr("Affective Slider"), tr("Manikins (SAM)")])
         self.scale_box.setCurrentIndex(int(preferences.manikins))
-        self.every_box = QtWidgets.QSpinBox()
+        self.every_box = Stepper()
         self.every_box.setRange(0, 60)
         self.every_box.setSuffix(tr(" min"))
         self.every_box.setSpecialValueText(tr("never"))

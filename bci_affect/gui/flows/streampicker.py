@@ -28,8 +28,7 @@ class StreamPicker(QtWidgets.QWidget):
         self._busy = False
         self._streams: list[FoundStream | None] = [None]
         self.list = QtWidgets.QListWidget()
-        self.list.setAlternatingRowColors(True)
-        self.list.setSpacing(2)
+        self.list.setObjectName("streams")
         self.list.setAccessibleName(tr("EEG streams"))
         self.status = Caption(tr("Looking for EEG streams"))
         box = QtWidgets.QVBoxLayout(self)

@@ -117,6 +117,10 @@ class _Head(QtWidgets.QWidget):
         self._image: QtGui.QImage | None = None
         self.setMinimumSize(96, 90)
 
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
+        self.setMaximumWidth(max(96, self.height() + 20))  # what a head cannot use is the map's
+        super().resizeEvent(event)
+
     def take(self, image: QtGui.QImage | None, share: NDArray[np.float64]) -> None:
         self._image, self.share = image, share
         self.update()
@@ -128,12 +132,21 @@ class _Head(QtWidgets.QWidget):
         p = QtGui.QPainter(self)
         p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
         radius = min(self.width() / 2 - 8, (self.height() - 12) / 2)
-        centre = QtCore.QPointF(self.width() / 2, 8 + radius)
+        centre = QtCore.QPointF(self.width() / 2, self.height() / 2 + 3)  # the nose is above
         held = self.vm.reading.kind not in (Kind.READING, Kind.UNSURE)
         paint_head(p, centre, radius, t)
         if self._image is not None and not held:
             box = QtCore.QRectF(centre.x() - radius, centre.y() - radius, 2 * radius, 2 * radius)
+            inside = QtGui.QPainterPath()
+            inside.addEllipse(centre, radius - 0.7, radius - 0.7)
+            p.save()
+            p.setClipPath(inside)
+            p.setRenderHint(QtGui.QPainter.RenderHint.SmoothPixmapTransform)
             p.drawImage(box, self._image)
+            p.restore()
+            p.setPen(QtGui.QPen(colour(t.muted), 1.6))  # over the edge of the picture
+            p.setBrush(QtCore.Qt.BrushStyle.NoBrush)
+            p.drawEllipse(centre, radius, radius)
         table = colours()
         few = self._image is None
         for (x, y), value in zip(self.places, self.share, strict=False):
@@ -202,14 +215,13 @@ class AttentionPanel(Panel):
         super().__init__(vm)
         self._heat, self._head, self._scale = _Heat(vm), _Head(vm), _Scale()
         self._weights: NDArray[np.float64] | None = None
-        self._outside = np.zeros((heads.N_PIXELS, heads.N_PIXELS), dtype=bool)
         self._calmed: NDArray[np.float64] | None = None
         self._calmed_at = 0.0
         self._shown: tuple[object, object] = (None, None)
         self._table = colours()
         row = QtWidgets.QHBoxLayout()
         row.setSpacing(4)
-        row.addWidget(self._heat, 5)
+        row.addWidget(self._heat, 3)
         row.addWidget(self._head, 2)
         row.addWidget(self._scale)
         box = QtWidgets.QVBoxLayout(self)
@@ -241,8 +253,6 @@ class AttentionPanel(Panel):
         self._head.places = heads.project(info.montage)
         enough = int(np.isfinite(self._head.places[:, 0]).sum()) >= heads.MIN_FOR_MAP
         self._weights = heads.spread(self._head.places) if enough else None
-        axis = np.linspace(-1, 1, heads.N_PIXELS)
-        self._outside = axis[:, None] ** 2 + axis[None, :] ** 2 > 0.98
 
     def _calm(self, attention: NDArray[np.float32], time: float) -> NDArray[np.float64]:
         """Average over about the last second, so that the picture does not flicker."""
@@ -275,6 +285,5 @@ class AttentionPanel(Panel):
         image = None
         if self._weights is not None:
             blended = heads.blend(self._weights, share, used)
-            blended[self._outside] = np.nan
             image = to_image(blended / TOP_OF_SCALE, self._table)
         self._head.take(image, share)

@@ -75,7 +75,11 @@ class BandsPanel(Panel):
             p.setPen(QtGui.QPen(colour(t.line if k == 0 else t.grid), 1))
             p.drawLine(QtCore.QPointF(x, area.top()), QtCore.QPointF(x, bottom))
             p.setPen(colour(t.muted))
-            p.drawText(QtCore.QRectF(x - 20, bottom + 1, 40, 13), flag.AlignHCenter, f"{k:+d}")
+            p.drawText(
+                QtCore.QRectF(x - 20, bottom + 1, 40, 13),
+                flag.AlignHCenter,
+                f"{k:+d}" if k else "0",
+            )
         for i, (name, value) in enumerate(zip(names, z, strict=False)):
             y = area.top() + i * row
             width = float(np.clip(value, -REACH, REACH)) / REACH * area.width() / 2
@@ -85,7 +89,7 @@ class BandsPanel(Panel):
             p.setPen(colour(t.text))
             p.drawText(QtCore.QRectF(0, y, 50, row), flag.AlignRight | flag.AlignVCenter, name)
             where = QtCore.QRectF(area.right() + 6, y, 50, row)
-            p.drawText(where, flag.AlignLeft | flag.AlignVCenter, f"{value:+.1f}")
+            p.drawText(where, flag.AlignLeft | flag.AlignVCenter, f"{round(value, 1) + 0.0:+.1f}")
         p.setFont(font(self, 10))
         p.setPen(colour(t.muted))
         words = tr("SD from the baseline, good electrodes, last 2 s")

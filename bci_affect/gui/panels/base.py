@@ -98,6 +98,22 @@ class Choice(QtWidgets.QComboBox):
         p.end()
 
 
+class Stepper(QtWidgets.QSpinBox):
+    """A number to step through, with arrows that follow the theme."""
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        super().paintEvent(event)
+        p = QtGui.QPainter(self)
+        p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        p.setPen(QtCore.Qt.PenStyle.NoPen)
+        p.setBrush(self.palette().color(QtGui.QPalette.ColorRole.ButtonText))
+        x, y = self.width() - 12.0, self.height() / 2
+        for way in (-1, 1):
+            corners = ((x - 4, y + way * 3), (x + 4, y + way * 3), (x, y + way * 7.5))
+            p.drawPolygon(QtGui.QPolygonF([QtCore.QPointF(a, b) for a, b in corners]))
+        p.end()
+
+
 def choice(items: list[str], index: int, tip: str) -> Choice:
     """Return a drop-down list."""
     box = Choice()

@@ -36,7 +36,7 @@ class DiagnosticsPanel(Panel):
         self._messages.setPlaceholderText(tr("Messages of the session"))
         box = QtWidgets.QVBoxLayout(self)
         box.setContentsMargins(6, 4, 6, 6)
-        box.addWidget(self._table, 3)
+        box.addWidget(self._table, 5)
         box.addWidget(self._messages, 2)
         self.setMinimumWidth(300)
         vm.message_added.connect(self._add)
@@ -89,7 +89,7 @@ class DiagnosticsPanel(Panel):
             (tr("Latency"), f"{_ms(s.latency_p50_ms)} / {_ms(s.latency_p99_ms)} (p50 / p99)"),
             (tr("Model"), f"{s.model_name}: {s.model_summary}"),
             (tr("Profile"), s.profile or "-"),
-            (tr("Policy"), s.policy if s.policy != "sham" else "follow"),
+            (tr("Policy"), s.policy),
         ]
         if s.player is not None:
             rows.append(

@@ -13,6 +13,8 @@ from bci_affect.gui.texts import tr
 from bci_affect.gui.viewmodel import ViewModel
 
 _PATH_POINTS = 240
+_NAMED_UP_TO = 60
+"""Tracks up to which all have a name where there is room; of more, what plays has one."""
 
 
 def flatten(points: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
@@ -114,21 +116,7 @@ class EmbeddingPanel(Panel):
             p.drawText(area, flag.AlignCenter | QtCore.Qt.TextFlag.TextWordWrap, text)
             p.end()
             return
-        now = self.vm.snapshot.track
-        p.setPen(QtCore.Qt.PenStyle.NoPen)
-        for track_id, (x, y) in zip(self._ids, self._place(self._dots), strict=True):
-            playing = now is not None and now.id == track_id
-            p.setBrush(colour(t.music, 1.0 if playing else 0.55))
-            r = 6.0 if playing else 3.5
-            p.drawEllipse(QtCore.QPointF(x, y), r, r)
-            if playing:
-                p.setPen(colour(t.text))
-                p.setFont(font(self, 11))
-                right = x < self.width() * 0.6
-                box = QtCore.QRectF(x + 9 if right else x - 169, y - 8, 160, 16)
-                side = flag.AlignLeft if right else flag.AlignRight
-                p.drawText(box, side | flag.AlignVCenter, self._titles.get(track_id, ""))
-                p.setPen(QtCore.Qt.PenStyle.NoPen)
+        self._paint_tracks(p)
         self._paint_path(p)
         p.setPen(colour(t.muted))
         p.setFont(font(self, 10))
@@ -138,6 +126,62 @@ class EmbeddingPanel(Panel):
         low = QtCore.QRectF(4, self.height() - 18, self.width() - 8, 14)
         p.drawText(low, flag.AlignHCenter, words)
         p.end()
+
+    def _paint_tracks(self, p: QtGui.QPainter) -> None:
+        """Draw all dots, then names where there is room: what plays, what comes, the others."""
+        t, s = self.theme, self.vm.snapshot
+        playing = s.track.id if s.track is not None else None
+        coming = [suggestion.track.id for suggestion in s.queue]
+        spots = self._place(self._dots)
+        p.setPen(QtCore.Qt.PenStyle.NoPen)
+        for track_id, (x, y) in zip(self._ids, spots, strict=True):
+            p.setBrush(colour(t.music, 1.0 if track_id == playing else 0.6))
+            r = 6.0 if track_id == playing else 3.5
+            p.drawEllipse(QtCore.QPointF(x, y), r, r)
+        if self._path:
+            spots = np.concatenate([spots, self._place(self._path[-1][1][None])])
+        if len(self._ids) > _NAMED_UP_TO:
+            named = [i for i, track_id in enumerate(self._ids) if track_id == playing]
+        else:
+            rank = {track_id: k for k, track_id in enumerate([playing, *coming])}
+            named = sorted(
+                range(len(self._ids)), key=lambda i: rank.get(self._ids[i], len(rank) + i)
+            )
+        taken = [QtCore.QRectF(x - 5, y - 5, 10, 10) for x, y in spots]
+        for i in named:
+            first = self._ids[i] == playing
+            p.setFont(font(self, 11 if first else 10, bold=first))
+            name = self._titles.get(self._ids[i], "")
+            box = self._free_place(p.fontMetrics(), name, spots[i], taken, anyhow=first)
+            if box is not None:
+                if first:
+                    p.fillRect(box, colour(t.panel, 0.75))
+                p.setPen(colour(t.text if first else t.muted))
+                p.drawText(box, QtCore.Qt.AlignmentFlag.AlignCenter, name)
+                taken.append(box)
+
+    def _free_place(
+        self,
+        letters: QtGui.QFontMetrics,
+        name: str,
+        spot: NDArray[np.float64],
+        taken: list[QtCore.QRectF],
+        *,
+        anyhow: bool,
+    ) -> QtCore.QRectF | None:
+        """Return where a name covers nothing (`anyhow`: at least lies within), or None."""
+        width, height = letters.horizontalAdvance(name) + 4.0, 14.0
+        x, y = float(spot[0]), float(spot[1])
+        places = [
+            QtCore.QRectF(left, top, width, height)
+            for left, top in (
+                *((x + 8, y - 7), (x - 8 - width, y - 7)),
+                *((x - width / 2, y - 21), (x - width / 2, y + 7)),
+            )
+        ]
+        inside = [box for box in places if self._area().contains(box)]
+        free = [box for box in inside if not any(box.intersects(other) for other in taken)]
+        return next(iter(free or (inside if anyhow else [])), None)
 
     def _paint_path(self, p: QtGui.QPainter) -> None:
         t = self.theme

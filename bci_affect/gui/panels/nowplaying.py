@@ -26,7 +26,7 @@ POLICIES: tuple[tuple[Policy, str, str], ...] = (
     ("manual", "Manual", "Only what you choose"),
     ("music-only", "Music only", "The next fitting track without regard to the EEG"),
 )
-"""The policies with a button. A sham session looks like following, or it would be no control."""
+"""The policies with a button. A sham is none: its snapshot says that it follows."""
 
 
 class NowPlayingPanel(Panel):
@@ -112,8 +112,6 @@ class NowPlayingPanel(Panel):
             self.vm.control.play()
 
     def _set_policy(self, policy: Policy) -> None:
-        if policy == "follow" and self.vm.snapshot.policy == "sham":
-            return  # it shows as pressed: a click on it must not end the control condition
         self.vm.control.set_policy(policy)
 
     def like(self) -> None:
@@ -137,7 +135,7 @@ class NowPlayingPanel(Panel):
         hint = tr("Play, or add music to the library") if player is not None else ""
         set_text(self._title, track.title if track else idle)
         set_text(self._artist, _credits(track) if track else hint)
-        words = tr("Chosen from your library") if self.vm.blind else why_words(s.why)
+        words = tr("Chosen from your library") if self.vm.hide_reasons else why_words(s.why)
         set_text(self._why, words if track else "")
         playing = player is not None and player.playing
         if playing is not self._shows_playing:
@@ -152,9 +150,8 @@ class NowPlayingPanel(Panel):
             blocked = self._volume.blockSignals(True)
             self._volume.setValue(round(player.volume * 100))
             self._volume.blockSignals(blocked)
-        shown = "follow" if s.policy == "sham" else s.policy
         for button in self._policy.buttons():
-            button.setChecked(button.property("policy") == shown)
+            button.setChecked(button.property("policy") == s.policy)
         set_text(self._device, self._device_words())
 
     def _device_words(self) -> str:
@@ -338,7 +335,7 @@ class _Wave(QtWidgets.QWidget):
                     p.drawPixmap(bar.topLeft(), picture[part])
                     p.restore()
         why = self.vm.snapshot.why
-        if why is not None and not self.vm.blind and full > 0 and 0 <= why.segment_s < full:
+        if why is not None and not self.vm.hide_reasons and full > 0 and 0 <= why.segment_s < full:
             x = bar.left() + why.segment_s / full * bar.width()
             p.fillRect(QtCore.QRectF(x, bar.top(), 2, bar.height()), colour(t.fused, 0.9))
         p.fillRect(

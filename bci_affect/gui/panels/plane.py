@@ -71,8 +71,10 @@ class PlanePanel(Panel):
         p.drawPixmap(0, 0, self._still())
         p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
         p.save()
-        p.setClipRect(self._square().adjusted(-8, -8, 8, 8))
+        p.setClipRect(self._square())
         self._paint_trail(p, self.theme)
+        self._paint_uncertainty(p, self.theme)
+        p.setClipRect(self._square().adjusted(-9, -9, 9, 9))  # marks at the edge stay whole
         self._paint_reports(p, self.theme)
         self._paint_target(p, self.theme)
         self._paint_music(p, self.theme)
@@ -177,21 +179,30 @@ class PlanePanel(Panel):
             for a, b in pairwise([int(at[0]), *cuts, int(last) + 1]):
                 p.drawPolyline(QtGui.QPolygonF(points[a:b]))
 
+    def _paint_uncertainty(self, p: QtGui.QPainter, t: Theme) -> None:
+        """Draw the ellipses: the music's own, and the spread of the newest readings."""
+        s, music = self._square(), self._music_point()
+        if music is not None and math.isfinite(music[2]) and math.isfinite(music[3]):
+            p.setBrush(QtCore.Qt.BrushStyle.NoBrush)
+            p.setPen(QtGui.QPen(colour(t.music, 0.7), 1, QtCore.Qt.PenStyle.DotLine))
+            at = self.to_screen(music[0], music[1])
+            p.drawEllipse(at, music[2] / 2 * s.width(), music[3] / 2 * s.height())
+        if self.vm.reading.kind not in (Kind.READING, Kind.UNSURE):
+            return
+        rows = self.vm.timeline.since(self.vm.snapshot.time - SPREAD_S)
+        rows = rows[(rows[:, 4] > 0) & np.isfinite(rows[:, 1])]
+        curve = spread_ellipse(rows[:, 1], rows[:, 2])
+        if curve is not None:
+            p.setBrush(colour(t.eeg, 0.16))
+            p.setPen(QtGui.QPen(colour(t.eeg, 0.6), 1, QtCore.Qt.PenStyle.DashLine))
+            p.drawPolygon(QtGui.QPolygonF([self.to_screen(v, a) for v, a in curve]))
+
     def _paint_estimate(self, p: QtGui.QPainter, t: Theme, reading: Reading) -> None:
         if reading.kind is Kind.NONE:
             return
         at = self.to_screen(reading.valence, reading.arousal)
         live = reading.kind is not Kind.HELD
         tone = t.eeg if live else t.muted
-        if live:
-            rows = self.vm.timeline.since(self.vm.snapshot.time - SPREAD_S)
-            rows = rows[(rows[:, 4] > 0) & np.isfinite(rows[:, 1])]
-            curve = spread_ellipse(rows[:, 1], rows[:, 2])
-            if curve is not None:
-                shape = QtGui.QPolygonF([self.to_screen(v, a) for v, a in curve])
-                p.setBrush(colour(tone, 0.16))
-                p.setPen(QtGui.QPen(colour(tone, 0.6), 1, QtCore.Qt.PenStyle.DashLine))
-                p.drawPolygon(shape)
         if reading.kind is Kind.READING:
             p.setBrush(colour(tone))
             p.setPen(QtGui.QPen(colour(t.text), 1.5))
@@ -217,11 +228,6 @@ class PlanePanel(Panel):
         if music is None:
             return
         at = self.to_screen(music[0], music[1])
-        s = self._square()
-        p.setBrush(QtCore.Qt.BrushStyle.NoBrush)
-        if math.isfinite(music[2]) and math.isfinite(music[3]):
-            p.setPen(QtGui.QPen(colour(t.music, 0.5), 1, QtCore.Qt.PenStyle.DotLine))
-            p.drawEllipse(at, music[2] / 2 * s.width(), music[3] / 2 * s.height())
         p.setBrush(colour(t.music))
         p.setPen(QtGui.QPen(colour(t.panel), 1))
         p.drawPolygon(_diamond(at, 7))
@@ -295,7 +301,7 @@ class PlanePanel(Panel):
         if self.vm.reading.fused is not None:
             entries.append(("+", t.fused, tr("both")))
         if any(note.rating is not None for note in self.vm.notes):
-            entries.append(("□", t.report, tr("your word")))
+            entries.append(("□", t.report, tr("self-report")))
         if self.vm.snapshot.target is not None:
             entries.append(("◎", t.target, tr("target")))
         widths = [p.fontMetrics().horizontalAdvance(f"{m} {w}") + 10 for m, _, w in entries]

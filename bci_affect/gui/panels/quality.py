@@ -128,7 +128,7 @@ class QualityPanel(Panel):
     ) -> None:
         n = len(self._contacts)
         r = float(np.clip(radius * 0.9 / math.sqrt(n) * 0.5, 3.5, 10))
-        written = radius / math.sqrt(n) > 27
+        written = radius / math.sqrt(n) > 19
         p.setFont(font(self, 10))
         for contact, (x, y) in zip(self._contacts, self._places, strict=False):
             if not np.isfinite(x):

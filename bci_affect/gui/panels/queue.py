@@ -41,11 +41,12 @@ class _Row(QtWidgets.QWidget):
         texts.addWidget(self._name)
         texts.addWidget(self._artist)
         row = QtWidgets.QHBoxLayout(self)
-        row.setContentsMargins(8, 2, 4, 2)
-        row.setSpacing(4)
+        row.setContentsMargins(8, 5, 4, 5)
+        row.setSpacing(2)
         row.addLayout(texts, 1)
         row.addWidget(self._bar)
         row.addWidget(self._score)
+        row.addSpacing(4)
         for button in (self.play, self.pin, self.like, self.ban):
             row.addWidget(button)
 
@@ -53,6 +54,7 @@ class _Row(QtWidgets.QWidget):
         button = QtWidgets.QToolButton()
         button.setObjectName("flat")
         button.setIconSize(QtCore.QSize(14, 14))
+        button.setFixedWidth(26)
         button.setToolTip(tip)
         button.setAccessibleName(tip)
         button.clicked.connect(action)
@@ -76,7 +78,7 @@ class _Row(QtWidgets.QWidget):
             self.vm.control.ban(self.suggestion.track.id)
 
     def show_suggestion(self, suggestion: Suggestion | None) -> None:
-        blind = self.vm.blind
+        blind = self.vm.hide_reasons
         if (suggestion, blind) == (self.suggestion, self._blind):
             return
         self.suggestion, self._blind = suggestion, blind
@@ -138,6 +140,9 @@ class QueuePanel(Panel):
         self._none = label(tr("Nothing waits: no music fits, or none is in the library"), "muted")
         self._none.setWordWrap(True)
         self._none.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
+        self._what = label(tr("Figures: similarity to what is asked for, -1 to 1"), "caption")
+        self._what.setContentsMargins(8, 2, 8, 2)
+        self._what.setWordWrap(True)
         box = QtWidgets.QVBoxLayout(self)
         box.setContentsMargins(0, 4, 0, 4)
         box.setSpacing(0)
@@ -145,6 +150,7 @@ class QueuePanel(Panel):
         for row in self._rows:
             row.hide()
             box.addWidget(row)
+        box.addWidget(self._what)
         box.addStretch(1)
         self.setMinimumWidth(200)
 
@@ -154,6 +160,7 @@ class QueuePanel(Panel):
     def refresh(self) -> None:
         queue = self.vm.snapshot.queue
         self._none.setVisible(not queue)
+        self._what.setVisible(bool(queue) and not self.vm.hide_reasons)
         for i, row in enumerate(self._rows):
             row.show_suggestion(queue[i] if i < len(queue) else None)
 

@@ -187,7 +187,7 @@ class ReportPanel(Panel):
         box.addStretch(1)
 
     def title(self) -> str:
-        return tr("Your word")
+        return tr("Self-report")
 
     def use_manikins(self, manikins: bool) -> None:
         """Change between slider and manikins."""

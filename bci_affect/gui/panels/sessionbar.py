@@ -46,13 +46,13 @@ class SessionBar(Panel):
         self.note.returnPressed.connect(self.mark)
         self.mark_button = self._button(tr("Mark"), tr("Mark this moment (M)"), self.mark)
         self.rate_button = self._button(
-            tr("Rate"), tr("Say how you feel (S)"), self.rate_asked.emit
+            tr("Self-report"), tr("Say how you feel (S)"), self.rate_asked.emit
         )
         self.record_button = self._button(
             tr("Record"), tr("Start or finish the recording (R)"), self.record
         )
         self.record_button.setCheckable(True)
-        self.record_button.setMinimumWidth(100)
+        self.record_button.setMinimumWidth(162)  # does not jump when its word changes
         self.end_button = self._button(
             tr("End"), tr("End the session (Ctrl+E)"), self.end_asked.emit
         )
@@ -127,7 +127,7 @@ class SessionBar(Panel):
             self.baseline_button.setText(text)
         self.baseline_button.setEnabled(left <= 0 and not s.ended)
         self.record_button.setChecked(self.recording)
-        wanted = tr("Finish") if self.recording else tr("Record")
+        wanted = tr("Finish recording") if self.recording else tr("Record")
         if self.record_button.text() != wanted:
             self.record_button.setText(wanted)
         for button in (

@@ -19,19 +19,31 @@ _MARKS = {"good": "●", "fair": "◐", "bad": "✕"}
 
 
 class Elided(QtWidgets.QLabel):
-    """A label that gives way: what does not fit is elided, and stands in the tool tip."""
+    """A label that gives way: what does not fit is elided, and stands in the tool tip.
 
-    def __init__(self, name: str = "") -> None:
+    Parameters
+    ----------
+    name : str, optional
+        Style name.
+    hugging : bool
+        Never wider than its text, so that what is left of the row goes to others.
+    """
+
+    def __init__(self, name: str = "", *, hugging: bool = False) -> None:
         super().__init__()
         self.setObjectName(name)
         self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(30)
+        self._hugging = hugging
 
     def show_text(self, text: str) -> None:
         """Show a text, as much of it as fits."""
         if text != self.text():
             self.setText(text)
             self.setToolTip(text)
+            if self._hugging:
+                self.ensurePolished()  # the style's font, not the default one
+                self.setMaximumWidth(max(30, self.fontMetrics().horizontalAdvance(text) + 2))
 
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
         p = QtGui.QPainter(self)
@@ -55,26 +67,27 @@ class TopBar(Panel):
         self.setObjectName("bar")
         self.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
         self._badge = label(tr("DEMO DATA"), "badge", tr("This EEG is simulated or replayed"))
-        self._source = Elided("title")
+        self._source = Elided("title", hugging=True)
         self._state = label("", "number", tr("State of the connection"))
         self._rate = label("", "", tr("Effective and nominal sampling rate"))
         self._loss = label("", "", tr("Share of samples that never came"))
         self._latency = label(
             "", "", tr("Newest sample to estimate: median and 99th percentile of the last minute")
         )
-        self._model = Elided("muted")
-        self._profile = Elided("muted")
+        self._model = Elided("muted", hugging=True)
+        self._profile = Elided("muted", hugging=True)
         self._clock = label("", "number", tr("Session clock"))
         self._record = label("", "", tr("Recording: time and size of the file"))
         row = QtWidgets.QHBoxLayout(self)
         row.setContentsMargins(10, 4, 6, 4)
         row.setSpacing(12)
         row.addWidget(self._badge)
-        row.addWidget(self._source, 5)
+        row.addWidget(self._source, 50)
         for widget in (self._state, self._rate, self._loss, self._latency):
             row.addWidget(widget)
-        row.addWidget(self._model, 4)
-        row.addWidget(self._profile, 3)
+        row.addWidget(self._model, 40)
+        row.addWidget(self._profile, 30)
+        row.addStretch(1)  # only what those three leave
         row.addWidget(self._clock)
         row.addWidget(self._record)
         self.corner = QtWidgets.QHBoxLayout()

@@ -205,12 +205,15 @@ class TracePanel(Panel):
             return self._background[1]
         picture = QtGui.QPixmap(self.size() * ratio)
         picture.setDevicePixelRatio(ratio)
-        picture.fill(colour(t.panel))
+        picture.fill(colour(t.back))
         p = QtGui.QPainter(picture)
+        p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
         p.setPen(colour(t.line))
-        p.drawLine(0, 0, 0, self.height())
-        p.drawLine(self.width() - 1, 0, self.width() - 1, self.height())
-        p.drawLine(0, self.height() - 1, self.width(), self.height() - 1)
+        p.setBrush(colour(t.panel))
+        whole = QtCore.QRectF(0.5, -9.5, self.width() - 1, self.height() + 9)  # open at the top
+        p.drawRoundedRect(whole, 6, 6)
+        p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing, False)
+        p.setBrush(QtCore.Qt.BrushStyle.NoBrush)
         self._paint_grid(p, area, t)
         if rows:
             self._paint_names(p, area, rows, t, chosen)
@@ -228,7 +231,7 @@ class TracePanel(Panel):
             if area.width() / (self.seconds / step) > 30 or k % 2 == 0:
                 p.setPen(colour(t.muted))
                 text = tr("now") if k == 0 else f"-{k * step:g} s"
-                where = QtCore.QRectF(x - 40, area.bottom() + 2, 46 if k == 0 else 80, 14)
+                where = QtCore.QRectF(x - 40, area.bottom() + 2, 41 if k == 0 else 80, 14)
                 flag = QtCore.Qt.AlignmentFlag
                 p.drawText(where, flag.AlignRight if k == 0 else flag.AlignHCenter, text)
 
