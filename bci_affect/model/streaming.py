@@ -8,7 +8,7 @@ mean band power, fitted with spherical harmonics to whatever electrodes there ar
 With little data the linear path carries the model; it cannot be much worse than a linear one.
 
 Pooling before anything wide is what makes it fast: no array is larger than
-(batch, n_channels, n_steps, heads * n_bands).
+(batch, n_steps, heads * n_bands, n_channels).
 """
 
 from __future__ import annotations
@@ -55,16 +55,15 @@ class StreamingEncoder(Encoder):
     def forward(self, bands: Tensor, mask: Tensor, positions: Tensor) -> Encoded:
         """Encode a batch of windows; see `Encoder.forward`."""
         batch, n_steps, n_channels, _ = bands.shape
-        code = position_code(positions).expand(batch, n_channels, CODE_SIZE)
+        code = position_code(positions)
         valid = mask & known_places(positions)
-        # What is masked cannot be seen, whatever stands there.
-        bands = bands.masked_fill(~valid[:, None, :, None], 0.0)
+        x = _electrodes_last(bands, valid)
         features = bands.new_zeros(())
         if self.has_linear_path:
-            field = fit_field(bands.mean(dim=1), code, valid).flatten(1)
+            field = fit_field(x.mean(dim=1).transpose(1, 2), code, valid).flatten(1)
             features = self.linear(self.scale_field(field))
         if self.has_attention_path:
-            context, attention = self._attend(bands, code, valid)
+            context, attention = self._attend(x, code, valid)
             features = features + self.out(self.drop(context))
         else:
             shares = valid.float() / (valid.sum(dim=1, keepdim=True).clamp_min(1) * n_steps)
@@ -73,10 +72,9 @@ class StreamingEncoder(Encoder):
 
     def field(self, bands: Tensor, mask: Tensor, positions: Tensor) -> Tensor:
         """Return what the linear path reads of windows, before scaling: (batch, n_fields)."""
-        code = position_code(positions).expand(len(bands), bands.shape[2], CODE_SIZE)
         valid = mask & known_places(positions)
-        bands = bands.masked_fill(~valid[:, None, :, None], 0.0)
-        return fit_field(bands.mean(dim=1), code, valid).flatten(1)
+        power = _electrodes_last(bands, valid).mean(dim=1).transpose(1, 2)
+        return fit_field(power, position_code(positions), valid).flatten(1)
 
     def standardise(self, fields: Tensor) -> None:
         """Take mean and spread of these fields, (n, n_fields), as those of all."""
@@ -91,18 +89,24 @@ class StreamingEncoder(Encoder):
         scale = self.field_scale
         return nn.functional.batch_norm(fields, scale.running_mean, scale.running_var)
 
-    def _attend(self, bands: Tensor, code: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        batch, n_steps, _, n_bands = bands.shape
-        heads = self._heads
-        x = bands.transpose(1, 2)  # (batch, n_channels, n_steps, n_bands)
+    def _attend(self, x: Tensor, code: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        batch, n_steps, n_bands, n_channels = x.shape
+        montages, heads = len(code), self._heads  # all windows have one montage, or each its own
+        rows = batch * n_steps // max(montages, 1)
         weights = self.score_by_place(code).unflatten(-1, (2 * n_bands + 1, heads))
-        seen = torch.cat([x, x * x - 1], dim=-1)
-        scores = torch.matmul(seen, weights[:, :, :-1]) + weights[:, :, -1:]
-        over_electrodes = masked_softmax(scores, valid[:, :, None, None], dim=1)
-        looked_at = over_electrodes[..., None] * x[:, :, :, None]  # (..., n_steps, heads, n_bands)
-        maps = torch.bmm(code.transpose(1, 2).to(looked_at.dtype), looked_at.flatten(2))
-        maps = maps.view(batch, CODE_SIZE, n_steps, heads * n_bands).transpose(1, 2)
-        maps = self.map_scale(maps.flatten(2).flatten(0, 1)).unflatten(0, (batch, n_steps))
+        weights = weights.flatten(0, 1)
+        seen = torch.cat([x, x * x - 1], dim=2).view(montages, rows, 2 * n_bands, n_channels)
+        seen = seen.permute(0, 3, 1, 2).contiguous().flatten(0, 1)
+        scores = torch.baddbmm(weights[:, -1:], seen, weights[:, :-1])
+        scores = scores.view(montages, n_channels, rows, heads).permute(0, 2, 3, 1)
+        scores = scores.reshape(batch, n_steps, heads, n_channels)
+        over_electrodes = masked_softmax(scores, valid[:, None, None], dim=3)
+        # Electrodes stand last, in steps of one, where adding over them and over bands is cheap.
+        looked_at = over_electrodes[:, :, :, None] * x[:, :, None]
+        looked_at = looked_at.view(montages, rows * heads * n_bands, n_channels)
+        maps = torch.bmm(looked_at, code.to(looked_at.dtype))
+        maps = maps.view(batch * n_steps, heads * n_bands, CODE_SIZE).transpose(1, 2).flatten(1)
+        maps = self.map_scale(maps).unflatten(0, (batch, n_steps))
         steps = self.drop(nn.functional.gelu(self.step(maps)))  # (batch, n_steps, hidden)
         hidden, _ = self.lstm(steps)
         # The step's own content stands beside the LSTM's memory, so that attention points at the
@@ -111,8 +115,17 @@ class StreamingEncoder(Encoder):
         scores = self.time_score(torch.tanh(self.time_hidden(hidden))).squeeze(-1)
         over_time = torch.softmax(scores.float(), dim=1)  # (batch, n_steps)
         context = torch.einsum("bs,bsh->bh", over_time.to(hidden.dtype), hidden)
-        attention = over_electrodes.mean(dim=-1) * over_time[:, None, :]
+        attention = (over_electrodes.mean(dim=2) * over_time[:, :, None]).transpose(1, 2)
         return context, attention
+
+
+def _electrodes_last(bands: Tensor, valid: Tensor) -> Tensor:
+    """Return bands as (batch, n_steps, n_bands, n_channels), 0 where an electrode is masked.
+
+    What is masked cannot be seen, whatever stands there (NaN too).
+    """
+    x = bands.transpose(2, 3).contiguous()
+    return torch.where(valid[:, None, None], x, x.new_zeros(()))
 
 
 def fit_field(power: Tensor, code: Tensor, valid: Tensor) -> Tensor:
@@ -125,7 +138,7 @@ def fit_field(power: Tensor, code: Tensor, valid: Tensor) -> Tensor:
     ----------
     power : Tensor, shape (batch, n_channels, n_bands)
         Mean over the window.
-    code : Tensor, shape (batch, n_channels, 16)
+    code : Tensor, shape (batch or 1, n_channels, 16)
         Of the electrodes' places.
     valid : Tensor of bool, shape (batch, n_channels)
         Electrodes to use.

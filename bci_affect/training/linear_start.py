@@ -20,6 +20,8 @@ from torch import Tensor
 from bci_affect.model.affect import AffectModel
 from bci_affect.model.streaming import StreamingEncoder
 from bci_affect.training.metrics import per_trial
+from bci_affect.training.settings import TrainSettings
+from bci_affect.training.windows import Windows, disturb
 
 Floats = NDArray[np.float64]
 
@@ -42,6 +44,68 @@ class FieldWindows:
     fields: Tensor
     labels: Tensor
     trial: NDArray[np.int64]
+
+
+def begin(
+    model: AffectModel,
+    train: Windows,
+    held_out: Windows | None,
+    settings: TrainSettings,
+    generator: torch.Generator,
+) -> bool:
+    """Scale a model's linear path to the data and, where settings say so, start from it fitted.
+
+    Parameters
+    ----------
+    model : AffectModel
+        Changed in place where its encoder has a linear path; else left alone.
+    train, held_out : Windows
+        Fitted to, and what chooses the strength.
+    settings : TrainSettings
+        Say whether the path is fitted, and which electrodes training hides.
+    generator : torch.Generator
+        Draws the hidden electrodes.
+
+    Returns
+    -------
+    bool
+        Whether the model now says something that is worth keeping.
+    """
+    encoder = model.encoder
+    if not (isinstance(encoder, StreamingEncoder) and encoder.has_linear_path):
+        return False
+    parts = [_fields(encoder, train)]
+    if settings.electrode_dropout:
+        parts.append(_fields(encoder, train, settings, generator))
+    fields = torch.cat(parts)
+    encoder.standardise(fields.to(train.device))
+    if not (settings.linear_start and settings.objective.emotion_eeg):
+        return False
+    learned = FieldWindows(
+        fields, train.labels.cpu().repeat(len(parts), 1), np.tile(train.trial, len(parts))
+    )
+    chosen = None
+    if held_out is not None:
+        chosen = FieldWindows(_fields(encoder, held_out), held_out.labels.cpu(), held_out.trial)
+    start_from_linear(model.cpu(), learned, chosen)
+    model.to(train.device)
+    return True
+
+
+@torch.no_grad()
+def _fields(
+    encoder: StreamingEncoder,
+    data: Windows,
+    hiding: TrainSettings | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    parts = []
+    for index in data.batches():
+        bands, mask, positions = data.eeg(index)
+        if hiding is not None and generator is not None:
+            bands, mask = disturb(bands, mask, hiding, generator)
+        parts.append(encoder.field(bands, mask, positions).cpu())
+    return torch.cat(parts)
 
 
 def start_from_linear(model: AffectModel, train: FieldWindows, valid: FieldWindows | None) -> None:

@@ -93,6 +93,20 @@ def test_order_of_channels_does_not_matter(name: str, order: list[int]) -> None:
     torch.testing.assert_close(moved.attention, plain.attention[:, order], atol=1e-6, rtol=1e-4)
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_a_montage_given_once_is_that_of_every_window(encoder: str, training: bool) -> None:
+    bands, mask, positions = windows(4)
+    model = small_model(encoder).train(training)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        once = model(bands, mask, positions[:1])
+        torch.manual_seed(0)
+        each = model(bands, mask, positions[:1].repeat(4, 1, 1))
+    for a, b in zip(once, each, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+    assert model(bands[:0], mask[:0], positions[:1]).logits.shape == (0, 2)
+
+
 @pytest.mark.parametrize("name", [n for n in sorted(ENCODERS) if ENCODERS[n].any_montage])
 def test_any_number_of_electrodes_and_padding(name: str) -> None:
     bands, _, positions = windows(3)

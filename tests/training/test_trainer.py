@@ -14,7 +14,8 @@ from bci_affect.model import ModelSettings
 from bci_affect.model.streaming import StreamingEncoder
 from bci_affect.training.features import FeatureSet
 from bci_affect.training.settings import ObjectiveSettings, TrainSettings
-from bci_affect.training.trainer import _Loop, _Tensors, fit, predict
+from bci_affect.training.trainer import fit, predict
+from bci_affect.training.windows import Windows, disturb
 from tests.training.made import NAMES, planted
 
 SMALL = ModelSettings(width=16, hidden=12, space=8, music_dim=6)
@@ -168,17 +169,14 @@ def test_a_last_batch_of_one_window_does_no_harm() -> None:
 
 
 def test_electrode_dropout_hides_and_keeps_enough() -> None:
-    data = _Tensors(planted(), torch.device("cpu"))
+    data = Windows(planted(), torch.device("cpu"))
     settings = small(electrode_dropout=0.9, min_electrodes=3)
-    found = fit(planted(n_trials=4), None, small(epochs=1), seed=0)
-    from contextlib import nullcontext
-
-    loop = _Loop(found.model, data, settings, 0, nullcontext)
     mask = data.mask.clone()
     mask[:, :5] = False
     mask[0] = False
     mask[0, 7] = True
-    _, left = loop._disturb(data.bands, mask)
+    bands, _, _ = data.eeg(torch.arange(len(data)))
+    _, left = disturb(bands, mask, settings, torch.Generator().manual_seed(0))
     assert not (left & ~mask).any()
     kept = left.sum(dim=1)
     assert kept[0] == 1
