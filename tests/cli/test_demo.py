@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -16,11 +19,45 @@ from bci_affect.session.estimates import COLUMNS
 from tests.cli.test_app import run
 
 
+class InTheWindow(NamedTuple):
+    """A demonstration that runs."""
+
+    process: subprocess.Popen[bytes]
+    picture: Path
+    estimates: Path
+    said: Path
+
+
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
 
 
+@pytest.fixture(scope="module")
+def in_the_window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InTheWindow]:
+    """Begin the demonstration in its window; it goes on while the other tests run."""
+    folder = tmp_path_factory.mktemp("window")
+    picture, estimates = folder / "window.png", folder / "e.csv"
+    with (folder / "stderr").open("w") as said:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "bci_affect", "demo", "--audio", "none"),
+                *("--duration", "32", "--screenshot", str(picture), "--after", "26"),
+                *("--estimates", str(estimates)),
+            ],
+            env=os.environ | {"BCI_AFFECT_HOME": str(folder / "home")},
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+        )
+    try:
+        yield InTheWindow(process, picture, estimates, folder / "stderr")
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(60)
+
+
+@pytest.mark.usefixtures("in_the_window")  # begun first, looked at last
 def test_demo_in_the_terminal_over_real_lsl(tmp_path: Path) -> None:
     estimates = tmp_path / "e.csv"
     result = run(
@@ -36,29 +73,6 @@ def test_demo_in_the_terminal_over_real_lsl(tmp_path: Path) -> None:
     report = run("inspect", str(recording), "--json")
     names = {stream["name"] for stream in json.loads(report.stdout)["streams"]}
     assert {"Simulated EEG", "bci_affect.estimate", "bci_affect.events"} <= names
-
-
-@pytest.mark.timeout(240)
-def test_demo_in_the_window_with_music(tmp_path: Path) -> None:
-    """The whole of it: music is rendered, tagged, chosen and played; the window is drawn."""
-    picture, estimates = tmp_path / "window.png", tmp_path / "e.csv"
-    result = subprocess.run(
-        [
-            *(sys.executable, "-m", "bci_affect", "demo", "--audio", "none"),
-            *("--duration", "32", "--screenshot", str(picture), "--after", "26"),
-            *("--estimates", str(estimates)),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=220,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    assert picture.read_bytes().startswith(b"\x89PNG")
-    assert picture.stat().st_size > 30_000
-    written = rows(estimates)
-    assert sum(row["state"] == "ok" for row in written) > 30
-    assert any(row["track"] for row in written)
 
 
 def test_process_writes_estimates_and_features(tmp_path: Path) -> None:
@@ -98,3 +112,15 @@ def test_doctor_finds_what_every_session_needs() -> None:
     for name in ("python", "lsl", "qt", "torch", "model", "disk"):
         assert checks[name]["result"] != "failed", checks[name]
     assert result.returncode == 0
+
+
+@pytest.mark.timeout(240)
+def test_demo_in_the_window_with_music(in_the_window: InTheWindow) -> None:
+    """The whole of it: music is rendered, tagged, chosen and played; the window is drawn."""
+    demo = in_the_window
+    assert demo.process.wait(220) == 0, demo.said.read_text()
+    assert demo.picture.read_bytes().startswith(b"\x89PNG")
+    assert demo.picture.stat().st_size > 30_000
+    written = rows(demo.estimates)
+    assert sum(row["state"] == "ok" for row in written) > 30
+    assert any(row["track"] for row in written)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bci_affect.errors import BciAffectError
-from tests.cli.test_app import run
+from tests.cli.inside import run_inside as run
+from tests.cli.test_app import run as run_process
 
 
 def one_line(stderr: str) -> str:
@@ -49,8 +50,9 @@ def test_a_model_that_is_none(tmp_path: Path) -> None:
 
 
 def test_no_stream_says_how_to_check(tmp_path: Path) -> None:
+    """This one as the user does it, in a process of its own."""
     estimates = tmp_path / "new.csv"
-    result = run(
+    result = run_process(
         *("live", "--headless", "--no-music", "--wait", "1", "--stream", "Nobody"),
         *("--estimates", str(estimates)),
     )

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.cli.inside import run_inside
+
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -28,9 +30,9 @@ def test_from_generated_music_to_an_answer(tmp_path: Path) -> None:
     assert len(pieces) == 2
     added = json.loads(run("music", "add", str(folder), "--json").stdout)
     assert (added["added"], added["tracks"], added["failed"]) == (2, 2, [])
-    listed = json.loads(run("music", "list", "--json").stdout)
+    listed = json.loads(run_inside("music", "list", "--json").stdout)
     assert {t["title"] for t in listed} == {p["title"] for p in pieces}
-    assert run("music", "like", "1").returncode == 0
+    assert run_inside("music", "like", "1").returncode == 0
     found = json.loads(run("music", "query", "--valence", "0.5", "--json").stdout)
     assert len(found) == 2
     assert {"score", "distance", "rule", "shared_tags"} <= found[0].keys()
@@ -46,7 +48,7 @@ def test_mistakes_are_one_line_and_exit_1(tmp_path: Path) -> None:
         ("music", "like", "7"),
         ("simulate", "music", str(tmp_path), "--format", "midi"),
     ):
-        result = run(*arguments)
+        result = run_inside(*arguments)
         assert result.returncode == 1, arguments
         assert len(result.stderr.strip().splitlines()) == 1
         assert result.stderr.startswith("bci-affect: ")
