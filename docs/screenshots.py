@@ -124,7 +124,7 @@ def first_start(camera: Photographer, desk: Any) -> tuple[Any, Any]:
 
 def recordings() -> Path:
     """Return a folder for the recordings that the pictures show being made."""
-    return Path(tempfile.mkdtemp(prefix="bci-affect-pictures-"))
+    return Path(tempfile.mkdtemp(prefix="recordings-", dir=os.environ["BCI_AFFECT_HOME"]))
 
 
 def session(camera: Photographer, control: Any, services: Any) -> None:
