@@ -146,10 +146,10 @@ def _neighbour_maps(
         ("t-SNE", TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(points))
     ]
     try:
-        import umap
+        from umap import UMAP
     except ImportError:
         return found
-    found.append(("UMAP", umap.UMAP(random_state=seed, n_jobs=1).fit_transform(points)))
+    found.append(("UMAP", UMAP(random_state=seed, n_jobs=1).fit_transform(points)))
     return found
 
 
