@@ -29,7 +29,7 @@ class LibraryView:
     Parameters
     ----------
     library : Library
-        What is shown.
+        What is shown; `close` closes it.
     predictor : Predictor
         Places music in the space that the session's embeddings live in.
     """
@@ -59,8 +59,9 @@ class LibraryView:
         return self._later(f"map {self._library.version}", self._place)
 
     def close(self) -> None:
-        """Drop what waits."""
-        self._worker.shutdown(wait=False, cancel_futures=True)
+        """Drop what waits, wait for what is being read, and close the library."""
+        self._worker.shutdown(wait=True, cancel_futures=True)
+        self._library.close()
 
     def _later(self, key: str, work: Callable[[], T]) -> T | None:
         job = self._jobs.get(key)

@@ -160,8 +160,12 @@ def window_services(
             ),
         )
         stack.callback(desk.close)
+    music: LibraryView | None = None
+    if options.music:
+        music = LibraryView(Library(options.library), predictor)
+        stack.callback(music.close)
     return Services(
-        music=LibraryView(Library(options.library), predictor) if options.music else None,
+        music=music,
         replay=replay,
         calibration=desk,
         report=SessionReport(session),
