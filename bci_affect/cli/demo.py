@@ -118,21 +118,36 @@ def demo_library(folder: Path) -> DemoMusic:
     folder.mkdir(parents=True, exist_ok=True)
 
     def bring_in(library: Library, ended: Callable[[], bool]) -> Callable[[], None]:
-        from bci_affect.music.simulate import PIECES, write
+        from bci_affect.music.simulate import PIECES
 
-        def add_the_rest() -> None:
-            for number in range(FIRST_PIECES, len(PIECES)):
-                if ended():
-                    return
-                write(music, PIECES[: number + 1])
-            library.add([music], cancel=ended, workers=1)
+        def add(first: int, last: int) -> None:
+            compose(music, first, last, ended)
+            if not ended():
+                library.add([music], cancel=ended, workers=1, apart=True)
 
         # A few pieces are enough to begin with; the others follow while the first one plays.
-        write(music, PIECES[:FIRST_PIECES])
-        library.add([music], cancel=ended, workers=1)
-        return add_the_rest
+        add(0, FIRST_PIECES)
+        return lambda: add(FIRST_PIECES, len(PIECES))
 
     return DemoMusic(database, bring_in)
+
+
+def compose(folder: Path, first: int, last: int, ended: Callable[[], bool]) -> None:
+    """Render the demonstration's pieces from `first` to `last`, unless all ends meanwhile.
+
+    In a process of its own: the session shares no interpreter with it, and a quarter of a gigabyte
+    goes when it is done.
+    """
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    from bci_affect.music.simulate import PIECES, write
+
+    with ProcessPoolExecutor(1, get_context("spawn")) as apart:
+        for number in range(first, last):
+            if ended():
+                return
+            apart.submit(write, folder, PIECES[: number + 1]).result()
 
 
 @contextmanager

@@ -221,13 +221,20 @@ class Library:
         progress: Callable[[ScanProgress], None] | None = None,
         cancel: Callable[[], bool] | None = None,
         workers: int | None = None,
+        apart: bool = False,
         encoder: str = "tagger",
     ) -> ScanReport:
         """Add all music in folders (or single files); see `bci_affect.music.scan.scan`."""
         from bci_affect.music.scan import scan
 
         return scan(
-            self, places, progress=progress, cancel=cancel, workers=workers, encoder_name=encoder
+            self,
+            places,
+            progress=progress,
+            cancel=cancel,
+            workers=workers,
+            apart=apart,
+            encoder_name=encoder,
         )
 
     def known_places(self) -> dict[str, tuple[int, int, int | None]]:

@@ -119,6 +119,7 @@ def scan(
     progress: Callable[[ScanProgress], None] | None = None,
     cancel: Callable[[], bool] | None = None,
     workers: int | None = None,
+    apart: bool = False,
     encoder_name: str = "tagger",
 ) -> ScanReport:
     """Add all music in folders (or single files) to a library.
@@ -136,6 +137,9 @@ def scan(
     workers : int, optional
         Processes; by default one for every eight files, at most one for each processor. With 1 the
         work is done in this process.
+    apart : bool
+        Never work in this process: half a gigabyte that the tagger needs goes when it is done, and
+        nothing that runs here (a live session) shares an interpreter with it.
     encoder_name : str
         As `load_encoder` takes it.
 
@@ -163,7 +167,7 @@ def scan(
         workers = max(1, min(os.cpu_count() or 1, len(todo) // _PER_WORKER))
     results = (
         _in_processes(todo, encoder_name, workers, cancelled)
-        if workers > 1
+        if todo and (workers > 1 or apart)
         else _here(todo, encoder, cancelled)
     )
     for done, (file, content, outcome) in enumerate(results, start=1):
