@@ -20,16 +20,21 @@ def scan_with_progress(
 ) -> ScanReport:
     """Scan folders (or files) into a library; Ctrl-C ends the scan and keeps what was done.
 
+    So does a SIGTERM, which then ends the program.
+
     Raises
     ------
     BciAffectError
         If a place is absent or the library cannot be written.
     """
     console = Console(stderr=True)
-    stop: list[bool] = []
+    stop: list[int] = []
     # The window scans on a thread of its own, where Python takes no signals.
     on_main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGINT, lambda *_: stop.append(True)) if on_main else None
+    before = {}
+    if on_main:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, lambda number, _: stop.append(number))
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -50,5 +55,7 @@ def scan_with_progress(
                 workers=workers,
             )
     finally:
-        if on_main:
-            signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if signal.SIGTERM in stop:
+            signal.raise_signal(signal.SIGTERM)

@@ -1,6 +1,8 @@
 """Loudness after ITU-R BS.1770 / EBU R128: measured block by block, so that length costs no memory.
 
-`pyloudnorm` measures the same of whole arrays; the tests compare the two.
+`pyloudnorm` measures the same of whole arrays; the tests compare the two. Here the filters run as
+matrix products over stretches of 64 samples, which takes a third of the time of a sample after the
+other.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ MAX_GAIN_DB = 12.0
 SILENCE_LUFS = -70.0
 """What R128 counts as silence; also what silent audio is reported as."""
 _STEP_S = 0.1  # gating blocks of 0.4 s every 0.1 s
+_STRETCH = 64
 
 
 @lru_cache(maxsize=8)
@@ -59,11 +62,11 @@ class LoudnessMeter:
     """
 
     def __init__(self, rate_hz: int, n_channels: int, *, peak: bool = True) -> None:
-        self._sos = _k_weighting(rate_hz)
-        self._state = np.zeros((2, n_channels, 2))
-        self._weights = np.where(np.arange(n_channels) >= 3, 1.41, 1.0)
+        self._filter = _StretchFilter(_k_weighting(rate_hz), n_channels)
+        self._weights = np.where(np.arange(n_channels) >= 3, 1.41, 1.0).astype(np.float32)
         self._step = round(_STEP_S * rate_hz)
-        self._left: NDArray[np.float64] = np.empty(0)
+        self._rest: NDArray[np.float32] = np.empty((0, n_channels), np.float32)  # under a stretch
+        self._left: NDArray[np.float32] = np.empty(0, np.float32)  # power, under a step
         self._energies: list[NDArray[np.float64]] = []
         self._measure_peak = peak
         self._top = 0.0
@@ -72,22 +75,48 @@ class LoudnessMeter:
         """Take the next frames, shape (n, n_channels)."""
         if not len(block):
             return
-        weighted, self._state = signal.sosfilt(self._sos, block.T, axis=1, zi=self._state)
-        power = np.concatenate([self._left, self._weights @ np.square(weighted)])  # (n,)
-        n = len(power) // self._step
-        self._energies.append(power[: n * self._step].reshape(n, self._step).mean(axis=1))
-        self._left = power[n * self._step :]
+        frames = np.concatenate([self._rest, block]) if len(self._rest) else block
+        whole = len(frames) // _STRETCH * _STRETCH
+        piece = 2048 * _STRETCH  # bounds memory
+        for first in range(0, whole, piece):
+            energies, self._left = self._steps(
+                self._filter.push(frames[first : min(first + piece, whole)])
+            )
+            self._energies.append(energies)
+        self._rest = frames[whole:].copy()
         if self._measure_peak:
             self._top = max(self._top, _true_peak(block, self._top))
+
+    def _steps(
+        self, weighted: list[NDArray[np.float32]]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Return mean powers of steps from the next weighted samples by channel, and what is left.
+
+        The samples are spoilt.
+        """
+        for samples, weight in zip(weighted, self._weights, strict=True):
+            np.square(samples, out=samples)
+            if weight != 1.0:
+                samples *= weight
+        power = weighted[0]
+        for samples in weighted[1:]:
+            power += samples
+        power = np.concatenate([self._left, power])
+        n = len(power) // self._step
+        steps = power[: n * self._step].reshape(n, self._step)
+        return steps.mean(axis=1).astype(np.float64), power[n * self._step :]
 
     def lufs(self) -> float:
         """Return the integrated loudness so far; `SILENCE_LUFS` at least.
 
         Audio shorter than one gating block (0.4 s) is measured ungated.
         """
-        steps = np.concatenate(self._energies) if self._energies else np.empty(0)
+        n = len(self._rest)
+        padded = np.pad(self._rest, ((0, _STRETCH - n), (0, 0)))
+        last, left = self._steps([part[:n] for part in self._filter.peek(padded)])
+        steps = np.concatenate([*self._energies, last])
         if len(steps) < 4:
-            whole = np.concatenate([steps, [self._left.mean()] if len(self._left) else []])
+            whole = np.concatenate([steps, [left.mean()] if len(left) else []])
             blocks = whole.mean(keepdims=True) if len(whole) else whole
         else:
             blocks = np.convolve(steps, np.full(4, 0.25), mode="valid")
@@ -100,6 +129,60 @@ class LoudnessMeter:
     def peak_dbfs(self) -> float:
         """Return the true peak so far, -inf of silence."""
         return 20 * float(np.log10(self._top)) if self._top > 0 else -np.inf
+
+
+class _StretchFilter:
+    """Second-order sections by matrix products: 64 samples at a time, in float32.
+
+    What a stretch gives is linear in its samples and in the state that it finds. The states of all
+    stretches follow from each other in logarithmically many steps: first from the one before, then
+    from two before, four, eight, until nothing is left of so old a state.
+
+    Parameters
+    ----------
+    sos : ndarray, shape (n_sections, 6)
+        Sections.
+    n_channels : int
+        Channels.
+    """
+
+    def __init__(self, sos: NDArray[np.float64], n_channels: int) -> None:
+        n_states = 2 * len(sos)
+        given = np.eye(_STRETCH + n_states)  # each sample, then each state, alone
+        states = given[:, _STRETCH:].T.reshape(len(sos), 2, -1).transpose(0, 2, 1)
+        out, after = signal.sosfilt(sos, given[:, :_STRETCH], axis=1, zi=states)
+        self._out = out.astype(np.float32)  # (64 + n_states, 64)
+        left = after.transpose(1, 0, 2).reshape(-1, n_states)
+        self._to_state = left[:_STRETCH].astype(np.float32)
+        self._onwards = left[_STRETCH:]  # (n_states, n_states), float64
+        self._states = np.zeros((n_channels, n_states))
+
+    def push(self, frames: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Return the next samples of each channel, (n,), from frames (n, n_channels)."""
+        made = [self._run(frames[:, c], state) for c, state in enumerate(self._states)]
+        self._states = np.stack([state for _, state in made])
+        return [samples for samples, _ in made]
+
+    def peek(self, frames: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Return what `push` would, and forget it."""
+        return [self._run(frames[:, c], state)[0] for c, state in enumerate(self._states)]
+
+    def _run(
+        self, samples: NDArray[np.float32], state: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Filter samples (n,), n a multiple of 64, from a state (n_states,)."""
+        n = len(samples) // _STRETCH
+        given = np.empty((n, len(self._out)), np.float32)
+        given[:, :_STRETCH] = samples.reshape(n, _STRETCH)
+        states = np.empty((n + 1, len(state)))
+        states[0] = state
+        states[1:] = given[:, :_STRETCH] @ self._to_state
+        far, onwards = 1, self._onwards
+        while far <= n and np.abs(onwards).max() > 1e-12:
+            states[far:] += states[:-far] @ onwards
+            far, onwards = 2 * far, onwards @ onwards
+        given[:, _STRETCH:] = states[:-1]
+        return (given @ self._out).ravel(), states[-1]
 
 
 def _energy(lufs: float) -> float:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait as wait_for
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -280,9 +282,18 @@ def _here(
 _worker: tuple[MusicEncoder, Stopped] | None = None
 
 
+def _end_with_the_parent() -> None:
+    """Leave at once when the scan's process is gone, however it went: nobody wants the work."""
+    if parent := parent_process():
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+
 def _start_worker(encoder_name: str, stop: Event) -> None:
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent decides
+    # Waiting for a pipe is all that this thread does, so it may be a daemon.
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(5)
     _worker = load_encoder(encoder_name), stop.is_set
