@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 RECORDING = "recordings/demo.xdf"
-FIRST_PIECES = 4
+FIRST_PIECES = 2
 
 
 class DemoMusic(NamedTuple):

@@ -42,7 +42,7 @@ def in_the_window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InTheWin
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "bci_affect", "demo", "--audio", "none"),
-                *("--duration", "32", "--screenshot", str(picture), "--after", "26"),
+                *("--duration", "42", "--screenshot", str(picture), "--after", "36"),
                 *("--estimates", str(estimates)),
             ],
             env=os.environ | {"BCI_AFFECT_HOME": str(folder / "home")},
