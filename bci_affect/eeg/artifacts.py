@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.config import ArtifactSettings
 from bci_affect.eeg.montage import Montage
-from bci_affect.eeg.robust import middle
+from bci_affect.eeg.robust import middle, per_hop
 
 REACH_S = 0.4
 """A blink lasts 0.2 to 0.4 s: peak-to-peak is taken over this time."""
@@ -54,10 +56,9 @@ class Artifacts:
         # NaN compares as False: an electrode without a place is not in front.
         self._front = (places[:, 1] > FRONT_Y_M) & (places[:, 2] < FRONT_Z_M)
         reach = max(1, round(REACH_S / hop_s))
-        # Highest and (negated) lowest value of each of the last hops, in turn.
-        self._edges = np.full((reach, 2, len(places)), -np.inf)
-        self._at = 0
-        self._pace = np.exp(-hop_s / np.array([FALL_S, RISE_S]))
+        # Highest and (negated) lowest value of each of the last hops, oldest first.
+        self._edges = np.full((2, reach - 1, len(places)), -np.inf)
+        self._fall, self._rise = np.exp(-hop_s / np.array([FALL_S, RISE_S])).tolist()
         self._jaw_ratio = float(np.exp(settings.jaw_nats))
         self._least_swing = min(settings.blink_uv, settings.movement_uv)
         self._least_loud = self._jaw_ratio * JAW_LEAST_UV
@@ -68,20 +69,25 @@ class Artifacts:
 
     def reset(self) -> None:
         """Forget the swing of the last hops (after a gap); what is usual stays known."""
-        self._edges[:] = -np.inf
-        self._at = 0
+        self._edges = np.full_like(self._edges, -np.inf)
 
     def judge(
-        self, shown: NDArray[np.float64], loud: NDArray[np.float64], good: NDArray[np.bool_]
-    ) -> tuple[str, ...]:
-        """Name what disturbs this hop.
+        self,
+        shown: NDArray[np.float64],
+        sizes: Sequence[int],
+        energy: NDArray[np.float64],
+        good: NDArray[np.bool_],
+    ) -> list[tuple[str, ...]]:
+        """Name what disturbs each of some hops.
 
         Parameters
         ----------
         shown : ndarray of float64, shape (n, n_eeg)
             EEG as displayed, in microvolts.
-        loud : ndarray of float64, shape (n_eeg,)
-            RMS of what lies above the bands, in microvolts.
+        sizes : sequence of int
+            Samples of each hop.
+        energy : ndarray of float64, shape (n_hops, n_eeg)
+            Sum of squares over each hop of what lies above the bands, in square microvolts.
         good : ndarray of bool, shape (n_eeg,)
             Electrodes to go by; the same array as long as they are the same.
         """
@@ -89,25 +95,38 @@ class Artifacts:
             self._good, self._n_good = good, int(np.count_nonzero(good))
             self._front_rows = np.flatnonzero(good & self._front)
             self._rest_rows = np.flatnonzero(good & ~self._front)
-        now = np.empty((2, shown.shape[1]))
-        edges = self._edges[self._at]
-        np.maximum.reduce(shown, out=edges[0])
-        np.negative(np.minimum.reduce(shown), out=edges[1])
-        self._at = (self._at + 1) % len(self._edges)
-        highest, lowest = np.maximum.reduce(self._edges)
-        swing = np.add(highest, lowest, out=now[0])
-        now[1] = loud
+        n, before = len(sizes), self._edges.shape[1]
+        edges = np.empty((2, before + n, shown.shape[1]))
+        edges[:, :before] = self._edges
+        at = before
+        for part in per_hop(shown, sizes):
+            end = at + len(part)
+            np.maximum.reduce(part, axis=1, out=edges[0, at:end])
+            np.negative(np.minimum.reduce(part, axis=1), out=edges[1, at:end])
+            at = end
+        self._edges = edges[:, n:]
+        reached = edges[:, :n]
+        for i in range(1, before + 1):
+            reached = np.maximum(reached, edges[:, i : i + n])
+        now = np.empty((n, 2, shown.shape[1]))
+        np.add(reached[0], reached[1], out=now[:, 0])
+        samples = sizes[0] if n == 1 else np.array(sizes)[:, None]
+        np.sqrt(energy / samples, out=now[:, 1])
         # Nearly always the largest of all values tells that there is nothing.
-        widest, loudest = np.maximum.reduce(now, axis=1).tolist()
-        found: tuple[str, ...] = ()
-        if widest > self._least_swing or loudest > self._least_loud:
-            found = self._name(swing, now[1], good)
-        if self._usual is None:
-            self._usual = now
-        else:  # down fast and up slowly
-            pace = np.where(now < self._usual, self._pace[0], self._pace[1])
-            self._usual = now + pace * (self._usual - now)
+        most = np.maximum.reduce(now, axis=2).tolist()
+        found = []
+        for hop, (widest, loudest) in zip(now, most, strict=True):
+            unusual = widest > self._least_swing or loudest > self._least_loud
+            found.append(self._name(hop[0], hop[1], good) if unusual else ())
+            self._usual = hop if self._usual is None else self._follow(hop, self._usual)
         return found
+
+    def _follow(self, now: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Take a hop into what is usual: down fast and up slowly."""
+        above = usual - now
+        left: NDArray[np.float64] = np.minimum(self._fall * above, self._rise * above)
+        left += now
+        return left
 
     def _name(
         self, swing: NDArray[np.float64], loud: NDArray[np.float64], good: NDArray[np.bool_]

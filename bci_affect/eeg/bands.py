@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,50 +21,71 @@ FLOOR_UV2 = 1e-6
 class BandPower:
     """Differential entropy per step, electrode and band: ``0.5 ln(2 pi e variance)``.
 
-    A hop's sum of squares enters a ring; a step is the sum of its hops; its entropy is computed
-    once, when it ends, and kept in a ring from which every later window reads it. A window costs
-    one step's logarithm and one copy.
+    A step's sum of squares is that of its hops; its entropy is computed once, when it ends, and
+    kept in a ring from which every later window reads it. A window costs one step's logarithm and
+    one copy.
+
+    Parameters
+    ----------
+    window : WindowSettings
+        Lengths of window, step and hop.
+    n_bands, n_channels : int
+        Bands and channels.
+    most_hops : int
+        Most hops that `add` takes at once.
 
     References
     ----------
     Duan, Zhu, Lu (2013), "Differential entropy feature for EEG-based emotion classification".
     """
 
-    def __init__(self, window: WindowSettings, n_bands: int, n_channels: int) -> None:
+    def __init__(
+        self, window: WindowSettings, n_bands: int, n_channels: int, most_hops: int = 1
+    ) -> None:
         self._hops_per_step = window.hops_per_step
-        self._n_steps = window.n_steps
-        # Sums of squares of the last hops, in turn.
-        self._squares = np.zeros((self._hops_per_step, n_bands, n_channels))
-        self._at = 0
-        self._counts: deque[int] = deque(maxlen=self._hops_per_step)
-        n_hops = self._n_steps * self._hops_per_step
-        self._entropy = Ring(n_hops, (n_channels, n_bands), np.float32)
+        self._n_hops = window.n_steps * self._hops_per_step
+        # What the next step adds to: the hops before it, oldest first, and their samples.
+        self._squares = np.zeros((self._hops_per_step - 1, n_bands, n_channels))
+        self._counts = [0] * (self._hops_per_step - 1)
+        self._entropy = Ring(self._n_hops + most_hops, (n_channels, n_bands), np.float32)
 
     def reset(self) -> None:
         """Forget everything (after a gap)."""
-        self._squares[:] = 0.0
-        self._at = 0
-        self._counts.clear()
+        self._squares = np.zeros_like(self._squares)
+        self._counts = [0] * len(self._counts)
         self._entropy.clear()
 
     def scale(self, factor: float) -> None:
         """Do as if all input had been multiplied by `factor` from the start."""
-        self._squares *= factor**2
+        self._squares = self._squares * factor**2
         self._entropy.append(self._entropy.newest() + np.float32(np.log(factor)))
 
-    def add(self, energy: NDArray[np.float64], n: int) -> None:
-        """Take a hop's sums of squares of band-passed EEG, (n_bands, n_channels), of n samples."""
-        self._squares[self._at] = energy
-        self._at = (self._at + 1) % self._hops_per_step
-        self._counts.append(n)
-        variance = np.add.reduce(self._squares)
-        variance /= sum(self._counts)
-        self._entropy.append(entropy(variance).T[None])
+    def add(self, energy: NDArray[np.float64], sizes: Sequence[int]) -> None:
+        """Take hops: their sums of squares of band-passed EEG, (n_hops, n_bands, n_channels).
 
-    def window(self) -> NDArray[np.float32]:
-        """Entropies of the newest window, (n_steps, n_channels, n_bands), oldest step first."""
-        hops = self._entropy.newest(self._entropy.length)
-        steps: NDArray[np.float32] = hops[self._hops_per_step - 1 :: self._hops_per_step].copy()
+        `sizes` are the samples of each hop.
+        """
+        n, before = len(sizes), self._hops_per_step - 1
+        squares = np.concatenate((self._squares, energy)) if before else energy
+        counts = [*self._counts, *sizes]
+        variance = squares[:n]
+        for i in range(1, before + 1):  # the same order of sums, however many hops come at once
+            variance = variance + squares[i : i + n]
+        samples = [sum(counts[k : k + before + 1]) for k in range(n)]
+        variance = variance / (samples[0] if n == 1 else np.array(samples)[:, None, None])
+        self._squares, self._counts = squares[n:], counts[n:]
+        self._entropy.append(entropy(variance).transpose(0, 2, 1))
+
+    def window(self, back: int = 0) -> NDArray[np.float32]:
+        """Entropies of the window that ended `back` hops ago, oldest step first.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_steps, n_channels, n_bands)
+        """
+        hops = self._entropy.newest(self._n_hops + back)
+        last = slice(self._hops_per_step - 1, self._n_hops, self._hops_per_step)
+        steps: NDArray[np.float32] = hops[last].copy()
         return steps
 
 

@@ -19,6 +19,9 @@ from scipy import signal
 MAX_BLOCK = 32
 """Longest block of one matrix product: longer ones do more work per sample than they save."""
 
+PADDED_SECTIONS = 2
+"""Sections by which cascades may differ and yet be worth one matrix product rather than two."""
+
 NOTCH_Q = 30.0
 """Centre frequency over width of the mains notch: 1.7 Hz wide at 50 Hz."""
 
@@ -116,67 +119,119 @@ class FilterBank:
     """
 
     def __init__(self, cascades: Sequence[NDArray[np.float64]], n_channels: int) -> None:
-        longest = max(len(sos) for sos in cascades)
-        self._sos = np.stack(
-            [np.vstack([sos, identity(longest - len(sos))]) for sos in cascades]
-        )  # (n_filters, n_sections, 6)
-        self._state = np.zeros((len(cascades), 2 * longest, n_channels))
-        self._plans: dict[int, tuple[NDArray[np.float64], ...]] = {}
+        self._n_channels = n_channels
+        self._cascades = list(cascades)
+        self._groups = self._grouped(np.zeros((sum(map(_n_states, cascades)), n_channels)))
+
+    def _grouped(self, states: NDArray[np.float64]) -> list[_Group]:
+        """Put neighbours of about one length together; `states` are those of all, end to end."""
+        groups, first, at = [], 0, 0
+        for end in range(1, len(self._cascades) + 1):
+            lengths = [len(sos) for sos in self._cascades[first : end + 1]]
+            if end < len(self._cascades) and max(lengths) - min(lengths) <= PADDED_SECTIONS:
+                continue
+            group = _Group(self._cascades[first:end], first, self._n_channels)
+            for sos, state in zip(self._cascades[first:end], group.state, strict=True):
+                state[: _n_states(sos)] = states[at : at + _n_states(sos)]
+                at += _n_states(sos)
+            groups.append(group)
+            first = end
+        self._most = max(group.n_states for group in groups)
+        self._room = np.empty((0, 0, 0))  # of outputs
+        return groups
 
     def reset(self) -> None:
         """Put all filters at rest."""
-        self._state[:] = 0.0
+        for group in self._groups:
+            group.state[:] = 0.0
 
-    def run(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
+    def run(self, block: NDArray[np.float64], sizes: Sequence[int] = ()) -> NDArray[np.float64]:
         """Filter the next samples.
 
         Parameters
         ----------
         block : ndarray of float64, shape (n_samples, n_channels)
             Finite values.
+        sizes : sequence of int
+            Lengths of the hops that the block is made of: the numbers are those of a call for each.
+            By default the block is one.
 
         Returns
         -------
         ndarray of float64, shape (n_filters, n_samples, n_channels)
+            The bank's own, until the next call: memory that is used again stays in the cache.
         """
         n, n_channels = block.shape
-        out = np.empty((len(self._sos), n, n_channels))
-        state = self._state
-        for start in range(0, n, MAX_BLOCK):
-            part = block[start : start + MAX_BLOCK]
-            length = len(part)
-            matrix, given, result = self._plans.get(length) or self._plan(length)
-            given[:, :length] = part
-            given[:, length:] = state
-            np.matmul(matrix, given, out=result)
-            out[:, start : start + length] = result[:, :length]
-            state[:] = result[:, length:]
-        return out
+        # A product leaves the new states behind its outputs, where the next one's outputs go.
+        out = self._room
+        if out.shape[1] < n + self._most:
+            out = self._room = np.empty((len(self._cascades), n + self._most, n_channels))
+        for group in self._groups:
+            state, start = group.state, 0
+            for size in sizes or (n,):
+                end = start + size
+                while start < end:
+                    length = min(MAX_BLOCK, end - start)
+                    matrix, given = group.plans.get(length) or group.plan(length)
+                    given[:, :length] = block[start : start + length]
+                    given[:, length:] = state
+                    result = out[group.rows, start : start + length + group.n_states]
+                    np.matmul(matrix, given, out=result)
+                    state = result[:, length:]
+                    start += length
+            group.state[:] = state
+        return out[:, :n]
 
     def peek(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
         """Filter samples as `run` does, but leave the state as it is (for a look ahead)."""
-        kept = self._state.copy()
+        kept = [group.state.copy() for group in self._groups]
         try:
             return self.run(block)
         finally:
-            self._state = kept
+            for group, state in zip(self._groups, kept, strict=True):
+                group.state[:] = state
 
     def keep(self, chosen: Sequence[int]) -> None:
         """Go on with some of the filters only, in this order, with their pasts."""
-        self._sos = self._sos[list(chosen)]
-        self._state = self._state[list(chosen)]
-        self._plans.clear()
+        pasts = [
+            state[: _n_states(self._cascades[group.rows.start + i])]
+            for group in self._groups
+            for i, state in enumerate(group.state)
+        ]
+        self._cascades = [self._cascades[i] for i in chosen]
+        self._groups = self._grouped(np.concatenate([pasts[i] for i in chosen]))
 
     def scale(self, factor: float) -> None:
         """Multiply the past, as if all input had been multiplied from the start."""
-        self._state = self._state * factor
+        for group in self._groups:
+            group.state *= factor
 
-    def _plan(self, n: int) -> tuple[NDArray[np.float64], ...]:
-        """Make the matrices for blocks of n samples, and room for their operand and result."""
+
+class _Group:
+    """Filters of a bank that are padded to one length and share each matrix product."""
+
+    def __init__(
+        self, cascades: Sequence[NDArray[np.float64]], first: int, n_channels: int
+    ) -> None:
+        longest = max(len(sos) for sos in cascades)
+        self._sos = np.stack(
+            [np.vstack([sos, identity(longest - len(sos))]) for sos in cascades]
+        )  # (n_filters, n_sections, 6)
+        self.rows = slice(first, first + len(cascades))
+        self.n_states = 2 * longest
+        self.state = np.zeros((len(cascades), self.n_states, n_channels))
+        self.plans: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+
+    def plan(self, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Make the matrices for blocks of n samples, and room for their operand."""
         matrix = _block_matrices(self._sos, n)
-        room = np.empty((2, len(matrix), matrix.shape[1], self._state.shape[2]))
-        self._plans[n] = plan = (matrix, room[0], room[1])
+        room = np.empty((len(matrix), matrix.shape[1], self.state.shape[2]))
+        self.plans[n] = plan = (matrix, room)
         return plan
+
+
+def _n_states(sos: NDArray[np.float64]) -> int:
+    return 2 * len(sos)
 
 
 def _block_matrices(cascades: NDArray[np.float64], n: int) -> NDArray[np.float64]:

@@ -21,8 +21,8 @@ MIN_HOLE_S = 0.05
 """Shorter irregularities of the stamps are jitter; more than this (and two samples) is missing."""
 
 
-class HopIn(NamedTuple):
-    """Samples of one hop, finite and in microvolts.
+class Hops(NamedTuple):
+    """Samples of some hops, one after the other, finite and in microvolts.
 
     Attributes
     ----------
@@ -33,13 +33,16 @@ class HopIn(NamedTuple):
     whole : ndarray of bool, shape (n_eeg,)
         Channels with no hole in the time that a window and the filters remember; the same array as
         long as they are the same.
+    sizes : sequence of int
+        Samples of each hop.
     missing_s : float
-        Seconds that are missing inside the hop, less than a gap.
+        Seconds that are missing inside the hop (it is one, then), less than a gap.
     """
 
     block: NDArray[np.float64]
     times: NDArray[np.float64]
     whole: NDArray[np.bool_]
+    sizes: Sequence[int]
     missing_s: float
 
 
@@ -118,6 +121,7 @@ class Intake:
         self._samples = np.empty((self._second, self._eeg.size))
         self._times = np.empty(self._second)
         self._whole = np.ones(self._eeg.size, np.bool_)
+        self._all_whole = True
         self.refill_s = np.inf
         """Seconds after a sample that was none, until nothing remembers it."""
         self.reset()
@@ -214,8 +218,9 @@ class Intake:
         else:
             self._mend(block)
         self._held = block[-1]
-        for at, seconds in piece.holes:
-            self._missing.append(((self._taken + at) * self._ratio, seconds))
+        if piece.holes:
+            taken = self._taken
+            self._missing += [((taken + at) * self._ratio, s) for at, s in piece.holes]
         self._taken += len(block)
         if self._resampler:
             block, times = self._resampler.push(block, times)
@@ -257,14 +262,23 @@ class Intake:
 
     # --- out --------------------------------------------------------------------------------
 
-    def pop(self, n: int) -> HopIn | None:
-        """Return the oldest `n` waiting samples, or None while there are fewer."""
+    @property
+    def waiting(self) -> int:
+        """Samples that wait for their hop to fill."""
+        return self._end - self._start
+
+    @property
+    def broken(self) -> bool:
+        """Whether something is missing that is still remembered: hops then go one by one."""
+        return self._any_hole or bool(self._holes) or bool(self._missing)
+
+    def pop(self, sizes: Sequence[int]) -> Hops:
+        """Return the oldest waiting hops, of so many samples each; they must be there."""
+        n = sum(sizes)
         first, end = self._start, self._start + n
-        if end > self._end:
-            return None
         self._start = end
         if not self._given:
-            self._level = self._samples[first:end].mean(axis=0)
+            self._level = self._samples[first : first + sizes[0]].mean(axis=0)
         block = self._samples[first:end] - self._level
         if self._scaled:
             block *= self._scale
@@ -273,7 +287,8 @@ class Intake:
         if self._missing:
             missing_s = sum(s for at, s in self._missing if at < self._given)
             self._missing = [m for m in self._missing if m[0] >= self._given]
-        return HopIn(block, self._times[first:end].copy(), self._without_hole(), missing_s)
+        times = self._times[first:end].copy()
+        return Hops(block, times, self._without_hole(), sizes, missing_s)
 
     def _without_hole(self) -> NDArray[np.bool_]:
         """Return the channels of which nothing that is missing is remembered any more."""
@@ -283,8 +298,10 @@ class Intake:
                 if sample < self._given:
                     self._last_hole[channel] = max(sample, self._last_hole[channel])
             self._holes = [hole for hole in self._holes if hole[0] >= self._given]
-        if self._any_hole or not self._whole.all():
+        if self._any_hole or not self._all_whole:
             whole = self._given - self._last_hole > self.refill_s * self.rate_hz
+            self._all_whole = bool(whole.all())
+            self._any_hole = not self._all_whole
             if not np.array_equal(whole, self._whole):
                 self._whole = whole
         return self._whole

@@ -13,6 +13,7 @@ import math
 import threading
 from collections import deque
 from collections.abc import Sequence
+from itertools import accumulate
 from operator import is_
 from typing import NamedTuple, TypeVar
 
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from bci_affect.config import SignalSettings
 from bci_affect.eeg.bands import BandPower
 from bci_affect.eeg.chunk import Chunk
-from bci_affect.eeg.intake import HopIn, Intake
+from bci_affect.eeg.intake import Hops, Intake
 from bci_affect.eeg.montage import Montage, montage_messages
 from bci_affect.eeg.rate import RateWatch
 from bci_affect.eeg.ring import Ring
@@ -97,6 +98,8 @@ class Pipeline:
         self.montage = montage
         self.band_names = tuple(settings.bands)
         self._eeg = np.flatnonzero(montage.is_eeg)
+        self._all_eeg = self._eeg.size == len(montage)
+        self._placed = montage.placed
         if not self._eeg.size:
             raise BciAffectError(
                 "No channel of the stream is EEG; name its electrodes in the settings' section "
@@ -122,7 +125,9 @@ class Pipeline:
         n_eeg = self._eeg.size
         self._rate_watch = RateWatch(self.rate_hz, rate_hz)
         self._watch = Watch(settings, montage, self._rate_watch, self.settle_s, self._say)
-        self._power = BandPower(settings.window, len(settings.bands), n_eeg)
+        self._power = BandPower(
+            settings.window, len(settings.bands), n_eeg, self._watch.hops_per_tick
+        )
         self._judged = None if self._intake.units_known else deque[NDArray[np.float64]]()
         self._by_hand = np.zeros(n_eeg, np.bool_)
         self._standing: Standing | None = None
@@ -219,9 +224,31 @@ class Pipeline:
                 if piece.gap_s > 0:
                     self._restart(piece.gap_s)
                 self._intake.take(piece)
-                while (hop := self._intake.pop(self._need)) is not None:
-                    windows.append(self._complete(hop))
+                while sizes := self._ready():
+                    windows += self._complete(self._intake.pop(sizes))
         return windows
+
+    def _ready(self) -> list[int]:
+        """Return the samples of the next hops that are complete and can be worked on at once.
+
+        Those are hops of one tick (behind which other electrodes may be good), and one alone while
+        something is decided or remembered that may change from hop to hop. What a hop gives does
+        not depend on the hops that it is worked on with.
+        """
+        waiting = self._intake.waiting
+        if waiting < self._need:
+            return []
+        sizes = [self._need]
+        settled = self._watch.settled((self._hop + 1) * self._hop_s)
+        if settled and self._judged is None and not self._intake.broken:
+            per_tick, taken = self._watch.hops_per_tick, self._need
+            for hop in range(self._hop + 1, self._hop - self._hop % per_tick + per_tick):
+                size = self._boundary(hop + 1) - self._samples - taken
+                taken += size
+                if taken > waiting:
+                    break
+                sizes.append(size)
+        return sizes
 
     def _boundary(self, hop: int) -> int:
         """Count samples from the start to the end of a hop; a whole number at any rate."""
@@ -241,22 +268,40 @@ class Pipeline:
             self._trace_times.append(self._trace_times.newest(1) + 1.0 / self.rate_hz)
             self._traces.append(np.full((1, len(self.montage)), np.nan, np.float32))
 
-    def _complete(self, hop: HopIn) -> FeatureWindow:
-        """Filter one hop of samples and make the window that it ends."""
-        self._index += 1
-        self._hop += 1
-        self._samples += self._need
+    def _complete(self, hops: Hops) -> list[FeatureWindow]:
+        """Filter hops of samples and make the windows that they end."""
+        n, times = len(hops.sizes), hops.times
+        self._hop += n
+        self._samples += len(times)
         self._need = self._boundary(self._hop + 1) - self._samples
         look = self._hop % self._watch.hops_per_tick == 0
-        good = self._stand(hop.whole).usable
-        filtered = self._stages.run(hop.block, good, look * self._samples / self.rate_hz)
-        self._power.add(filtered.energy[: len(self.band_names)], len(hop.times))
+        standing = self._stand(hops.whole)
+        good, seconds = standing.usable, self._samples / self.rate_hz
+        filtered = self._stages.run(hops.block, hops.sizes, good, look * seconds)
+        energy = filtered.energy[: len(self.band_names)]
+        self._power.add(energy.transpose(1, 0, 2), hops.sizes)
         self._traces.append(self._spread(filtered.shown))
-        self._trace_times.append(hop.times - self.design.delays["traces"])
-        self._watch.look(hop, filtered, good, self._hop * self._hop_s)
+        self._trace_times.append(times - self.design.delays["traces"])
+        against = self._watch.look(hops, filtered, good, self._hop * self._hop_s)
         if self._judged is not None:
-            self._judge_units(filtered.clean)
-        return self._window(hop.times.item(-1), self._stand(hop.whole))
+            self._judge_units(filtered.clean.copy())
+        windows = []
+        for back, end in zip(range(n - 1, -1, -1), accumulate(hops.sizes), strict=True):
+            if not back:  # the last hop may have ended a tick
+                standing = self._stand(hops.whole)
+            self._index += 1
+            state, reasons = self._state(standing, self._hop - back, against[-1 - back])
+            window = FeatureWindow(
+                bands=self._spread(self._power.window(back), axis=1),
+                mask=standing.mask,
+                quality=standing.quality,
+                time=times.item(end - 1),
+                state=state,
+                index=self._index,
+                reasons=(*reasons, *standing.faults),
+            )
+            windows.append(window)
+        return windows
 
     def _judge_units(self, clean: NDArray[np.float64]) -> None:
         """Once the filters have settled, judge the unit from the last second and do as if known."""
@@ -284,11 +329,11 @@ class Pipeline:
         since = (whole, self._by_hand, quality.good, quality.score)
         if now is None or not all(map(is_, now.since, since)):
             usable = whole & ~self._by_hand & quality.good
-            if now is not None and np.array_equal(usable, now.usable):
+            if now is not None and not np.count_nonzero(usable != now.usable):
                 usable = now.usable  # the same array as long as they are the same
             mask = np.zeros(len(self.montage), np.bool_)
             mask[self._eeg] = usable
-            mask &= self.montage.placed
+            mask &= self._placed
             scores = np.zeros(len(self.montage), np.float32)
             scores[self._eeg] = np.where(whole & ~self._by_hand, quality.score, np.float32(0))
             faults = () if usable.all() else tuple(self._faults(whole))
@@ -302,21 +347,11 @@ class Pipeline:
         found += [f"{names[c]}: samples missing" for c in np.flatnonzero(~whole)]
         return found + self._watch.quality.out()
 
-    def _window(self, time: float, standing: Standing) -> FeatureWindow:
-        state, reasons = self._state(standing)
-        return FeatureWindow(
-            bands=self._spread(self._power.window(), axis=1),
-            mask=standing.mask,
-            quality=standing.quality,
-            time=time,
-            state=state,
-            index=self._index,
-            reasons=(*reasons, *standing.faults),
-        )
-
-    def _state(self, standing: Standing) -> tuple[State, list[str]]:
-        """State of the window that ends now, with the reasons."""
-        seconds = self._hop * self._hop_s
+    def _state(
+        self, standing: Standing, hop: int, disturbance: list[str]
+    ) -> tuple[State, list[str]]:
+        """State of the window that ends with a hop, with the reasons."""
+        seconds = hop * self._hop_s
         left = self._ready_s - seconds
         if left > 1e-9:
             if self._gap and seconds <= self.settle_s:
@@ -325,7 +360,6 @@ class Pipeline:
         self._gap = ""
         if not standing.any_mask:
             return State.ARTIFACT, ["no usable electrode"]
-        disturbance = self._watch.disturbance()
         return (State.ARTIFACT if disturbance else State.OK), disturbance
 
     def _say(self, sentence: str) -> None:
@@ -334,7 +368,7 @@ class Pipeline:
 
     def _spread(self, values: NDArray[Real], axis: int = -1) -> NDArray[Real]:
         """Put the EEG channels' values where the montage has them; other channels get 0."""
-        if self._eeg.size == len(self.montage):
+        if self._all_eeg:
             return values
         shape = list(values.shape)
         shape[axis] = len(self.montage)

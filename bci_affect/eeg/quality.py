@@ -8,6 +8,7 @@ in ``configs/``.
 
 from __future__ import annotations
 
+import math
 from enum import IntEnum
 
 import numpy as np
@@ -34,6 +35,9 @@ TYPICAL_CORRELATION = 0.6
 
 RAIL_MOVES_UV = 20.0
 """An electrode that moves as far as this within a tick and yet stands still is railed, not flat."""
+
+REPEATS_UV = 1e-6
+"""A step smaller than this is none."""
 
 
 class Fault(IntEnum):
@@ -64,7 +68,7 @@ WORDS = {
 _HARD = np.array([t <= Fault.CONTACT for t in Fault])
 """Tests that no blink or movement excuses; they vote twice as fast."""
 
-_SIZES = [Fault.NOISY, Fault.WEAK, Fault.LINE, Fault.HIGH_FREQUENCY]
+_SIZES = slice(Fault.NOISY, Fault.HIGH_FREQUENCY + 1)
 """Tests of size, in the order of their amplitudes: displayed, before the reference, hum, above."""
 
 _MOST_OF_SPREAD = np.array([0.0, 0.0, 1.0, 0.5])[:, None]
@@ -103,6 +107,7 @@ class Quality:
         self._neighbours = _neighbours(montage.positions[eeg])
         self._covariance = np.zeros((eeg.size, eeg.size))
         self._mix = min(1.0, tick_s / 2.0)
+        self._room = np.empty((0, eeg.size))
 
     def reasons(self, least: float = 0.25) -> dict[str, tuple[str, ...]]:
         """Electrodes with the tests that hit more than a share `least` of the time, in words."""
@@ -142,19 +147,21 @@ class Quality:
             A blink, clench or movement explains what is unusual: only the hard tests vote.
         """
         s, n = self._settings, len(raw)
+        if self._room.shape != raw.shape:
+            self._room = np.empty(raw.shape)
         hits = np.zeros(self.votes.shape, np.bool_)
-        total, line, kept = rms(hp), rms(hp - clean), rms(clean)
-        steps = np.subtract(raw[1:], raw[:-1])
-        same = _count(np.abs(steps, out=steps) < 1e-6) > 0.5 * (n - 1)
+        total, kept = rms(hp), rms(clean)
+        line = rms(np.subtract(hp, clean, out=self._room))
         highest, lowest = np.maximum.reduce(raw), np.minimum.reduce(raw)
         moved = highest - lowest > RAIL_MOVES_UV
-        at_edge = _count((raw == highest) | (raw == lowest))
-        dead = np.less(total, s.flat_uv) | (same & ~moved)
+        same = self._still(raw)
+        dead = (total < s.flat_uv) | (same & ~moved)
         hits[Fault.FLAT] = dead
-        hits[Fault.RAILED] = moved & (same | (at_edge > max(6, s.clipped_share * n)))
+        most = max(6, s.clipped_share * n)
+        hits[Fault.RAILED] = moved & (same | self._clipped(raw, highest, lowest, most))
         # No value is larger than the root of all values' squares together.
-        far = np.flatnonzero(total > s.contact_uv / np.sqrt(n))
-        if far.size:
+        if np.maximum.reduce(total) > s.contact_uv / math.sqrt(n):
+            far = np.flatnonzero(total > s.contact_uv / math.sqrt(n))
             hits[Fault.CONTACT, far] = np.abs(hp[:, far]).max(axis=0) > s.contact_uv
         if not artifact:
             alive = ~dead
@@ -169,14 +176,52 @@ class Quality:
         self.votes += (self._pace_hard if artifact else self._pace) * (hits - self.votes)
         self.score = np.multiply.reduce(1.0 - self.votes, axis=0).astype(np.float32)
         good = np.where(self.good, self.score >= BAD_BELOW, self.score > GOOD_ABOVE)
-        if not np.array_equal(good, self.good):
+        if np.count_nonzero(good != self.good):
             self.good = good
+
+    def _still(self, raw: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Electrodes of which more than half of the samples repeat the one before."""
+        n, n_channels = raw.shape
+        still = np.zeros(n_channels, np.bool_)
+        # Where more than half do, two after each other do: look at every second sample first, and
+        # at the last step, which may be nobody's second.
+        pairs = (n - 1) // 2
+        apart = self._room[: pairs + 1]
+        np.subtract(raw[2::2], raw[: 2 * pairs : 2], out=apart[:-1])
+        np.subtract(raw[-1], raw[-2], out=apart[-1])
+        np.abs(apart, out=apart)
+        if np.minimum.reduce(apart, axis=None) < 3 * REPEATS_UV:
+            suspects = np.flatnonzero(np.minimum.reduce(apart) < 3 * REPEATS_UV)
+            steps = np.abs(np.diff(raw[:, suspects], axis=0))
+            still[suspects] = np.count_nonzero(steps < REPEATS_UV, axis=0) > 0.5 * (n - 1)
+        return still
+
+    def _clipped(
+        self,
+        raw: NDArray[np.float64],
+        highest: NDArray[np.float64],
+        lowest: NDArray[np.float64],
+        most: float,
+    ) -> NDArray[np.bool_]:
+        """Electrodes with more than `most` samples at the very edges of their range."""
+        above, below = raw == highest, raw == lowest
+        # Each electrode is once at each edge; nearly always there is little beyond that in all.
+        beyond = np.count_nonzero(above) + np.count_nonzero(below) - 2 * len(highest)
+        if beyond + 2 <= most:
+            return np.zeros(len(highest), np.bool_)
+        clipped: NDArray[np.bool_] = np.count_nonzero(above | below, axis=0) > most
+        return clipped
 
     def _alone(self, clean: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Electrodes that agree with none of their neighbours although others do."""
         if self._neighbours is None:
             return np.zeros(clean.shape[1], np.bool_)
-        self._covariance += self._mix * (clean.T @ clean / len(clean) - self._covariance)
+        np.copyto(self._room, clean)  # BLAS is slower where it sees a matrix meet itself
+        now = clean.T @ self._room
+        now /= len(clean)
+        now -= self._covariance
+        now *= self._mix
+        self._covariance += now
         sd = np.sqrt(np.maximum(np.diagonal(self._covariance), 1e-12))
         shared = np.abs(self._covariance.ravel()[self._neighbours]) / sd[:, None]
         best = np.maximum.reduce(shared / sd[self._neighbours % len(sd)], axis=1)
@@ -184,12 +229,6 @@ class Quality:
             return np.zeros(clean.shape[1], np.bool_)
         low: NDArray[np.bool_] = best < self._settings.min_correlation
         return low
-
-
-def _count(hits: NDArray[np.bool_]) -> NDArray[np.integer]:
-    """How often each column is true, at half of ``count_nonzero``'s cost."""
-    counts: NDArray[np.integer] = np.add.reduce(hits.view(np.uint8), axis=0, dtype=np.int32)
-    return counts
 
 
 def _neighbours(positions: NDArray[np.float32]) -> NDArray[np.intp] | None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-
-import numpy as np
-from numpy.typing import NDArray
 
 WARN_SHARE = 0.01
 """Deviation of the measured from the nominal rate that is worth a sentence."""
@@ -44,12 +42,14 @@ class RateWatch:
         self._samples = 0
         self._recent: deque[tuple[int, float]] = deque()
 
-    def observe(self, times: NDArray[np.float64]) -> bool:
-        """Look at the stamps of one hop; True when `message` has something new to say."""
+    def observe(self, n: int, start: float, end: float) -> bool:
+        """Look at a hop of n samples by the stamps of its first and its last one, in seconds.
+
+        Returns True when `message` has something new to say.
+        """
         if not self._samples:
-            self._start = float(times[0])
-        self._samples += len(times)
-        end = float(times[-1])
+            self._start = start
+        self._samples += n
         self._recent.append((self._samples, end))
         while end - self._recent[0][1] > SHORT_S:
             self._recent.popleft()
@@ -66,7 +66,7 @@ class RateWatch:
                     f"The stream runs at {now:.0f} Hz, not at the {self._nominal:g} Hz that the "
                     "filters are made for; connect to it again."
                 )
-                if np.isnan(self._changed_at):
+                if math.isnan(self._changed_at):
                     self._changed_at = end
                 # Said once the last seconds hold nothing of the old rate any more.
                 new = end - self._changed_at > SHORT_S and not self._said_changed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -58,32 +59,48 @@ class Reference:
         self._on = bool(self._members.any())
         self._seen: NDArray[np.bool_] | None = None  # the good electrodes of the last hop
 
-    def apply(self, block: NDArray[np.float64], good: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Subtract from one hop, (n, n_channels), the mean of the electrodes that are good now.
+    def apply(
+        self, block: NDArray[np.float64], sizes: Sequence[int], good: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Subtract from hops, (n, n_channels), the mean of the electrodes that are good now.
 
-        `good` is not changed by its owner: the same array means that the same electrodes are good.
+        `sizes` are the samples of each hop. `good` is not changed by its owner: the same array
+        means that the same electrodes are good.
         """
         if not self._on:
             return block
         if good is self._seen:  # nothing came or went
-            return self.peek(block)
+            return self._subtract(block, sizes)
         self._seen = good
         before, members = self._weights, self._members & good
         if members.any():  # else the last electrodes stay the reference
             self._weights = members / members.sum()
         if np.array_equal(before, self._weights):
-            return self.peek(block)
-        fade = np.arange(1, len(block) + 1)[:, None] / len(block)
+            return self._subtract(block, sizes)
+        first = sizes[0]
+        fade = np.arange(1, first + 1)[:, None] / first
         weights = before * (1 - fade) + self._weights * fade  # (n, n_channels)
-        mean: NDArray[np.float64] = np.einsum("nc,nc->n", block, weights)
-        return block - mean[:, None]
+        mean: NDArray[np.float64] = np.einsum("nc,nc->n", block[:first], weights)
+        faded = block[:first] - mean[:, None]
+        if len(sizes) == 1:
+            return faded
+        return np.concatenate([faded, self._subtract(block[first:], sizes[1:])])
 
     def peek(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
         """Subtract the mean of the last hop's electrodes, and remember nothing."""
-        if not self._on:
-            return block
-        mean: NDArray[np.float64] = block @ self._weights
-        return block - mean[:, None]
+        return self._subtract(block, (len(block),)) if self._on else block
+
+    def _subtract(self, block: NDArray[np.float64], sizes: Sequence[int]) -> NDArray[np.float64]:
+        """Subtract the mean, found hop by hop: sums over electrodes may go by a block's shape."""
+        if len(sizes) == 1:
+            return block - (block @ self._weights)[:, None]
+        mean = np.empty((len(block), 1))
+        start = 0
+        for size in sizes:
+            end = start + size
+            mean[start:end, 0] = block[start:end] @ self._weights
+            start = end
+        return block - mean
 
 
 def _mastoids(names: list[str]) -> tuple[str, ...]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +28,33 @@ def rms(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.sqrt(power / len(samples))
 
 
+def per_hop(samples: NDArray[np.float64], sizes: Sequence[int]) -> list[NDArray[np.float64]]:
+    """Return the samples hop by hop, neighbours of one length together.
+
+    Parameters
+    ----------
+    samples : ndarray of float64, shape (..., n, n_channels)
+        All hops, one after the other.
+    sizes : sequence of int
+        Samples of each hop.
+
+    Returns
+    -------
+    list of ndarray of float64, shape (..., n_alike, size, n_channels)
+        Views; together, all hops in their order.
+    """
+    *kinds, _, n_channels = samples.shape
+    if len(sizes) == 1:
+        return [samples[..., None, :, :]]
+    parts, start = [], 0
+    for size, alike in groupby(sizes):
+        n = len(list(alike))
+        end = start + n * size
+        parts.append(samples[..., start:end, :].reshape(*kinds, n, size, n_channels))
+        start = end
+    return parts
+
+
 def outlier(amplitude: NDArray[np.float64], among: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Robust z of log amplitudes among the electrodes that are alive; 0 with too few of them.
 
@@ -36,7 +66,7 @@ def outlier(amplitude: NDArray[np.float64], among: NDArray[np.bool_]) -> NDArray
         Electrodes that are alive.
     """
     logs = np.log(np.maximum(amplitude, 1e-6))
-    peers = logs[:, among]
+    peers = logs if among.all() else logs[:, among]
     if peers.shape[1] < MIN_PEERS:
         return np.zeros(logs.shape)
     typical = _middles(peers)

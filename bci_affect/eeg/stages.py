@@ -1,8 +1,9 @@
-"""The linear way of a hop through the filters: mains, cleaning, reference, bands, and traces."""
+"""The linear way of hops through the filters: mains, cleaning, reference, bands, and traces."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -15,10 +16,11 @@ from bci_affect.eeg.filters import FilterBank
 from bci_affect.eeg.mains import Mains
 from bci_affect.eeg.montage import Montage
 from bci_affect.eeg.reference import Reference
+from bci_affect.eeg.robust import per_hop
 
 
 class Filtered(NamedTuple):
-    """One hop behind the filters, in microvolts; each array is the receiver's own.
+    """Some hops behind the filters, in microvolts; memory of the filters, until they run again.
 
     Attributes
     ----------
@@ -28,8 +30,8 @@ class Filtered(NamedTuple):
         Without hum, before the reference; repaired where subspace reconstruction is on.
     shown : ndarray of float64, shape (n, n_eeg)
         Low-passed and referenced: the displayed traces.
-    energy : ndarray of float64, shape (n_bands + 2, n_eeg)
-        Sum of squares over the hop of each band, of the displayed traces, and of what lies above
+    energy : ndarray of float64, shape (n_bands + 2, n_hops, n_eeg)
+        Sum of squares over each hop of each band, of the displayed traces, and of what lies above
         the bands, all referenced.
     """
 
@@ -103,30 +105,41 @@ class Stages:
         self._back.scale(factor)
 
     def run(
-        self, block: NDArray[np.float64], good: NDArray[np.bool_], look_s: float = 0.0
+        self,
+        block: NDArray[np.float64],
+        sizes: Sequence[int],
+        good: NDArray[np.bool_],
+        look_s: float = 0.0,
     ) -> Filtered:
-        """Filter one hop.
+        """Filter some hops; the numbers are those of a call for each.
 
         Parameters
         ----------
         block : ndarray of float64, shape (n, n_eeg)
             Finite, near zero at the start.
+        sizes : sequence of int
+            Samples of each hop.
         good : ndarray of bool, shape (n_eeg,)
             Electrodes that the reference may use.
         look_s : float
-            Seconds since the filters' start where this hop is to be looked at for the mains
+            Seconds since the filters' start where the last hop is to be looked at for the mains
             frequency (one hop of each second is enough to know the hum by), else 0.
         """
-        front = self._front.run(block)  # (1 + n_notches, n, n_eeg)
+        front = self._front.run(block, sizes)  # (1 + n_notches, n, n_eeg)
         clean = front[self._clean_row]
-        if look_s and self._mains.undecided and self._mains.observe(front[0], front[1:], look_s):
-            clean = front[1 + self._mains.chosen]
-            self._settle_mains()
+        if look_s and self._mains.undecided:
+            last = front[:, -sizes[-1] :]
+            if self._mains.observe(last[0], last[1:], look_s):
+                clean = np.concatenate([clean[: -sizes[-1]], last[1 + self._mains.chosen]])
+                self._settle_mains()
         if self._asr is not None:
-            clean = self._asr.apply(clean, good)
-        referenced = self._reference.apply(clean, good)
-        back = self._back.run(referenced)  # (n_bands + 2, n, n_eeg)
-        energy = np.einsum("fnc,fnc->fc", back, back)
+            ends = accumulate(sizes)
+            hops = [clean[end - n : end].copy() for n, end in zip(sizes, ends, strict=True)]
+            clean = np.concatenate([self._asr.apply(hop, good) for hop in hops])
+        referenced = self._reference.apply(clean, sizes, good)
+        back = self._back.run(referenced, sizes)  # (n_bands + 2, n, n_eeg)
+        squares = [np.einsum("fknc,fknc->fkc", part, part) for part in per_hop(back, sizes)]
+        energy = squares[0] if len(squares) == 1 else np.concatenate(squares, axis=1)
         return Filtered(front[0], clean, back[-2], energy)
 
     def _settle_mains(self) -> None:

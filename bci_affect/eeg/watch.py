@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.config import SignalSettings
 from bci_affect.eeg.artifacts import Artifacts
-from bci_affect.eeg.intake import HopIn
+from bci_affect.eeg.intake import Hops
 from bci_affect.eeg.montage import Montage
 from bci_affect.eeg.quality import TICK_S, Quality
 from bci_affect.eeg.rate import RateWatch
@@ -19,6 +20,8 @@ from bci_affect.eeg.stages import Filtered
 
 class Watch:
     """Looks at every hop for artefacts and at every full tick for bad electrodes.
+
+    Hops may come many at once, up to the end of a tick: what is found is the same.
 
     Parameters
     ----------
@@ -54,8 +57,11 @@ class Watch:
         n_hops = settings.window.n_steps * self._hops_per_step
         self._disturbed: deque[tuple[str, ...]] = deque(maxlen=n_hops)
         self._n_disturbed = 0
-        self._tick: list[tuple[NDArray[np.float64], ...]] = []
+        # Raw, high-passed and clean samples of the tick.
+        self._tick = np.empty((3, 0, int(montage.is_eeg.sum())))
+        self._tick_samples = 0
         self._energy = np.zeros((2, int(montage.is_eeg.sum())))  # of traces and above the bands
+        self._tick_hops = 0
         self._tick_disturbed = False
         self.forget()
 
@@ -75,28 +81,71 @@ class Watch:
         self._n_disturbed = 0
         self._begin_tick()
 
-    def look(self, hop: HopIn, filtered: Filtered, good: NDArray[np.bool_], seconds: float) -> None:
-        """Find artefacts in a hop, and, where a tick is full, judge the electrodes.
+    def settled(self, seconds: float) -> bool:
+        """Whether the filters have settled so many seconds after their start."""
+        return seconds > self._settle_s
+
+    def look(
+        self, hops: Hops, filtered: Filtered, good: NDArray[np.bool_], seconds: float
+    ) -> list[list[str]]:
+        """Find artefacts in hops, and, where a tick is full, judge the electrodes.
 
         Parameters
         ----------
-        hop : HopIn
-            As it came in.
+        hops : Hops
+            As they came in: one, or hops of the same tick that begin once the filters have settled.
         filtered : Filtered
             The same behind the filters.
         good : ndarray of bool, shape (n_eeg,)
             Electrodes that artefacts are looked for at.
         seconds : float
-            From the filters' start to the hop's end.
+            From the filters' start to the end of the last hop.
+
+        Returns
+        -------
+        list of list of str
+            For each hop, what makes the window that it ends an artefact; empty where it is none.
         """
-        settled = seconds > self._settle_s
-        found: tuple[str, ...] = ()
+        sizes, settled = hops.sizes, self.settled(seconds)
+        found: list[tuple[str, ...]] = [()] * len(sizes)
         if settled:
-            loud = np.sqrt(filtered.energy[-1] / len(hop.times))
-            found = self._artifacts.judge(filtered.shown, loud, good)
-        if hop.missing_s:
-            found += (f"{hop.missing_s * 1000:.0f} ms of samples missing",)
-        if self._rate.observe(hop.times):
+            found = self._artifacts.judge(filtered.shown, sizes, filtered.energy[-1], good)
+        if hops.missing_s:
+            found = [(*why, f"{hops.missing_s * 1000:.0f} ms of samples missing") for why in found]
+        times = hops.times
+        against = [
+            self._count(why, n, times.item(end - n), times.item(end - 1))
+            for why, n, end in zip(found, sizes, accumulate(sizes), strict=True)
+        ]
+        self._remember(hops.block, filtered)
+        for energy in filtered.energy[-2:].transpose(1, 0, 2):
+            self._energy += energy
+        self._tick_hops += len(sizes)
+        if self._tick_hops == self.hops_per_tick:
+            if settled:
+                raw, high_passed, clean = self._tick[:, : self._tick_samples]
+                spread, top = np.sqrt(self._energy / self._tick_samples)
+                self.quality.judge(
+                    raw, high_passed, clean, spread, top, artifact=self._tick_disturbed
+                )
+            self._begin_tick()
+        return against
+
+    def _remember(self, block: NDArray[np.float64], filtered: Filtered) -> None:
+        """Keep samples until their tick is full."""
+        start, end = self._tick_samples, self._tick_samples + len(block)
+        if end > self._tick.shape[1]:
+            longer = np.empty((3, self.hops_per_tick * end, block.shape[1]))
+            longer[:, :start] = self._tick[:, :start]
+            self._tick = longer
+        self._tick[0, start:end] = block
+        self._tick[1, start:end] = filtered.high_passed
+        self._tick[2, start:end] = filtered.clean
+        self._tick_samples = end
+
+    def _count(self, found: tuple[str, ...], n: int, start: float, end: float) -> list[str]:
+        """Take what was found in a hop of n samples, by its stamps, into the window's share."""
+        if self._rate.observe(n, start, end):
             self._say(self._rate.message)
         if self._rate.changed:
             found += (self._rate.message,)
@@ -105,23 +154,14 @@ class Watch:
         self._disturbed.append(found)
         self._n_disturbed += bool(found)
         self._tick_disturbed |= bool(found)
-        self._tick.append((hop.block, filtered.high_passed, filtered.clean))
-        self._energy += filtered.energy[-2:]
-        if len(self._tick) == self.hops_per_tick:
-            if settled:
-                raw, high_passed, clean = map(np.concatenate, zip(*self._tick, strict=True))
-                spread, top = np.sqrt(self._energy / len(raw))
-                self.quality.judge(
-                    raw, high_passed, clean, spread, top, artifact=self._tick_disturbed
-                )
-            self._begin_tick()
+        return self._disturbance()
 
     def _begin_tick(self) -> None:
-        self._tick.clear()
+        self._tick_hops = self._tick_samples = 0
         self._energy[:] = 0.0
         self._tick_disturbed = False
 
-    def disturbance(self) -> list[str]:
+    def _disturbance(self) -> list[str]:
         """Say what makes the window that ends now an artefact; nothing where it is none."""
         if not (self._n_disturbed and self._settings.artifacts.enabled):
             return []

@@ -59,7 +59,7 @@ def test_a_step_is_the_variance_of_its_own_samples():
     hops = [rng.standard_normal((2, n, 3)) for n in sizes]
     power = BandPower(setting, 2, 3)
     for k, hop in enumerate(hops, start=1):
-        power.add((hop**2).sum(axis=1), hop.shape[1])
+        power.add((hop**2).sum(axis=1)[None], [hop.shape[1]])
         if k < 16:
             continue
         whole = power.window()
@@ -81,7 +81,7 @@ def test_the_work_of_a_hop_does_not_grow_with_the_window():
         try:
             power = BandPower(WindowSettings(window_s=window_s, step_s=0.5, hop_s=0.25), 5, 32)
             for _ in range(130):
-                power.add(np.full((5, 32), 64.0), 64)
+                power.add(np.full((1, 5, 32), 64.0), [64])
         finally:
             bands.entropy = original
         counts[window_s] = sum(seen)

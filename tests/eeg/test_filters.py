@@ -37,7 +37,7 @@ def test_the_bank_equals_scipys_sosfilt_in_blocks_of_any_size(sizes, rate):
     bank = FilterBank(cascades, 3)
     out, at = [], 0
     for size in sizes:
-        out.append(bank.run(x[at : at + size]))
+        out.append(bank.run(x[at : at + size]).copy())
         at += size
     got = np.concatenate(out, axis=1)
     for filtered, sos in zip(got, cascades, strict=True):
@@ -51,7 +51,7 @@ def test_every_band_equals_mnes_forward_iir_to_a_millionth_of_a_microvolt(name):
     x = pink(5, 4, n).astype(np.float64) + 60_000
     x -= x[:, :1]
     bank = FilterBank([d.from_electrode[name].sos], 4)
-    ours = np.concatenate([bank.run(x[:, at : at + 31].T)[0] for at in range(0, n, 31)])
+    ours = np.concatenate([bank.run(x[:, at : at + 31].T)[0].copy() for at in range(0, n, 31)])
     iir = {"sos": d.from_electrode[name].sos, "output": "sos", "order": 2, "padlen": 0}
     theirs = mne.filter.filter_data(
         x, 250.0, None, 40.0, method="iir", iir_params=iir, phase="forward", verbose="error"

@@ -197,16 +197,16 @@ def test_average_reference_takes_off_the_mean_of_good_electrodes_only():
     reference = Reference("average", make_montage(CAP_32[:10]))
     x = np.random.default_rng(1).standard_normal((50, 10))
     good = np.arange(10) < 9
-    reference.apply(x, good)
-    out = reference.apply(x, good)
+    reference.apply(x, [len(x)], good)
+    out = reference.apply(x, [len(x)], good)
     np.testing.assert_allclose(out, x - x[:, :9].mean(axis=1, keepdims=True), atol=1e-12)
 
 
 def test_an_electrode_that_leaves_the_reference_makes_no_step():
     reference = Reference("average", make_montage(CAP_32[:8]))
     x = np.tile(np.r_[200.0, np.zeros(7)], (64, 1))
-    first = reference.apply(x, np.ones(8, np.bool_))
-    then = reference.apply(x, np.arange(8) > 0)
+    first = reference.apply(x, [len(x)], np.ones(8, np.bool_))
+    then = reference.apply(x, [len(x)], np.arange(8) > 0)
     joined = np.concatenate([first, then])[:, 5]
     assert np.abs(np.diff(joined)).max() < 25.0 / 60  # 25 uV in all, spread over the hop
     assert joined[-1] == pytest.approx(0.0, abs=1e-9)
@@ -216,7 +216,7 @@ def test_an_electrode_that_leaves_the_reference_makes_no_step():
 def test_few_electrodes_keep_their_own_reference(n_channels):
     x = np.random.default_rng(2).standard_normal((10, n_channels))
     reference = Reference("average", make_montage(CAP_32[:n_channels]))
-    assert np.array_equal(reference.apply(x, np.ones(n_channels, np.bool_)), x)
+    assert np.array_equal(reference.apply(x, [len(x)], np.ones(n_channels, np.bool_)), x)
 
 
 def test_named_electrodes_and_mastoids():
@@ -226,7 +226,7 @@ def test_named_electrodes_and_mastoids():
     expected = x - x[:, 1:3].mean(axis=1, keepdims=True)
     for kind in ("mastoids", ("m1", "M2")):
         np.testing.assert_allclose(
-            Reference(kind, make_montage(names)).apply(x, every), expected, atol=1e-12
+            Reference(kind, make_montage(names)).apply(x, [len(x)], every), expected, atol=1e-12
         )
     with pytest.raises(BciAffectError, match="lacks: A1"):
         Reference(("A1",), make_montage(names))
