@@ -84,6 +84,18 @@ class Normaliser:
         ndarray of float32, shape (n_steps, n_channels, n_bands)
             Within +-`clip`; 0 for masked electrodes and where nothing is known yet.
         """
+        self.follow(window)
+        z = window.bands - self._mean
+        z *= 1.0 / np.maximum(self.sd, MIN_SD)
+        use = window.mask & self._begun
+        if np.count_nonzero(use) < len(use):
+            z[:, ~use] = 0.0
+        np.minimum(np.maximum(z, -self.clip, out=z), self.clip, out=z)
+        short: NDArray[np.float32] = z.astype(np.float32)
+        return short
+
+    def follow(self, window: FeatureWindow) -> None:
+        """Take the window into the statistics (where it is good), and no more."""
         if window.bands.shape[1:] != self._mean.shape:
             raise BciAffectError(
                 f"The profile's statistics are for {self._mean.shape[0]} channels and "
@@ -92,27 +104,20 @@ class Normaliser:
             )
         if window.state is State.OK:
             self._update(window)
-        z = window.bands - self._mean
-        z *= self._scale
-        use = window.mask & self._begun
-        if np.count_nonzero(use) < len(use):
-            z[:, ~use] = 0.0
-        np.minimum(np.maximum(z, -self.clip, out=z), self.clip, out=z)
-        short: NDArray[np.float32] = z.astype(np.float32)
-        return short
 
     def _restore(self) -> None:
         """Work out what follows from the statistics."""
         self._fade = float(np.exp(-self.hop_s / self.memory_s))
         self._begun = ~np.isnan(self._mean[:, 0])  # channels with a mean
-        self._scale = 1.0 / np.maximum(self.sd, MIN_SD)
+        self._all_begun = bool(self._begun.all())
 
     def _update(self, window: FeatureWindow) -> None:
         good = window.mask
-        begin = good & ~self._begun
-        if np.count_nonzero(begin):
+        if not self._all_begun:
+            begin = good & ~self._begun
             self._mean[begin] = window.bands[:, begin].mean(axis=0)
             self._begun = self._begun | begin
+            self._all_begun = bool(self._begun.all())
         newest = window.bands[-1]  # (n_channels, n_bands)
         weight = self._fade * self._weight + self.hop_s
         away = newest - self._mean
@@ -123,7 +128,6 @@ class Normaliser:
             mean = np.where(good[:, None], mean, self._mean)
             square = np.where(good[:, None], square, self._square)
         self._weight, self._mean, self._square = weight, mean, square
-        self._scale = 1.0 / np.maximum(np.sqrt(square / weight[:, None]), MIN_SD)
 
     def state(self) -> dict[str, NDArray[np.float64]]:
         """Return everything that `from_state` needs, as plain arrays."""

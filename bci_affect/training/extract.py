@@ -190,10 +190,12 @@ def _session_windows(
         times = clock + np.arange(trial.eeg.shape[1]) / trial.rate_hz
         onset = clock + trial.onset_s
         for window in pipeline.push(Chunk(trial.eeg, times, _PAUSE_S if order else 0.0)):
-            bands = normaliser.apply(window)
             time_s = window.time + 1.0 / trial.rate_hz - onset
             if _is_kept(window, time_s, signal, settings):
+                bands = normaliser.apply(window)
                 yield _Kept(index, time_s, window.mask, bands, window.bands[-1])
+            else:
+                normaliser.follow(window)
         during = trial.eeg.shape[1] / trial.rate_hz - trial.onset_s
         _, traces = pipeline.traces(min(during, TRACE_S))
         covariances.append(_covariance(traces))

@@ -74,3 +74,24 @@ def test_what_does_not_fit_is_refused_in_one_sentence():
         n.apply(window(np.zeros((4, 3, 3))))
     with pytest.raises(BciAffectError, match="damaged"):
         Normaliser.from_state({"mean": [[0.0]], "square": [[0.0]]})
+
+
+def test_following_windows_learns_what_applying_them_does():
+    rng = np.random.default_rng(8)
+    windows = [
+        FeatureWindow(
+            bands=rng.standard_normal((4, 2, 3)).astype(np.float32),
+            mask=np.array([True, k % 3 > 0]),
+            quality=np.ones(2, np.float32),
+            time=k * 0.125,
+            state=State.OK if k % 5 else State.ARTIFACT,
+            index=k,
+        )
+        for k in range(40)
+    ]
+    applied, followed = Normaliser(2, 3), Normaliser(2, 3)
+    for window in windows[:-1]:
+        applied.apply(window)
+        followed.follow(window)
+    assert np.array_equal(applied.apply(windows[-1]), followed.apply(windows[-1]))
+    assert np.abs(applied.mean).max() > 0

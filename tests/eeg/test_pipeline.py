@@ -44,6 +44,27 @@ def test_any_chunking_gives_identical_windows(sizes, rate, holes):
     assert same(whole, run(eeg, rate, times=times, sizes=sizes))
 
 
+@pytest.mark.parametrize(("rate", "hop_s"), [(128.0, 0.125), (250.0, 0.125), (256.0, 0.25)])
+@pytest.mark.parametrize("size", [1.0, 0.7, 5.0])
+def test_hops_worked_on_together_give_what_each_gives_alone(rate, hop_s, size):
+    """Long chunks, while electrodes die and come back, eyes blink, and samples go missing."""
+    n = int(14 * rate)
+    eeg = pink(21, 20, n) + 1000
+    second = int(rate)
+    eeg[4, 5 * second : 9 * second] = eeg[4, 5 * second]
+    eeg[9, 6 * second :] *= 40
+    eeg[:3, 8 * second : 8 * second + second // 3] += 300
+    eeg[7, 11 * second] = np.nan
+    times = times_of(n, rate)
+    times[13 * second :] += 0.1
+    setting = SignalSettings(window=WindowSettings(window_s=2.0, step_s=0.5, hop_s=hop_s))
+    live = run(eeg, rate, settings=setting, times=times, sizes=[int(hop_s * rate)] * 999)
+    long = run(eeg, rate, settings=setting, times=times, sizes=[int(size * rate)] * 99)
+    assert same(live, long)
+    assert len({w.mask.tobytes() for w in live}) > 2
+    assert {State.WARMING, State.OK, State.ARTIFACT} <= {w.state for w in live}
+
+
 @quick
 @given(cut=st.integers(1, 1200), value=st.sampled_from([np.nan, np.inf, 0.0, 1e6]))
 def test_nothing_before_a_sample_depends_on_it(cut, value):

@@ -1,4 +1,8 @@
-"""How much faster than real time `process` is: 32 channels at 256 Hz, encoder included."""
+"""How much faster than real time `process` is: 32 channels at 256 Hz, encoder included.
+
+Chunks are as long as those that `process` gets from a recording. Reading the file and writing the
+estimates are not in it.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,7 @@ def run(quick: bool) -> dict[str, Any]:
     """Return times real time of the path, and the share of pipeline and encoder."""
     from bci_affect.eeg import CAPS, Chunk, State, make_montage
     from bci_affect.session import AffectPath, load_predictor
+    from bci_affect.streams.replay import FAST_CHUNK_S
     from bci_affect.streams.simulator import EegSimulator, SimulatedPerson
 
     seconds, rate = (30 if quick else 120), 256.0
@@ -28,16 +33,14 @@ def run(quick: bool) -> dict[str, Any]:
     samples = simulator.block(round(seconds * rate))
     times = np.arange(samples.shape[1]) / rate
     path = AffectPath(load_predictor(None), rate, montage, units=("microvolts",) * len(montage))
-    step = 4096
+    step = round(FAST_CHUNK_S * rate)
     chunks = [
         Chunk(samples[:, i : i + step], times[i : i + step]) for i in range(0, len(times), step)
     ]
     start = _Moment()
-    windows = [window for chunk in chunks for window in path.pipeline.push(chunk)]
+    windows = [path.pipeline.push(chunk) for chunk in chunks]
     piped = _Moment()
-    estimates = [
-        e for i in range(0, len(windows), 64) for e in path.estimator.update(windows[i : i + 64])
-    ]
+    estimates = [estimate for some in windows for estimate in path.estimator.update(some)]
     done = _Moment()
     return {
         "channels": len(montage),
