@@ -166,6 +166,8 @@ def _row(one: Heard, start: float) -> dict[str, str]:
 def _trajectories(record: SessionRecord, tracks: Sequence[Heard]) -> str:
     """Probability of high over the session: EEG, music, both; tracks shaded, reports as dots."""
     figure, panels = new_figure(9.0, 5.2, 3)
+    for axes in panels[1:]:
+        axes.sharex(panels[0])
     start = float(record.time[0])
     rows = np.flatnonzero(record.ok)[:: max(1, int(record.ok.sum()) // MAX_POINTS)]
     minutes = (record.time[rows] - start) / 60
@@ -186,8 +188,11 @@ def _trajectories(record: SessionRecord, tracks: Sequence[Heard]) -> str:
                 axes.plot(*broken(minutes, values[rows, j]), color=colour, linewidth=1, label=word)
         axes.axhline(0.5, color=GREY, linewidth=0.8)
         axes.set(ylim=(-0.03, 1.03), ylabel=f"P(high {name})")
+        axes.tick_params(labelbottom=False)  # minutes stand below the lowest one
     if len(rows):
-        panels[0].legend(frameon=False, fontsize=8, ncols=3, loc="lower right")
+        panels[0].legend(
+            frameon=False, fontsize=8, ncols=3, loc="lower right", bbox_to_anchor=(1, 1)
+        )
         panels[2].plot(*broken(minutes, record.confidence[rows]), color=LOW, linewidth=1)
     panels[2].set(ylim=(0, 1), ylabel="confidence", xlabel="minutes")
     return svg(figure)
