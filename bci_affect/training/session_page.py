@@ -179,13 +179,14 @@ def _trajectories(record: SessionRecord, tracks: Sequence[Heard]) -> str:
             if math.isfinite(report):
                 colour = GREY if report == 5 else (LOW, HIGH)[report > 5]
                 axes.plot(edges[1], (report - 1) / 8, "o", color=colour, markersize=6, zorder=4)
-        for values, colour, word in (
-            (record.music, MUSIC, "music"),
-            (record.fused, HIGH, "both"),
-            (record.eeg, "black", "EEG"),
+        for values, colour, width, word in (
+            (record.music, MUSIC, 3.5, "music"),  # seen below the line of both, which often is it
+            (record.fused, HIGH, 1.4, "both"),
+            (record.eeg, "black", 1.0, "EEG"),
         ):
             if len(rows) and np.isfinite(values[rows, j]).any():
-                axes.plot(*broken(minutes, values[rows, j]), color=colour, linewidth=1, label=word)
+                line = broken(minutes, values[rows, j])
+                axes.plot(*line, color=colour, linewidth=width, label=word)
         axes.axhline(0.5, color=GREY, linewidth=0.8)
         axes.set(ylim=(-0.03, 1.03), ylabel=f"P(high {name})")
         axes.tick_params(labelbottom=False)  # minutes stand below the lowest one

@@ -28,7 +28,9 @@ def permutation_histogram(evaluation: Evaluation) -> str:
         xlabel="mean probability given to the true side of held-out clips",
         ylabel=f"of {len(evaluation.drawn)} permutations",
     )
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(
+        frameon=False, fontsize=8, ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderpad=0
+    )
     return svg(figure)
 
 
@@ -90,6 +92,8 @@ def clip_predictions(evaluation: Evaluation, names: list[str]) -> str:
 def trajectories(run: Run, personal: PersonalModel) -> str:
     """Probability of high over a recording by the fitted head, with clips and their ratings."""
     figure, panels = new_figure(9.0, 3.6, 2)
+    panels[0].tick_params(labelbottom=False)  # minutes stand below the lower one
+    panels[1].sharex(panels[0])
     start = float(run.quality_time[0])
     step = max(1, len(run.time) // MAX_POINTS)
     time = (run.time[::step] - start) / 60
