@@ -137,7 +137,8 @@ class QualityPanel(Panel):
             paint_mark(p, t, at, r, contact.grade)
             if written:
                 p.setPen(colour(t.text))
-                box = QtCore.QRectF(at.x() - 30, at.y() + r, 60, 13)
+                inside = math.hypot(x, y - (r + 12) / radius) < 1
+                box = QtCore.QRectF(at.x() - 30, at.y() + (r if inside else -r - 13), 60, 13)
                 p.drawText(box, QtCore.Qt.AlignmentFlag.AlignHCenter, contact.name)
 
     def _paint_list(self, p: QtGui.QPainter, t: Theme, top: float) -> None:
