@@ -4,8 +4,7 @@ Three threads, each with one duty, so that the data path never waits for disk, n
 screen (invariant 7 of the design):
 
 - ``bci-eeg`` reads chunks and makes estimates. It hands them on and never waits for anybody.
-- ``bci-out`` writes estimates to the CSV file, the recording and the LSL outlets, from a long
-  bounded queue in which nothing is dropped while it holds.
+- ``bci-out`` (`outbox`) writes estimates to the CSV file, the recording and the LSL outlets.
 - ``bci-music`` (`music_desk`) chooses and plays; the newest estimate wins.
 
 Whoever draws asks for a snapshot when it likes.
@@ -13,11 +12,9 @@ Whoever draws asks for a snapshot when it likes.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import math
-import queue
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -26,13 +23,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.eeg import FeatureWindow, State
+from bci_affect.eeg import FeatureWindow
 from bci_affect.errors import BciAffectError
 from bci_affect.session.affect import AffectPath
 from bci_affect.session.control import Policy
 from bci_affect.session.estimates import EstimatesFile
 from bci_affect.session.fusion import Personalisation, PersonalModel
+from bci_affect.session.outbox import Outbox
 from bci_affect.session.parts import Keeper, Music, OnEvent, Publishing, Recording, Report
+from bci_affect.session.readings import Readings
 from bci_affect.session.types import AffectEstimate, Message, SessionSnapshot
 from bci_affect.session.undisturbed import Undisturbed
 from bci_affect.streams import (
@@ -47,11 +46,6 @@ from bci_affect.streams import (
 
 _LOG = logging.getLogger(__name__)
 _READ_S = 0.2
-_WRITE_S = 5.0  # a recording that is finished waits so long for what is on its way to the disk
-_OUT_QUEUE = 8192  # a quarter of an hour of estimates
-_HISTORY = 8 * 60 * 10  # ten minutes: whoever shows more keeps it (an estimate weighs 4 kB)
-_LATENCY_WINDOW_S = 60.0
-_KEEP_S = 60.0  # a killed session loses at most so much of what it learned of the person
 
 
 class LiveSession:
@@ -103,8 +97,6 @@ class LiveSession:
         self._model_name = model_name
         self._model_summary = model_summary
         self._profile = profile
-        self._publisher = publisher
-        self._estimates = estimates
         self._recording = recording
         self._keep = keep
         self._policy = policy
@@ -112,17 +104,18 @@ class LiveSession:
         self._path: AffectPath | None = None
         self._info: StreamInfo | None = None
         self._lock = threading.Lock()
-        self._window: FeatureWindow | None = None
-        self._estimate: AffectEstimate | None = None
-        self._history: deque[AffectEstimate] = deque(maxlen=_HISTORY)
-        self._latencies: deque[tuple[float, float]] = deque()
+        self._readings = Readings()
         self._messages: deque[Message] = deque(maxlen=50)
         self._events: list[tuple[float, str]] = []
         self._commands: deque[Callable[[AffectPath], None]] = deque()
-        self._out: queue.Queue[AffectEstimate | Marker | threading.Event | None] = queue.Queue(
-            _OUT_QUEUE
+        self._outbox = Outbox(
+            estimates,
+            publisher,
+            recording,
+            playing=self._playing,
+            complain=lambda text: self._say("error", text),
+            chore=self._keep_normaliser,
         )
-        self._dropped = 0
         self._told = 0  # messages of the pipeline that were handed on
         self._baseline_end: float | None = None
         self._baseline: NDArray[np.float32] | None = None
@@ -132,7 +125,7 @@ class LiveSession:
         self._ended = threading.Event()
         self._undisturbed = Undisturbed()
         self._started = float("nan")
-        self._threads: list[threading.Thread] = []
+        self._thread: threading.Thread | None = None
         self.failure: BaseException | None = None
         self._replayed = isinstance(source, XdfSource)
         self._behind = 0.0  # this machine's clock minus the recording's, where one is replayed
@@ -167,10 +160,9 @@ class LiveSession:
         self._info = replace(info, montage=self._path.pipeline.montage)
         self._started = local_clock()
         self._say_beginning()
-        for name, run in (("bci-eeg", self._run_eeg), ("bci-out", self._run_out)):
-            thread = threading.Thread(target=run, name=name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        self._outbox.start()
+        self._thread = threading.Thread(target=self._run_eeg, name="bci-eeg", daemon=True)
+        self._thread.start()
         if self._music:
             self._music.start()
         begin: dict[str, object] = {"event": "session_start", "model": self._model_name}
@@ -188,29 +180,18 @@ class LiveSession:
         self._stop.set()
         if self._music:
             self._music.close()
-        eeg = self._threads[:1]
-        for thread in eeg:
-            if thread is not threading.current_thread():
-                thread.join(timeout=5)
+        if self._thread and self._thread is not threading.current_thread():
+            self._thread.join(timeout=5)
         self._source.close()
-        if self._threads:
-            self._out.put(None)
-            self._threads[1].join(timeout=10)
-        self._keep_normaliser()
-        if self._recording:
-            self._recording.stop()
-        if self._estimates:
-            self._estimates.close()
-        if self._publisher:
-            self._publisher.close()
+        self._outbox.close()
         self._undisturbed.end()
         self._ended.set()
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until the source is at its end or the session has stopped; tell whether it has."""
-        if self._threads:
-            self._threads[0].join(timeout_s)
-            return not self._threads[0].is_alive()
+        if self._thread:
+            self._thread.join(timeout_s)
+            return not self._thread.is_alive()
         return True
 
     # ---- threads ------------------------------------------------------------------------------
@@ -225,7 +206,7 @@ class LiveSession:
                     self._commands.popleft()(path)
                 chunk = self._source.read(_READ_S)
                 for marker in self._source.markers():
-                    self._hand_on(marker)
+                    self._outbox.put(marker)
                 if chunk is None:
                     state = self._source.health.state
                     if streaming and state not in (
@@ -259,16 +240,10 @@ class LiveSession:
     def _take(
         self, window: FeatureWindow, estimate: AffectEstimate, done: float, latency_s: float
     ) -> None:
-        with self._lock:
-            self._window = window
-            self._estimate = estimate
-            self._history.append(estimate)
-            self._latencies.append((done, latency_s))
-            while self._latencies[0][0] < done - _LATENCY_WINDOW_S:
-                self._latencies.popleft()
+        self._readings.take(window, estimate, done, latency_s)
         if self._music and not self._paused:
             self._music.offer(estimate)
-        self._hand_on(estimate)
+        self._outbox.put(estimate)
 
     def _watch(self, path: AffectPath, time: float) -> None:
         """Hand on what the pipeline found, and end a baseline whose time has come."""
@@ -287,46 +262,12 @@ class LiveSession:
 
     def _lose(self) -> None:
         """Say that the stream is gone: the last reading stays, marked as no reading."""
-        with self._lock:
-            if self._estimate is None:
-                return
-            lost = replace(self._estimate, state=State.LOST, confidence=0.0)
-            self._estimate = lost
-            self._history.append(lost)
+        lost = self._readings.lose()
+        if lost is None:
+            return
         if self._music:
             self._music.offer(lost)
-        self._hand_on(lost)
-
-    def _hand_on(self, item: AffectEstimate | Marker) -> None:
-        try:
-            self._out.put_nowait(item)
-        except queue.Full:  # disk or network hung for a quarter of an hour
-            self._dropped += 1
-            if self._dropped == 1:
-                self._say("error", "Results cannot be written: the disk or the network hangs.")
-
-    def _run_out(self) -> None:
-        last_flush = 0.0
-        last_kept = local_clock()
-        while (item := self._out.get()) is not None:
-            if isinstance(item, threading.Event):  # all before it is written
-                item.set()
-                continue
-            try:
-                self._write(item)
-                now = local_clock()
-                if self._estimates and now - last_flush > 1.0:
-                    self._estimates.flush()
-                    last_flush = now
-                if now - last_kept > _KEEP_S:
-                    last_kept = now
-                    self._keep_normaliser()
-            except OSError as error:
-                self._say("error", f"Results cannot be written: {error.strerror or error}.")
-                self._estimates = None
-            except Exception:
-                _LOG.exception("a result could not be handed out")
-                self._say("error", "A result could not be written or published; see the log.")
+        self._outbox.put(lost)
 
     def _keep_normaliser(self) -> None:
         """Keep what is normal for this person, where somebody wants it.
@@ -340,21 +281,6 @@ class LiveSession:
         """Put into the recording what the normalisation begins with there."""
         if self._keep and self._path and self._info:
             self._event(self._keep.event(self._info.labels, self._path.estimator.normaliser))
-
-    def _write(self, item: AffectEstimate | Marker) -> None:
-        if isinstance(item, Marker):
-            if item.stream == "":  # our own events; a marker stream's are recorded as they came
-                if self._publisher:
-                    self._publisher.event(item.text, item.time)
-                if self._recording:
-                    self._recording.event(item.text, item.time)
-            return
-        if self._estimates:
-            self._estimates.write(item, self._playing())
-        if self._publisher:
-            self._publisher.estimate(item)
-        if self._recording:
-            self._recording.estimate(item)
 
     def _playing(self) -> str:
         if not self._music:
@@ -391,7 +317,7 @@ class LiveSession:
         text = json.dumps(fields, ensure_ascii=False)
         with self._lock:
             self._events.append((at, text))
-        self._hand_on(Marker(at, text))
+        self._outbox.put(Marker(at, text))
 
     # ---- SessionControl: look -----------------------------------------------------------------
 
@@ -401,9 +327,9 @@ class LiveSession:
         health = self._source.health if self._info else None
         music = self._music.state() if self._music else (None, None, None, ())
         path = self._path
+        window, estimate = self._readings.newest()
+        p50, p99 = self._readings.latency_ms()
         with self._lock:
-            latencies = np.array([latency for _, latency in self._latencies]) * 1e3
-            p50, p99 = np.percentile(latencies, (50, 99)) if len(latencies) else (math.nan,) * 2
             return SessionSnapshot(
                 time=now,
                 info=self._info,
@@ -413,10 +339,10 @@ class LiveSession:
                 profile=self._profile,
                 policy="follow" if self._policy == "sham" else self._policy,  # blinded
                 target=self._target,
-                window=self._window,
-                estimate=self._estimate,
-                latency_p50_ms=float(p50),
-                latency_p99_ms=float(p99),
+                window=window,
+                estimate=estimate,
+                latency_p50_ms=p50,
+                latency_p99_ms=p99,
                 player=music[0],
                 track=music[1],
                 why=music[2],
@@ -424,8 +350,7 @@ class LiveSession:
                 recording=self._recording.status() if self._recording else None,
                 messages=tuple(self._messages),
                 elapsed_s=local_clock() - self._started,
-                ended=self._ended.is_set()
-                or bool(self._threads and not self._threads[0].is_alive()),
+                ended=self._ended.is_set() or bool(self._thread and not self._thread.is_alive()),
                 band_names=tuple(path.settings.bands) if path else (),
                 step_s=path.settings.window.step_s if path else math.nan,
                 smoothing_s=path.smoothing_s if path else math.nan,
@@ -436,8 +361,7 @@ class LiveSession:
 
     def latencies_ms(self) -> NDArray[np.float64]:
         """Return the latencies of the last minute, newest sample to estimate, milliseconds."""
-        with self._lock:
-            return np.array([latency for _, latency in self._latencies]) * 1e3
+        return self._readings.latencies_ms()
 
     def traces(self, seconds: float) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Return the newest filtered EEG: times (n,) and microvolts (n_channels, n)."""
@@ -447,16 +371,7 @@ class LiveSession:
 
     def history(self, seconds: float) -> list[AffectEstimate]:
         """Return the newest estimates, oldest first."""
-        with self._lock:
-            if not self._history:
-                return []
-            since = self._history[-1].time - seconds
-            newest: list[AffectEstimate] = []
-            for estimate in reversed(self._history):
-                if estimate.time < since:
-                    break
-                newest.append(estimate)
-        return newest[::-1]
+        return self._readings.history(seconds)
 
     def events(self) -> list[tuple[float, str]]:
         """Return everything marked so far."""
@@ -603,10 +518,4 @@ class LiveSession:
 
     def stop_recording(self) -> None:
         """Finish the recording's file, with all events until now in it."""
-        if self._recording:
-            if any(thread.is_alive() for thread in self._threads[1:]):
-                written = threading.Event()
-                with contextlib.suppress(queue.Full):
-                    self._out.put(written, timeout=_WRITE_S)
-                    written.wait(_WRITE_S)
-            self._recording.stop()
+        self._outbox.finish_recording()

@@ -11,7 +11,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "bci_affect", *arguments],
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=115,
         check=False,
     )
 
@@ -38,6 +38,6 @@ def test_help_imports_nothing_heavy() -> None:
         "print([m for m in heavy if m in sys.modules])"
     )
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=150, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=115, check=True
     )
     assert result.stdout.strip().endswith("[]"), result.stdout[-200:]

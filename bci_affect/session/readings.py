@@ -1,0 +1,84 @@
+"""The newest estimates of a session, for whoever looks at it."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.eeg import FeatureWindow, State
+from bci_affect.session.types import AffectEstimate
+
+_HISTORY = 8 * 60 * 10  # ten minutes: whoever shows more keeps it (an estimate weighs 4 kB)
+_LATENCY_WINDOW_S = 60.0
+
+
+class Readings:
+    """Ten minutes of estimates, the newest window, and how long estimates took of late.
+
+    One thread takes them; any may look.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._window: FeatureWindow | None = None
+        self._estimate: AffectEstimate | None = None
+        self._history: deque[AffectEstimate] = deque(maxlen=_HISTORY)
+        self._latencies: deque[tuple[float, float]] = deque()
+
+    def take(
+        self, window: FeatureWindow, estimate: AffectEstimate, done: float, latency_s: float
+    ) -> None:
+        """Take an estimate, made at `done`, so long after its newest sample."""
+        with self._lock:
+            self._window = window
+            self._estimate = estimate
+            self._history.append(estimate)
+            self._latencies.append((done, latency_s))
+            while self._latencies[0][0] < done - _LATENCY_WINDOW_S:
+                self._latencies.popleft()
+
+    def lose(self) -> AffectEstimate | None:
+        """Mark the last reading as no reading, for the stream is gone; None where there is none."""
+        with self._lock:
+            if self._estimate is None:
+                return None
+            lost = replace(self._estimate, state=State.LOST, confidence=0.0)
+            self._estimate = lost
+            self._history.append(lost)
+            return lost
+
+    def newest(self) -> tuple[FeatureWindow | None, AffectEstimate | None]:
+        """Return the newest window and estimate."""
+        with self._lock:
+            return self._window, self._estimate
+
+    def history(self, seconds: float) -> list[AffectEstimate]:
+        """Return the newest estimates, oldest first."""
+        with self._lock:
+            if not self._history:
+                return []
+            since = self._history[-1].time - seconds
+            newest: list[AffectEstimate] = []
+            for estimate in reversed(self._history):
+                if estimate.time < since:
+                    break
+                newest.append(estimate)
+        return newest[::-1]
+
+    def latencies_ms(self) -> NDArray[np.float64]:
+        """Return the latencies of the last minute, newest sample to estimate, milliseconds."""
+        with self._lock:
+            return np.array([latency for _, latency in self._latencies]) * 1e3
+
+    def latency_ms(self) -> tuple[float, float]:
+        """Return median and 99th percentile of those; NaN where there are none."""
+        latencies = self.latencies_ms()
+        if not latencies.size:
+            return math.nan, math.nan
+        p50, p99 = np.percentile(latencies, (50, 99))
+        return float(p50), float(p99)
