@@ -22,8 +22,6 @@ from bci_affect.streams.xdf import XdfStream, read_xdf
 logger = logging.getLogger(__name__)
 
 PIECE_S = 0.02
-LOOP_PAUSE_S = 1.0
-"""Silence between two rounds: the seam is a hole, not a step that filters would ring on."""
 LEAD_S = 0.2
 LINGER_S = 1.0
 MARKER_PATIENCE_S = 2.0
@@ -45,6 +43,12 @@ class _Track:
         self.times = _playable(stream.corrected())
         header = replace(stream.header, source_id=stream.header.source_id + suffix)
         self.outlet = RawOutlet(header, own=False)
+
+    @property
+    def end(self) -> float:
+        """When the sample after the last one would come; an irregular stream owes none."""
+        rate = self.stream.header.rate_hz
+        return float(self.times.max()) + (1.0 / rate if rate > 0 else 0.0)
 
     def pieces(self, number: int, since: float) -> Iterator[_Piece]:
         """Yield stretches of samples with the time at which their last one is due, in order."""
@@ -116,6 +120,7 @@ class Player:
         self._speed, self._loop, self._wait, self._say = speed, loop, wait, say
         self._first = min(float(track.times.min()) for track in self._tracks)
         self._last = max(float(track.times.max()) for track in self._tracks)
+        self._end = max(track.end for track in self._tracks)
         self._begin = self._first + max(0.0, start)
         if self._begin > self._last:
             raise BciAffectError(
@@ -150,9 +155,8 @@ class Player:
             self._round(since, origin, shift)
             if not self._loop:
                 break
-            round_s = self._last - since + LOOP_PAUSE_S
-            origin += round_s / self._speed
-            shift += self._last + LOOP_PAUSE_S - self._first
+            origin += (self._end - since) / self._speed
+            shift += self._end - self._first
             since = self._first
         self._stop.wait(LINGER_S)  # let receivers take what is on its way
 

@@ -131,6 +131,10 @@ def test_no_gap(sink: dict[str, str], tmp_path: Path) -> None:
     n = int((SOAK_S - 1.0) * RATE_HZ)
     got, meant = heard["audio"][at : at + n, 0], audio[first : first + n, 0]
     gaps = silences(got)
+    load = os.getloadavg()
+    print(
+        f"{n / RATE_HZ:.0f} s: {len(gaps)} gaps {gaps[:9]}, starved {heard['starved']}, load {load}"
+    )
     if gaps and overloaded():
         assert heard["starved"] >= len(gaps)  # none without a word
         return

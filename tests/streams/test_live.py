@@ -110,6 +110,22 @@ def test_markers_keep_their_place_in_the_eeg(played):
     assert {m.text for m in got} <= recorded
 
 
+def test_a_loop_has_no_seam():
+    """What follows the recording's last sample, one period later, is its first."""
+    file = ROOT / "recordings" / "demo.xdf"
+    spawn("bci_affect", "play", file, "--start", "129", "--speed", "3", "--loop")
+    reader = opened("Simulated EEG")
+    reader.wait_for(lambda: sum(c.times.size for c in reader.chunks) > 250 * 6, 60.0)
+    reader.finish()
+    rounds = [*replayed(file, start_s=129.0)[1], *replayed(file)[1]]
+    whole = np.concatenate([chunk.samples for chunk in rounds], axis=1)
+    live = np.concatenate([chunk.samples for chunk in reader.chunks], axis=1)
+    assert live.shape[1] > 250 * 4  # the seam lies at 750
+    assert np.array_equal(live, whole[:, : live.shape[1]])
+    assert not any(chunk.gap_before for chunk in reader.chunks)
+    assert np.abs(np.diff(reader.times) - 1 / 250).max() < 1e-4
+
+
 def test_bluetooth_stamps_come_out_even(tmp_path):
     base = now() - 1.0
     publisher("bluetooth", "bt", base, "--stamps", "arrival", "--piece", 0.05)
