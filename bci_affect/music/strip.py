@@ -43,7 +43,7 @@ _ROWS = (79, 39, 19, 9)
 _COLUMNS = (47, 23, 11, 5)
 _CHUNK_TILES = 8  # of the first two blocks, and
 _CHUNK_PATCHES = 2  # of the later ones, at a time: what fits the processor's cache
-_DEAD = 1e-8
+_DEAD = 1e-12
 """Weights of a channel that cannot bring its sum above a negative bias."""
 
 _IN = torch.tensor(
