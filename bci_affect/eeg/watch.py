@@ -135,7 +135,7 @@ class Watch:
         """Keep samples until their tick is full."""
         start, end = self._tick_samples, self._tick_samples + len(block)
         if end > self._tick.shape[1]:
-            longer = np.empty((3, self.hops_per_tick * end, block.shape[1]))
+            longer = np.empty((3, 2 * end, block.shape[1]))
             longer[:, :start] = self._tick[:, :start]
             self._tick = longer
         self._tick[0, start:end] = block
