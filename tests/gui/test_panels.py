@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from pyqtgraph.Qt import QtCore, QtTest, QtWidgets
+from pyqtgraph.Qt import QtCore, QtGui, QtTest, QtWidgets
 
 from bci_affect.eeg import State
 from bci_affect.gui.layouts import layouts
@@ -21,7 +21,7 @@ from bci_affect.gui.reading import Kind
 from bci_affect.gui.shortcuts import SHORTCUTS
 from bci_affect.gui.window import MainWindow
 from bci_affect.music import Suggestion
-from bci_affect.session import Message
+from bci_affect.session import Message, SessionSnapshot
 from tests.gui.conftest import tick
 from tests.gui.scripted import ScriptedSession
 
@@ -139,6 +139,54 @@ def words_on_screen(window: MainWindow) -> set[str]:
     kinds = (QtWidgets.QLabel, QtWidgets.QAbstractButton)
     shown = {w.text() for kind in kinds for w in window.findChildren(kind) if w.isVisible()}
     return shown | {w.toolTip() for kind in kinds for w in window.findChildren(kind)}
+
+
+def test_what_plays_is_named_with_its_gain(session: ScriptedSession, open_window: Open) -> None:
+    window = open_window(session)
+    tick(window, session, 10)
+    track = window.vm.snapshot.track
+    assert track is not None
+    assert window.nowplaying._title.text() == track.title
+    assert window.nowplaying._artist.text() == f"{track.artist} - {track.album} · gain -3.2 dB"
+
+
+def test_a_message_that_is_long_over_is_not_told_by_a_new_window(
+    session: ScriptedSession, open_window: Open
+) -> None:
+    session.messages = (Message(session.now - 60, "info", "The baseline is measured."),)
+    window = open_window(session)
+    tick(window, session, 3)
+    assert window.sessionbar.message.text() == ""
+    assert "The baseline is measured." in window.diagnostics._messages.toPlainText()
+
+
+def test_the_map_names_tracks_where_there_is_room(
+    session: ScriptedSession, open_window: Open
+) -> None:
+    panel = open_window(session).embedding
+    letters = QtGui.QFontMetrics(panel.font())
+    panel.resize(400, 300)
+    spot = np.array([200.0, 150.0])
+    right = panel._free_place(letters, "Low Tide", spot, [], anyhow=False)
+    assert right is not None
+    assert right.left() > 200
+    left = panel._free_place(letters, "Low Tide", spot, [right], anyhow=False)
+    assert left is not None
+    assert left.right() < 200
+    everywhere = [QtCore.QRectF(0, 0, 400, 300)]
+    assert panel._free_place(letters, "Low Tide", spot, everywhere, anyhow=False) is None
+    assert panel._free_place(letters, "Low Tide", spot, everywhere, anyhow=True) is not None
+
+
+def test_a_session_without_music_has_no_empty_panels_of_it(open_window: Open) -> None:
+    class Silent(ScriptedSession):
+        def snapshot(self) -> SessionSnapshot:
+            return replace(super().snapshot(), player=None, track=None, queue=())
+
+    window = open_window(Silent(8))
+    closed = {name for name, dock in window.docks.items() if not dock.isVisible()}
+    assert {"nowplaying", "queue", "embedding"} <= closed
+    assert "plane" not in closed
 
 
 def test_hidden_reasons_stand_nowhere(session: ScriptedSession, open_window: Open) -> None:

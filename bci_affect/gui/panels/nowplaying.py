@@ -41,6 +41,7 @@ class NowPlayingPanel(Panel):
         self._wave = _Wave(vm, music)
         self._title = label("", "title")
         self._artist = label("", "muted")
+        self._artist.setToolTip(tr("The gain brings every track to the same loudness"))
         self._why = label("", "caption")
         for text in (self._title, self._artist, self._why):
             text.setSizePolicy(
@@ -177,7 +178,9 @@ class NowPlayingPanel(Panel):
 
 
 def _credits(track: Track) -> str:
-    return " - ".join(part for part in (track.artist, track.album) if part)
+    whose = " - ".join(part for part in (track.artist, track.album) if part)
+    gain = tr("gain {gain:+.1f} dB", gain=track.gain_db) if math.isfinite(track.gain_db) else ""
+    return " · ".join(part for part in (whose, gain) if part)
 
 
 def why_words(why: Suggestion | None) -> str:
