@@ -159,6 +159,8 @@ class CalibrationWindow(QtWidgets.QDialog):
         self.rating.given.connect(self._rate)
         self.result = QtWidgets.QTextBrowser()
         self.result.setOpenExternalLinks(True)
+        self.result.document().setDocumentMargin(18)
+        self.result.document().setDefaultStyleSheet("p, td { font-size: 14px; }")
         self.pages = QtWidgets.QStackedWidget()
         self._start_page = self._make_start_page()
         for page in (self._start_page, self.contact, self.stage, self.rating, self.result):
@@ -347,14 +349,14 @@ class CalibrationWindow(QtWidgets.QDialog):
             f"<td>{value}</td></tr>"
             for name, value in verdict.figures
         )
-        words = "".join(f"<p>{sentence}</p>" for sentence in verdict.sentences)
+        words = "".join(f"<p>{sentence}</p>" for sentence in verdict.sentences) + "<p></p>"
         link = ""
         if verdict.report is not None:
             address = QtCore.QUrl.fromLocalFile(str(verdict.report)).toString()
             link = (
                 f"<p><a style='color:{self.theme.accent}' href='{address}'>{tr('Report')}</a></p>"
             )
-        self.result.setHtml(f"{words}<table cellpadding='3'>{rows}</table>{link}")
+        self.result.setHtml(f"{words}<table cellspacing='0' cellpadding='4'>{rows}</table>{link}")
         self.pages.setCurrentWidget(self.result)
         for button in (self.go_on, self.stop):
             button.hide()
