@@ -247,7 +247,7 @@ def calibration(camera: Photographer, control: Any, services: Any) -> None:
     library = Path(os.environ["BCI_AFFECT_HOME"]) / "demo" / "library.sqlite"
     options = SessionOptions(library=library, device="none", music=False)
     try:
-        with StartDesk(options, wait_s=30.0) as desk:
+        with StartDesk(options, wait_s=60.0) as desk:
             found: list[Any] = []
             while not found:
                 found = [s for s in desk.find() if s.n_channels == 14]  # the demonstration has 8
@@ -345,7 +345,7 @@ def main() -> None:
         from bci_affect.session import SessionOptions
 
         camera = Photographer(asked.out, sizes, asked.themes.split(","))
-        with StartDesk(SessionOptions(), wait_s=20.0) as desk:
+        with StartDesk(SessionOptions(), wait_s=60.0) as desk:
             control, services = first_start(camera, desk)
             control.baseline(BASELINE_S)  # as a listener would begin: band powers are against it
             camera.wait(WARM_S)
