@@ -149,7 +149,9 @@ def _neighbour_maps(
         from umap import UMAP
     except ImportError:
         return found
-    found.append(("UMAP", UMAP(random_state=seed, n_jobs=1).fit_transform(points)))
+    near = min(15, len(points) - 1)
+    placed = UMAP(n_neighbors=near, random_state=seed, n_jobs=1).fit_transform(points)
+    found.append(("UMAP", placed))
     return found
 
 
