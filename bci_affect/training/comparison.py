@@ -8,12 +8,14 @@ It simulates groups of people, each group with music and a seed of its own, with
 and with none, and runs the presets ``streaming`` and ``paper`` on both: on people that were left
 out, on tracks that were left out, on people and tracks that were both left out, and on each
 person's own held-out trials; and the terms of the objective one by one. Studies go on where they
-stood. The tables (`comparison_tables`) replace what stands between the marks in the document.
+stood. The tables (`comparison_tables`) replace what stands between the marks in the document; with
+``--tables`` they are written from the studies that are done, and nothing is run.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -48,17 +50,20 @@ TERMS: dict[str, dict[str, Any]] = {
 
 
 def studies() -> dict[str, tuple[str, StudyConfig]]:
-    """Return every study by name: its data ("effect" or "null"), and its configuration."""
+    """Return every study by name: its data ("effect" or "null"), and its configuration.
+
+    In the order in which they are run: what the others are compared with comes first.
+    """
     return {
         "people": ("effect", _study("streaming", _PEOPLE)),
         "people-paper": ("effect", _study("paper", _PEOPLE, _PAPER)),
         "tracks": ("effect", _study("streaming", _TRACKS)),
-        "null": ("null", _study("streaming", _OWN)),
-        "tracks-paper": ("effect", _study("paper", _TRACKS, _PAPER)),
-        "terms": ("effect", _study("streaming", _PEOPLE, TERMS)),
         "both": ("effect", _study("streaming", _BOTH)),
-        "both-paper": ("effect", _study("paper", _BOTH, _PAPER)),
+        "null": ("null", _study("streaming", _OWN)),
+        "terms": ("effect", _study("streaming", _PEOPLE, TERMS)),
+        "tracks-paper": ("effect", _study("paper", _TRACKS, _PAPER)),
         "own": ("effect", _study("streaming", _OWN, {"streaming": {}})),
+        "both-paper": ("effect", _study("paper", _BOTH, _PAPER)),
     }
 
 
@@ -90,7 +95,7 @@ def run_comparison(
             study = prepare(
                 own_seed,
                 _people(work, data, seed),
-                work / "runs" / f"{name}-{seed}",
+                _run(work, name, seed),
                 cache=work / "cache",
                 n_jobs=n_jobs,
             )
@@ -99,6 +104,22 @@ def run_comparison(
             if docs is not None:
                 write_docs(docs, tables(found, _EFFECT))
             log.warning("%s is done with seed %d", name, seed)
+
+
+def finished(work: Path, seeds: Sequence[int] = SEEDS) -> Found:
+    """Return the metrics of the studies that are done; of each, the groups before the first gap."""
+    found: Found = {}
+    for name in studies():
+        for seed in seeds:
+            path = _run(work, name, seed) / "metrics.json"
+            if not path.is_file():
+                break
+            found.setdefault(name, []).append(json.loads(path.read_text(encoding="utf-8")))
+    return found
+
+
+def _run(work: Path, name: str, seed: int) -> Path:
+    return work / "runs" / f"{name}-{seed}"
 
 
 def _people(work: Path, data: str, seed: int) -> Path:
@@ -124,11 +145,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="data, features and runs")
     parser.add_argument("--docs", type=Path, help="document with the marks; none: run only")
+    parser.add_argument("--tables", action="store_true", help="write the tables, run nothing")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seeds", type=int, nargs="*", default=SEEDS, help="groups of people")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    run_comparison(arguments.work, arguments.docs, arguments.jobs, arguments.seeds)
+    if arguments.tables:
+        text = tables(finished(arguments.work, arguments.seeds), _EFFECT)
+        write_docs(arguments.docs, text) if arguments.docs else print(text)
+    else:
+        run_comparison(arguments.work, arguments.docs, arguments.jobs, arguments.seeds)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,8 @@ def tables(found: Found, effect: str) -> str:
             people = [f"{name}: {_count(found[name])} people" for name in there]
             parts += [f"### {title}\n", ", ".join(people) + ".\n"]
             parts += [_scores(found, there, phase, which)]
+    if "null" in found:
+        parts += [_null(found)]
     parts += ["### Differences between models\n", _differences(found)]
     if "terms" in found:
         parts += ["### Terms of the objective, on held-out people\n", _terms(found)]
@@ -108,6 +110,30 @@ def _score_row(metrics: Sequence[Mapping[str, Any]], model: str, which: str) -> 
     else:
         cells += ["", "", ""]
     return "| " + " | ".join(cells) + " |"
+
+
+def _null(found: Found) -> str:
+    """Count the intervals of `streaming` on the null, and those of them that leave chance out."""
+    looked: list[Comparison] = []
+    for phase in ("pretrain", "cotrain"):
+        model = f"streaming/{phase}"
+        for target in TARGETS:
+            for measure in ("balanced_accuracy", "auc"):
+                values = list(_values(found["null"], model, f"{target}/trial/{measure}").values())
+                looked.append(paired(values, [0.5] * len(values)))
+        mrr = _values(found["null"], model, f"{_MRR['all']}/MRR")
+        chance = _values(found["null"], model, f"{_MRR['all']}/chance MRR")
+        looked.append(paired(list(mrr.values()), [chance[who] for who in mrr]))
+    looked = [one for one in looked if one.difference.n >= 2]
+    if not looked:
+        return ""
+    outside = sum(one.difference.low > 0 or one.difference.high < 0 for one in looked)
+    least = min(one.p for one in looked)
+    return (
+        f"Of the {len(looked)} intervals of streaming on the null, {outside} leave chance out "
+        f"({0.05 * len(looked):.1f} are expected of 95 % intervals); the smallest p is "
+        f"{least:.4f}, times their number {min(1.0, least * len(looked)):.2f}.\n"
+    )
 
 
 def _differences(found: Found) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bci_affect.errors import BciAffectError
-from bci_affect.training.comparison import SEEDS, TERMS, studies
+from bci_affect.training.comparison import SEEDS, TERMS, finished, studies
 from bci_affect.training.comparison_tables import BEGIN, END, tables, write_docs
 
 
@@ -51,6 +52,15 @@ def test_tables_say_what_was_found_of_all_groups_together() -> None:
     assert "Null" not in text  # those studies were not run
 
 
+def test_the_null_says_how_many_intervals_were_looked_at() -> None:
+    null = metrics("streaming", [0.52, 0.49, 0.48, 0.51])
+    people = {"people": [metrics("streaming", [0.6, 0.7, 0.8])], "null": [null]}
+    text = tables(people, "Effect 1")
+    # Track MRR is .5 where .2 is chance: one of five intervals, p = 2 of 2^4 sign flips.
+    assert "Of the 5 intervals of streaming on the null, 1 leave chance out" in text
+    assert "the smallest p is 0.1250, times their number 0.62." in text
+
+
 def test_only_what_stands_between_the_marks_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "doc.md"
     path.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
@@ -60,6 +70,18 @@ def test_only_what_stands_between_the_marks_is_replaced(tmp_path: Path) -> None:
     path.write_text("no marks")
     with pytest.raises(BciAffectError, match="marks"):
         write_docs(path, "new")
+
+
+def test_what_is_done_is_read_and_no_group_is_taken_for_another(tmp_path: Path) -> None:
+    for name in ("people-0", "people-2", "null-0", "null-1"):
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        (folder / "metrics.json").write_text(json.dumps({"which": name}))
+    found = finished(tmp_path)
+    assert found == {  # people's third group would stand as the second
+        "people": [{"which": "people-0"}],
+        "null": [{"which": "null-0"}, {"which": "null-1"}],
+    }
 
 
 def test_presets_and_their_changes_fit() -> None:
