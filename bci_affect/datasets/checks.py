@@ -35,7 +35,7 @@ def check_trials(trials: Sequence[Trial], where: str) -> list[Trial]:
     for number, trial in enumerate(trials):
         problem = _problem(trial)
         if problem:
-            raise BciAffectError(f"{where}: trial {number}: {problem}.")
+            raise BciAffectError(f"{where}: trial {number} ({trial.stimulus}): {problem}.")
     return list(trials)
 
 

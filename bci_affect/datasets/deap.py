@@ -3,7 +3,11 @@
 ``ROOT/s01.dat`` ... (or ``ROOT/data_preprocessed_python/s01.dat`` ...) hold a pickled dictionary of
 ``data`` (40 trials, 40 channels, 8064 samples at 128 Hz, the first 3 s before the video) and
 ``labels`` (40, 4): valence, arousal, dominance, liking on 1-9. Channels 0-31 are EEG in microvolts,
-band-passed 4-45 Hz, so there is no delta.
+band-passed 4-45 Hz, so there is no delta. The files are sorted by video; in which order a person
+saw them stands in ``participant_ratings.csv`` (in ROOT or ``ROOT/metadata_csv``). Trials are handed
+over in that order, because the normalisation to the person follows it. Where the file is not there
+each person's trials come in an order of their own, drawn by the name: in the files' order, the same
+for all, how far the normalisation had come would tell which track it was.
 
 What people heard stands beside it, in ``ROOT/stimuli``: ``tracks_embeds.npy`` (rows, 128), one
 tagger row for each window of 3 s at steps of 1 s, and ``tracks_labels.npy`` (rows, 3): mean
@@ -16,7 +20,9 @@ unknown.
 
 from __future__ import annotations
 
+import csv
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +51,7 @@ ROW_STEP_S = 1.0
 ROW_LENGTH_S = 3.0
 TRUTH = "truth.json"
 """Beside simulated files: what was put into them, and their shape where it is not DEAP's."""
+PRESENTED = "participant_ratings.csv"
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,7 @@ class Deap:
         self._truth = _read_truth(root)
         self._shape = tuple(self._truth["shape"]) if self._truth else SHAPE
         self._stimuli = _read_stimuli(root)
+        self._presented = _read_presented(root)
         audio = root / "stimuli" / "audio"
         self._audio = numbered_audio(audio) if self._stimuli is None and audio.is_dir() else {}
         self._montage: Montage = make_montage(CHANNELS)
@@ -110,10 +118,11 @@ class Deap:
     def content_key(self, subject: str) -> str:
         """Return what decides the subject's trials, as a hash of the files' content."""
         stimuli = sorted(path for path in (self._root / "stimuli").rglob("*") if path.is_file())
-        return hash_files([self._folder / f"{subject}.dat", *stimuli])
+        presented = [path for path in _presented_files(self._root) if path.is_file()]
+        return hash_files([self._folder / f"{subject}.dat", *stimuli, *presented])
 
     def trials(self, subject: str) -> list[Trial]:
-        """Return one subject's trials in the order of the file.
+        """Return one subject's trials in the order in which they were presented.
 
         Raises
         ------
@@ -135,9 +144,17 @@ class Deap:
         tracks = self._track_of_video(n_trials)
         trials = [
             self._trial(subject, index, video, data[video], labels[video], tracks[video])
-            for index, video in enumerate(tracks)
+            for index, video in enumerate(v for v in self._order(subject, n_trials) if v in tracks)
         ]
         return check_trials(trials, str(path))
+
+    def _order(self, subject: str, n_trials: int) -> list[int]:
+        """Return the videos, from 0, as they were presented; see the module where nobody knows."""
+        known = self._presented.get(int(subject[1:]), {})
+        if len(known) == n_trials:
+            return [known[place] for place in sorted(known)]
+        drawn = np.random.default_rng(zlib.crc32(subject.encode())).permutation(n_trials)
+        return [int(video) for video in drawn]
 
     def _trial(
         self,
@@ -199,6 +216,41 @@ def _read_truth(root: Path) -> dict[str, list[int]] | None:
         return {"shape": [int(size) for size in truth["shape"]]}
     except (OSError, ValueError, KeyError, TypeError):
         raise BciAffectError(f"{path} is damaged; simulate the data again.") from None
+
+
+def _presented_files(root: Path) -> list[Path]:
+    return [root / PRESENTED, root / "metadata_csv" / PRESENTED]
+
+
+def _read_presented(root: Path) -> dict[int, dict[int, int]]:
+    """Return each person's videos, from 0, by their place in the sitting."""
+    presented: dict[int, dict[int, int]] = {}
+    for path in _presented_files(root):
+        if not path.is_file():
+            continue
+        try:
+            with path.open(newline="", encoding="utf-8-sig") as file:
+                table = csv.DictReader(file)
+                if not set(table.fieldnames or ()) >= {"Participant_id", "Trial", "Experiment_id"}:
+                    raise ValueError
+                for row in table:
+                    person, place, video = (
+                        int(row[name]) for name in ("Participant_id", "Trial", "Experiment_id")
+                    )
+                    presented.setdefault(person, {})[place] = video - 1
+        except (OSError, ValueError, KeyError, TypeError, csv.Error):
+            raise BciAffectError(
+                f"{path} is not DEAP's table of ratings (columns Participant_id, Trial, "
+                "Experiment_id); get it again or take it away."
+            ) from None
+        for person, videos in presented.items():
+            if sorted(videos.values()) != list(range(len(videos))):
+                raise BciAffectError(
+                    f"{path}: participant {person} did not see each video once; get it again or "
+                    "take it away."
+                )
+        break
+    return presented
 
 
 def _read_stimuli(root: Path) -> Stimuli | None:

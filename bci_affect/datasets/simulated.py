@@ -6,8 +6,8 @@ What is put in, so that it can be found again:
   wanders a little within the track.
 - **Music**: its tagger rows (128-d, one a second) carry that mood along two fixed directions,
   beside a signature of the track and noise; ``music_effect`` scales the mood's part.
-- **Person**: each feels a track as a mixture of its mood and something of their own, and rates the
-  feeling on 1-9 with noise.
+- **Person**: each hears the tracks in an order of their own, feels a track as a mixture of its
+  mood and something of their own, and rates the feeling on 1-9 with noise.
 - **EEG**: `streams.EegSimulator` follows the feeling, moment by moment, with size ``effect``
   (1: 0.3 nats of log power per unit of mood at the best electrode, over slow drifts of about
   0.25 nats that have nothing to do with it), through responses that are partly the person's own.
@@ -45,6 +45,8 @@ _OWN_FEELING = 0.3  # how far a person's feeling strays from the track's mood, S
 _SHARED_FEELING = 0.8
 _RATING_SPREAD, _RATING_NOISE = 3.0, 0.6
 _N_DIM = 128
+_VERSION = 2
+"""Of what is simulated from the same settings: counts up when that changes."""
 
 
 class SimulationSettings(Section):
@@ -106,30 +108,31 @@ class Simulated:
 
     def content_key(self, subject: str) -> str:
         """Return what decides the subject's trials, as a hash."""
-        text = self._settings.model_dump_json() + subject
+        text = f"{_VERSION} {self._settings.model_dump_json()} {subject}"
         return hashlib.sha256(text.encode()).hexdigest()
 
     def trials(self, subject: str) -> list[Trial]:
         """Return one simulated person's trials."""
-        eeg, ratings = _listen(self._settings, self._tracks, int(subject[1:]))
+        number = int(subject[1:])
+        eeg, ratings = _listen(self._settings, self._tracks, number)
         means = self._tracks.mean_ratings()
         rows = np.arange(self._tracks.rows.shape[1], dtype=np.float64)
         times = rows * deap.ROW_STEP_S + deap.ROW_LENGTH_S / 2
         trials = []
-        for index, (samples, rating, mean) in enumerate(zip(eeg, ratings, means, strict=True)):
-            named = dict(zip(deap.LABELS, map(float, rating), strict=True))
-            named["music_valence"], named["music_arousal"] = map(float, mean)
+        for index, track in enumerate(_order(self._settings, number)):
+            named = dict(zip(deap.LABELS, map(float, ratings[track]), strict=True))
+            named["music_valence"], named["music_arousal"] = map(float, means[track])
             trials.append(
                 Trial(
-                    eeg=samples.astype(np.float32),
+                    eeg=eeg[track].astype(np.float32),
                     rate_hz=deap.RATE_HZ,
                     montage=self._montage,
                     subject=subject,
                     session="1",
-                    stimulus=f"video{index + 1:02d}",
+                    stimulus=f"video{track + 1:02d}",
                     onset_s=deap.BASELINE_S,
                     ratings=named,
-                    music=self._tracks.rows[index],
+                    music=self._tracks.rows[track],
                     music_times=times,
                     index=index,
                 )
@@ -166,6 +169,7 @@ def write_deap(root: Path, settings: SimulationSettings) -> list[Path]:
         (root / "stimuli").mkdir(parents=True, exist_ok=True)
         _write_stimuli(root / "stimuli", tracks, settings)
         _write_truth(root / deap.TRUTH, tracks, settings)
+        _write_presented(root / deap.PRESENTED, settings)
         for number in range(1, settings.subjects + 1):
             path = root / f"s{number:02d}.dat"
             eeg, ratings = _listen(settings, tracks, number)
@@ -195,8 +199,18 @@ def _make_tracks(settings: SimulationSettings) -> _Tracks:
     return _Tracks(mood, np.clip(course, -1, 1), rows.astype(np.float32))
 
 
+def _order(settings: SimulationSettings, number: int) -> list[int]:
+    """Return the tracks in the order in which a person hears them.
+
+    Were it the same for all, a track could be told by how far the EEG's slow drifts and the
+    normalisation had come.
+    """
+    rng = np.random.default_rng([settings.seed, number, 0x04D])
+    return [int(track) for track in rng.permutation(settings.trials)]
+
+
 def _listen(settings: SimulationSettings, tracks: _Tracks, number: int) -> tuple[Array, Array]:
-    """Return one person's EEG (n_trials, 32, n_samples) and ratings (n_trials, 4)."""
+    """Return one person's EEG (n_tracks, 32, n_samples) and ratings (n_tracks, 4), by track."""
     rng = np.random.default_rng([settings.seed, number, 0xE46])
     person = SimulatedPerson.draw(
         int(rng.integers(2**31)), effect=settings.effect, individuality=settings.individuality
@@ -211,10 +225,10 @@ def _listen(settings: SimulationSettings, tracks: _Tracks, number: int) -> tuple
     during = round(settings.seconds * deap.RATE_HZ)
     second = np.minimum(np.arange(during) // int(deap.RATE_HZ), tracks.course.shape[2] - 1)
     eeg = np.empty((n_trials, len(deap.CHANNELS), before + during))
-    for trial in range(n_trials):
-        feeling = _SHARED_FEELING * tracks.course[trial][:, second] + own[trial][:, None]
+    for track in _order(settings, number):
+        feeling = _SHARED_FEELING * tracks.course[track][:, second] + own[track][:, None]
         feeling = np.concatenate([np.zeros((2, before)), feeling], axis=1)
-        eeg[trial] = simulator.block(before + during, feeling[0], feeling[1])
+        eeg[track] = simulator.block(before + during, feeling[0], feeling[1])
     # As DEAP was prepared: band-passed 4-45 Hz, over the whole trial and in both directions.
     eeg = sosfiltfilt(butter(4, (4, 45), "bandpass", fs=deap.RATE_HZ, output="sos"), eeg, axis=-1)
 
@@ -242,6 +256,15 @@ def _write_stimuli(folder: Path, tracks: _Tracks, settings: SimulationSettings) 
     )
     np.save(folder / "tracks_embeds.npy", rows.astype(np.float64))
     np.save(folder / "tracks_labels.npy", labels)
+
+
+def _write_presented(path: Path, settings: SimulationSettings) -> None:
+    """Write who heard which track when, as DEAP's table of ratings has it."""
+    lines = ["Participant_id,Trial,Experiment_id"]
+    for number in range(1, settings.subjects + 1):
+        order = enumerate(_order(settings, number), start=1)
+        lines += [f"{number},{place},{track + 1}" for place, track in order]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _write_truth(path: Path, tracks: _Tracks, settings: SimulationSettings) -> None:

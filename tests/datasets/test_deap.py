@@ -10,7 +10,7 @@ import pytest
 
 from bci_affect.datasets import open_dataset
 from bci_affect.datasets.arrays import read_pickled_arrays, write_python2_pickle
-from bci_affect.datasets.deap import SHAPE, TRUTH, WITHOUT_MUSIC, Deap
+from bci_affect.datasets.deap import PRESENTED, SHAPE, TRUTH, WITHOUT_MUSIC, Deap
 from bci_affect.datasets.simulated import Simulated, SimulationSettings, write_deap
 from bci_affect.errors import BciAffectError
 
@@ -56,12 +56,52 @@ def test_full_size_has_the_true_shapes_and_leaves_out_six_videos(tmp_path: Path)
     assert len(trials) == 34
     videos = [int(trial.stimulus[5:]) - 1 for trial in trials]
     assert not set(videos) & set(WITHOUT_MUSIC)
-    for number, (trial, video) in enumerate(zip(trials, videos, strict=True)):
+    tracks = [sorted(videos).index(video) for video in videos]
+    for trial, video, number in zip(trials, videos, tracks, strict=True):
         assert trial.ratings["valence"] == labels[video, 0]
         assert trial.ratings["music_arousal"] == 6.0
         np.testing.assert_array_equal(trial.music, rows[track == number].astype(np.float32))
         assert trial.music_times is not None
         assert trial.music_times[0] == 1.5
+
+
+def test_trials_come_as_they_were_presented(root: Path, tmp_path: Path) -> None:
+    """Files are sorted by video, the same for all: a place in the sitting would tell the track."""
+    files = [path for path in root.iterdir() if path.is_file() and path.name != PRESENTED]
+    for path in files:
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    drawn = {name: stimuli(tmp_path, name) for name in ("s01", "s02")}
+    assert drawn["s01"] != drawn["s02"]
+    assert sorted(drawn["s01"]) == sorted(drawn["s02"])
+    before = Deap(tmp_path).content_key("s01")
+    (tmp_path / "metadata_csv").mkdir()
+    rows = [f"1,{place},{video},0,5.0" for place, video in ((1, 3), (2, 1), (3, 4), (4, 2))]
+    table = "\n".join(["Participant_id,Trial,Experiment_id,Start_time,Valence", *rows])
+    (tmp_path / "metadata_csv" / PRESENTED).write_text(table)
+    assert stimuli(tmp_path, "s01") == ["video03", "video01", "video04", "video02"]
+    assert stimuli(tmp_path, "s02") == drawn["s02"]  # of whom the table says nothing
+    assert Deap(tmp_path).content_key("s01") != before
+
+
+@pytest.mark.parametrize(
+    "table", ["no,table\n1,2\n", "Participant_id,Trial,Experiment_id\n1,1,2\n1,2,2\n", "\0", ""]
+)
+def test_a_damaged_table_of_presentation_is_refused(root: Path, tmp_path: Path, table: str) -> None:
+    (tmp_path / "s01.dat").write_bytes((root / "s01.dat").read_bytes())
+    (tmp_path / PRESENTED).write_text(table)
+    with pytest.raises(BciAffectError, match=PRESENTED):
+        Deap(tmp_path)
+
+
+def test_each_simulated_person_has_an_order_of_their_own() -> None:
+    made = Simulated(SMALL.model_copy(update={"subjects": 8}))
+    orders = {tuple(trial.stimulus for trial in made.trials(name)) for name in made.subjects}
+    assert len(orders) > 4
+    assert [trial.index for trial in made.trials("s01")] == [0, 1, 2, 3]
+
+
+def stimuli(root: Path, subject: str) -> list[str]:
+    return [trial.stimulus for trial in Deap(root).trials(subject)]
 
 
 def test_the_same_seed_gives_the_same_data_and_another_does_not() -> None:
@@ -130,7 +170,7 @@ def test_bad_content_is_one_line(root: Path, tmp_path: Path) -> None:
     high[1, 0] = 12
     for number, (changes, named) in enumerate(
         [
-            ({"data": with_nan}, "trial 2: channel C1|trial 2: channel FC1"),
+            ({"data": with_nan}, "video03.: channel FC1"),
             ({"labels": high}, "valence of 12"),
             ({"data": arrays["data"][:, :32]}, "shapes"),
             ({"labels": arrays["labels"][:, :2]}, "shapes"),
@@ -193,7 +233,8 @@ def test_audio_files_stand_for_features(
     tone = 0.2 * np.sin(2 * np.pi * 330 * np.arange(16000 * 8) / 16000)
     for number, gain in ((1, 1.0), (3, 0.5)):
         soundfile.write(audio / f"{number:02d}.wav", gain * tone, 16000)
-    first, second = Deap(tmp_path).trials("s01")  # only videos that have audio
+    heard = sorted(Deap(tmp_path).trials("s01"), key=lambda trial: trial.stimulus)
+    first, second = heard  # only videos that have audio
     assert (first.stimulus, second.stimulus) == ("video01", "video03")
     assert first.music is not None
     assert first.music_times is not None
@@ -201,7 +242,8 @@ def test_audio_files_stand_for_features(
     assert "music_valence" not in first.ratings
     # A second reader embeds nothing again.
     monkeypatch.setattr(embed, "embed_file", lambda path: pytest.fail(f"{path} embedded again"))
-    np.testing.assert_array_equal(Deap(tmp_path).trials("s01")[0].music, first.music)
+    again = Deap(tmp_path).trials("s01")[first.index]
+    np.testing.assert_array_equal(again.music, first.music)
     assert audio_stimuli.numbered_audio(audio).keys() == {0, 2}
     soundfile.write(audio / "intro.wav", tone, 16000)
     with pytest.raises(BciAffectError, match="which video"):
