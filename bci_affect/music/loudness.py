@@ -87,6 +87,7 @@ class LoudnessMeter:
         if self._measure_peak:
             self._top = max(self._top, _true_peak(block, self._top))
 
+    @np.errstate(over="ignore")  # of damaged floats, whose peak is told as damage
     def _steps(
         self, weighted: list[NDArray[np.float32]]
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
