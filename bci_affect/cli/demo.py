@@ -168,11 +168,11 @@ def publisher(recording: Path) -> Iterator[str]:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "bci_affect", "play", str(recording)),
-                *("--loop", f"--suffix={suffix}"),
+                *("--loop", f"--suffix={suffix}", "--with-parent"),
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # however this process ends, the sender sees the end of it
         )
         try:
             yield suffix

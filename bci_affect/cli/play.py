@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+import threading
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +23,9 @@ def play(
     suffix: Annotated[
         str, typer.Option(help="Append this to every source id, to tell this player from others.")
     ] = "",
+    with_parent: Annotated[
+        bool, typer.Option("--with-parent", hidden=True, help="End when standard input ends.")
+    ] = False,
 ) -> None:
     """Republish every stream of a recording over LSL, with its original timing.
 
@@ -42,6 +48,14 @@ def play(
     def stop(*_: Any) -> None:
         player.stop()
 
+    if with_parent:
+
+        def watch() -> None:
+            while os.read(sys.stdin.fileno(), 1):  # ends with whoever holds the other end
+                pass
+            player.stop()
+
+        threading.Thread(target=watch, name="bci-parent", daemon=True).start()
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     typer.echo(f"Playing {file} ({player.duration_s:.1f} s).", err=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import psutil
 import pytest
 
 from bci_affect.resources import shipped
@@ -104,6 +105,24 @@ def test_replay_ends_by_itself(tmp_path: Path) -> None:
     )
     assert result.returncode == 0, result.stderr
     assert len(rows(estimates)) > 1000
+
+
+def test_the_sender_ends_with_a_demonstration_that_is_killed() -> None:
+    code = (
+        "import time\nfrom bci_affect.cli.demo import RECORDING, publisher\n"
+        "from bci_affect.resources import shipped\n"
+        "with publisher(shipped(RECORDING)):\n    print('on', flush=True)\n    time.sleep(600)"
+    )
+    demonstration = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert demonstration.stdout is not None
+    assert demonstration.stdout.readline() == b"on\n"
+    senders = psutil.Process(demonstration.pid).children()
+    assert len(senders) == 1
+    demonstration.kill()
+    demonstration.wait(60)
+    demonstration.stdout.close()
+    _, left = psutil.wait_procs(senders, timeout=60)
+    assert not left
 
 
 def test_doctor_finds_what_every_session_needs() -> None:
