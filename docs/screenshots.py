@@ -237,6 +237,7 @@ def calibration(camera: Photographer, control: Any, services: Any) -> None:
 
     with ProfileStore() as store:
         store.create("Ada")
+    control.pause()  # the listener feels what any session plays
     listener = subprocess.Popen(
         [
             *(sys.executable, "-m", "bci_affect", "simulate", "listener"),
@@ -259,6 +260,7 @@ def calibration(camera: Photographer, control: Any, services: Any) -> None:
     finally:
         listener.terminate()
         listener.wait()
+        control.play()
 
 
 def _calibrate(camera: Photographer, started: Any) -> None:
