@@ -106,8 +106,10 @@ class MusicDesk:
         deck = self._deck
         if deck is None:
             return _NOT_YET, None, None, ()
-        state = deck.player.state()
-        return state, self._track(deck, state.track_id), deck.dj.why(), deck.dj.queue()
+        state, why = deck.player.state(), deck.dj.why()
+        if why is not None and why.track.id != state.track_id:
+            why = None  # the next one plays already, and the choice has not been looked up yet
+        return state, self._track(deck, state.track_id), why, deck.dj.queue()
 
     def close(self) -> None:
         """Silence the music and end."""

@@ -80,7 +80,7 @@ def test_it_plays_what_fits_and_says_why(
     for second in range(3):
         desk.offer(estimate(predictor, float(second)))
         time.sleep(0.3)
-    assert until(lambda: desk.state()[1] is not None)
+    assert until(lambda: desk.state()[2] is not None)
     _, track, why, queue = desk.state()
     assert track is not None
     assert why is not None
@@ -93,6 +93,23 @@ def test_it_plays_what_fits_and_says_why(
     logits = desk.logits()
     assert logits is not None
     np.testing.assert_allclose(2 / (1 + np.exp(-logits)) - 1, [track.valence, track.arousal])
+
+
+def test_why_is_never_said_of_another_track(desk: MusicDesk, predictor: Predictor) -> None:
+    desk.start()
+    desk.offer(estimate(predictor, 0.0))
+    seen: set[int] = set()
+
+    def three_tracks() -> bool:
+        _, track, why, _ = desk.state()
+        if track is not None and why is not None:
+            assert why.track.id == track.id
+            if track.id not in seen:
+                seen.add(track.id)
+                desk.skip()
+        return len(seen) >= 3
+
+    assert until(three_tracks, 60)
 
 
 def test_commands_reach_player_and_library(desk: MusicDesk, predictor: Predictor) -> None:
