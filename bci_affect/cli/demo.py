@@ -103,7 +103,7 @@ def demo(
         run(
             LslSource(predicate=f"contains(source_id, '{suffix}')"),
             options,
-            wait_s=30.0,
+            wait_s=60.0,
             headless=headless or not has_display(),
             duration_s=duration,
             screenshot=screenshot,

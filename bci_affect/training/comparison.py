@@ -27,7 +27,7 @@ from bci_affect.training.study_settings import StudyConfig, load_study
 
 log = logging.getLogger(__name__)
 
-SEEDS = (0, 1, 2)
+SEEDS = (0, 1, 2, 3, 4, 5)
 PEOPLE, NULL_PEOPLE, TRIALS, SECONDS, EFFECT = 12, 8, 20, 24.0, 0.7
 EVERY_S, BATCH, EPOCHS = 4.0, 64, 10
 
