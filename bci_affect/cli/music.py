@@ -188,6 +188,30 @@ def exclude(track: Number, undo: Undo = False) -> None:
 
 
 @music.command()
+def head(
+    file: Annotated[
+        Path | None, typer.Argument(help="A run's music_emotion.json; none: say what is in use.")
+    ] = None,
+    shipped: Annotated[bool, typer.Option("--shipped", help="Back to the shipped one.")] = False,
+) -> None:
+    """Choose what predicts valence and arousal of music: the shipped head, or one that you trained.
+
+    Example: bci-affect music head runs/first/music_emotion.json
+    """
+    from bci_affect.music.emotion import load_head, own_head, save_head
+
+    if file is not None:
+        save_head(load_head(file), own_head())
+    elif shipped:
+        own_head().unlink(missing_ok=True)
+    with _library() as library:  # which predicts again where the head is another
+        tracks = library.tracks()
+        known = sum(track.valence == track.valence for track in tracks)
+        typer.echo(f"{library.head.id}: {library.head.provenance}")
+        typer.echo(f"It predicts {known} of {len(tracks)} tracks.")
+
+
+@music.command()
 def remove(track: Number) -> None:
     """Forget a track; its file stays where it is.
 

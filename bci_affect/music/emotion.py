@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from bci_affect.errors import BciAffectError
 from bci_affect.music import frontend
 from bci_affect.music.tags import TAGS
-from bci_affect.resources import shipped
+from bci_affect.resources import shipped, user_home
 
 CUES = ("brightness", "onsets", "pulse", "mode", "register", "smoothness", "dissonance")
 """Acoustic cues of a track; `measure_cues` says what each is."""
@@ -115,6 +115,10 @@ def _key_fit(chroma: NDArray[np.float64]) -> tuple[float, float]:
     for profile in (_KEY_MAJOR, _KEY_MINOR):
         best.append(max(np.corrcoef(np.roll(profile, k), chroma)[0, 1] for k in range(12)))
     return float(best[0]), float(best[1])
+
+
+LEAST_TRACKS = 8
+"""Rated tracks that a head is fitted on, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +222,10 @@ def fit_head(
     BciAffectError
         With fewer than eight tracks.
     """
-    if len(rows) < 8:
-        raise BciAffectError(f"A head for music needs at least 8 rated tracks, not {len(rows)}.")
+    if len(rows) < LEAST_TRACKS:
+        raise BciAffectError(
+            f"A head for music needs at least {LEAST_TRACKS} rated tracks, not {len(rows)}."
+        )
     x = np.stack([track.mean(axis=0, dtype=np.float64) for track in rows])  # (n, n_dim)
     y = np.arctanh(np.clip(np.asarray(ratings, dtype=np.float64), -0.98, 0.98))
     centre, scale = x.mean(axis=0), x.std(axis=0) + 1e-6
@@ -248,15 +254,21 @@ def save_head(head: EmotionHead, path: Path) -> None:
     path.write_text(json.dumps(asdict(head), indent=1) + "\n", encoding="utf-8")
 
 
+def own_head() -> Path:
+    """Return where the user's own head is kept, if there is one; see ``bci-affect music head``."""
+    return user_home() / "music_emotion.json"
+
+
 def load_head(path: Path | None = None) -> EmotionHead:
-    """Read a head, by default the shipped one.
+    """Read a head, by default the user's own, or else the shipped one.
 
     Raises
     ------
     BciAffectError
         If the file is not a head, or its parts do not fit each other.
     """
-    path = path or shipped("models/music_emotion.json")
+    if path is None:
+        path = own_head() if own_head().is_file() else shipped("models/music_emotion.json")
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         head = EmotionHead(

@@ -14,6 +14,7 @@
       baselines.npz      the baselines' probabilities
       metrics.json       the result; the same whatever machine or number of processes made it
       model.safetensors  trained on everybody, for use (never evaluated)
+      music_emotion.json  valence and arousal of music, where the stimuli were rated
 
 Every file is written beside its place and moved there, so that ``kill -9`` leaves whole files.
 """
@@ -34,6 +35,8 @@ from bci_affect import __version__
 from bci_affect.errors import BciAffectError
 from bci_affect.training.fold import FoldResult, PhaseResult, pack, unpack
 from bci_affect.training.study_settings import StudyConfig
+
+MUSIC_HEAD = "music_emotion.json"
 
 
 class RunFolder:

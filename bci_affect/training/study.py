@@ -15,12 +15,14 @@ import numpy as np
 from bci_affect.datasets import Dataset, open_dataset
 from bci_affect.errors import BciAffectError
 from bci_affect.model import ENCODERS, AffectModel, ModelCard, save_model
+from bci_affect.music.emotion import save_head
 from bci_affect.training.baselines import baseline_names, run_baseline
 from bci_affect.training.corpus import Corpus, load_corpus
 from bci_affect.training.engines import run_all
 from bci_affect.training.evaluation import evaluate
 from bci_affect.training.fold import FoldTask, fold_seed, hide_targets, run_fold, shaped
-from bci_affect.training.run_folder import RunFolder, write_bytes
+from bci_affect.training.music_head import fit_music_head
+from bci_affect.training.run_folder import MUSIC_HEAD, RunFolder, write_bytes
 from bci_affect.training.splits import Split, make_splits
 from bci_affect.training.study_settings import TARGETS, StudyConfig
 from bci_affect.training.trainer import fit
@@ -51,7 +53,7 @@ def prepare(
     n_jobs: int = 1,
     progress: Progress | None = None,
 ) -> Study:
-    """Check everything and make the features; nothing is trained.
+    """Check everything and make the features; no encoder is trained.
 
     Parameters
     ----------
@@ -83,6 +85,8 @@ def prepare(
     dataset = open_dataset(config.dataset.name, data, config.dataset.subjects)
     folder = RunFolder(out)
     folder.prepare(config, _data_key(dataset), str(data.resolve()))
+    if (head := fit_music_head(dataset)) is not None:
+        save_head(head, folder.path / MUSIC_HEAD)
     corpus = load_corpus(
         dataset, config.signal, config.features, cache=cache, n_jobs=n_jobs, progress=progress
     )

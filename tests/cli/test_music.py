@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from bci_affect.music.emotion import EmotionHead, save_head
 from tests.cli.inside import run_inside
 
 
@@ -36,6 +38,20 @@ def test_from_generated_music_to_an_answer(tmp_path: Path) -> None:
     found = json.loads(run("music", "query", "--valence", "0.5", "--json").stdout)
     assert len(found) == 2
     assert {"score", "distance", "rule", "shared_tags"} <= found[0].keys()
+    own = tmp_path / "head.json"
+    none = (0.0,) * 128
+    save_head(
+        EmotionHead("mine", "rows", none, (1.0,) * 128, (none, none), (0.5, -0.5), (1, 1), "Mine."),
+        own,
+    )
+    said = run_inside("music", "head", str(own))
+    assert (said.returncode, said.stdout) == (0, "mine: Mine.\nIt predicts 2 of 2 tracks.\n")
+    listed = json.loads(run_inside("music", "list", "--json").stdout)
+    assert [t["arousal"] for t in listed] == pytest.approx([np.tanh(-0.5)] * 2, abs=1e-6)
+    own.write_text("{}")
+    assert run_inside("music", "head", str(own)).returncode == 1
+    assert run_inside("music", "head").stdout.startswith("mine: ")
+    assert not run_inside("music", "head", "--shipped").stdout.startswith("mine: ")
     out = tmp_path / "rows.npy"
     assert run("music", "embed", pieces[0]["file"], "--out", str(out)).returncode == 0
     assert np.load(out).shape[1] == 128
