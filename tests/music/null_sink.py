@@ -54,6 +54,20 @@ print(json.dumps({"events": events, "starved": starved, "device": device}))
 """
 
 
+WITNESS = """
+import sys, threading, time
+ended = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+late = 0.0
+while not ended.is_set():
+    began = time.monotonic()
+    time.sleep(0.004)
+    late = max(late, time.monotonic() - began - 0.004)
+print(late)
+"""
+"""Does nothing but wait, and says how much longer than it asked the machine once let it."""
+
+
 def unavailable() -> str:
     """Say why no null sink can be made here; "" where it can."""
     for program in ("pulseaudio", "parec"):
@@ -101,8 +115,9 @@ def play_and_record(env: dict[str, str], spec: dict[str, Any]) -> dict[str, Any]
     Returns
     -------
     dict
-        What the player said, with ``audio`` (n, 2) and ``begin``: the monotonic time at which its
-        first frame sounded.
+        What the player said, with ``audio`` (n, 2), ``begin``: the monotonic time at which its
+        first frame sounded, and ``late``: for how long (s) the machine let a program wait meanwhile
+        that had work; the sound server is one.
     """
     parts: list[bytes] = []
     begins: list[float] = []
@@ -126,6 +141,12 @@ def play_and_record(env: dict[str, str], spec: dict[str, Any]) -> dict[str, Any]
         )  # fmt: skip
         reader = threading.Thread(target=read, daemon=True)
         reader.start()
+    witness = subprocess.Popen(
+        [sys.executable, "-c", WITNESS],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
         time.sleep(0.5)
         child = subprocess.run(
@@ -138,6 +159,7 @@ def play_and_record(env: dict[str, str], spec: dict[str, Any]) -> dict[str, Any]
         )
         time.sleep(0.3)
     finally:
+        late, _ = witness.communicate()
         recorder.terminate()
         recorder.wait(10)
         reader.join(5)
@@ -145,7 +167,8 @@ def play_and_record(env: dict[str, str], spec: dict[str, Any]) -> dict[str, Any]
             recorder.stdout.close()
     audio = np.frombuffer(b"".join(parts)[: n_bytes(parts)], np.float32).reshape(-1, 2)
     # Blocks arrive late, never early: the earliest is the truest.
-    return json.loads(child.stdout) | {"audio": audio, "begin": min(begins) + MONITOR_MS / 1000}
+    begin = min(begins) + MONITOR_MS / 1000
+    return json.loads(child.stdout) | {"audio": audio, "begin": begin, "late": float(late)}
 
 
 def n_bytes(parts: list[bytes]) -> int:

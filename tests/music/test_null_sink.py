@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,15 +35,18 @@ def sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 def overloaded() -> bool:
     """Say whether everything waits on this machine: more than four busy programs a core.
 
-    There the sound server itself is late: it loses sound, and what it says of its delay is off by
-    up to 25 ms (docs/music.md).
+    There the sound server itself is late: it loses sound (docs/music.md).
     """
     return os.getloadavg()[0] > 4 * (os.cpu_count() or 1)
 
 
-def stamps_within_s() -> float:
-    """Say how true stamps must be."""
-    return 0.05 if overloaded() else 0.005
+def stamps_within_s(heard: dict[str, Any]) -> float:
+    """Say how true stamps must be: 5 ms, and what the machine kept the sound server waiting.
+
+    What the server says of its delay is off by as much as it came late to say it.
+    """
+    print(f"the machine let others wait {1000 * heard['late']:.1f} ms")
+    return 0.005 + float(heard["late"])
 
 
 def noise_file(path: Path, seconds: float, seed: int) -> NDArray[np.float32]:
@@ -65,8 +69,8 @@ def test_what_is_heard_is_what_was_decoded_at_the_time_that_is_said(
     started_at = heard["begin"] + at / RATE_HZ - 3.0
     (said,) = [time for kind, time, _ in heard["events"] if kind == "track_start"]
     (ended,) = [time for kind, time, _ in heard["events"] if kind == "track_end"]
-    assert abs(started_at - said) < stamps_within_s()
-    assert abs(ended - said - 5.0) < stamps_within_s()
+    assert abs(started_at - said) < stamps_within_s(heard)
+    assert abs(ended - said - 5.0) < stamps_within_s(heard)
 
 
 def test_a_crossfade_keeps_the_power(sink: dict[str, str], tmp_path: Path) -> None:
@@ -81,7 +85,7 @@ def test_a_crossfade_keeps_the_power(sink: dict[str, str], tmp_path: Path) -> No
         },
     )
     starts = [time for kind, time, _ in heard["events"] if kind == "track_start"]
-    assert starts[1] - starts[0] == pytest.approx(4.0, abs=stamps_within_s())
+    assert starts[1] - starts[0] == pytest.approx(4.0, abs=stamps_within_s(heard))
     first = int((starts[0] - heard["begin"] + 2.5) * RATE_HZ)
     last = int((starts[1] - heard["begin"] + 4.0) * RATE_HZ)
     block = RATE_HZ // 5
