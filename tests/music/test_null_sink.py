@@ -70,7 +70,7 @@ def test_what_is_heard_is_what_was_decoded_at_the_time_that_is_said(
     (said,) = [time for kind, time, _ in heard["events"] if kind == "track_start"]
     (ended,) = [time for kind, time, _ in heard["events"] if kind == "track_end"]
     assert abs(started_at - said) < stamps_within_s(heard)
-    assert abs(ended - said - 5.0) < stamps_within_s(heard)
+    assert abs(ended - said - 5.0) < 2 * stamps_within_s(heard)  # two stamps
 
 
 def test_a_crossfade_keeps_the_power(sink: dict[str, str], tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_crossfade_keeps_the_power(sink: dict[str, str], tmp_path: Path) -> No
         },
     )
     starts = [time for kind, time, _ in heard["events"] if kind == "track_start"]
-    assert starts[1] - starts[0] == pytest.approx(4.0, abs=stamps_within_s(heard))
+    assert starts[1] - starts[0] == pytest.approx(4.0, abs=2 * stamps_within_s(heard))
     first = int((starts[0] - heard["begin"] + 2.5) * RATE_HZ)
     last = int((starts[1] - heard["begin"] + 4.0) * RATE_HZ)
     block = RATE_HZ // 5
