@@ -6,6 +6,7 @@ and never ignored. Rooms take the section that concerns them; nobody takes the w
 
 from __future__ import annotations
 
+import math
 import tomllib
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -133,6 +134,13 @@ class SignalSettings(Section):
     quality: QualitySettings = QualitySettings()
     artifacts: ArtifactSettings = ArtifactSettings()
     asr: AsrSettings = AsrSettings()
+
+    @model_validator(mode="after")
+    def _bands_are_ranges(self) -> SignalSettings:
+        for name, (low, high) in self.bands.items():
+            if not 0 < low < high < math.inf:
+                raise ValueError(f"band '{name}' from {low:g} to {high:g} Hz is no range")
+        return self
 
 
 class AffectSettings(Section):

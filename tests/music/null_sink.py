@@ -54,20 +54,6 @@ print(json.dumps({"events": events, "starved": starved, "device": device}))
 """
 
 
-WITNESS = """
-import sys, threading, time
-ended = threading.Event()
-threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
-late = 0.0
-while not ended.is_set():
-    began = time.monotonic()
-    time.sleep(0.004)
-    late = max(late, time.monotonic() - began - 0.004)
-print(late)
-"""
-"""Does nothing but wait, and says how much longer than it asked the machine once let it."""
-
-
 def unavailable() -> str:
     """Say why no null sink can be made here; "" where it can."""
     for program in ("pulseaudio", "parec"):
@@ -87,16 +73,17 @@ def null_sink(folder: Path) -> Iterator[dict[str, str]]:
     runtime.mkdir(mode=0o700, exist_ok=True)
     env = os.environ | {"XDG_RUNTIME_DIR": str(runtime), "HOME": str(folder)}
     env.pop("PULSE_SERVER", None)
-    server = subprocess.Popen(
-        [
-            "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--disallow-exit=1",
-            "-L", "module-native-protocol-unix",
-            "-L", "module-null-sink sink_name=bci_null rate=44100 channels=2 norewinds=1",
-            "-L", "module-always-sink",
-        ],
-        env=env,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    with preferred_threads():  # as sound servers are run: one that starves says wrong delays
+        server = subprocess.Popen(
+            [
+                "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--disallow-exit=1",
+                "-L", "module-native-protocol-unix",
+                "-L", "module-null-sink sink_name=bci_null rate=44100 channels=2 norewinds=1",
+                "-L", "module-always-sink",
+            ],
+            env=env,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
     try:
         until = time.monotonic() + 15
         while not (runtime / "pulse" / "native").exists():
@@ -115,12 +102,12 @@ def play_and_record(env: dict[str, str], spec: dict[str, Any]) -> dict[str, Any]
     Returns
     -------
     dict
-        What the player said, with ``audio`` (n, 2), ``begin``: the monotonic time at which its
-        first frame sounded, and ``late``: for how long (s) the machine let a program wait meanwhile
-        that had work; the sound server is one.
+        What the player said, with ``audio`` (n, 2); ``begin``: the monotonic time at which its
+        first frame sounded; and ``arrivals`` (m, 2): frames so far, and the time of the first one
+        by the block that came then.
     """
     parts: list[bytes] = []
-    begins: list[float] = []
+    arrivals: list[tuple[int, float]] = []
 
     def read() -> None:
         n = 0
@@ -128,7 +115,7 @@ def play_and_record(env: dict[str, str], spec: dict[str, Any]) -> dict[str, Any]
         while block := os.read(recorder.stdout.fileno(), 1 << 16):
             parts.append(block)
             n += len(block)
-            begins.append(time.monotonic() - n / 8 / RATE_HZ)
+            arrivals.append((n // 8, time.monotonic() - n / 8 / RATE_HZ + MONITOR_MS / 1000))
 
     with preferred_threads():  # a recorder that is late would be taken for late sound
         recorder = subprocess.Popen(
@@ -141,12 +128,6 @@ def play_and_record(env: dict[str, str], spec: dict[str, Any]) -> dict[str, Any]
         )  # fmt: skip
         reader = threading.Thread(target=read, daemon=True)
         reader.start()
-    witness = subprocess.Popen(
-        [sys.executable, "-c", WITNESS],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
     try:
         time.sleep(0.5)
         child = subprocess.run(
@@ -159,7 +140,6 @@ def play_and_record(env: dict[str, str], spec: dict[str, Any]) -> dict[str, Any]
         )
         time.sleep(0.3)
     finally:
-        late, _ = witness.communicate()
         recorder.terminate()
         recorder.wait(10)
         reader.join(5)
@@ -167,8 +147,18 @@ def play_and_record(env: dict[str, str], spec: dict[str, Any]) -> dict[str, Any]
             recorder.stdout.close()
     audio = np.frombuffer(b"".join(parts)[: n_bytes(parts)], np.float32).reshape(-1, 2)
     # Blocks arrive late, never early: the earliest is the truest.
-    begin = min(begins) + MONITOR_MS / 1000
-    return json.loads(child.stdout) | {"audio": audio, "begin": begin, "late": float(late)}
+    begin = min(time for _, time in arrivals)
+    return json.loads(child.stdout) | {"audio": audio, "begin": begin, "arrivals": arrivals}
+
+
+def sounded(heard: dict[str, Any], frame: float) -> float:
+    """Return the monotonic time at which a frame of the recording sounded.
+
+    By the blocks of half a second about it: a sink that the machine did not let run for a moment
+    gives everything later by as much, which no stamp of an earlier frame could know.
+    """
+    near = [time for at, time in heard["arrivals"] if abs(at - frame) < RATE_HZ / 2]
+    return min(near) + frame / RATE_HZ
 
 
 def n_bytes(parts: list[bytes]) -> int:

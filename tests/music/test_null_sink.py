@@ -8,14 +8,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from tests.music.null_sink import RATE_HZ, find, null_sink, play_and_record, unavailable
+from tests.music.null_sink import (
+    RATE_HZ,
+    find,
+    null_sink,
+    play_and_record,
+    sounded,
+    unavailable,
+)
 
 SOAK_S = float(os.environ.get("BCI_AFFECT_SOAK_S", "6"))
 """Length of the test for gaps; docs/music.md reports one of 600 s."""
@@ -35,18 +41,15 @@ def sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 def overloaded() -> bool:
     """Say whether everything waits on this machine: more than four busy programs a core.
 
-    There the sound server itself is late: it loses sound (docs/music.md).
+    There the sound server itself is late: it loses sound, and what it says of its delay is off by
+    up to 25 ms (docs/music.md).
     """
     return os.getloadavg()[0] > 4 * (os.cpu_count() or 1)
 
 
-def stamps_within_s(heard: dict[str, Any]) -> float:
-    """Say how true stamps must be: 5 ms, and what the machine kept the sound server waiting.
-
-    What the server says of its delay is off by as much as it came late to say it.
-    """
-    print(f"the machine let others wait {1000 * heard['late']:.1f} ms")
-    return 0.005 + float(heard["late"])
+def stamps_within_s() -> float:
+    """Say how true stamps must be."""
+    return 0.05 if overloaded() else 0.005
 
 
 def noise_file(path: Path, seconds: float, seed: int) -> NDArray[np.float32]:
@@ -66,16 +69,18 @@ def test_what_is_heard_is_what_was_decoded_at_the_time_that_is_said(
     piece = audio[3 * RATE_HZ : 4 * RATE_HZ, 0]  # after the slow start
     at = find(heard["audio"][:, 0], piece)
     assert np.corrcoef(heard["audio"][at : at + len(piece), 0], piece)[0, 1] > 0.99
-    started_at = heard["begin"] + at / RATE_HZ - 3.0
+    q = RATE_HZ // 4  # first and last frame are where the pieces next to them say
+    first = find(heard["audio"][:, 0], audio[q : 3 * q, 0]) - q
+    end = find(heard["audio"][:, 0], audio[-3 * q : -q, 0]) + 3 * q
     (said,) = [time for kind, time, _ in heard["events"] if kind == "track_start"]
     (ended,) = [time for kind, time, _ in heard["events"] if kind == "track_end"]
-    assert abs(started_at - said) < stamps_within_s(heard)
-    assert abs(ended - said - 5.0) < 2 * stamps_within_s(heard)  # two stamps
+    assert abs(sounded(heard, first) - said) < stamps_within_s()
+    assert abs(sounded(heard, end) - ended) < stamps_within_s()
 
 
 def test_a_crossfade_keeps_the_power(sink: dict[str, str], tmp_path: Path) -> None:
     noise_file(tmp_path / "a.wav", 6.0, 1)
-    noise_file(tmp_path / "b.wav", 6.0, 2)
+    after = noise_file(tmp_path / "b.wav", 6.0, 2)
     heard = play_and_record(
         sink,
         {
@@ -85,7 +90,9 @@ def test_a_crossfade_keeps_the_power(sink: dict[str, str], tmp_path: Path) -> No
         },
     )
     starts = [time for kind, time, _ in heard["events"] if kind == "track_start"]
-    assert starts[1] - starts[0] == pytest.approx(4.0, abs=2 * stamps_within_s(heard))
+    q = RATE_HZ // 4
+    second = find(heard["audio"][:, 0], after[3 * q : 6 * q, 0]) - 3 * q
+    assert abs(sounded(heard, second) - starts[1]) < stamps_within_s()
     first = int((starts[0] - heard["begin"] + 2.5) * RATE_HZ)
     last = int((starts[1] - heard["begin"] + 4.0) * RATE_HZ)
     block = RATE_HZ // 5

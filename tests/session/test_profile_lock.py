@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from bci_affect.errors import BciAffectError
+from bci_affect.resources import user_home
 from bci_affect.session.profile_lock import hold_profile
 
 HOLD = """
@@ -32,7 +33,7 @@ def test_a_second_session_of_a_profile_is_refused() -> None:
 
 def test_nobodys_profile_is_everybodys() -> None:
     with hold_profile(""), hold_profile(""):
-        pass
+        assert not list(user_home().rglob("*.lock"))
 
 
 def test_a_killed_session_holds_nothing() -> None:

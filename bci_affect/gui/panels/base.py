@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import ClassVar
 
@@ -88,14 +89,7 @@ class Choice(QtWidgets.QComboBox):
 
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
         super().paintEvent(event)
-        p = QtGui.QPainter(self)
-        p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
-        p.setPen(QtCore.Qt.PenStyle.NoPen)
-        p.setBrush(self.palette().color(QtGui.QPalette.ColorRole.ButtonText))
-        x, y = self.width() - 12.0, self.height() / 2 - 1.5
-        corners = ((x - 4, y), (x + 4, y), (x, y + 5))
-        p.drawPolygon(QtGui.QPolygonF([QtCore.QPointF(a, b) for a, b in corners]))
-        p.end()
+        _draw_arrows(self, ((-1.5, 5.0),))
 
 
 class Stepper(QtWidgets.QSpinBox):
@@ -103,15 +97,21 @@ class Stepper(QtWidgets.QSpinBox):
 
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
         super().paintEvent(event)
-        p = QtGui.QPainter(self)
-        p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
-        p.setPen(QtCore.Qt.PenStyle.NoPen)
-        p.setBrush(self.palette().color(QtGui.QPalette.ColorRole.ButtonText))
-        x, y = self.width() - 12.0, self.height() / 2
-        for way in (-1, 1):
-            corners = ((x - 4, y + way * 3), (x + 4, y + way * 3), (x, y + way * 7.5))
-            p.drawPolygon(QtGui.QPolygonF([QtCore.QPointF(a, b) for a, b in corners]))
-        p.end()
+        _draw_arrows(self, ((-3.0, -4.5), (3.0, 4.5)))
+
+
+def _draw_arrows(field: QtWidgets.QWidget, arrows: Sequence[tuple[float, float]]) -> None:
+    """Draw arrows at a field's right: where each begins below its middle, and its height down."""
+    p = QtGui.QPainter(field)
+    p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+    p.setPen(QtCore.Qt.PenStyle.NoPen)
+    p.setBrush(field.palette().color(QtGui.QPalette.ColorRole.ButtonText))
+    x, middle = field.width() - 12.0, field.height() / 2
+    for below, height in arrows:
+        y = middle + below
+        corners = ((x - 4, y), (x + 4, y), (x, y + height))
+        p.drawPolygon(QtGui.QPolygonF([QtCore.QPointF(a, b) for a, b in corners]))
+    p.end()
 
 
 def choice(items: list[str], index: int, tip: str) -> Choice:

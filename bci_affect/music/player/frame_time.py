@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 Clock = Callable[[], float]
 _NEAR_S = 5.0  # clocks further apart than this are different ones
 _AGREE, _STEADY_S = 5, 0.003
-_JUMP_S = 0.02  # what is off by this much four times running is no error of measurement
+_KEPT = 512  # measurements that count: some seconds, in which clocks drift apart by under 1 ms
+_JUMP_S, _JUMPED = 0.02, 12  # off by this much so often running is no error of measurement
 
 
 class FrameTime:
@@ -45,7 +46,7 @@ class FrameTime:
         self._known = known
         self._looked = False
         self._theirs: Clock | None = None
-        self._origins: deque[float] = deque(maxlen=64)  # when frame 0 would have been heard
+        self._origins: deque[float] = deque(maxlen=_KEPT)  # when frame 0 would have been heard
 
     @property
     def steady(self) -> bool:
@@ -62,11 +63,11 @@ class FrameTime:
         self._origins.append(self._measured(current, dac) - frame / self._rate)
         origins = sorted(self._origins)
         middle = origins[len(origins) // 2]
-        last = [self._origins[-i] for i in range(1, min(4, len(origins)) + 1)]
-        if len(last) == 4 and min(abs(origin - middle) for origin in last) > _JUMP_S:
+        last = [self._origins[-i] for i in range(1, min(_JUMPED, len(origins)) + 1)]
+        if len(last) == _JUMPED and min(abs(origin - middle) for origin in last) > _JUMP_S:
             self._origins.clear()
             self._origins.extend(reversed(last))
-            middle = sorted(last)[2]
+            middle = sorted(last)[_JUMPED // 2]
         return middle + frame / self._rate
 
     def _measured(self, current: float, dac: float) -> float:
