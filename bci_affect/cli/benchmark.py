@@ -14,9 +14,11 @@ def benchmark(
     quick: Annotated[bool, typer.Option(help="Shorter and noisier.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Measure latency, replay speed, training, tagger, retrieval and the window on this machine.
+    """Measure how fast every part is on this machine.
 
-    Example: [bold]bci-affect benchmark --only live,signal --json[/bold]
+    Latency, replay, signal, streams, training, tagger, retrieval, window, start.
+
+    Example: bci-affect benchmark --only live,signal --json
     """
     import importlib
     import os

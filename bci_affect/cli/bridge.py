@@ -25,7 +25,7 @@ def bridge(
 ) -> None:
     """Put a headset onto LSL through BrainFlow (extra 'headset').
 
-    Example: [bold]bci-affect bridge --board cyton --serial-port /dev/ttyUSB0[/bold]
+    Example: bci-affect bridge --board cyton --serial-port /dev/ttyUSB0
     """
     from bci_affect.streams.bridge import BoardSettings, Bridge
 

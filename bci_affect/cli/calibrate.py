@@ -68,9 +68,9 @@ def calibrate(
     With --from it reads recordings whose markers LABELS.toml explains (or that hold ratings as
     events); without, it guides the listener through rest and clips of the music library, live.
 
-    Example: [bold]bci-affect calibrate --from A.xdf B.xdf --labels LABELS.toml --profile Ada[/bold]
+    Example: bci-affect calibrate --from A.xdf B.xdf --labels LABELS.toml --profile Ada
 
-    Example: [bold]bci-affect calibrate --stream "Muse S" --profile Ada --clips 16[/bold]
+    Example: bci-affect calibrate --stream "Muse S" --profile Ada --clips 16
     """
     from bci_affect.errors import BciAffectError
 

@@ -66,11 +66,12 @@ def demo(
     seed: Seed = 0,
     theme: Theme = "dark",
 ) -> None:
-    """Show everything with no hardware: a simulated recording over real LSL, and generated music.
+    """Show everything with no hardware.
 
-    Without a screen the terminal dashboard takes the window's place.
+    A simulated recording comes over real LSL, the music is generated here. Without a screen the
+    terminal dashboard takes the window's place.
 
-    Example: [bold]bci-affect demo --duration 60[/bold]
+    Example: bci-affect demo --duration 60
     """
     from bci_affect.cli.run_session import run
     from bci_affect.config import LiveSettings, load_toml

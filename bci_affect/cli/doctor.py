@@ -186,11 +186,12 @@ CHECKS: tuple[Callable[[], Check], ...] = (
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Check LSL, sound, Qt, torch, models and disk, and say how to mend what is missing.
+    """Check this machine, and say how to mend what is missing.
 
-    Exit status 1 if something that every session needs fails.
+    LSL, sound, Qt, torch, models and disk. Exit status 1 if something that every session needs
+    fails.
 
-    Example: [bold]bci-affect doctor[/bold]
+    Example: bci-affect doctor
     """
     from rich.console import Console
     from rich.table import Table

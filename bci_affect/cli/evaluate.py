@@ -18,7 +18,7 @@ def evaluate(
     cache: Annotated[Path | None, typer.Option(help="Folder of cached features.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Compute a run's metrics again from its predictions; nothing is trained.
+    """Compute a run's metrics again; nothing is trained.
 
     Example: bci-affect evaluate runs/streaming --json
     """

@@ -23,9 +23,9 @@ def filters(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Show the filters of each band: edges, gain, group delay, and the warm-up time.
+    """Show each band's filter: edges, gain, delay, warm-up.
 
-    Example: [bold]bci-affect filters --rate 250 --plot docs/img/frequency-response.png[/bold]
+    Example: bci-affect filters --rate 250 --plot docs/img/frequency-response.png
     """
     from bci_affect.config import SignalSettings, load_toml
     from bci_affect.eeg import Pipeline, make_montage

@@ -14,9 +14,11 @@ def inspect(
     file: Annotated[Path, typer.Argument(help="XDF recording.", metavar="FILE.xdf")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Show streams, rates, labels, units, gaps, clock resets, damage and channel quality.
+    """Show what a recording holds, and what is wrong with it.
 
-    Example: [bold]bci-affect inspect recordings/demo.xdf[/bold]
+    Streams, rates, labels, units, gaps, clock resets, damage and channel quality.
+
+    Example: bci-affect inspect recordings/demo.xdf
     """
     from bci_affect.streams.inspection import inspect_xdf
 

@@ -73,7 +73,8 @@ def live(
     profile: Profile = "",
     model: Model = None,
     music: Annotated[
-        list[Path] | None, typer.Option(help="Folder of music; repeatable. Default: library.")
+        list[Path] | None,
+        typer.Option(metavar="FOLDER", help="Folder of music; repeatable. Default: library."),
     ] = None,
     no_music: NoMusic = False,
     policy: PolicyOption = "follow",
@@ -93,7 +94,7 @@ def live(
 ) -> None:
     """Run a live session on an LSL stream of EEG.
 
-    Example: [bold]bci-affect live --stream "Muse S" --music ~/Music --record ~/sessions[/bold]
+    Example: bci-affect live --stream "Muse S" --music ~/Music --record ~/sessions
     """
     from bci_affect.cli.run_session import bring_in_music, run, start_in_window
     from bci_affect.config import LiveSettings, load_toml

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bci_affect.cli.output import TYPER
 from bci_affect.errors import BciAffectError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 music = typer.Typer(
     help="Your music library: add folders, look, find, like and ban.",
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    **TYPER,
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -35,11 +36,15 @@ def _library() -> Iterator[Library]:
 
 @music.command()
 def add(
-    folders: Annotated[list[Path], typer.Argument(help="Folders (searched whole) or files.")],
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER", help="Folders (searched whole) or files.")
+    ],
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0: as many as pay.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Add all music in folders; what is known already costs nothing. Ctrl-C keeps what is done.
+    """Add all music in folders; what is known already costs nothing.
+
+    Ctrl-C keeps what is done.
 
     Example: bci-affect music add ~/Music
     """
@@ -104,11 +109,13 @@ def query(
     valence: Annotated[float | None, typer.Option(min=-1, max=1, help="Mood wanted.")] = None,
     arousal: Annotated[float | None, typer.Option(min=-1, max=1, help="Mood wanted.")] = None,
     track: Annotated[int | None, typer.Option(help="Like this track.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="With this tag; repeatable.")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(metavar="TAG", help="With this tag; repeatable.")
+    ] = None,
     count: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
     as_json: Json = False,
 ) -> None:
-    """Find music by mood, by a track, or by tags, and say why each fits.
+    """Find music by mood, by a track, or by tags, and say why.
 
     Example: bci-affect music query --valence 0.6 --arousal -0.4
     """
@@ -194,7 +201,9 @@ def head(
     ] = None,
     shipped: Annotated[bool, typer.Option("--shipped", help="Back to the shipped one.")] = False,
 ) -> None:
-    """Choose what predicts valence and arousal of music: the shipped head, or one that you trained.
+    """Choose what predicts the emotion of music.
+
+    The shipped head, or one that you trained.
 
     Example: bci-affect music head runs/first/music_emotion.json
     """

@@ -12,6 +12,13 @@ from typing import Any
 
 from bci_affect.errors import BciAffectError
 
+TYPER: dict[str, Any] = {
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,  # importing rich takes longer than all else that --help does
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+"""Settings of every group of commands."""
+
 
 def print_json(document: Any) -> None:
     """Print one JSON document on stdout; not-a-number becomes null, as JSON knows none."""

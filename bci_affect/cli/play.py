@@ -27,9 +27,9 @@ def play(
         bool, typer.Option("--with-parent", hidden=True, help="End when standard input ends.")
     ] = False,
 ) -> None:
-    """Republish every stream of a recording over LSL, with its original timing.
+    """Republish a recording over LSL with its original timing.
 
-    Example: [bold]bci-affect play recordings/demo.xdf --loop[/bold]
+    Example: bci-affect play recordings/demo.xdf --loop
     """
     from bci_affect.streams import Player
 

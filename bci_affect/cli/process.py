@@ -24,9 +24,9 @@ def process(
     config: Annotated[Path | None, typer.Option(help="Settings (TOML), as for live.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
-    """Run a recording through the live pipeline and write the estimates.
+    """Write the estimates that a live session would have made.
 
-    Example: [bold]bci-affect process session.xdf --out estimates.csv[/bold]
+    Example: bci-affect process session.xdf --out estimates.csv
     """
     import time
     from collections import Counter

@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from bci_affect.cli.output import TYPER
+
 profile = typer.Typer(
     help="Listeners' profiles: list, show, export, import, undo, delete.",
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    **TYPER,
 )
 
 Name = Annotated[str, typer.Argument(help="Name of the profile.", show_default=False)]
@@ -21,7 +23,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 def list_profiles(as_json: AsJson = False) -> None:
     """List all profiles.
 
-    Example: [bold]bci-affect profile list[/bold]
+    Example: bci-affect profile list
     """
     from bci_affect.cli.output import print_json
     from bci_affect.session.profiles import ProfileStore
@@ -43,7 +45,7 @@ def list_profiles(as_json: AsJson = False) -> None:
 def show(name: Name, as_json: AsJson = False) -> None:
     """Show a profile with the history of its calibrations.
 
-    Example: [bold]bci-affect profile show Ada[/bold]
+    Example: bci-affect profile show Ada
     """
     from bci_affect.cli.output import print_json
     from bci_affect.session.profiles import ProfileStore
@@ -68,7 +70,7 @@ def create(
 ) -> None:
     """Create an empty profile.
 
-    Example: [bold]bci-affect profile create Ada[/bold]
+    Example: bci-affect profile create Ada
     """
     from bci_affect.session.profiles import ProfileStore
 
@@ -83,7 +85,7 @@ def export(
 ) -> None:
     """Write a profile to one JSON file; no raw EEG is in it.
 
-    Example: [bold]bci-affect profile export Ada ada.json[/bold]
+    Example: bci-affect profile export Ada ada.json
     """
     from bci_affect.session.profile_files import export_profile
     from bci_affect.session.profiles import ProfileStore
@@ -100,7 +102,7 @@ def import_profile(
 ) -> None:
     """Read a profile from a file.
 
-    Example: [bold]bci-affect profile import ada.json --name "Ada (lab)"[/bold]
+    Example: bci-affect profile import ada.json --name "Ada (lab)"
     """
     from bci_affect.session.profile_files import import_profile
     from bci_affect.session.profiles import ProfileStore
@@ -114,7 +116,7 @@ def import_profile(
 def undo(name: Name) -> None:
     """Roll back to the calibration before the newest.
 
-    Example: [bold]bci-affect profile undo Ada[/bold]
+    Example: bci-affect profile undo Ada
     """
     from bci_affect.session.profiles import ProfileStore
 
@@ -131,7 +133,7 @@ def delete(
 ) -> None:
     """Delete a profile; recordings and reports stay where they are.
 
-    Example: [bold]bci-affect profile delete Ada --yes[/bold]
+    Example: bci-affect profile delete Ada --yes
     """
     from bci_affect.session.profiles import ProfileStore
 

@@ -26,11 +26,12 @@ def record(
     session: Annotated[str, typer.Option(help="For the name, when OUT is a folder.")] = "S001",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Record LSL streams, crash-safe; streams that appear later are recorded too.
+    """Record LSL streams, crash-safe.
 
-    Given a folder, the file is named as LabRecorder does. Nothing is ever overwritten.
+    Streams that appear later are recorded too. Given a folder, the file is named as LabRecorder
+    does. Nothing is ever overwritten.
 
-    Example: [bold]bci-affect record session.xdf --stream Muse --duration 60[/bold]
+    Example: bci-affect record session.xdf --stream Muse --duration 60
     """
     from bci_affect.streams.naming import recording_path
     from bci_affect.streams.record import record_streams

@@ -34,11 +34,11 @@ def report(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the page's path as JSON.")] = False,
 ) -> None:
-    """Write tables and figures of a run, or of a session, into one page that needs nothing else.
+    """Write a run or a session as one page that needs nothing else.
 
-    Example: [bold]bci-affect report runs/streaming[/bold]
+    Example: bci-affect report runs/streaming
 
-    Example: [bold]bci-affect report ~/sessions/sub-P001/ses-20260105/eeg[/bold]
+    Example: bci-affect report ~/sessions/sub-P001/ses-20260105/eeg
     """
     recording = _recording(run)
     if recording is not None:

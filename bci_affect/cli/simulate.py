@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from bci_affect.cli.output import TYPER
 from bci_affect.cli.simulate_deap import simulate_deap
 from bci_affect.cli.simulate_listener import simulate_listener
 from bci_affect.cli.simulate_music import simulate_music
@@ -12,7 +13,7 @@ from bci_affect.cli.simulate_streams import simulate_stream, simulate_xdf
 simulate = typer.Typer(
     help="Make synthetic data with known ground truth.",
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    **TYPER,
 )
 simulate.command("music")(simulate_music)
 simulate.command("deap")(simulate_deap)

@@ -27,7 +27,9 @@ def simulate_deap(
     seed: Annotated[int, typer.Option(min=0, help="Fixes everything.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Write simulated people in DEAP's true layout, with known structure or known nothing.
+    """Write simulated people in DEAP's true layout.
+
+    What their EEG and music have in common is known; with --null it is nothing.
 
     Example: bci-affect simulate deap /tmp/deap --subjects 8 --trials 16 --seconds 30
     """

@@ -23,12 +23,12 @@ def simulate_listener(
     effect: Effect = 1.0,
     blinks: Blinks = True,
 ) -> None:
-    """Publish EEG of a listener who feels what your session plays, over LSL.
+    """Publish EEG of a listener who feels what your session plays.
 
     Start it, then 'bci-affect calibrate' or 'bci-affect live' in another terminal: its mood follows
     the clips and tracks that the session announces on its event stream.
 
-    Example: [bold]bci-affect simulate listener --cap epoc --effect 3[/bold]
+    Example: bci-affect simulate listener --cap epoc --effect 3
     """
     from bci_affect.streams import synthetic
     from bci_affect.streams.listener import publish_listener

@@ -20,7 +20,7 @@ def simulate_music(
     ] = "flac",
     as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON.")] = False,
 ) -> None:
-    """Compose and render music whose intended valence and arousal are known.
+    """Compose music whose intended valence and arousal are known.
 
     Example: bci-affect simulate music ~/Music/demo
     """

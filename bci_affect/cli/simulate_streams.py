@@ -28,9 +28,15 @@ Effect = Annotated[
 ClipS = Annotated[float, typer.Option(min=2.0, help="Seconds of each piece of music.")]
 Offset = Annotated[float, typer.Option(min=0.0, help="Electrode offsets in microvolts (SD).")]
 Blinks = Annotated[bool, typer.Option(help="Blinks and jaw clenches.")]
-Drop = Annotated[list[str] | None, typer.Option(help="Lose samples, AT:SECONDS; repeatable.")]
-Reset = Annotated[list[str] | None, typer.Option(help="Set the clock, AT:JUMP; repeatable.")]
-Flat = Annotated[list[str] | None, typer.Option(help="Electrode falls off, CHANNEL:AT.")]
+Drop = Annotated[
+    list[str] | None, typer.Option(metavar="AT:SECONDS", help="Lose samples; repeatable.")
+]
+Reset = Annotated[
+    list[str] | None, typer.Option(metavar="AT:JUMP", help="Set the clock; repeatable.")
+]
+Flat = Annotated[
+    list[str] | None, typer.Option(metavar="CHANNEL:AT", help="Electrode falls off; repeatable.")
+]
 Jitter = Annotated[float, typer.Option(min=0.0, help="Mean delay of packets, milliseconds.")]
 RateError = Annotated[float, typer.Option(help="Device samples faster than it says: 0.01 is 1 %.")]
 
@@ -53,9 +59,11 @@ def simulate_xdf(
     rate_error: RateError = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written.")] = False,
 ) -> None:
-    """Write a simulated session: EEG, protocol events, ratings, and the truth beside them.
+    """Write a simulated session, and the truth beside it.
 
-    Example: [bold]bci-affect simulate xdf s.xdf --duration 300 --drop 30:2 --flat C3:60[/bold]
+    EEG, protocol events and ratings.
+
+    Example: bci-affect simulate xdf s.xdf --duration 300 --drop 30:2 --flat C3:60
     """
     from bci_affect.streams.simulate import simulate_xdf as write
 
@@ -91,7 +99,7 @@ def simulate_stream(
 ) -> None:
     """Publish a simulated session over LSL, as a headset would.
 
-    Example: [bold]bci-affect simulate stream --cap muse --rate 256 --jitter-ms 20[/bold]
+    Example: bci-affect simulate stream --cap muse --rate 256 --jitter-ms 20
     """
     from bci_affect.streams.simulate import simulate_stream as publish
 

@@ -16,7 +16,7 @@ def streams(
 ) -> None:
     """List the LSL streams that can be seen.
 
-    Example: [bold]bci-affect streams --timeout 3[/bold]
+    Example: bci-affect streams --timeout 3
     """
     from bci_affect.streams import find_streams
 

@@ -19,10 +19,15 @@ def train(
         str | None,
         typer.Option(help="Run on Ray: 'auto' or an address; 'local' starts --jobs workers here."),
     ] = None,
+    folds_per_gpu: Annotated[
+        int, typer.Option(min=1, help="Folds that share a GPU of the cluster, if it has any.")
+    ] = 4,
     cache: Annotated[Path | None, typer.Option(help="Folder of cached features.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
-    """Train and evaluate with a protocol that cannot leak; stopped runs go on when run again.
+    """Train and evaluate with a protocol that cannot leak.
+
+    A run that was stopped goes on when the same command is given again.
 
     Example: bci-affect train streaming --data DEAP --out runs/streaming --jobs 4
     """
@@ -34,7 +39,9 @@ def train(
     with study_progress("Features of") as shown:
         study = studies.prepare(settings, data, out, cache=cache, n_jobs=jobs, progress=shown)
     with study_progress("Fold") as shown:
-        metrics = studies.run_study(study, n_jobs=jobs, cluster=cluster, progress=shown)
+        metrics = studies.run_study(
+            study, n_jobs=jobs, cluster=cluster, folds_per_gpu=folds_per_gpu, progress=shown
+        )
     if as_json:
         print_json(metrics)
     else:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -77,9 +79,6 @@ class OnePlaceForErrors:
     def __call__(
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
-        if issubclass(kind, KeyboardInterrupt):
-            self._before(kind, error, trace)
-            return
         if isinstance(error, BciAffectError):
             text = str(error)
             _LOG.warning("%s", text)
@@ -90,6 +89,32 @@ class OnePlaceForErrors:
         if text not in self._shown:
             self._shown.add(text)
             self._show(text)
+
+
+_LOOK_MS = 200
+
+
+@contextmanager
+def _ends_on_signals(end: Callable[[], None]) -> Iterator[None]:
+    """Have Ctrl-C and a SIGTERM call `end` in the window's thread, as if its user had closed it.
+
+    An exception that a handler raises would come up in whatever slot runs, and stay there.
+    """
+    from pyqtgraph.Qt import QtCore
+
+    def asked(*_: object) -> None:
+        QtCore.QTimer.singleShot(0, end)
+
+    awake = QtCore.QTimer()  # Python looks for signals between its own instructions only
+    awake.timeout.connect(lambda: None)
+    awake.start(_LOOK_MS)
+    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        awake.stop()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run_window(
@@ -161,7 +186,8 @@ def run_window(
         window.show()
         if calibrate:
             QtCore.QTimer.singleShot(0, window.calibrate)
-        app.exec()
+        with _ends_on_signals(window.end_and_close):
+            app.exec()
     finally:
         errors.remove()
         window.deleteLater()
@@ -206,10 +232,14 @@ def run_start(desk: StartDesk, *, theme: str | None = None) -> int:
         windows.append(MainWindow(started.control, services=started.services, theme=theme))
         windows[-1].show()
 
+    def end() -> None:
+        windows[-1].end_and_close() if windows else start.close()
+
     start.started.connect(go_over)
     try:
         start.show()
-        app.exec()
+        with _ends_on_signals(end):
+            app.exec()
     finally:
         errors.remove()
         wait_for_all()  # a start that nobody waits for must not outlive the desk

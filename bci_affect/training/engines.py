@@ -22,6 +22,7 @@ def run_all(
     *,
     n_jobs: int = 1,
     cluster: str | None = None,
+    tasks_per_gpu: int = 4,
 ) -> Iterator[Result]:
     """Yield ``work(corpus, config, task)`` for every task, as each is done.
 
@@ -38,6 +39,9 @@ def run_all(
     cluster : str, optional
         Runs on Ray instead: "local" starts a Ray of `n_jobs` workers on this machine, "auto" or an
         address joins a running cluster.
+    tasks_per_gpu : int
+        On a cluster that has GPUs, how many tasks share one; each is given its share. Processes on
+        this machine all see its GPUs, and `n_jobs` says how many there are.
 
     Raises
     ------
@@ -48,7 +52,7 @@ def run_all(
     if not tasks:
         return
     if cluster is not None:
-        yield from _on_ray(work, corpus, config, tasks, n_jobs, cluster)
+        yield from _on_ray(work, corpus, config, tasks, n_jobs, cluster, tasks_per_gpu)
     elif n_jobs == 1 or len(tasks) == 1:
         for task in tasks:
             yield work(corpus, config, task)
@@ -67,6 +71,7 @@ def _on_ray(
     tasks: Sequence[Task],
     n_jobs: int,
     cluster: str,
+    tasks_per_gpu: int,
 ) -> Iterator[Result]:
     _reachable(cluster)
     try:
@@ -76,7 +81,10 @@ def _on_ray(
             "--cluster needs Ray; install it with: pip install 'bci_affect[cluster]'."
         ) from None
     with _connected(ray, n_jobs, cluster):
-        remote = ray.remote(work).options(num_cpus=1, max_retries=2)
+        # Ray hides GPUs from what does not ask for one.
+        there = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        share = 1 / tasks_per_gpu if there.get("GPU") else 0
+        remote = ray.remote(work).options(num_cpus=1, num_gpus=share, max_retries=2)
         shared, settings = ray.put(corpus), ray.put(config)
         waiting = [remote.remote(shared, settings, task) for task in tasks]
         while waiting:

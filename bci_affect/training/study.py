@@ -122,6 +122,7 @@ def run_study(
     *,
     n_jobs: int = 1,
     cluster: str | None = None,
+    folds_per_gpu: int = 4,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Run what has not been run yet, and return the metrics.
@@ -137,6 +138,8 @@ def run_study(
         Processes, one fold each.
     cluster : str, optional
         Runs on Ray, see `engines.run_all`.
+    folds_per_gpu : int
+        Folds that share a GPU of a cluster that has any.
     progress : callable, optional
         Called with a fold's name, how many are done, and how many there are.
     """
@@ -144,7 +147,15 @@ def run_study(
     done = len(study.tasks) - len(missing)
     if done:
         log.info("%d of %d folds are done already", done, len(study.tasks))
-    work = run_all(run_fold, study.corpus, study.config, missing, n_jobs=n_jobs, cluster=cluster)
+    work = run_all(
+        run_fold,
+        study.corpus,
+        study.config,
+        missing,
+        n_jobs=n_jobs,
+        cluster=cluster,
+        tasks_per_gpu=folds_per_gpu,
+    )
     for result in work:
         study.folder.write_fold(result)
         done += 1

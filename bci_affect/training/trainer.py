@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -240,8 +241,10 @@ def _standardise_music(model: AffectModel, train: FeatureSet) -> None:
 def _device(settings: TrainSettings) -> torch.device:
     if settings.device == "cuda" and not torch.cuda.is_available():
         raise BciAffectError("No CUDA device is available; set device to 'auto' or 'cpu'.")
-    use_cuda = settings.device != "cpu" and torch.cuda.is_available()
-    return torch.device("cuda" if use_cuda else "cpu")
+    if settings.device == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    # Folds run in processes that are started one after another: their numbers spread them evenly.
+    return torch.device("cuda", os.getpid() % torch.cuda.device_count())
 
 
 def _autocast(

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
+from inspect import getdoc
+
+import typer
+
+from bci_affect.cli.app import COMMANDS
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -20,6 +26,19 @@ def test_version() -> None:
     from bci_affect import __version__
 
     assert run("--version").stdout.strip() == f"bci-affect {__version__}"
+
+
+def test_the_table_says_what_the_commands_say() -> None:
+    for name, line in COMMANDS.items():
+        found = getattr(import_module(f"bci_affect.cli.{name}"), name)
+        said = found.info.help if isinstance(found, typer.Typer) else getdoc(found)
+        assert said.splitlines()[0] == line, name
+
+
+def test_a_slip_of_the_pen_is_understood() -> None:
+    result = run("liev")
+    assert result.returncode == 2
+    assert "Did you mean 'live'?" in result.stderr
 
 
 def test_usage_error_exits_2() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,8 +36,9 @@ class ScriptedStart:
 
     def __init__(self) -> None:
         self.streams: list[FoundStream] = []
-        self.looks = 0
-        self.slow_s = 0.0
+        self.looks = self.answers = 0
+        self.released = threading.Event()  # a search ends when this is set
+        self.released.set()
         self.refuse = ""
         self.choices: list[StartChoice] = []
         self.session = ScriptedSession(8)
@@ -48,7 +48,8 @@ class ScriptedStart:
     def find(self) -> list[FoundStream]:
         self.looks += 1
         self.threads.add(threading.get_ident())
-        time.sleep(self.slow_s)
+        self.released.wait(30)
+        self.answers += 1
         return list(self.streams)
 
     def profiles(self) -> list[str]:

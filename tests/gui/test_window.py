@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pyqtgraph.Qt import QtCore, QtGui, QtTest
+from pyqtgraph.Qt import QtCore, QtGui, QtTest, QtWidgets
 
 from bci_affect.errors import BciAffectError
 from bci_affect.gui import run_window
@@ -167,6 +169,21 @@ def test_run_window_saves_a_picture_and_ends(tmp_path: Path) -> None:
     assert session.ended
     image = QtGui.QImage(str(picture))
     assert (image.width(), image.height()) == (1280, 720)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_end_the_session_and_the_window(number: signal.Signals) -> None:
+    session = WallSession(4)
+    session.advance(10)
+    before = signal.getsignal(number)
+    QtCore.QTimer.singleShot(300, lambda: os.kill(os.getpid(), number))
+    guard = QtCore.QTimer()
+    guard.timeout.connect(QtWidgets.QApplication.quit)
+    guard.start(60_000)  # a failure must not hang the tests
+    assert run_window(session, size=(1280, 720)) == 0
+    guard.stop()
+    assert session.ended
+    assert signal.getsignal(number) is before
 
 
 def pixels(widget: Any) -> bytes:

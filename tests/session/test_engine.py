@@ -38,13 +38,16 @@ def playing(recording: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]
     process = subprocess.Popen(
         [sys.executable, "-m", "bci_affect", "play", str(recording), *options],
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
+    assert process.stderr is not None
     try:
+        assert process.stderr.readline().startswith(b"Playing"), "a busy machine starts it slowly"
         yield process
     finally:
         process.kill()
         process.wait(10)
+        process.stderr.close()
 
 
 def make_session(predictor: Predictor, **parts: object) -> LiveSession:
