@@ -48,11 +48,11 @@ _ALIASES = {
 # What a channel without an electrode is called. Whole words, or words with a number behind them.
 _NO_EEG = re.compile(
     r"""^(
-    trig(ger)?s? | stim(ulus)? | sti | status | event(s)? | marker(s)? | annotations? | digital.* |
+    tri?g(ger)?s? | stim(ulus)? | sti | status | event(s)? | marker(s)? | annotations? | digital.* |
     acc(el(erometer)?)? .* | gyro(scope)?.* | mag(netometer)?.* | quat.* | imu.* | motion.* |
     q[0-3] | mot\.?q[0-3] | mot\..* | [xyz] |
     counter | (sample|packet|frame|chunk)[ _-]?(number|counter|index|num|id)? | seq(uence)?.* |
-    index | time(stamp)?s?(_.*)? | interpolated | (raw_?)?cq.* | eq[_.].* | battery.* |
+    index | time(stamp)?s?(_.*)? | interpolated? | (raw_?)?cq.* | eq[_.].* | battery.* |
     temp(erature)?.* | hardware.* | error.* | timing.* | rssi | impedance.* | unused.* |
     [hv]?eog.* | emg.* | ecg.* | ekg.* | gsr\d* | eda\d* | resp(iration)?.* | plet(h)?.* | ppg.* |
     hr | [hv]eo[gl] | [hz]emg | tmp\d* | aux.* | right[ _]aux | left[ _]aux | audio.* | sound.* |

@@ -46,7 +46,8 @@ def test_other_spellings(written, meant):
     [
         *("Trigger", "TRIG", "STATUS", "ACC_X", "accel1", "GyroY", "COUNTER", "INTERPOLATED"),
         *("GSR", "EOG1", "hEOG", "EMG", "Plet", "Temp", "AUX1", "Battery", "Timestamp", "MARKER"),
-        *("X", "CQ_CMS", "MOT.Q0", "PPG1", "Sample Number", "sample index", "Right AUX"),
+        *("X", "CQ_CMS", "MOT.Q0", "PPG1", "Sample Number", "sample index", "Right AUX", "TRG"),
+        *("Counter", "Interpolate", "HardwareMarker", "Markers"),  # EmotivPRO's LSL outlet
     ],
 )
 def test_what_is_no_eeg(label):
