@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_CHECKED_WHOLE = 64 << 20  # bytes; checking the pages of more takes longer than a start may
+
 _FROM = (
     "FROM whole_track t JOIN whole_place p ON p.path = "
     "(SELECT path FROM whole_place WHERE track_id = t.id AND present ORDER BY path LIMIT 1)"
@@ -353,6 +355,11 @@ class Library:
     # --- upkeep -----------------------------------------------------------------------------
 
     def _look_for_damage(self) -> None:
+        """Refuse pages that are damaged, and warn of entries that are."""
+        if self.path.stat().st_size <= _CHECKED_WHOLE:
+            found = self.database.read("PRAGMA integrity_check(1)")[0][0]
+            if found != "ok":
+                raise BciAffectError(schema.damaged_words(self.path, found))
         damaged = sum(
             self.database.read(f"SELECT count(*) FROM {table} WHERE {schema.damaged(table)}")[0][0]
             for table in ("track", "place")

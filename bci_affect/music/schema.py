@@ -164,7 +164,7 @@ def explained(path: Path) -> Iterator[None]:
         if "locked" in text or "busy" in text:
             advice = "another program is writing to it; try again when it is done"
         elif "user-defined function" in text or "decode" in text:  # text that is none
-            raise BciAffectError(_damaged(path, "text that is no text")) from None
+            raise BciAffectError(damaged_words(path, "text that is no text")) from None
         elif "full" in text:
             advice = "the disk is full; nothing was lost, make room and run it again"
         elif "readonly" in text or "unable to open" in text:
@@ -173,10 +173,15 @@ def explained(path: Path) -> Iterator[None]:
             advice = text
         raise BciAffectError(f"The music library {path}: {advice}.") from None
     except sqlite3.DatabaseError as error:
-        raise BciAffectError(_damaged(path, str(error))) from None
+        raise BciAffectError(damaged_words(path, str(error))) from None
+    except UnicodeDecodeError:  # what SQLite says quotes the damage
+        raise BciAffectError(damaged_words(path, "names that are no text")) from None
 
 
-def _damaged(path: Path, what: str) -> str:
+def damaged_words(path: Path, what: str) -> str:
+    """Say that a database is damaged, and what to do."""
+    what = " ".join(what.replace("*** in database main ***", "").split())
+    what = what if len(what) <= 60 else f"{what[:57]}..."
     return (
         f"The music library {path} is damaged or no database ({what}); move it away and add your "
         "music again."
