@@ -9,7 +9,6 @@ may read and write; each has a connection of its own.
 from __future__ import annotations
 
 import json
-import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
-from bci_affect.music import schema
+from bci_affect.music import schema, upkeep
 from bci_affect.music.analysis import Analysis, read_cover
 from bci_affect.music.database import Database
 from bci_affect.music.emotion import EmotionHead, load_head
@@ -31,10 +30,6 @@ from bci_affect.resources import user_home
 
 if TYPE_CHECKING:
     from bci_affect.music.scan import ScanProgress, ScanReport
-
-log = logging.getLogger(__name__)
-
-_CHECKED_WHOLE = 64 << 20  # bytes; checking the pages of more takes longer than a start may
 
 _FROM = (
     "FROM whole_track t JOIN whole_place p ON p.path = "
@@ -65,9 +60,9 @@ class Library:
         self._listed: dict[tuple[int, bool, bool], list[Track]] = {}
         self._warned: set[int] = set()
         try:
-            self._look_for_damage()
+            upkeep.look_for_damage(self.database)
             self.refresh()
-            self._rate_again()
+            upkeep.rate_again(self.database, self.head, lambda track_id: self.rows(track_id)[1])
         except BaseException:
             self.close()  # who was refused must not stand in the way of the next try
             raise
@@ -154,7 +149,7 @@ class Library:
                     yield int(track_id), *unpacked(times, rows, dim)
                 elif track_id not in self._warned:
                     self._warned.add(track_id)
-                    self._warn(f"the rows of track {track_id} were changed by the disk")
+                    upkeep.warn(self.path, f"the rows of track {track_id} were changed by the disk")
 
     def all_rows(self, encoder: str | None = None) -> Rows:
         """Return the rows of every track that may be chosen, as one."""
@@ -354,77 +349,13 @@ class Library:
 
     # --- upkeep -----------------------------------------------------------------------------
 
-    def _look_for_damage(self) -> None:
-        """Refuse pages that are damaged, and warn of entries that are."""
-        if self.path.stat().st_size <= _CHECKED_WHOLE:
-            found = self.database.read("PRAGMA integrity_check(1)")[0][0]
-            if found != "ok":
-                raise BciAffectError(schema.damaged_words(self.path, found))
-        damaged = sum(
-            self.database.read(f"SELECT count(*) FROM {table} WHERE {schema.damaged(table)}")[0][0]
-            for table in ("track", "place")
-        )
-        if damaged:
-            self._warn(f"{damaged} entries were changed by the disk and are left out")
-
     def forget_damaged(self) -> None:
         """Delete what the disk has changed, so that it is learned anew when it is added again."""
-        tables = ("track", "place", "embedding")
-        found = [f"SELECT 1 FROM {table} WHERE {schema.damaged(table)} LIMIT 1" for table in tables]
-        if not any(self.database.read(look) for look in found):
-            return
-        with self.database.write() as connection:
-            for table in ("track", "embedding"):  # a file without a place is analysed again
-                number = "id" if table == "track" else "track_id"
-                connection.execute(
-                    f"DELETE FROM place WHERE track_id IN "
-                    f"(SELECT {number} FROM {table} WHERE {schema.damaged(table)})"
-                )
-            for table in tables:
-                connection.execute(f"DELETE FROM {table} WHERE {schema.damaged(table)}")
+        upkeep.forget_damaged(self.database)
 
     def refresh(self) -> int:
         """Look which files are there; return how many came or went."""
-        changed = []
-        for path, present in self.database.read("SELECT path, present FROM whole_place"):
-            there = Path(path).is_file()
-            if there != bool(present):
-                changed.append((int(there), path))
-        if changed:
-            with self.database.write() as connection:
-                connection.executemany("UPDATE place SET present = ? WHERE path = ?", changed)
-        return len(changed)
-
-    def _rate_again(self) -> None:
-        """Predict emotion again where another head did it."""
-        stale = self.database.read(
-            "SELECT id, cues, tags FROM whole_track WHERE head != ?", (self.head.id,)
-        )
-        if not stale:
-            return
-        values = []
-        for track_id, cues, tags in stale:
-            rows = self.rows(track_id)[1] if self.head.inputs == "rows" else None
-            predicted = self.head.predict(
-                rows, np.frombuffer(tags, dtype=np.float32), json.loads(cues) or None
-            )
-            values.append((*predicted, self.head.id, track_id))
-        with self.database.write(rows_change=False) as connection:
-            connection.executemany(
-                "UPDATE track SET valence = ?, arousal = ?, valence_sd = ?, arousal_sd = ?, "
-                "head = ? WHERE id = ?",
-                values,
-            )
-            for *_, track_id in values:
-                schema.seal(connection, "track", "id = ?", track_id)
-
-    def _warn(self, what: str) -> None:
-        log.warning(
-            "The music library %s is damaged: %s; add its music again with "
-            "'bci-affect music add FOLDER'.",
-            self.path,
-            what,
-        )
+        return upkeep.refresh(self.database)
 
     def close(self) -> None:
         """Close every connection; the object is of no use afterwards."""
