@@ -12,7 +12,7 @@ from bci_affect.gui.aside import run_aside
 from bci_affect.gui.chrome import add_bar, add_menu
 from bci_affect.gui.docks import Dock
 from bci_affect.gui.flows.calibration import CalibrationWindow
-from bci_affect.gui.flows.ending import EndPage
+from bci_affect.gui.flows.ending import EndPage, may_end_recording
 from bci_affect.gui.flows.preferences import Preferences, PreferencesDialog
 from bci_affect.gui.help import HelpDialog
 from bci_affect.gui.icons import icon
@@ -377,15 +377,7 @@ class MainWindow(QtWidgets.QMainWindow):
         """Ask during a recording; its file is finished in any case."""
         if self._closing or not self.sessionbar.recording:
             return True
-        box = QtWidgets.QMessageBox(self)
-        box.setWindowTitle(tr("Recording"))
-        box.setText(tr("A recording is running."))
-        box.setInformativeText(tr("Its file will be finished and kept. End the session now?"))
-        end = box.addButton(tr("Finish and close"), QtWidgets.QMessageBox.ButtonRole.AcceptRole)
-        stay = box.addButton(tr("Go on"), QtWidgets.QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(stay)
-        box.exec()
-        return bool(box.clickedButton() is end)
+        return may_end_recording(self)
 
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:
         if not (self._stopped or self.vm.snapshot.ended):

@@ -2,7 +2,8 @@
 
 A track is its content (a hash of the file's bytes); where its files lie is kept beside it, so a
 moved file costs nothing, a copy is no second track, and files on a drive that is not there are
-hidden, not lost. Any thread may read and write; each has a connection of its own.
+hidden, not lost. What a disk has changed is left out until its music is added again. Any thread
+may read and write; each has a connection of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
-from bci_affect.music import schema
+from bci_affect.music import schema, upkeep
 from bci_affect.music.analysis import Analysis, read_cover
 from bci_affect.music.database import Database
 from bci_affect.music.emotion import EmotionHead, load_head
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from bci_affect.music.scan import ScanProgress, ScanReport
 
 _FROM = (
-    "FROM track t JOIN place p ON p.path = "
-    "(SELECT path FROM place WHERE track_id = t.id AND present ORDER BY path LIMIT 1)"
+    "FROM whole_track t JOIN whole_place p ON p.path = "
+    "(SELECT path FROM whole_place WHERE track_id = t.id AND present ORDER BY path LIMIT 1)"
 )
 
 
@@ -57,9 +58,14 @@ class Library:
         self.head = head or load_head()
         self.database = Database(self.path)
         self._listed: dict[tuple[int, bool, bool], list[Track]] = {}
-        self.database.connection()
-        self.refresh()
-        self._rate_again()
+        self._warned: set[int] = set()
+        try:
+            upkeep.look_for_damage(self.database)
+            self.refresh()
+            upkeep.rate_again(self.database, self.head, lambda track_id: self.rows(track_id)[1])
+        except BaseException:
+            self.close()  # who was refused must not stand in the way of the next try
+            raise
 
     # --- reading ----------------------------------------------------------------------------
 
@@ -115,12 +121,14 @@ class Library:
             Start of the encoder's key, the tagger by default.
         """
         found = self.database.read(
-            "SELECT times, rows, dim FROM embedding WHERE track_id = ? AND encoder LIKE ? "
+            "SELECT times, rows, dim FROM whole_embedding WHERE track_id = ? AND encoder LIKE ? "
             "ORDER BY rowid DESC LIMIT 1",
             (track_id, f"{encoder or 'musicnn-msd-vgg'}%"),
         )
         if not found:
-            raise BciAffectError(f"Track {track_id} has no embedding; add its folder again.")
+            raise BciAffectError(
+                f"Track {track_id} has no embedding, or a damaged one; add its folder again."
+            )
         times, rows = unpacked(*found[0])
         return times.astype(np.float64), rows
 
@@ -128,15 +136,20 @@ class Library:
         self, encoder: str | None = None
     ) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float32]]]:
         """Yield track number, times (n,) and rows (n, dim) of every track that may be chosen."""
-        cursor = self.database.connection().execute(
-            "SELECT e.track_id, e.times, e.rows, e.dim FROM embedding e JOIN track t "
-            "ON t.id = e.track_id WHERE e.encoder LIKE ? AND NOT t.excluded AND EXISTS "
-            "(SELECT 1 FROM place WHERE track_id = t.id AND present) ORDER BY e.track_id",
-            (f"{encoder or 'musicnn-msd-vgg'}%",),
-        )
         with schema.explained(self.path):
-            for track_id, times, rows, dim in cursor:
-                yield int(track_id), *unpacked(times, rows, dim)
+            cursor = self.database.connection().execute(
+                f"SELECT e.track_id, e.times, e.rows, e.dim, {schema.damaged('embedding')} "
+                "FROM embedding e WHERE encoder LIKE ? AND EXISTS (SELECT 1 FROM whole_track t "
+                "WHERE t.id = e.track_id AND NOT t.excluded) AND EXISTS (SELECT 1 FROM "
+                "whole_place p WHERE p.track_id = e.track_id AND present) ORDER BY e.track_id",
+                (f"{encoder or 'musicnn-msd-vgg'}%",),
+            )
+            for track_id, times, rows, dim, damaged in cursor:
+                if not damaged:
+                    yield int(track_id), *unpacked(times, rows, dim)
+                elif track_id not in self._warned:
+                    self._warned.add(track_id)
+                    upkeep.warn(self.path, f"the rows of track {track_id} were changed by the disk")
 
     def all_rows(self, encoder: str | None = None) -> Rows:
         """Return the rows of every track that may be chosen, as one."""
@@ -154,7 +167,7 @@ class Library:
 
     def tag_matrix(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return track numbers (n,) and their tag probabilities (n, 50)."""
-        found = self.database.read("SELECT id, tags FROM track ORDER BY id")
+        found = self.database.read("SELECT id, tags FROM whole_track ORDER BY id")
         numbers = np.array([row[0] for row in found], dtype=np.int64)
         tags = [np.frombuffer(row[1], dtype=np.float32) for row in found]
         return numbers, np.stack(tags) if tags else np.empty((0, len(TAGS)), np.float32)
@@ -200,7 +213,7 @@ class Library:
 
     def track_exists(self, track_id: int) -> None:
         """Raise `BciAffectError` where there is no such track, present or not."""
-        if not self.database.read("SELECT 1 FROM track WHERE id = ?", (track_id,)):
+        if not self.database.read("SELECT 1 FROM whole_track WHERE id = ?", (track_id,)):
             raise BciAffectError(
                 f"No track {track_id} in the library; see `bci-affect music list`."
             )
@@ -305,6 +318,7 @@ class Library:
                     f"ON CONFLICT(hash) DO UPDATE SET {update}",
                     values,
                 )
+            schema.seal(connection, "track", "hash = ?", content)
             _put_place(connection, path, size, mtime_ns, content)
             connection.execute(
                 "INSERT OR REPLACE INTO embedding (track_id, encoder, times, rows, dim) "
@@ -317,6 +331,13 @@ class Library:
                     content,
                 ),
             )
+            schema.seal(
+                connection,
+                "embedding",
+                "encoder = ? AND track_id = (SELECT id FROM track WHERE hash = ?)",
+                key,
+                content,
+            )
 
     def store_failure(self, path: str, size: int, mtime_ns: int, reason: str) -> None:
         """Note that a file could not be added, so that it is not tried again until it changes."""
@@ -328,38 +349,13 @@ class Library:
 
     # --- upkeep -----------------------------------------------------------------------------
 
+    def forget_damaged(self) -> None:
+        """Delete what the disk has changed, so that it is learned anew when it is added again."""
+        upkeep.forget_damaged(self.database)
+
     def refresh(self) -> int:
         """Look which files are there; return how many came or went."""
-        changed = []
-        for path, present in self.database.read("SELECT path, present FROM place"):
-            there = Path(path).is_file()
-            if there != bool(present):
-                changed.append((int(there), path))
-        if changed:
-            with self.database.write() as connection:
-                connection.executemany("UPDATE place SET present = ? WHERE path = ?", changed)
-        return len(changed)
-
-    def _rate_again(self) -> None:
-        """Predict emotion again where another head did it."""
-        stale = self.database.read(
-            "SELECT id, cues, tags FROM track WHERE head != ?", (self.head.id,)
-        )
-        if not stale:
-            return
-        values = []
-        for track_id, cues, tags in stale:
-            rows = self.rows(track_id)[1] if self.head.inputs == "rows" else None
-            predicted = self.head.predict(
-                rows, np.frombuffer(tags, dtype=np.float32), json.loads(cues) or None
-            )
-            values.append((*predicted, self.head.id, track_id))
-        with self.database.write(rows_change=False) as connection:
-            connection.executemany(
-                "UPDATE track SET valence = ?, arousal = ?, valence_sd = ?, arousal_sd = ?, "
-                "head = ? WHERE id = ?",
-                values,
-            )
+        return upkeep.refresh(self.database)
 
     def close(self) -> None:
         """Close every connection; the object is of no use afterwards."""
@@ -380,4 +376,5 @@ def _put_place(
         "SELECT ?, id, ?, ?, 1 FROM track WHERE hash = ?",
         (path, size, mtime_ns, content),
     )
+    schema.seal(connection, "place", "path = ?", path)
     connection.execute("DELETE FROM failure WHERE path = ?", (path,))

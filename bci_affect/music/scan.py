@@ -153,6 +153,7 @@ def scan(
     for place in places:
         if not place.exists():
             raise BciAffectError(f"There is no file or folder '{place}'.")
+    library.forget_damaged()
     library.refresh()
     files = list(find_music(places))
     if not files:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,8 +54,46 @@ _MIGRATIONS: tuple[str, ...] = (
         reason TEXT NOT NULL
     );
     """,
+    """
+    ALTER TABLE track ADD COLUMN sum INTEGER;   -- of the columns that were computed, see `checksum`
+    ALTER TABLE place ADD COLUMN sum INTEGER;
+    ALTER TABLE embedding ADD COLUMN sum INTEGER;
+    CREATE VIEW whole_track AS SELECT * FROM track WHERE sum = {track};
+    CREATE VIEW whole_place AS SELECT * FROM place WHERE sum = {place};
+    CREATE VIEW whole_embedding AS SELECT * FROM embedding WHERE sum = {embedding};
+    UPDATE track SET sum = {track};
+    UPDATE place SET sum = {place};
+    UPDATE embedding SET sum = {embedding};
+    """,
 )
+# What the checksums cover. The views hold it too: a change here needs a migration that makes them,
+# and the sums, anew.
+_SUMS = {
+    "track": "checksum(id, CAST(hash || title || artist || album || cues || head AS BLOB), tags, "
+    "duration_s, loudness_lufs, peak_dbfs, gain_db, valence, arousal, valence_sd, arousal_sd)",
+    "place": "checksum(CAST(path AS BLOB), track_id, size, mtime_ns)",
+    "embedding": "checksum(track_id, CAST(encoder AS BLOB), times, rows, dim)",
+}
 VERSION = len(_MIGRATIONS)
+
+
+def checksum(*values: bytes | str | float | None) -> int:
+    """Return the CRC-32 of a row's values, by which a bit that a disk flipped is seen."""
+    total = 0
+    for value in values:
+        data = value if isinstance(value, bytes) else repr(value).encode("utf-8", "replace")
+        total = zlib.crc32(data, zlib.crc32(b"%d" % len(data), total))
+    return total
+
+
+def seal(connection: sqlite3.Connection, table: str, where: str = "1", *values: object) -> None:
+    """Give the chosen rows of a table their checksum; without it they count as damaged."""
+    connection.execute(f"UPDATE {table} SET sum = {_SUMS[table]} WHERE {where}", values)
+
+
+def damaged(table: str) -> str:
+    """Return the SQL condition of a damaged row of a table."""
+    return f"sum IS NOT {_SUMS[table]}"
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -70,6 +109,8 @@ def connect(path: Path) -> sqlite3.Connection:
             path, timeout=10.0, isolation_level=None, check_same_thread=False
         )
         try:
+            connection.create_function("checksum", -1, checksum, deterministic=True)
+            connection.execute("PRAGMA trusted_schema=ON")  # the views call our function
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute("PRAGMA foreign_keys=ON")
@@ -93,7 +134,8 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         return
     with writing(connection):  # locks out a second program that migrates at the same moment
         for number in range(version(), VERSION):
-            for statement in re.sub("--.*", "", _MIGRATIONS[number]).split(";"):
+            script = re.sub("--.*", "", _MIGRATIONS[number])
+            for statement in script.format_map(_SUMS).split(";"):
                 if statement.strip():
                     connection.execute(statement)
         connection.execute(f"PRAGMA user_version={VERSION}")
@@ -121,6 +163,8 @@ def explained(path: Path) -> Iterator[None]:
         text = str(error)
         if "locked" in text or "busy" in text:
             advice = "another program is writing to it; try again when it is done"
+        elif "user-defined function" in text or "decode" in text:  # text that is none
+            raise BciAffectError(damaged_words(path, "text that is no text")) from None
         elif "full" in text:
             advice = "the disk is full; nothing was lost, make room and run it again"
         elif "readonly" in text or "unable to open" in text:
@@ -129,7 +173,16 @@ def explained(path: Path) -> Iterator[None]:
             advice = text
         raise BciAffectError(f"The music library {path}: {advice}.") from None
     except sqlite3.DatabaseError as error:
-        raise BciAffectError(
-            f"The music library {path} is damaged or no database ({error}); move it away and add "
-            "your music again."
-        ) from None
+        raise BciAffectError(damaged_words(path, str(error))) from None
+    except UnicodeDecodeError:  # what SQLite says quotes the damage
+        raise BciAffectError(damaged_words(path, "names that are no text")) from None
+
+
+def damaged_words(path: Path, what: str) -> str:
+    """Say that a database is damaged, and what to do."""
+    what = " ".join(what.replace("*** in database main ***", "").split())
+    what = what if len(what) <= 60 else f"{what[:57]}..."
+    return (
+        f"The music library {path} is damaged or no database ({what}); move it away and add your "
+        "music again."
+    )

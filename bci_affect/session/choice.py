@@ -202,3 +202,25 @@ def _recent_tracks(library: Library, rules: DjSettings, now: Situation) -> set[i
 def _recent_artists(rules: DjSettings, now: Situation) -> set[str]:
     gap = rules.artist_gap
     return {artist for _, artist, _ in now.history[-gap:]} if gap else set()
+
+
+def draw(
+    rules: DjSettings, found: list[Suggestion], rng: np.random.Generator
+) -> tuple[list[Suggestion], int]:
+    """Return the best that vary, and which of them is drawn, by softmax of their scores."""
+    best = found[: 1 if found[0].rule == LONGEST_AGO else rules.variety]
+    if len(best) == 1:
+        return best, 0
+    scores = np.array([s.score for s in best])
+    odds = np.exp((scores - scores.max()) / rules.temperature)
+    return best, int(rng.choice(len(best), p=odds / odds.sum()))
+
+
+def after(library: Library, current: Track | None) -> Suggestion | None:
+    """Return the track behind the playing one in the library's order; None where there is none."""
+    tracks = library.tracks(include_banned=False)
+    if not tracks:
+        return None
+    numbers = [track.id for track in tracks]
+    at = numbers.index(current.id) if current is not None and current.id in numbers else -1
+    return Suggestion(tracks[(at + 1) % len(tracks)], float("nan"), rule="next in the library")

@@ -23,7 +23,8 @@ from bci_affect.eeg import Normaliser
 from bci_affect.errors import BciAffectError
 from bci_affect.session.arrays import decode, encode
 from bci_affect.session.fusion import PersonalModel
-from bci_affect.session.profiles import ProfileStore, model_identity, normalisation_key
+from bci_affect.session.profile_records import model_identity, normalisation_key
+from bci_affect.session.profiles import ProfileStore
 from bci_affect.streams import Marker
 
 _EVENT = "normalisation"

@@ -2,6 +2,9 @@
 
 A decision is made from what `update` was told, the library, and a seeded generator; nothing else.
 So the same session with the same seed chooses the same, and the log says why each track was chosen.
+
+Rules stand in `choice`, what is known of the listener in `listener`, control conditions in `sham`.
+What is left here is long because it is one state under one lock.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +21,18 @@ from bci_affect.eeg import State
 from bci_affect.errors import BciAffectError
 from bci_affect.music import Library, PlayerState, Retriever, Suggestion, Track
 from bci_affect.session.choice import (
-    LONGEST_AGO,
     DjSettings,
     Situation,
+    after,
     described,
+    draw,
     next_waypoint,
     plain,
     ranked,
 )
 from bci_affect.session.control import PINNED, Policy
 from bci_affect.session.listener import Listener
+from bci_affect.session.parts import PlayerControl
 from bci_affect.session.sham import Decoy, Yoke
 
 Log = Callable[[dict[str, Any]], None]
@@ -35,24 +40,6 @@ Log = Callable[[dict[str, Any]], None]
 
 _QUEUE = 5
 _PATIENCE_S = 5.0  # until what was asked of the player shows in its state
-
-
-class PlayerControl(Protocol):
-    """What the choice of music asks of a player; `bci_affect.music.Player` gives it."""
-
-    failed: frozenset[int]
-
-    def state(self) -> PlayerState:
-        """Return what is heard now."""
-
-    def play(self, track: Track, start_s: float = 0.0) -> None:
-        """Play from a place on."""
-
-    def skip_to(self, track: Track, fade_s: float | None = None) -> None:
-        """Change to a track with a crossfade."""
-
-    def enqueue(self, track: Track | None) -> None:
-        """Set what follows."""
 
 
 class Dj:
@@ -280,12 +267,7 @@ class Dj:
         found = self._ranked()
         if not found:
             return None
-        best = found[: 1 if found[0].rule == LONGEST_AGO else self._rules.variety]
-        drawn = 0
-        if len(best) > 1:
-            scores = np.array([s.score for s in best])
-            odds = np.exp((scores - scores.max()) / self._rules.temperature)
-            drawn = int(self._rng.choice(len(best), p=odds / odds.sum()))
+        best, drawn = draw(self._rules, found, self._rng)
         choice = best[drawn]
         if drawn:
             choice = replace(choice, rule="variety: drawn among the best")
@@ -339,21 +321,12 @@ class Dj:
         with self._lock:
             choice = self._next
             if choice is None:
-                choice = self._after_by_hand() if self._policy == "manual" else self._pick("skip")
+                by_hand = self._policy == "manual"
+                choice = after(self._library, self._current) if by_hand else self._pick("skip")
             self._write({"event": "music_command", "command": "skip"})
             if choice is not None:
                 self._picked[choice.track.id] = choice
                 self._change_to(choice.track)
-
-    def _after_by_hand(self) -> Suggestion | None:
-        tracks = self._library.tracks(include_banned=False)
-        if not tracks:
-            return None
-        numbers = [t.id for t in tracks]
-        at = (
-            numbers.index(self._current.id) if self._current and self._current.id in numbers else -1
-        )
-        return Suggestion(tracks[(at + 1) % len(tracks)], float("nan"), rule="next in the library")
 
     def choose(self, track_id: int) -> None:
         """Play this track now; the listener's hand always wins, over every rule.

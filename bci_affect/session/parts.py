@@ -117,3 +117,21 @@ class Music(Protocol):
 
     def close(self) -> None:
         """Silence the music and end."""
+
+
+class PlayerControl(Protocol):
+    """What the choice of music asks of a player; `bci_affect.music.Player` gives it."""
+
+    failed: frozenset[int]
+
+    def state(self) -> PlayerState:
+        """Return what is heard now."""
+
+    def play(self, track: Track, start_s: float = 0.0) -> None:
+        """Play from a place on."""
+
+    def skip_to(self, track: Track, fade_s: float | None = None) -> None:
+        """Change to a track with a crossfade."""
+
+    def enqueue(self, track: Track | None) -> None:
+        """Set what follows."""

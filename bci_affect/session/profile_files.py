@@ -11,8 +11,9 @@ from typing import Any
 from bci_affect.errors import BciAffectError
 from bci_affect.session.arrays import decode, encode
 from bci_affect.session.profile_model import join, split
+from bci_affect.session.profile_records import Profile
 from bci_affect.session.profile_schema import SCHEMA_VERSION
-from bci_affect.session.profiles import Profile, ProfileStore
+from bci_affect.session.profiles import ProfileStore
 
 FORMAT = "bci_affect profile"
 

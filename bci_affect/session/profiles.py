@@ -10,13 +10,11 @@ Arrays are stored as raw bytes beside their dtype and shape; nothing is ever unp
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -28,83 +26,10 @@ from bci_affect.resources import user_home
 from bci_affect.session.arrays import Arrays, from_bytes, to_bytes
 from bci_affect.session.fusion import PersonalModel
 from bci_affect.session.profile_model import join, split
+from bci_affect.session.profile_records import CalibrationRecord, Profile, check_sum, row_sum
 from bci_affect.session.profile_schema import MIGRATIONS, SCHEMA_VERSION
 
 MAX_NAME = 64
-
-
-@dataclass(frozen=True)
-class CalibrationRecord:
-    """One calibration in a profile's history.
-
-    Attributes
-    ----------
-    id : int
-    created : float
-        Unix time.
-    model : str
-        Identity of the encoder.
-    parent : int or None
-        The calibration before it: the profile's lineage.
-    summary : dict
-        Verdicts and scores, plain JSON.
-    sources : tuple of str
-        Recordings that it was made from.
-    report : str
-        Path of its HTML report; "" where none was written.
-    """
-
-    id: int
-    created: float
-    model: str
-    parent: int | None
-    summary: dict[str, Any]
-    sources: tuple[str, ...]
-    report: str
-
-
-@dataclass(frozen=True)
-class Profile:
-    """One listener.
-
-    ``personal`` is None before the first calibration; ``history`` is oldest first.
-    """
-
-    name: str
-    created: float
-    note: str
-    personal: PersonalModel | None
-    history: tuple[CalibrationRecord, ...]
-
-
-def model_identity(path: Path) -> str:
-    """Return what identifies a model file in profiles: its name and the start of its SHA-256.
-
-    Raises
-    ------
-    BciAffectError
-        If the file cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BciAffectError(f"Cannot read the model {path} ({error.strerror}).") from None
-    return f"{path.stem}@{digest[:12]}"
-
-
-def normalisation_key(model: str, channels: Sequence[str]) -> str:
-    """Return the key under which a profile keeps the normalisation of a model on a montage.
-
-    Parameters
-    ----------
-    model : str
-        `model_identity`: it fixes bands and windows.
-    channels : sequence of str
-        The stream's channel labels, in order.
-    """
-    return f"{model} {' '.join(channels)}"
-
 
 _SQLITE = (sqlite3.Error, UnicodeDecodeError)
 """What a damaged database leads to; SQLite's own message may hold bytes that are no text."""
@@ -262,7 +187,7 @@ class ProfileStore:
             (key,),
         ).fetchall()
         for row in rows:
-            _check_sum(row[8], (row[1], row[2], row[3], row[4], row[5], row[6], row[7]))
+            check_sum(row[8], (row[1], row[2], row[3], row[4], row[5], row[6], row[7]))
         with _believed():
             history = tuple(
                 CalibrationRecord(
@@ -362,7 +287,7 @@ class ProfileStore:
             cursor = self._db.execute(
                 "INSERT INTO calibration (profile, created, model, parent, summary, sources, "
                 "report, personal, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (key, *row, _sum(row)),
+                (key, *row, row_sum(row)),
             )
             self._store("calibration", int(cursor.lastrowid or 0), arrays)
         return self.load(name).history[-1]
@@ -457,7 +382,7 @@ class ProfileStore:
         for name, value in arrays.items():
             dtype, shape, data = to_bytes(value)
             row = (owner, owner_id, name, dtype, json.dumps(shape), data)
-            self._db.execute("INSERT INTO array VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, _sum(row)))
+            self._db.execute("INSERT INTO array VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, row_sum(row)))
 
     def _arrays(self, owner: str, owner_id: int) -> dict[str, NDArray[Any]]:
         rows = self._db.execute(
@@ -466,22 +391,7 @@ class ProfileStore:
         )
         found = {}
         for name, dtype, shape, data, stored in rows:
-            _check_sum(stored, (owner, owner_id, name, dtype, shape, data))
+            check_sum(stored, (owner, owner_id, name, dtype, shape, data))
             with _believed():
                 found[name] = from_bytes(dtype, json.loads(shape), data)
         return found
-
-
-def _sum(values: Sequence[Any]) -> str:
-    """Return a checksum over a row."""
-    digest = hashlib.sha256()
-    for value in values:
-        data = value if isinstance(value, bytes) else repr(value).encode()
-        digest.update(hashlib.sha256(data).digest())
-    return digest.hexdigest()
-
-
-def _check_sum(stored: str, values: Sequence[Any]) -> None:
-    """Raise `sqlite3.DatabaseError` where a row is not what was stored."""
-    if stored and stored != _sum(values):
-        raise sqlite3.DatabaseError("a stored value has changed")

@@ -17,12 +17,10 @@ and causal, with a weak pull towards the nominal rate for the first second.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from bci_affect.streams.clock_events import ClockEvent, Floats, Gathered, Stretch
 
 WINDOW_S = 30.0
 BLOCK_S = 0.25
@@ -40,59 +38,6 @@ UNKNOWN_GAP_S = 1.0
 FEW = 8
 """Up to so many samples at once plain floats are quicker than arrays; the numbers are the same."""
 MAX_EVENTS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class ClockEvent:
-    """Something that happened to a clock: ``gap``, ``step`` (set back) or ``reset``.
-
-    Attributes
-    ----------
-    kind : str
-        ``gap``, ``step`` or ``reset``.
-    sample : int
-        Number of the first sample after it, counted from 0 in the order of arrival.
-    time : float
-        Time given to that sample.
-    seconds : float
-        Length of the hole; of a step or reset, how far the stamps jumped.
-    lost : int
-        Samples missing; 0 where that cannot be known.
-    """
-
-    kind: str
-    sample: int
-    time: float
-    seconds: float
-    lost: int
-
-
-@dataclass(slots=True)
-class Stretch:
-    """Times of consecutive samples without a hole between them."""
-
-    gap_before: float
-    times: Floats
-
-
-class _Out:
-    """Gathers times into stretches."""
-
-    def __init__(self) -> None:
-        self._parts: list[tuple[float, list[Floats]]] = []
-
-    def extend(self, times: Floats, gap: float | None = None) -> None:
-        if gap is None and self._parts:
-            self._parts[-1][1].append(times)
-        else:
-            self._parts.append((gap or 0.0, [times]))
-
-    @property
-    def stretches(self) -> list[Stretch]:
-        return [
-            Stretch(gap, parts[0] if len(parts) == 1 else np.concatenate(parts))
-            for gap, parts in self._parts
-        ]
 
 
 class Dejitter:
@@ -155,7 +100,7 @@ class Dejitter:
         """Take stamps (n,) in order of arrival; return times of samples that are now certain."""
         stamps = np.asarray(stamps, np.float64)
         self.received += stamps.size
-        out = _Out()
+        out = Gathered()
         i = 0
         if stamps.size <= FEW and not self._held and self._origin_set:
             few = stamps.tolist()
@@ -184,7 +129,7 @@ class Dejitter:
 
     def flush(self) -> list[Stretch]:
         """Return what is still held, at the end of a stream."""
-        out = _Out()
+        out = Gathered()
         if self._held:
             self._resolve(out, np.array(self._held) + self._shift)
         return out.stretches
@@ -212,7 +157,7 @@ class Dejitter:
         slope = (sxy - sx * sy / n) / (sxx - sx * sx / n + self._prior)
         return sx / n, sy / n, slope
 
-    def _follow(self, stamps: Floats, out: _Out) -> int:
+    def _follow(self, stamps: Floats, out: Gathered) -> int:
         """Extend the line by stamps (not shifted yet) that lie on it; return how many did.
 
         `stamps` must fit into the block being filled.
@@ -298,7 +243,7 @@ class Dejitter:
         spread = math.sqrt(self._total[5] / self._total[0])
         self._limit = max(GAP_SAMPLES * self._period, GAP_S, min(GAP_SPREADS * spread, RESET_S))
 
-    def _emit(self, times: Floats, out: _Out, gap: float | None = None) -> None:
+    def _emit(self, times: Floats, out: Gathered, gap: float | None = None) -> None:
         """Hand on times, kept strictly increasing by a tenth of a period at least."""
         lean = 0.1 * self._period * (self._emitted + np.arange(times.size))
         level = np.maximum.accumulate(np.concatenate(([self._floor], times - lean)))[1:]
@@ -310,7 +255,7 @@ class Dejitter:
 
     # -- stamps that left the line ---------------------------------------------------------------
 
-    def _judge(self, out: _Out) -> None:
+    def _judge(self, out: Gathered) -> None:
         """Decide about held stamps, if they have shown enough."""
         held = np.array(self._held[-self._max_hold :]) + self._shift
         newest = self._residuals(held[-1:], len(self._held) - 1)[0]
@@ -331,14 +276,16 @@ class Dejitter:
         line: Floats = self._origin + x * self._period + centre_y + slope * (x - centre_x)
         return stamps - line
 
-    def _release(self, out: _Out) -> None:
+    def _release(self, out: Gathered) -> None:
         """They came back: jitter. Those far off are put onto the line, so as not to bend it."""
         stamps = np.array(self._held) + self._shift
         residual = self._residuals(stamps, 0)
         self.late += int(np.count_nonzero(residual > self._limit))
         self._join(stamps, residual, out)
 
-    def _join(self, stamps: Floats, residual: Floats, out: _Out, gap: float | None = None) -> None:
+    def _join(
+        self, stamps: Floats, residual: Floats, out: Gathered, gap: float | None = None
+    ) -> None:
         self._held = []
         limit = self._limit
         stamps = np.where(np.abs(residual) > limit, stamps - residual, stamps)
@@ -355,7 +302,7 @@ class Dejitter:
         self._x += stamps.size
         self._emit(times, out, gap)
 
-    def _resolve(self, out: _Out, stamps: Floats) -> None:
+    def _resolve(self, out: Gathered, stamps: Floats) -> None:
         """They run on beside the line: a gap, or the clock was set."""
         residual = self._residuals(stamps, 0)
         moved = float(np.median(residual[-self._confirm :]))
@@ -377,7 +324,7 @@ class Dejitter:
                 self._x += lost
             self._join(stamps, self._residuals(stamps, 0), out, gap=lost * period)
 
-    def _reset_clock(self, out: _Out, moved: float, period: float) -> None:
+    def _reset_clock(self, out: Gathered, moved: float, period: float) -> None:
         """No offset explains the jump: go on after our own time, with a hole of unknown length."""
         self.resets += 1
         raw = np.array(self._held)

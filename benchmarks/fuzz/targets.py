@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.fuzz import datasets, recordings, settings, stores
+from benchmarks.fuzz import datasets, music, recordings, settings, stores
 from benchmarks.fuzz.base import Target
 
 TARGETS: dict[str, type[Target]] = {
@@ -13,8 +13,8 @@ TARGETS: dict[str, type[Target]] = {
     "model": stores.Model,
     "profile": stores.ProfileFile,
     "profiles": stores.ProfileDatabase,
-    "library": stores.LibraryDatabase,
-    "audio": stores.Audio,
+    "library": music.LibraryDatabase,
+    "audio": music.Audio,
     "config": settings.Config,
     "labels": settings.LabelsFile,
     "deap": datasets.DeapPickle,

@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 from bci_affect.errors import BciAffectError
-from bci_affect.music import Library
+from bci_affect.music import Library, schema
 from bci_affect.music.encoders import load_encoder
 from bci_affect.music.scan import find_music
 from tests.music.fake_library import fill
@@ -314,6 +314,25 @@ def test_a_newer_or_damaged_database_is_refused(tmp_path: Path) -> None:
         Library(tmp_path / "noise.sqlite")
 
 
+def test_a_library_of_the_first_version_is_brought_to_this_one(tmp_path: Path) -> None:
+    old, music = tmp_path / "old.sqlite", tmp_path / "a.flac"
+    music.touch()
+    with sqlite3.connect(old) as connection:
+        connection.executescript(schema._MIGRATIONS[0])
+        connection.execute("PRAGMA user_version=1")
+        connection.execute(
+            "INSERT INTO track VALUES (1, 'h', 't', '', '', 60, -18, -3, 0, '{}', ?, "
+            "0.1, 0.2, 1, 1, 'x', 1, 0, 0, 0)",
+            (np.zeros(50, np.float32).tobytes(),),
+        )
+        connection.execute("INSERT INTO place VALUES (?, 1, 0, 0, 1)", (str(music),))
+    connection.close()
+    with Library(old) as library:
+        (track,) = library.tracks()
+        assert track.liked
+        assert track.valence != 0.1, "predicted again by the head of today, and sealed"
+
+
 def test_a_new_head_predicts_again(library: Library, tmp_path: Path) -> None:
     from dataclasses import replace
 
@@ -337,7 +356,9 @@ def test_ten_thousand_tracks_stay_responsive(library: Library, tmp_path: Path) -
                 for i in range(10_000)
             ],
         )
-        connection.execute("INSERT INTO place SELECT '/nowhere/' || id, id, 0, 0, 1 FROM track")
+        connection.execute("INSERT INTO place SELECT '/nowhere/' || id, id, 0, 0, 1, 0 FROM track")
+        for table in ("track", "place"):
+            schema.seal(connection, table)
     statements: list[str] = []
     library.database.connection().set_trace_callback(statements.append)
     assert len(library.tracks()) == 10_000

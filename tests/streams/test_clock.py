@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bci_affect.streams.clock import Dejitter, Stretch
+from bci_affect.streams.clock import Dejitter
+from bci_affect.streams.clock_events import Stretch
 from bci_affect.streams.offsets import ClockOffsets
 
 RATE = 250.0

@@ -13,6 +13,19 @@ from bci_affect.gui.texts import clock, size, tr
 from bci_affect.gui.viewmodel import ViewModel
 
 
+def may_end_recording(window: QtWidgets.QWidget) -> bool:
+    """Ask whether a session that records is to end."""
+    box = QtWidgets.QMessageBox(window)
+    box.setWindowTitle(tr("Recording"))
+    box.setText(tr("A recording is running."))
+    box.setInformativeText(tr("Its file will be finished and kept. End the session now?"))
+    end = box.addButton(tr("Finish and close"), QtWidgets.QMessageBox.ButtonRole.AcceptRole)
+    stay = box.addButton(tr("Go on"), QtWidgets.QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(stay)
+    box.exec()
+    return bool(box.clickedButton() is end)
+
+
 def summary(vm: ViewModel) -> list[tuple[str, str]]:
     """Return names and values of what the session was."""
     s = vm.snapshot

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
-from bci_affect.streams.clock import ClockEvent, Dejitter
+from bci_affect.streams.clock import Dejitter
+from bci_affect.streams.clock_events import ClockEvent
 from bci_affect.streams.header import StreamHeader
 from bci_affect.streams.offsets import ClockOffsets
 from bci_affect.streams.source import Marker

@@ -18,7 +18,7 @@ from bci_affect.model import Predictor
 from bci_affect.session.affect import AffectPath
 from bci_affect.session.fusion import Array, Personalisation, PersonalModel, PersonalReading
 from bci_affect.session.offline import analyse
-from bci_affect.session.profiles import normalisation_key
+from bci_affect.session.profile_records import normalisation_key
 from bci_affect.streams import Marker, XdfSource
 
 EVERY_S = 0.5

@@ -24,7 +24,8 @@ from bci_affect.config import load_toml
 from bci_affect.datasets import Labels
 from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
-from bci_affect.session.profiles import ProfileStore, model_identity
+from bci_affect.session.profile_records import model_identity
+from bci_affect.session.profiles import ProfileStore
 from bci_affect.training.calibration.recordings import gather
 from bci_affect.training.calibration.store import calibrate_recordings
 from tests.training.calibration.conftest import ELECTRODES, FELT, LABELS, command, record
