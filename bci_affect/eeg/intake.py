@@ -164,10 +164,11 @@ class Intake:
                 f"The stream now sends {samples.shape[0]} channels instead of "
                 f"{self._n_channels}; connect to it again."
             )
-        block = samples[self._rows].T.astype(np.float64, order="C")
-        # The sum of squares is finite only if all is.
-        flat = block.reshape(-1)
-        finite = math.isfinite(flat.dot(flat)) and math.isfinite(times.dot(times))
+        with np.errstate(invalid="ignore", over="ignore"):  # damaged floats are seen to below
+            block = samples[self._rows].T.astype(np.float64, order="C")
+            # The sum of squares is finite only if all is.
+            flat = block.reshape(-1)
+            finite = math.isfinite(flat.dot(flat)) and math.isfinite(times.dot(times))
         if not finite:
             # A sample without one finite value is none: it leaves a hole in the stamps.
             real = np.isfinite(block).any(axis=1) & np.isfinite(times)

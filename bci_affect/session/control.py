@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_affect.session.course import Course
 from bci_affect.session.types import AffectEstimate, SessionSnapshot
 
 Policy = Literal["follow", "steer", "sham", "music-only", "manual"]
@@ -31,7 +32,10 @@ class SessionControl(Protocol):
         """
 
     def history(self, seconds: float) -> list[AffectEstimate]:
-        """Return the newest estimates, oldest first."""
+        """Return the newest estimates, oldest first; ten minutes of them at most."""
+
+    def course(self) -> Course:
+        """Return all estimates of the session in short."""
 
     def events(self) -> list[tuple[float, str]]:
         """Return everything marked so far: LSL time and one JSON object, as recorded."""

@@ -28,6 +28,7 @@ from bci_affect.errors import BciAffectError
 from bci_affect.session.affect import AffectPath
 from bci_affect.session.commands import SessionCommands
 from bci_affect.session.control import Policy
+from bci_affect.session.course import Course
 from bci_affect.session.estimates import EstimatesFile
 from bci_affect.session.outbox import Outbox
 from bci_affect.session.parts import Keeper, Music, OnEvent, Publishing, Recording, Report
@@ -372,6 +373,10 @@ class LiveSession(SessionCommands):
     def history(self, seconds: float) -> list[AffectEstimate]:
         """Return the newest estimates, oldest first."""
         return self._readings.history(seconds)
+
+    def course(self) -> Course:
+        """Return all estimates of the session in short."""
+        return self._readings.course()
 
     def events(self) -> list[tuple[float, str]]:
         """Return everything marked so far."""

@@ -1,4 +1,4 @@
-"""The newest estimates of a session, for whoever looks at it."""
+"""The estimates of a session, for whoever looks at it: the newest whole, all of them in short."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.eeg import FeatureWindow, State
+from bci_affect.session.course import Course
 from bci_affect.session.types import AffectEstimate
 
-_HISTORY = 8 * 60 * 10  # ten minutes: whoever shows more keeps it (an estimate weighs 4 kB)
+_HISTORY = 8 * 60 * 10  # ten minutes: an estimate weighs 4 kB
 _LATENCY_WINDOW_S = 60.0
 
 
 class Readings:
-    """Ten minutes of estimates, the newest window, and how long estimates took of late.
+    """Ten minutes of estimates, the course of all, the newest window, and the last latencies.
 
     One thread takes them; any may look.
     """
@@ -28,6 +29,7 @@ class Readings:
         self._window: FeatureWindow | None = None
         self._estimate: AffectEstimate | None = None
         self._history: deque[AffectEstimate] = deque(maxlen=_HISTORY)
+        self._course = Course()
         self._latencies: deque[tuple[float, float]] = deque()
 
     def take(
@@ -38,6 +40,7 @@ class Readings:
             self._window = window
             self._estimate = estimate
             self._history.append(estimate)
+            self._course.add(estimate)
             self._latencies.append((done, latency_s))
             while self._latencies[0][0] < done - _LATENCY_WINDOW_S:
                 self._latencies.popleft()
@@ -50,6 +53,7 @@ class Readings:
             lost = replace(self._estimate, state=State.LOST, confidence=0.0)
             self._estimate = lost
             self._history.append(lost)
+            self._course.add(lost)
             return lost
 
     def newest(self) -> tuple[FeatureWindow | None, AffectEstimate | None]:
@@ -69,6 +73,11 @@ class Readings:
                     break
                 newest.append(estimate)
         return newest[::-1]
+
+    def course(self) -> Course:
+        """Return the whole session in short."""
+        with self._lock:
+            return self._course.copy()
 
     def latencies_ms(self) -> NDArray[np.float64]:
         """Return the latencies of the last minute, newest sample to estimate, milliseconds."""

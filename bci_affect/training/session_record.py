@@ -7,17 +7,17 @@ at, what music and EEG said (each alone, and both), and what the listener report
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.eeg import State
 from bci_affect.errors import BciAffectError
-from bci_affect.session import AffectEstimate, SessionControl
+from bci_affect.session import SessionControl
 from bci_affect.session.affect import AffectPath
+from bci_affect.session.course import Course
 from bci_affect.session.fusion import Array, music_log_odds
 from bci_affect.streams import EndOfStream, StreamInfo, XdfSource
 
@@ -79,13 +79,13 @@ def of_session(control: SessionControl) -> SessionRecord:
         If it has no estimate yet.
     """
     snapshot = control.snapshot()
-    estimates = control.history(float("inf"))
-    if snapshot.info is None or not estimates:
+    course = control.course()
+    if snapshot.info is None or not len(course):
         raise BciAffectError("There is nothing to report yet: the session has no estimate.")
     recording = snapshot.recording
     return _record(
         snapshot.info,
-        estimates,
+        course,
         [(time, _event(text)) for time, text in control.events()],
         profile=snapshot.profile,
         model=snapshot.model_name,
@@ -124,7 +124,7 @@ def of_recording(
     source = XdfSource(path, stream=stream, speed=float("inf"))
     info = source.open(0.0)
     live = make_path(info)
-    estimates: list[AffectEstimate] = []
+    course = Course()
     while True:
         try:
             chunk = source.read(1.0)
@@ -133,31 +133,25 @@ def of_recording(
         for marker in source.markers():
             _hear(live, _event(marker.text))
         if chunk is not None:
-            estimates += [estimate for _, estimate in live.push(chunk)]
+            for _, estimate in live.push(chunk):
+                course.add(estimate)
             progress(source.position_s / max(source.duration_s, 1e-9))
     events = [(m.time, _event(m.text)) for m in source.recording.markers()]
     source.close()
-    if not estimates:
+    if not len(course):
         raise BciAffectError(f"{path.name} is too short to hold one window of EEG.")
-    return _record(info, estimates, events, profile=profile, model=model, source=path)
+    return _record(info, course, events, profile=profile, model=model, source=path)
 
 
 def _record(
     info: StreamInfo,
-    estimates: Sequence[AffectEstimate],
+    course: Course,
     events: Iterable[tuple[float, Event]],
     *,
     profile: str,
     model: str,
     source: Path | None,
 ) -> SessionRecord:
-    ok = np.array([e.state is State.OK for e in estimates])
-    attention = np.zeros(len(info.labels))
-    for estimate in estimates:
-        if estimate.state is State.OK:
-            attention += estimate.attention.sum(axis=1)
-    unknown = np.full(2, _NAN)
-    readings = [e.reading if e.state is State.OK else None for e in estimates]
     return SessionRecord(
         name=source.name if source else info.name,
         profile=profile,
@@ -165,14 +159,14 @@ def _record(
         simulated=info.simulated,
         channels=info.labels,
         positions=info.montage.positions,
-        time=np.array([e.time for e in estimates]),
-        ok=ok,
-        eeg=np.array([unknown if r is None else r.eeg_prob for r in readings]),
-        music=np.array([unknown if r is None else r.music_prob for r in readings]),
-        fused=np.array([unknown if r is None else r.fused_prob for r in readings]),
-        confidence=np.array([e.confidence for e in estimates]),
-        quality=np.array([e.quality for e in estimates]),
-        attention=attention / max(float(attention.sum()), 1e-12),
+        time=course.time,
+        ok=course.ok,
+        eeg=course.eeg,
+        music=course.music,
+        fused=course.fused,
+        confidence=course.confidence,
+        quality=course.quality,
+        attention=course.attention,
         events=tuple(sorted(((t, e) for t, e in events if e), key=lambda pair: pair[0])),
         source=source,
     )

@@ -17,6 +17,7 @@ from bci_affect.eeg import CAPS, FeatureWindow, Montage, State, make_montage
 from bci_affect.music import PlayerState, Suggestion, Track
 from bci_affect.session import AffectEstimate, Message, RecordingStatus, SessionSnapshot
 from bci_affect.session.control import PINNED
+from bci_affect.session.course import Course
 from bci_affect.session.fusion import PersonalReading
 from bci_affect.streams import ConnectionState, Health, StreamInfo
 
@@ -283,6 +284,12 @@ class ScriptedSession:
 
     def history(self, seconds: float) -> list[AffectEstimate]:
         return [e for e in self.estimates if e.time >= self.now - seconds]
+
+    def course(self) -> Course:
+        course = Course()
+        for estimate in self.estimates:
+            course.add(estimate)
+        return course
 
     def events(self) -> list[tuple[float, str]]:
         return list(self.marks)
