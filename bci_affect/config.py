@@ -137,6 +137,8 @@ class SignalSettings(Section):
 
     @model_validator(mode="after")
     def _bands_are_ranges(self) -> SignalSettings:
+        if not self.bands:
+            raise ValueError("bands: at least one is needed")
         for name, (low, high) in self.bands.items():
             if not 0 < low < high < math.inf:
                 raise ValueError(f"band '{name}' from {low:g} to {high:g} Hz is no range")

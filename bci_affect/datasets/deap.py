@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ LABELS = ("valence", "arousal", "dominance", "liking")
 WITHOUT_MUSIC = (7, 9, 10, 15, 33, 35)
 """Videos (counted from 0) that the paper leaves out, for want of usable music."""
 ROW_STEP_S = 1.0
+_MOST_TRACKS = 1_000_000
 ROW_LENGTH_S = 3.0
 TRUTH = "truth.json"
 """Beside simulated files: what was put into them, and their shape where it is not DEAP's."""
@@ -213,8 +215,11 @@ def _read_truth(root: Path) -> dict[str, list[int]] | None:
         return None
     try:
         truth = json.loads(path.read_text(encoding="utf-8"))
-        return {"shape": [int(size) for size in truth["shape"]]}
-    except (OSError, ValueError, KeyError, TypeError):
+        shape = [int(size) for size in truth["shape"]]
+        if len(shape) != len(SHAPE) or min(shape) < 1:
+            raise ValueError
+        return {"shape": shape}
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         raise BciAffectError(f"{path} is damaged; simulate the data again.") from None
 
 
@@ -269,6 +274,9 @@ def _stimuli_from_arrays(
             f"{folder}: {rows.shape} features do not fit {labels.shape} labels; each row needs "
             "mean valence, mean arousal and track number."
         )
+    numbers = labels[:, 2]
+    if not ((numbers == np.round(numbers)) & (np.abs(numbers) < _MOST_TRACKS)).all():
+        raise BciAffectError(f"{folder}: a track number is no number of a track; get it again.")
     by_track: dict[int, NDArray[np.float32]] = {}
     times: dict[int, NDArray[np.float64]] = {}
     ratings: dict[int, tuple[float, float]] = {}
@@ -282,7 +290,9 @@ def _stimuli_from_arrays(
 
 def _load(path: Path, n_dims: int) -> NDArray[np.float32]:
     try:
-        array = np.load(path, allow_pickle=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that Python 2 wrote the header
+            array = np.load(path, allow_pickle=False)
     except OSError as error:
         raise BciAffectError(f"Cannot read {path}: {error.strerror or error}.") from None
     except Exception as error:  # numpy raises whatever a damaged header leads its parser to

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from bci_affect.datasets.checks import check_trials, hash_files, pick_subjects
+from bci_affect.datasets.mat_tags import has_sound_tags
 from bci_affect.datasets.trial import Trial
 from bci_affect.eeg import CAPS, make_montage
 from bci_affect.errors import BciAffectError
@@ -109,10 +110,14 @@ def _people(path: Path) -> Sequence[Any]:
     from scipy.io import loadmat
 
     try:
+        if not has_sound_tags(path):
+            raise BciAffectError(f"{path} is no DREAMER.mat (damaged, or not of level 5).")
         content = loadmat(path, squeeze_me=True, struct_as_record=False)
         people = np.atleast_1d(content["DREAMER"].Data)
     except OSError as error:
         raise BciAffectError(f"Cannot read {path}: {error.strerror or error}.") from None
+    except BciAffectError:
+        raise
     except Exception as error:  # scipy raises whatever a damaged byte leads it to
         raise BciAffectError(f"{path} is no DREAMER.mat ({type(error).__name__}).") from None
     return list(people)

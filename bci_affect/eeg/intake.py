@@ -19,6 +19,7 @@ from bci_affect.errors import BciAffectError
 
 MIN_HOLE_S = 0.05
 """Shorter irregularities of the stamps are jitter; more than this (and two samples) is missing."""
+_ABSURD = 1e30  # no unit makes EEG of such a number: it is damage, and counts as missing
 
 
 class Hops(NamedTuple):
@@ -166,10 +167,11 @@ class Intake:
             )
         with np.errstate(invalid="ignore", over="ignore"):  # damaged floats are seen to below
             block = samples[self._rows].T.astype(np.float64, order="C")
-            # The sum of squares is finite only if all is.
+            # The sum of squares is small enough only if all is.
             flat = block.reshape(-1)
-            finite = math.isfinite(flat.dot(flat)) and math.isfinite(times.dot(times))
+            finite = flat.dot(flat) < _ABSURD**2 and math.isfinite(times.dot(times))
         if not finite:
+            block[np.abs(block) > _ABSURD] = np.nan
             # A sample without one finite value is none: it leaves a hole in the stamps.
             real = np.isfinite(block).any(axis=1) & np.isfinite(times)
             block, times = block[real], times[real]

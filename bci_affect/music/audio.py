@@ -22,6 +22,7 @@ SUFFIXES = PLAIN_SUFFIXES + AV_SUFFIXES
 MAX_ANALYSED_S = 3600.0
 """Of longer files (mixes, audio books) the first hour is analysed; they play whole."""
 _BLOCK_S = 10.0
+_RATES_HZ = (1_000, 1_000_000)  # beyond these a header is damaged
 
 
 class DecodeError(BciAffectError):
@@ -90,10 +91,12 @@ class _AvReader:
         try:
             self._container = av.open(str(path))
             self._stream = self._container.streams.audio[0]
+            self.rate_hz = int(self._stream.rate)
         except (av.FFmpegError, IndexError) as error:
             raise DecodeError(f"not readable as audio ({error})") from None
+        except (UnicodeDecodeError, AttributeError, TypeError):  # tags, codec or rate are damaged
+            raise DecodeError("not readable as audio (its description is damaged)") from None
         self._av = av
-        self.rate_hz = int(self._stream.rate)
         self.n_channels = 2
         length = self._container.duration
         self.duration_s = float(length) / av.time_base if length else 0.0
@@ -143,11 +146,15 @@ def open_audio(path: Path) -> Reader:
         If it is missing, empty, of no known format, or damaged at its start; says why in words.
     """
     try:
-        if path.suffix.lower() in AV_SUFFIXES:
-            return _AvReader(path)
-        return _PlainReader(path)
+        reader: Reader = (
+            _AvReader(path) if path.suffix.lower() in AV_SUFFIXES else _PlainReader(path)
+        )
     except OSError as error:
         raise DecodeError(f"cannot be opened ({error.strerror or error})") from None
+    if not _RATES_HZ[0] <= reader.rate_hz <= _RATES_HZ[1]:
+        reader.close()
+        raise DecodeError(f"a rate of {reader.rate_hz} Hz is no sound's")
+    return reader
 
 
 def blocks(path: Path, seconds: float = _BLOCK_S) -> Iterator[tuple[NDArray[np.float32], int]]:

@@ -168,6 +168,7 @@ class _StretchFilter:
         """Return what `push` would, and forget it."""
         return [self._run(frames[:, c], state)[0] for c, state in enumerate(self._states)]
 
+    @np.errstate(over="ignore", invalid="ignore")  # of damaged floats, as in `_steps`
     def _run(
         self, samples: NDArray[np.float32], state: NDArray[np.float64]
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:

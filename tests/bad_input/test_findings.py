@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from bci_affect.config import LiveSettings, load_toml
+from bci_affect.config import LiveSettings, SignalSettings, load_toml
 from bci_affect.datasets import Labels, find_segments
 from bci_affect.datasets.arrays import read_pickled_arrays, write_python2_pickle
 from bci_affect.datasets.deap import Deap
+from bci_affect.eeg import Chunk, Pipeline, make_montage
 from bci_affect.errors import BciAffectError
 from bci_affect.music.analysis import analyse
 from bci_affect.music.audio import DecodeError
@@ -73,6 +74,26 @@ def test_sound_of_one_second_has_no_onset_rate(tmp_path: Path) -> None:
         assert len(found.rows) == len(found.times)
 
 
+def test_a_rate_that_no_sound_has_is_refused(tmp_path: Path) -> None:
+    """Steps of a tenth of a second had no samples: a division by zero."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(400), 4)
+    with pytest.raises(DecodeError, match="4 Hz"):
+        analyse(path, LogMelEncoder())
+
+
+def test_numbers_beyond_any_unit_are_missing_samples() -> None:
+    """They overflowed in silence, or with a warning of NumPy on the screen."""
+    montage = make_montage(["C3", "C4"])
+    eeg = 1e-5 * np.random.default_rng(0).standard_normal((2, 2500))
+    eeg[0, 7], eeg[1, 500] = 1e200, np.nan
+    pipeline = Pipeline(SignalSettings(), 250.0, montage, units=("volts", "volts"))
+    windows = pipeline.push(Chunk(eeg, np.arange(2500) / 250.0, 0.0))
+    assert all(np.isfinite(window.bands).all() for window in windows)
+    signalling = np.array([0x7FA00000], np.uint32).view(np.float32)
+    pipeline.push(Chunk(np.repeat(signalling[None], 2, 0), np.array([10.0]), 0.0))
+
+
 def test_a_sample_far_over_full_scale_is_damage_and_not_a_reason_for_silence(
     tmp_path: Path,
 ) -> None:
@@ -81,6 +102,31 @@ def test_a_sample_far_over_full_scale_is_damage_and_not_a_reason_for_silence(
     soundfile.write(tmp_path / "a.wav", sound, 16_000, subtype="FLOAT")
     with pytest.raises(DecodeError, match="over full scale"):
         analyse(tmp_path / "a.wav", LogMelEncoder())
+
+
+@pytest.mark.parametrize(
+    ("shape", "track"), [([], 1.0), ([float("inf"), 40, 512], 1.0), ([2, 40, 512], 0.5)]
+)
+def test_a_simulation_that_says_nonsense_of_itself_is_refused(
+    tmp_path: Path, shape: list[float], track: float
+) -> None:
+    (tmp_path / "truth.json").write_text(json.dumps({"shape": shape}))
+    whole = {"data": np.ones((2, 40, 512)), "labels": np.ones((2, 4))}
+    write_python2_pickle(tmp_path / "s01.dat", whole)
+    (tmp_path / "stimuli").mkdir()
+    np.save(tmp_path / "stimuli" / "tracks_embeds.npy", np.ones((4, 2), np.float32))
+    labels = np.ones((4, 3), np.float32)
+    labels[1, 2] = track
+    np.save(tmp_path / "stimuli" / "tracks_labels.npy", labels)
+    with pytest.raises(BciAffectError, match=r"truth\.json is damaged|no number of a track"):
+        Deap(tmp_path)
+
+
+def test_a_signal_without_a_band_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "live.toml"
+    path.write_text("[signal]\nbands = {}\n")
+    with pytest.raises(BciAffectError, match="at least one"):
+        load_toml(path, LiveSettings)
 
 
 def test_a_broken_npy_header_is_one_line(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from scipy.io import savemat
 
 from bci_affect.datasets import open_dataset
+from bci_affect.datasets.mat_tags import has_sound_tags
 from bci_affect.errors import BciAffectError
 
 
@@ -50,3 +52,23 @@ def test_wrong_files_are_one_line(tmp_path: Path) -> None:
     write_dreamer(five, channels=5)
     with pytest.raises(BciAffectError, match="14"):
         open_dataset("dreamer", five).trials("s01")
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_type_that_does_not_exist_is_seen_before_its_reader_crashes(
+    tmp_path: Path, compressed: bool
+) -> None:
+    """SciPy looked the type up where there was none: a segmentation fault."""
+    path = tmp_path / "DREAMER.mat"
+    savemat(path, {"DREAMER": np.arange(9.0)}, do_compression=compressed)
+    assert has_sound_tags(path)
+    raw = path.read_bytes()
+    inside = bytearray(zlib.decompress(raw[136:]) if compressed else raw[128:])
+    at = inside.rindex((9).to_bytes(4, "little") + (72).to_bytes(4, "little"))
+    inside[at] = 0
+    broken = zlib.compress(inside) if compressed else bytes(inside)
+    head = raw[:128] + (15).to_bytes(4, "little") + len(broken).to_bytes(4, "little")
+    path.write_bytes((head if compressed else raw[:128]) + broken)
+    assert not has_sound_tags(path)
+    with pytest.raises(BciAffectError, match=r"no DREAMER\.mat"):
+        open_dataset("dreamer", tmp_path)
