@@ -234,7 +234,7 @@ def report(result: dict[str, Any]) -> str:
     lines = [
         f"`{machine['command']}` at {machine['revision']}; {machine['system']}, "
         f"{machine['cores']} cores, median load {memory['load'][0]:.1f} in the first sixth and "
-        f"{memory['load'][1]:.1f} in the last (other work beside it); "
+        f"{memory['load'][1]:.1f} in the last; "
         f"{result['seconds']:.0f} s; the full disk was {result['disk']}.",
         "",
         "| criterion | goal | measured | met |",

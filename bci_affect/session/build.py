@@ -25,6 +25,7 @@ from bci_affect.session.music_desk import Deck, MusicDesk, Prepare
 from bci_affect.session.publish import Publisher
 from bci_affect.session.recording import SessionRecording
 from bci_affect.session.sham import read_log, yoke
+from bci_affect.session.undisturbed import few_heaps
 from bci_affect.streams import Source, StreamInfo, local_clock
 
 DEFAULT_MODEL = "models/demo.safetensors"
@@ -148,6 +149,7 @@ def build_session(
         if options.policy != "sham":
             raise BciAffectError("Only a sham is yoked to another session: add --policy sham.")
         read_log(options.yoke)  # says now that it cannot be used, not when the music begins
+    few_heaps()
     predictor = predictor or load_predictor(options.model)
     continuing = Continuing(options.profile, model_path(options.model)) if options.profile else None
     recording = (

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import sys
+
+_M_ARENA_MAX, _ARENAS = -8, 2  # of malloc.h
 
 SWITCH_S = 0.001
 """Longest time that a thread which computes may keep the interpreter from one that waits for it.
 Python's own 5 ms are more than an estimate takes."""
+
+
+def few_heaps() -> None:
+    """Have the C library keep two heaps for all threads, where it is glibc.
+
+    It opens a heap for every new thread, up to eight a core, and each keeps what it once had. A
+    session goes on for hours and begins threads with every track and every time that the headset
+    comes back: with two heaps it has 17 MB less, and ten deaths of a headset add nothing to it.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+        if mallopt is not None:
+            mallopt(_M_ARENA_MAX, _ARENAS)
 
 
 class Undisturbed:
