@@ -223,7 +223,7 @@ def write_report(path: Path, result: dict[str, Any]) -> None:
     page = path.read_text(encoding="utf-8") if path.exists() else "# Reliability\n\n"
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    own = f"{BEGIN}\n{report(result)}{END}\n"
+    own = f"{BEGIN}\n{report(result)}{END}\n\n"
     path.write_text(before.rstrip("\n") + "\n\n" + own + after.lstrip("\n"), encoding="utf-8")
 
 
