@@ -32,7 +32,7 @@ class SessionControl(Protocol):
         """
 
     def history(self, seconds: float) -> list[AffectEstimate]:
-        """Return the newest estimates, oldest first; ten minutes of them at most."""
+        """Return the newest estimates, oldest first; three minutes of them at most."""
 
     def course(self) -> Course:
         """Return all estimates of the session in short."""

@@ -19,7 +19,7 @@ class Course:
     """Every estimate of a session from its first on, without embedding and map of attention.
 
     An estimate takes 44 bytes here, 1.3 MB an hour, and 4 kB as it is: whoever needs the whole of
-    it looks at the newest ten minutes (`Readings`).
+    it looks at the newest three minutes (`Readings`).
     """
 
     def __init__(self) -> None:

@@ -14,12 +14,14 @@ from bci_affect.eeg import FeatureWindow, State
 from bci_affect.session.course import Course
 from bci_affect.session.types import AffectEstimate
 
-_HISTORY = 8 * 60 * 10  # ten minutes: an estimate weighs 4 kB
+_HISTORY = (
+    8 * 60 * 3
+)  # three minutes: an estimate weighs 4 kB, and old ones leave holes in the heap
 _LATENCY_WINDOW_S = 60.0
 
 
 class Readings:
-    """Ten minutes of estimates, the course of all, the newest window, and the last latencies.
+    """Three minutes of estimates, the course of all, the newest window, and the last latencies.
 
     One thread takes them; any may look.
     """

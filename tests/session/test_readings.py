@@ -44,11 +44,11 @@ def test_a_lost_stream_leaves_the_last_reading_marked_as_none() -> None:
     assert [e.state for e in readings.history(10)] == [State.OK, State.LOST]
 
 
-def test_the_course_is_of_the_whole_session_where_the_history_is_of_ten_minutes() -> None:
+def test_the_course_is_of_the_whole_session_where_the_history_is_of_three_minutes() -> None:
     readings = Readings()
     for i in range(6000):
         readings.take(window(i), estimate(float(i)), done=float(i), latency_s=0.0)
-    assert len(readings.history(1e9)) == 4800
+    assert len(readings.history(1e9)) == 1440
     course = readings.course()
     readings.lose()
     assert len(course) == 6000, "a copy"
