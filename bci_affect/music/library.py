@@ -318,7 +318,7 @@ class Library:
                     f"ON CONFLICT(hash) DO UPDATE SET {update}",
                     values,
                 )
-            schema.seal(connection, "track", "hash = ?", content)
+                schema.seal(connection, "track", "hash = ?", content)
             _put_place(connection, path, size, mtime_ns, content)
             connection.execute(
                 "INSERT OR REPLACE INTO embedding (track_id, encoder, times, rows, dim) "

@@ -165,6 +165,7 @@ def test_a_session_from_the_first_click_to_the_saved_report(
             wait_for_all()
             window.deleteLater()
             start.deleteLater()
+    assert session.snapshot().ended
     nothing_is_missing(next((tmp_path / "recordings").rglob("*.xdf")))
 
 

@@ -61,20 +61,19 @@ def noise_file(path: Path, seconds: float, seed: int) -> NDArray[np.float32]:
     return audio
 
 
-def first_that_is_true(
-    measure: Callable[[], tuple[dict[str, Any], float]], turns: int = 3
-) -> tuple[dict[str, Any], float]:
-    """Return what was heard, and the stamps' largest error (s), in the best of some plays.
+def middle_of_three(measure: Callable[[], tuple[dict[str, Any], float]]) -> dict[str, Any]:
+    """Hold the stamps to their bound in two of three plays; return what was heard in a good one.
 
-    A wrong stamp is wrong in every play. A machine that halts for a moment makes the sound server
-    say a wrong delay for seconds (5.1 ms once, on two shared cores): that passes, so play again.
+    A machine that halts for a moment makes the sound server say a wrong delay for seconds (5.1 ms
+    once, on two shared cores). A stamp that is wrong by itself is wrong in most plays.
     """
-    heard, error = measure()
-    for _ in range(turns - 1):
-        if error < stamps_within_s():
-            break
-        heard, error = measure()
-    return heard, error
+    plays = [measure(), measure()]
+    if (plays[0][1] < stamps_within_s()) != (plays[1][1] < stamps_within_s()):
+        plays.append(measure())
+    plays.sort(key=lambda play: play[1])
+    heard, error = plays[1]
+    assert error < stamps_within_s(), [error for _, error in plays]
+    return heard
 
 
 def test_what_is_heard_is_what_was_decoded_at_the_time_that_is_said(
@@ -93,10 +92,10 @@ def test_what_is_heard_is_what_was_decoded_at_the_time_that_is_said(
         end = find(heard["audio"][:, 0], audio[-3 * q : -q, 0]) + 3 * q
         (said,) = [time for kind, time, _ in heard["events"] if kind == "track_start"]
         (ended,) = [time for kind, time, _ in heard["events"] if kind == "track_end"]
-        return heard, max(abs(sounded(heard, first) - said), abs(sounded(heard, end) - ended))
+        errors = (sounded(heard, first) - said, sounded(heard, end) - ended, ended - said - 5.0)
+        return heard, max(map(abs, errors))
 
-    _, error = first_that_is_true(measure)
-    assert error < stamps_within_s()
+    middle_of_three(measure)
 
 
 def test_a_crossfade_keeps_the_power(sink: dict[str, str], tmp_path: Path) -> None:
@@ -112,10 +111,11 @@ def test_a_crossfade_keeps_the_power(sink: dict[str, str], tmp_path: Path) -> No
         heard = play_and_record(sink, order)
         q = RATE_HZ // 4
         second = find(heard["audio"][:, 0], after[3 * q : 6 * q, 0]) - 3 * q
-        return heard, abs(sounded(heard, second) - started(heard)[1])
+        starts = started(heard)
+        errors = (sounded(heard, second) - starts[1], starts[1] - starts[0] - 4.0)
+        return heard, max(map(abs, errors))
 
-    heard, error = first_that_is_true(measure)
-    assert error < stamps_within_s()
+    heard = middle_of_three(measure)
     first = int((started(heard)[0] - heard["begin"] + 2.5) * RATE_HZ)
     last = int((started(heard)[1] - heard["begin"] + 4.0) * RATE_HZ)
     block = RATE_HZ // 5

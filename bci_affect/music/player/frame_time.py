@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -46,7 +47,8 @@ class FrameTime:
         self._known = known
         self._looked = False
         self._theirs: Clock | None = None
-        self._origins: deque[float] = deque(maxlen=_KEPT)  # when frame 0 would have been heard
+        self._origins: deque[float] = deque()  # when frame 0 would have been heard
+        self._in_order: list[float] = []  # the same, by size: the callback has no time to sort
 
     @property
     def steady(self) -> bool:
@@ -57,18 +59,25 @@ class FrameTime:
     def forget(self) -> None:
         """Begin anew: frames were lost, so that those to come sound later."""
         self._origins.clear()
+        self._in_order.clear()
 
     def __call__(self, current: float, dac: float, frame: int) -> float:
         """Return when this frame, the buffer's first, is heard."""
-        self._origins.append(self._measured(current, dac) - frame / self._rate)
-        origins = sorted(self._origins)
-        middle = origins[len(origins) // 2]
-        last = [self._origins[-i] for i in range(1, min(_JUMPED, len(origins)) + 1)]
+        self._keep(self._measured(current, dac) - frame / self._rate)
+        middle = self._in_order[len(self._in_order) // 2]
+        last = [self._origins[-i] for i in range(1, min(_JUMPED, len(self._origins)) + 1)]
         if len(last) == _JUMPED and min(abs(origin - middle) for origin in last) > _JUMP_S:
-            self._origins.clear()
-            self._origins.extend(reversed(last))
-            middle = sorted(last)[_JUMPED // 2]
+            self.forget()
+            for origin in reversed(last):
+                self._keep(origin)
+            middle = self._in_order[_JUMPED // 2]
         return middle + frame / self._rate
+
+    def _keep(self, origin: float) -> None:
+        if len(self._origins) == _KEPT:
+            del self._in_order[bisect_left(self._in_order, self._origins.popleft())]
+        self._origins.append(origin)
+        insort(self._in_order, origin)
 
     def _measured(self, current: float, dac: float) -> float:
         if not self._looked:
