@@ -140,7 +140,8 @@ def search(
     """Return pylsl descriptions of accepted streams.
 
     Listens until something is found and `settle_s` more has passed (several may match, and the
-    second answers later than the first), at most `timeout_s`.
+    second answers later than the first), at most `timeout_s`. A sender that ended is seen for some
+    seconds more; when it goes from sight meanwhile and nothing else is there, the search goes on.
     """
     load()
     deadline = time.monotonic() + timeout_s
@@ -148,7 +149,9 @@ def search(
     while True:
         found = {info.uid(): info for info in visible(predicate) if accept(describe(info))}
         now = time.monotonic()
-        if found and settled is None:
+        if not found:
+            settled = None
+        elif settled is None:
             settled = min(now + settle_s, deadline)
         if now >= (deadline if settled is None else settled) or stop():
             return sorted(found.values(), key=lambda i: (i.name(), i.source_id(), i.uid()))
