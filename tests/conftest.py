@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -18,8 +20,8 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Isolate LSL: a session id of its own, on this machine's loopback only."""
-    folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"bci-affect-lsl-{uuid.uuid4().hex}"
-    folder.mkdir(parents=True)
+    folder = Path(tempfile.mkdtemp(prefix="bci-affect-lsl-"))
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     cfg = folder / "lsl_api.cfg"
     cfg.write_text(
         "[log]\nlevel=-2\n[ports]\nIPv6=disable\n"

@@ -163,6 +163,11 @@ class Pipeline:
         return self._rate_watch.measured_hz
 
     @property
+    def due_s(self) -> float:
+        """Seconds of EEG, behind what was pushed, that the next window needs."""
+        return max(0, self._need - self._intake.waiting) / self.rate_hz
+
+    @property
     def messages(self) -> tuple[str, ...]:
         """Sentences for the user on what the pipeline found or assumed, oldest first."""
         return tuple(self._found)

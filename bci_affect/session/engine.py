@@ -223,6 +223,7 @@ class LiveSession(SessionCommands):
                 if self._music:
                     path.estimator.hear(self._music.logits())
                 results = path.push(chunk)
+                self._source.awaited = float(chunk.times[-1]) + path.pipeline.due_s
                 done = self._now()
                 for window, estimate in results:
                     self._take(window, estimate, done, done - float(chunk.times[-1]))

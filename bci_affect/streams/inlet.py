@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from typing import Any
 from bci_affect.eeg import Chunk
 from bci_affect.errors import BciAffectError
 from bci_affect.streams import lsl
+from bci_affect.streams.arrivals import Arrivals
 from bci_affect.streams.collector import Collector
 from bci_affect.streams.link import PATIENCE_S, Link
 from bci_affect.streams.lsl import FoundStream
@@ -39,6 +41,10 @@ SEARCH_AFTER_S = 1.0
 GONE_AFTER_S = 2.0
 OFFSET_EVERY_S = 5.0
 COUNT_EVERY_S = 0.1
+AHEAD_S, BEHIND_S = 0.003, 0.004
+"""The reader is awake so long before an awaited sample is due, and waits so long for a late one."""
+
+_yield = getattr(os, "sched_yield", lambda: time.sleep(0))  # Windows has none
 
 
 class LslSource:
@@ -57,6 +63,9 @@ class LslSource:
     ----------
     tap : RawTap or None
         Gets everything as it was received, with clock offsets and markers; may be set at any time.
+    awaited : float
+        Time of the sample that the reader's next result needs: `read` is awake when it comes. A
+        sleeping thread is woken late, see `arrivals`. NaN for none.
     """
 
     def __init__(
@@ -71,12 +80,14 @@ class LslSource:
         self._name, self._type, self._source_id = name, type, source_id
         self._predicate, self._channels = predicate, channels
         self.tap: RawTap | None = None
+        self.awaited = math.nan
         self._stop = threading.Event()
         self._wake = threading.Event()  # of the watchdog
         self._pulling = threading.Lock()  # held by the thread that pulls
         self._read_at = -math.inf
         self._arrived_at = 0.0
         self._typical = 0.0  # seconds between arrivals, smoothed
+        self._arrivals = Arrivals()
         self._changing = threading.Lock()  # of health
         self._health = Health(ConnectionState.SEARCHING, "", math.nan, 0.0, math.nan)
         self._receiver: Receiver | None = None
@@ -181,13 +192,24 @@ class LslSource:
             usable = link is not None and not link.broken and self._streams()
             if link is not None and usable and self._pulling.acquire(blocking=False):
                 try:
-                    if self._pull(link, min(left, PULL_S)) is None:
+                    if self._pull(link, min(left, PULL_S, self._rest())) is None:
                         self._wake.set()
                 finally:
                     self._pulling.release()
             else:
                 receiver.backlog.wait(min(left, PULL_S))
             left = deadline - time.monotonic()
+
+    def _rest(self) -> float:
+        """Return for how long the reader may sleep; 0 while the awaited sample is about to come."""
+        due = self._arrivals.expect(self.awaited)
+        left = math.inf if due is None else due - lsl.local_clock()
+        if left > AHEAD_S:
+            return left - AHEAD_S
+        if left < -BEHIND_S:
+            return math.inf
+        _yield()  # to the thread that brings it
+        return 0.0
 
     def markers(self) -> list[Marker]:
         """Return events of other programs' text streams since the last call."""
@@ -294,6 +316,7 @@ class LslSource:
             now = time.monotonic()
             self._typical += 0.1 * (now - self._arrived_at - self._typical)
             self._arrived_at = now
+            self._arrivals.note(lsl.local_clock(), receiver.newest)
             if not self._streams():
                 self._set(ConnectionState.STREAMING, "")
             if now >= self._count_next:

@@ -46,6 +46,8 @@ class Receiver:
         The tap that knows of the stream.
     fresh_offset : float or None
         Newly measured, to hold from the next samples on; any thread may set it.
+    newest : float
+        Time of the newest sample.
     """
 
     def __init__(self, header: StreamHeader, channels: Sequence[str] | None, key: str) -> None:
@@ -54,7 +56,7 @@ class Receiver:
         self.backlog = Backlog(header.rate_hz)
         self.told: RawTap | None = None
         self.fresh_offset: float | None = None
-        self._newest = math.nan  # time of the newest sample
+        self.newest = math.nan
         self._age = math.nan  # usual seconds from a sample's time to its arrival
 
     def take(
@@ -81,7 +83,7 @@ class Receiver:
         chunks = self.assembler.push(samples, stamps)
         if chunks:
             self.backlog.put(chunks)
-        self._newest = float(stamps[-1]) + offsets.value
+        self.newest = float(stamps[-1]) + offsets.value
 
     def figures(self) -> dict[str, Any]:
         """Return what `Health` says of rates and losses."""
@@ -110,13 +112,13 @@ class Receiver:
         """
         time = float(stamps[-1]) + link.offset
         change = lsl.local_clock() - time - self._age
-        if time < self._newest - JUMP_S or change < -JUMP_S:  # false where something is unknown yet
+        if time < self.newest - JUMP_S or change < -JUMP_S:  # false where something is unknown yet
             link.shift += change
             logger.warning("The device has set its clock by %.3f s.", -change)
 
     def note_age(self) -> None:
         """Learn how old the newest samples are that have just come; late ones say little."""
-        age = lsl.local_clock() - self._newest
+        age = lsl.local_clock() - self.newest
         if math.isfinite(age):
             self._age = self._age + AGE_WEIGHT * (age - self._age) if age > self._age else age
 

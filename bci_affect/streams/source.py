@@ -102,9 +102,13 @@ class Source(Protocol):
     ----------
     tap : RawTap or None
         Gets everything as it was received; may be set at any time.
+    awaited : float
+        Time of the sample that the reader's next result needs, NaN for none; the reader sets it,
+        and a live source is ready when that sample comes.
     """
 
     tap: RawTap | None
+    awaited: float
 
     @property
     def info(self) -> StreamInfo:

@@ -5,6 +5,7 @@ It stands in the place of a replayed recording, whose clock the session follows.
 
 from __future__ import annotations
 
+import math
 import threading
 
 import numpy as np
@@ -45,6 +46,7 @@ class SteppedListener(XdfSource):
         self._eeg = EegSimulator(NAMES, montage.positions, RATE, person, seed=1)
         self.mood = (0.0, 0.0)
         self.tap: RawTap | None = None
+        self.awaited = math.nan
         self._told: RawTap | None = None
         self._start = local_clock()
         self._sent = self._granted = 0
