@@ -3,7 +3,8 @@
     python benchmarks/soak.py --seconds 3600 --seed 1 --report docs/reliability.md
 
 A headset (32 channels at 256 Hz, its samples counted) publishes in one process; the session runs in
-another: window (offscreen where there is no screen), music, recording, publishing. This process
+another: window (offscreen where there is no screen), music (to a sound server of its own, where
+PulseAudio is installed), recording, publishing. This process
 injects faults on a seeded schedule, reads the session's estimates over LSL as any program would,
 looks at its memory, threads and files from outside, and checks the recordings sample by sample
 against what the headset's log says was sent. Prints one JSON document; exit status 1 where a
@@ -24,6 +25,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -35,6 +37,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 from soak_disk import SmallDisk  # noqa: E402
 from soak_headset import COUNTER  # noqa: E402
 from soak_judge import judge, write_report  # noqa: E402
+from sound_server import SoundServer, unavailable  # noqa: E402
 
 RATE_HZ = 256.0
 SOURCE_ID = "soak-cap"
@@ -131,11 +134,18 @@ class Watch:
 class Soak:
     """Runs headset and session, and injects the faults."""
 
-    def __init__(self, folder: Path, seconds: float, seed: int, disk: SmallDisk) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        seconds: float,
+        seed: int,
+        disk: SmallDisk,
+        sound: SoundServer | None = None,
+    ) -> None:
         import pylsl
 
         self.clock: Callable[[], float] = pylsl.local_clock
-        self.folder, self.seconds, self.disk = folder, seconds, disk
+        self.folder, self.seconds, self.disk, self.sound = folder, seconds, disk, sound
         self.rng = np.random.default_rng(seed)
         self.length = min(1.0, seconds / 600.0)  # faults are shorter in a short run
         self.faults: list[dict[str, Any]] = []
@@ -153,6 +163,7 @@ class Soak:
             stdout=subprocess.PIPE,
             stderr=(folder / "session.log").open("w"),
             text=True,
+            env=sound.env if sound else None,
         )
         self.watch = Watch(self.session, self.clock)
 
@@ -285,14 +296,26 @@ class Soak:
         return f"{jump:+g} s"
 
     def audio_gone(self) -> str:
-        """Take the sound device away under the player."""
-        self.tell(self.session, json.dumps({"do": "audio"}))
-        time.sleep(2.0)
+        """Take the sound server away under the player and, where it was a real one, start it anew.
+
+        Without a server the output is ended from inside the session, as one that is unplugged.
+        """
+        if self.sound is None:
+            self.tell(self.session, json.dumps({"do": "audio"}))
+            time.sleep(2.0)
+        else:
+            self.sound.stop(kill=True)
+            self.watch.wait(lambda s: s["silent"], PATIENCE_S)
         before = (self.watch.now["track"], self.watch.now["position_s"])
         moved = self.watch.wait(
             lambda s: s["playing"] and (s["track"], s["position_s"]) != before, PATIENCE_S
         )
-        return f"music went on after {moved:.1f} s"
+        if self.sound is None:
+            return f"music went on after {moved:.1f} s"
+        self._away(1, 5)
+        self.sound.start()
+        back = self.watch.wait(lambda s: not s["silent"], PATIENCE_S)
+        return f"silent music after {moved:.1f} s; sound {back:.1f} s after it was there again"
 
     def disk_full(self) -> str:
         """Fill the disk; make room again, and begin a new recording."""
@@ -346,8 +369,10 @@ def main() -> int:
         os.environ["BCI_AFFECT_HOME"] = str(folder / "home")
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
         os.environ["PYTHONPATH"] = str(HERE.parent)
-        with SmallDisk(folder) as disk:
-            soak = Soak(folder, wanted.seconds, wanted.seed, disk)
+        with ExitStack() as stack:
+            disk = stack.enter_context(SmallDisk(folder))
+            sound = None if unavailable() else stack.enter_context(SoundServer(folder))
+            soak = Soak(folder, wanted.seconds, wanted.seed, disk, sound)
             status = soak.run()
             result = judge(soak, status, COUNTER)
             if wanted.keep:

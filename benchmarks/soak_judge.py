@@ -65,6 +65,7 @@ def judge(soak: Soak, status: int, counter: str) -> dict[str, Any]:
         "seconds": ended - began,
         "machine": _machine(),
         "disk": soak.disk.how,
+        "sound": "played to a sound server" if soak.sound else "silent: there is no PulseAudio",
         "checks": checks,
         "faults": _by_kind(soak.faults),
         "latency": latency,
@@ -235,7 +236,8 @@ def report(result: dict[str, Any]) -> str:
         f"`{machine['command']}` at {machine['revision']}; {machine['system']}, "
         f"{machine['cores']} cores, median load {memory['load'][0]:.1f} in the first sixth and "
         f"{memory['load'][1]:.1f} in the last; "
-        f"{result['seconds']:.0f} s; the full disk was {result['disk']}.",
+        f"{result['seconds']:.0f} s; the full disk was {result['disk']}; music was "
+        f"{result['sound']}.",
         "",
         "| criterion | goal | measured | met |",
         "|---|---|---|---|",

@@ -86,6 +86,8 @@ class Hand:
 
 def status(session: Any, uncaught: Uncaught) -> dict[str, Any]:
     """Return how the session stands, as plain values."""
+    from bci_affect.music.player.output import NO_DEVICE
+
     snapshot = session.snapshot()
     health, recording, player = snapshot.health, snapshot.recording, snapshot.player
     return {
@@ -100,6 +102,7 @@ def status(session: Any, uncaught: Uncaught) -> dict[str, Any]:
         "recording_error": recording.error if recording else "",
         "recording_active": bool(recording and recording.active),
         "playing": bool(player and player.playing),
+        "silent": player is None or player.device == NO_DEVICE,
         "track": player.track_id if player else None,
         "position_s": player.position_s if player else 0.0,
         "estimate": str(snapshot.estimate.state) if snapshot.estimate else "",

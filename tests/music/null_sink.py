@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -18,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.music.player.priority import preferred_threads
+from benchmarks.sound_server import RATE_HZ, SINK, SoundServer, unavailable
 
-RATE_HZ = 44_100
+__all__ = ["RATE_HZ", "find", "null_sink", "play_and_record", "sounded", "unavailable"]
 MONITOR_MS = 40
 """The monitor hands out a block when it is mixed, which is this long before it sounds. Measured:
 with blocks of 5, 10 and 40 ms the sound arrives 6.8, 10.1 and 40.2 ms ahead of its stamp."""
@@ -54,46 +54,11 @@ print(json.dumps({"events": events, "starved": starved, "device": device}))
 """
 
 
-def unavailable() -> str:
-    """Say why no null sink can be made here; "" where it can."""
-    for program in ("pulseaudio", "parec"):
-        if shutil.which(program) is None:
-            return f"no null sink: {program} is not installed (apt install pulseaudio-utils)"
-    try:
-        import sounddevice  # noqa: F401
-    except OSError:
-        return "no null sink: PortAudio is not installed (apt install libportaudio2)"
-    return ""
-
-
 @contextmanager
 def null_sink(folder: Path) -> Iterator[dict[str, str]]:
     """Run a sound server; yield the environment in which programs find it."""
-    runtime = folder / "xdg"
-    runtime.mkdir(mode=0o700, exist_ok=True)
-    env = os.environ | {"XDG_RUNTIME_DIR": str(runtime), "HOME": str(folder)}
-    env.pop("PULSE_SERVER", None)
-    with preferred_threads():  # as sound servers are run: one that starves says wrong delays
-        server = subprocess.Popen(
-            [
-                "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--disallow-exit=1",
-                "-L", "module-native-protocol-unix",
-                "-L", "module-null-sink sink_name=bci_null rate=44100 channels=2 norewinds=1",
-                "-L", "module-always-sink",
-            ],
-            env=env,
-            stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-    try:
-        until = time.monotonic() + 15
-        while not (runtime / "pulse" / "native").exists():
-            if server.poll() is not None or time.monotonic() > until:
-                raise OSError("the sound server did not start")
-            time.sleep(0.05)
-        yield env
-    finally:
-        server.terminate()
-        server.wait(10)
+    with SoundServer(folder) as server:
+        yield server.env
 
 
 def play_and_record(env: dict[str, str], spec: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +85,7 @@ def play_and_record(env: dict[str, str], spec: dict[str, Any]) -> dict[str, Any]
     with preferred_threads():  # a recorder that is late would be taken for late sound
         recorder = subprocess.Popen(
             [
-                "parec", "-d", "bci_null.monitor", "--raw", "--format=float32le",
+                "parec", "-d", f"{SINK}.monitor", "--raw", "--format=float32le",
                 f"--rate={RATE_HZ}", "--channels=2", f"--latency-msec={MONITOR_MS}",
             ],
             env=env,

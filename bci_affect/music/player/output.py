@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +24,7 @@ Fill = Callable[[NDArray[np.float32], float], None]
 LATENCY_S = 0.5
 """What is asked of a device; stamps allow for it. 'low' loses seconds of sound without a word under
 load; with 0.15 and 0.3 s, ten minutes at a load of 10 on two cores had gaps."""
+NO_DEVICE = "no sound device"
 _SETTLE_S = 2.0
 _SILENT_FOR_S = 3.0  # a device whose callback stays away longer than this is lost
 
@@ -62,7 +66,7 @@ class ClockOutput:
     silent = True
 
     def __init__(self, clock: Clock, rate_hz: int = 44_100) -> None:
-        self.name = "no sound device"
+        self.name = NO_DEVICE
         self.rate_hz = rate_hz
         self._clock = clock
         self._stop = threading.Event()
@@ -216,8 +220,30 @@ def devices() -> list[str]:
     return [str(d["name"]) for d in found if d["max_output_channels"] >= 2]
 
 
+def surroundings() -> tuple[tuple[int, int] | None, ...] | None:
+    """Return what changes when sound devices or servers come or go; None where nothing tells."""
+    if sys.platform != "linux":
+        return None
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
+    return tuple(
+        map(_identity, (Path("/dev/snd"), runtime / "pulse" / "native", runtime / "pipewire-0"))
+    )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
 def look_again() -> None:
-    """Let PortAudio see devices that came or went; only while no stream is open."""
+    """Let PortAudio see devices that came or went; only while no stream is open.
+
+    To be called sparingly: on Linux it loads and unloads ALSA's plug-ins, and a library of one of
+    them keeps 12 kB each time (libpixman 0.42, by way of libavcodec).
+    """
     try:
         sounddevice = _sounddevice()
     except OutputError:

@@ -14,11 +14,14 @@ from bci_affect.music.player.output import (
     Output,
     OutputError,
     look_again,
+    surroundings,
 )
 
 log = logging.getLogger(__name__)
 
 _RETRY_S = 2.0
+_LOOK_FOR_S, _LOOK_ANYWAY_S = 15.0, 60.0
+"""How long a device is looked for after one came or went, and how often otherwise."""
 _NO_SOUND = "No sound ({}): playing silently on the clock."
 
 
@@ -51,7 +54,8 @@ class Speaker:
     def __init__(self, clock: Clock, device: str) -> None:
         self._clock, self._device = clock, device
         self.message = ""
-        self._retry_at = 0.0
+        self._retry_at = self._look_until = self._look_anyway_at = 0.0
+        self._surroundings = surroundings()
         self._underflows = 0  # of devices that were left
         self._output: Output = ClockOutput(clock)
         if device != "none":
@@ -91,9 +95,9 @@ class Speaker:
             self.message = f"The sound device '{name}' is gone: playing silently until it is back."
             self._change_to(ClockOutput(self._clock, self.rate_hz))
             self._retry_at = time.monotonic() + _RETRY_S
+            self._look_until = time.monotonic() + _LOOK_FOR_S
             return Change("device_lost", self._clock(), self.message)
-        if self._output.silent and self._retry_at and time.monotonic() >= self._retry_at:
-            self._retry_at = time.monotonic() + _RETRY_S
+        if self._output.silent and self._retry_at and self._may_be_back():
             look_again()
             try:
                 found = DeviceOutput(self._device, self._clock, self.rate_hz)
@@ -103,6 +107,20 @@ class Speaker:
             self._change_to(found)
             return Change("device_found", self._clock(), f"Sound on '{found.name}'.")
         return None
+
+    def _may_be_back(self) -> bool:
+        """Say whether to look for the device now: where something came or went, else seldom."""
+        now = time.monotonic()
+        if now < self._retry_at:
+            return False
+        self._retry_at = now + _RETRY_S
+        seen = surroundings()
+        if seen is None or seen != self._surroundings:
+            self._surroundings, self._look_until = seen, now + _LOOK_FOR_S
+        if now > self._look_until and now < self._look_anyway_at:
+            return False
+        self._look_anyway_at = now + _LOOK_ANYWAY_S
+        return True
 
     def close(self) -> None:
         """Stop asking and release the device."""

@@ -1,0 +1,90 @@
+"""A sound server of one's own, with a sink that nobody hears: for the soak and for tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+
+from bci_affect.music.player.priority import preferred_threads
+
+SINK = "bci_null"
+RATE_HZ = 44_100
+
+
+def unavailable() -> str:
+    """Say why there can be none on this machine; "" where it can."""
+    for program in ("pulseaudio", "parec"):
+        if shutil.which(program) is None:
+            return f"no null sink: {program} is not installed (apt install pulseaudio-utils)"
+    try:
+        import sounddevice  # noqa: F401
+    except OSError:
+        return "no null sink: PortAudio is not installed (apt install libportaudio2)"
+    return ""
+
+
+class SoundServer:
+    """PulseAudio with a null sink; a context, which it runs in.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it keeps its socket and its settings.
+
+    Attributes
+    ----------
+    env : dict
+        The environment in which programs find it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._runtime = folder / "xdg"
+        self._runtime.mkdir(mode=0o700, exist_ok=True)
+        self.env = os.environ | {"XDG_RUNTIME_DIR": str(self._runtime), "HOME": str(folder)}
+        self.env.pop("PULSE_SERVER", None)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; `OSError` where it does not come."""
+        socket = self._runtime / "pulse" / "native"
+        socket.unlink(missing_ok=True)  # of one that was killed
+        with preferred_threads():  # as sound servers are run: one that starves says wrong delays
+            self._process = subprocess.Popen(
+                [
+                    "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1",
+                    "--disallow-exit=1", "-L", "module-native-protocol-unix",
+                    "-L",
+                    f"module-null-sink sink_name={SINK} rate={RATE_HZ} channels=2 norewinds=1",
+                    "-L", "module-always-sink",
+                ],
+                env=self.env,
+                stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+        until = time.monotonic() + 15
+        while not socket.exists():
+            if self._process.poll() is not None or time.monotonic() > until:
+                self.stop()
+                raise OSError("the sound server did not start")
+            time.sleep(0.05)
+
+    def stop(self, *, kill: bool = False) -> None:
+        """End it, with no time for farewells if `kill`."""
+        if self._process is not None:
+            self._process.kill() if kill else self._process.terminate()
+            self._process.wait(10)
+
+    def __enter__(self) -> SoundServer:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
