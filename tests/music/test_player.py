@@ -125,6 +125,25 @@ def test_stamps_are_steadier_than_a_sound_servers_word() -> None:
     assert frame_time(now[0], now[0] + 0.9, 20_000) == pytest.approx(now[0] + 0.9)
 
 
+@pytest.mark.parametrize("every", [0.01, 0.125])
+def test_a_word_that_moves_is_not_steady(every: float) -> None:
+    """A sound server that took its clock for 0.4 % too fast says so for seconds, smoothly."""
+
+    def steady(after_s: float, rise: float) -> bool:
+        now = [0.0]
+        frame_time = FrameTime(lambda: now[0], 1000, (lambda: now[0],))
+        rng = np.random.default_rng(1)
+        for block in range(int(after_s / every)):
+            now[0] = 100.0 + every * block
+            delay = 0.5 + rise * every * block + 0.001 * rng.standard_normal()
+            frame_time(now[0], now[0] + delay, round(1000 * every * block))
+        return frame_time.steady
+
+    assert not steady(1.3, 0.0)  # too soon to tell
+    assert steady(1.8, 0.0)
+    assert not steady(1.8, 0.004)
+
+
 def mixed(sources: list[Source], crossfade_s: float, block: int = 333) -> np.ndarray:
     following = sources[1:]
     mixer = Mixer(

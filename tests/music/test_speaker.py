@@ -34,7 +34,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Passing:
     world = Passing()
 
     class NoDevice(DeviceOutput):
-        def __init__(self, *_: object) -> None:
+        def __init__(self, *_: object, **__: object) -> None:
             raise OutputError("none")
 
     monkeypatch.setattr(speaker, "time", SimpleNamespace(monotonic=lambda: world.now))

@@ -6,10 +6,11 @@ import time
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable, Sequence
+from statistics import median
 
 Clock = Callable[[], float]
 _NEAR_S = 5.0  # clocks further apart than this are different ones
-_AGREE, _STEADY_S = 5, 0.003
+_SPAN_S, _STEADY_S = 0.75, 0.002
 _KEPT = 512  # measurements that count: some seconds, in which clocks drift apart by under 1 ms
 _JUMP_S, _JUMPED = 0.02, 12  # off by this much so often running is no error of measurement
 
@@ -47,35 +48,45 @@ class FrameTime:
         self._known = known
         self._looked = False
         self._theirs: Clock | None = None
-        self._origins: deque[float] = deque()  # when frame 0 would have been heard
+        self._frames: deque[int] = deque()  # that were measured
+        self._origins: deque[float] = deque()  # when frame 0 would have been heard, by each
         self._in_order: list[float] = []  # the same, by size: the callback has no time to sort
 
     @property
     def steady(self) -> bool:
-        """Whether the last measurements agree."""
-        last = [self._origins[-i] for i in range(1, min(_AGREE, len(self._origins)) + 1)]
-        return len(last) == _AGREE and max(last) - min(last) < _STEADY_S
+        """Whether the last measurements neither rise nor fall, by two stretches side by side."""
+        if not self._frames or self._frames[-1] - self._frames[0] < 2 * _SPAN_S * self._rate:
+            return False
+        ages = [(self._frames[-1] - frame) / self._rate for frame in self._frames]
+        both = list(zip(ages, self._origins, strict=True))
+        new = [origin for age, origin in both if age <= _SPAN_S]
+        old = [origin for age, origin in both if _SPAN_S < age <= 2 * _SPAN_S]
+        return bool(old) and abs(median(new) - median(old)) < _STEADY_S
 
     def forget(self) -> None:
         """Begin anew: frames were lost, so that those to come sound later."""
+        self._frames.clear()
         self._origins.clear()
         self._in_order.clear()
 
     def __call__(self, current: float, dac: float, frame: int) -> float:
         """Return when this frame, the buffer's first, is heard."""
-        self._keep(self._measured(current, dac) - frame / self._rate)
+        self._keep(frame, self._measured(current, dac) - frame / self._rate)
         middle = self._in_order[len(self._in_order) // 2]
-        last = [self._origins[-i] for i in range(1, min(_JUMPED, len(self._origins)) + 1)]
-        if len(last) == _JUMPED and min(abs(origin - middle) for origin in last) > _JUMP_S:
+        n = min(_JUMPED, len(self._origins))
+        last = [(self._frames[-i], self._origins[-i]) for i in range(n, 0, -1)]
+        if n == _JUMPED and min(abs(origin - middle) for _, origin in last) > _JUMP_S:
             self.forget()
-            for origin in reversed(last):
-                self._keep(origin)
+            for one in last:
+                self._keep(*one)
             middle = self._in_order[_JUMPED // 2]
         return middle + frame / self._rate
 
-    def _keep(self, origin: float) -> None:
+    def _keep(self, frame: int, origin: float) -> None:
         if len(self._origins) == _KEPT:
             del self._in_order[bisect_left(self._in_order, self._origins.popleft())]
+            self._frames.popleft()
+        self._frames.append(frame)
         self._origins.append(origin)
         insort(self._in_order, origin)
 

@@ -25,7 +25,7 @@ LATENCY_S = 0.5
 """What is asked of a device; stamps allow for it. 'low' loses seconds of sound without a word under
 load; with 0.15 and 0.3 s, ten minutes at a load of 10 on two cores had gaps."""
 NO_DEVICE = "no sound device"
-_SETTLE_S = 2.0
+_SETTLE_S = 2.5
 _SILENT_FOR_S = 3.0  # a device whose callback stays away longer than this is lost
 
 
@@ -112,6 +112,8 @@ class DeviceOutput:
         The clock on which the time of a frame is told.
     rate_hz : int, optional
         Rate that is needed; the device's own by default.
+    trusting : bool
+        Whether to play though the device's word on its delay does not settle.
 
     Raises
     ------
@@ -121,7 +123,9 @@ class DeviceOutput:
 
     silent = False
 
-    def __init__(self, device: str, clock: Clock, rate_hz: int | None = None) -> None:
+    def __init__(
+        self, device: str, clock: Clock, rate_hz: int | None = None, *, trusting: bool = True
+    ) -> None:
         sounddevice = _sounddevice()
         try:
             info = _find(sounddevice, device)
@@ -144,10 +148,14 @@ class DeviceOutput:
         self._frames = 0
         self._frame_time = FrameTime(clock, self.rate_hz)
         # Until a sound server has played what it was first given, it guesses its delay: wrong by
-        # 42 ms in a measured case. Nothing is played until its word is steady.
+        # 42 ms in a measured case. And what it then learns of its clock may be off by a percent
+        # where it was disturbed: its word moves by 5 to 50 ms in the seconds that follow, and needs
+        # half a minute to come back. So nothing is played until its word is steady.
+        self._trusting = trusting
         self._first_heard = int(float(self._stream.latency) * self.rate_hz)
         self._settle_at_most = self._first_heard + int(_SETTLE_S * self.rate_hz)
         self._settled = False
+        self.doubtful = False
         self.underflows = 0
 
     def _callback(self, out: NDArray[np.float32], n: int, times: Any, status: Any) -> None:
@@ -160,8 +168,9 @@ class DeviceOutput:
             out.fill(0.0)
             return
         heard_at = self._frame_time(times.currentTime, times.outputBufferDacTime, frame)
-        self._settled = self._settled or self._frame_time.steady or frame > self._settle_at_most
-        if self._settled:
+        self._settled = self._settled or self._frame_time.steady
+        self.doubtful = not self._settled and frame > self._settle_at_most
+        if self._settled or (self.doubtful and self._trusting):
             self._fill(out, heard_at)
         else:
             out.fill(0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from typing import NamedTuple
 
 from bci_affect.music.player.frame_time import Clock
@@ -20,6 +21,8 @@ from bci_affect.music.player.output import (
 log = logging.getLogger(__name__)
 
 _RETRY_S = 2.0
+_OPENINGS = 4
+"""A device whose word on its delay does not settle is opened so often; then it is believed."""
 _LOOK_FOR_S, _LOOK_ANYWAY_S = 15.0, 60.0
 """How long a device is looked for after one came or went, and how often otherwise."""
 _NO_SOUND = "No sound ({}): playing silently on the clock."
@@ -58,9 +61,10 @@ class Speaker:
         self._surroundings = surroundings()
         self._underflows = 0  # of devices that were left
         self._output: Output = ClockOutput(clock)
+        self._openings = 1
         if device != "none":
             try:
-                self._output = DeviceOutput(device, clock)
+                self._output = DeviceOutput(device, clock, trusting=False)
             except OutputError as error:
                 self._without(error)
         self.rate_hz = self._output.rate_hz
@@ -90,6 +94,11 @@ class Speaker:
 
     def watch(self) -> Change | None:
         """Notice a device that is gone, go on silently, and take it again when it is back."""
+        if _doubtful(self._output) and self._openings < _OPENINGS:
+            self._openings += 1
+            self._output.close()  # another stream of it may fare better
+            with suppress(OutputError):
+                self._change_to(self._open())
         if not self._output.alive():
             name = self._output.name
             self.message = f"The sound device '{name}' is gone: playing silently until it is back."
@@ -99,8 +108,9 @@ class Speaker:
             return Change("device_lost", self._clock(), self.message)
         if self._output.silent and self._retry_at and self._may_be_back():
             look_again()
+            self._openings = 1
             try:
-                found = DeviceOutput(self._device, self._clock, self.rate_hz)
+                found = self._open()
             except OutputError:
                 return None
             self.message, self._retry_at = "", 0.0
@@ -122,6 +132,10 @@ class Speaker:
         self._look_anyway_at = now + _LOOK_ANYWAY_S
         return True
 
+    def _open(self) -> DeviceOutput:
+        trusting = self._openings == _OPENINGS
+        return DeviceOutput(self._device, self._clock, self.rate_hz, trusting=trusting)
+
     def close(self) -> None:
         """Stop asking and release the device."""
         self._output.close()
@@ -135,6 +149,10 @@ class Speaker:
     def _without(self, error: OutputError) -> None:
         self.message = _NO_SOUND.format(error)
         log.warning(self.message)
+
+
+def _doubtful(output: Output) -> bool:
+    return isinstance(output, DeviceOutput) and output.doubtful
 
 
 def _underflows(output: Output) -> int:
