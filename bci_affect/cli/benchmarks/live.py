@@ -1,12 +1,15 @@
 """A live session over real LSL: newest sample to estimate, and what it costs.
 
 A simulated headset in another process sends 32 channels at 256 Hz, then 8 at 250; the session runs
-here, without window and music. Latency is counted from the stamp of the newest sample of a chunk to
-the moment at which its estimate is there. CPU is this process's, as a share of one core.
+here, without window and music; the first headset once more with a source that waits asleep for
+every sample, where the session's is awake for those that it needs. Latency is counted from the
+stamp of the newest sample of a chunk to the moment at which its estimate is there. CPU is this
+process's, as a share of one core.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -35,19 +38,28 @@ def run(quick: bool) -> dict[str, Any]:
                 encoding="utf-8",
             )
             os.environ["LSLAPICFG"] = str(config)
-        return {name: measure(command, 15 if quick else 60) for name, command in HEADSETS.items()}
+        seconds = 15 if quick else 60
+        figures = {name: measure(command, seconds) for name, command in HEADSETS.items()}
+        first = next(iter(HEADSETS))
+        figures[f"{first}_asleep"] = measure(HEADSETS[first], seconds, asleep=True)
+        return figures
 
 
-def measure(command: tuple[str, ...], seconds: float) -> dict[str, Any]:
+def measure(command: tuple[str, ...], seconds: float, *, asleep: bool = False) -> dict[str, Any]:
     """Run one session on a headset that `command` simulates."""
     from bci_affect.config import LiveSettings
     from bci_affect.eeg import State
     from bci_affect.session import LiveSession, load_predictor, path_factory
     from bci_affect.streams import LslSource
 
+    class Asleep(LslSource):
+        """Is told of no sample that is awaited."""
+
+        awaited = property(lambda self: math.nan, lambda self, time: None)
+
     predictor = load_predictor(None)
     session = LiveSession(
-        LslSource(),
+        Asleep() if asleep else LslSource(),
         path_factory(predictor, LiveSettings()),
         model_name=predictor.card.name,
         model_summary=predictor.card.summary,
