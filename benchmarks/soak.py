@@ -200,16 +200,16 @@ class Soak:
         process.stdin.write(line + "\n")
         process.stdin.flush()
 
-    def run(self) -> int:
-        """Go through the schedule; return the session's exit status."""
+    def run(self, *, calm: bool = False) -> int:
+        """Go through the schedule, an empty one if `calm`; return the session's exit status."""
         self.watch.start()
         try:
             if self.watch.wait(lambda s: s["estimate"] == "ok", 2 * PATIENCE_S) == float("inf"):
                 raise RuntimeError("the session gave no estimate")
             self.watch.wait(lambda s: s["playing"], PATIENCE_S)
             self.began = self.clock()
-            calm = 0.1 * self.seconds if self.seconds >= 600 else 2.0
-            for at, kind in self.schedule(calm, self.seconds - calm):
+            quiet = 0.1 * self.seconds if self.seconds >= 600 else 2.0
+            for at, kind in [] if calm else self.schedule(quiet, self.seconds - quiet):
                 time.sleep(max(0.0, self.began + at - self.clock()))
                 self.fault(kind)
             time.sleep(max(0.0, self.began + self.seconds - self.clock()))
@@ -352,6 +352,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=180.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--calm", action="store_true", help="no faults: what a session costs")
     parser.add_argument("--report", type=Path, help="write the report here (Markdown)")
     parser.add_argument("--keep", type=Path, help="new folder for logs and recordings, kept")
     wanted = parser.parse_args()
@@ -373,7 +374,7 @@ def main() -> int:
             disk = stack.enter_context(SmallDisk(folder))
             sound = None if unavailable() else stack.enter_context(SoundServer(folder))
             soak = Soak(folder, wanted.seconds, wanted.seed, disk, sound)
-            status = soak.run()
+            status = soak.run(calm=wanted.calm)
             result = judge(soak, status, COUNTER)
             if wanted.keep:
                 shutil.copytree(disk.folder, folder / "recordings")

@@ -30,6 +30,8 @@ def judge(soak: Soak, status: int, counter: str) -> dict[str, Any]:
     began, ended = soak.began, soak.ended
     memory = _memory(np.array(watch.process), began, ended)
     latency = _latency(np.array(watch.estimates), soak.faults, began, ended)
+    for which in ("p50", "p99"):
+        latency[f"last_minute_within_{which}_ms"] = watch.now[f"latency_{which}_ms"]
     recording = _recordings(soak, counter)
     uncaught = watch.now["uncaught"]
     unwell = [fault["kind"] for fault in soak.faults if not np.isfinite(fault["well_after_s"])]

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 KEPT = 64  # blocks from which the pace is learned
-LEAST, RELEARN = 16, 8
+LEAST, RELEARN = 16, 8  # blocks that are needed, and after which the pace is learned anew
 APART_S = 0.0015  # samples that come closer together are of one block
 UNSTEADY_S = 0.008  # a device whose blocks come this late at the median keeps no pace
 
@@ -47,6 +47,8 @@ class Arrivals:
 
     def note(self, arrival: float, newest: float) -> None:
         """Take a block that came at `arrival`, whose newest sample has the time `newest`."""
+        if not math.isfinite(newest):
+            return
         if self._blocks:
             last_arrival, last_newest = self._blocks[-1]
             if newest <= last_newest or newest - last_newest > 1.0:
@@ -64,9 +66,9 @@ class Arrivals:
 
         That is a block behind the newest that was noted.
         """
-        if math.isnan(sample):
+        if not math.isfinite(sample):
             return None
-        if self._news >= RELEARN or self._pace is None:
+        if self._news >= RELEARN:
             self._news, self._pace = 0, self._learn()
         if self._pace is None:
             return None

@@ -80,12 +80,23 @@ def test_nothing_is_foretold_without_a_pace():
     for pair in zip(came[: LEAST - 1], newest[: LEAST - 1], strict=True):
         arrivals.note(*pair)
     assert arrivals.expect(float(newest[LEAST])) is None
-    arrivals.note(came[LEAST], newest[LEAST])
-    assert arrivals.expect(float(newest[LEAST + 1])) is not None
+    for pair in zip(came[LEAST : 2 * LEAST], newest[LEAST : 2 * LEAST], strict=True):
+        arrivals.note(*pair)
+    assert arrivals.expect(float(newest[2 * LEAST])) is not None
     assert arrivals.expect(math.nan) is None
+    assert arrivals.expect(math.inf) is None
     for pair in zip(came + np.random.default_rng(4).uniform(0, 0.04, 100), newest, strict=True):
         arrivals.note(*pair)  # the stamps begin anew; then blocks come whenever they like
     assert arrivals.expect(float(newest[-1]) + 0.1) is None
+
+
+@given(st.lists(st.tuples(st.floats(0, 1e9), st.floats()), min_size=20, max_size=80), st.floats())
+def test_no_stamps_break_it(pairs, sample):
+    arrivals = Arrivals()
+    for arrival, newest in pairs:
+        arrivals.note(arrival, newest)
+        due = arrivals.expect(sample)
+        assert due is None or isinstance(due, float)
 
 
 def test_a_clock_that_is_set_begins_anew():

@@ -11,7 +11,7 @@ from statistics import median
 Clock = Callable[[], float]
 _NEAR_S = 5.0  # clocks further apart than this are different ones
 _SPAN_S, _STEADY_S = 0.75, 0.002
-_KEPT = 512  # measurements that count: some seconds, in which clocks drift apart by under 1 ms
+_KEPT = 512  # measurements that count: a minute at most, in which clocks hardly drift apart
 _JUMP_S, _JUMPED = 0.02, 12  # off by this much so often running is no error of measurement
 
 
