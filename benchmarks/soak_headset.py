@@ -3,8 +3,7 @@
 Started by ``soak.py``, which kills, pauses and restarts it and tells it faults on its standard
 input (``nan SECONDS``, ``clock SECONDS``), one per line. The EEG repeats a simulated minute; the
 last channel counts the samples, so that whoever receives can prove what is missing. Every piece
-that goes out is noted in a log of fixed-size records, which survives ``kill -9``: what was really
-sent.
+that goes out is noted before in a log of fixed-size records, which survives ``kill -9``.
 """
 
 from __future__ import annotations
@@ -75,8 +74,10 @@ def main() -> None:
         if spoilt:
             samples[:, :4] = np.nan
         stamps = base_s + faults.clock_s + (n + 1) / rate_hz
-        outlet.push_chunk(samples, stamps.tolist())
+        # First the log: a headset that is killed between the two then has noted a piece that it did
+        # not send, as others of its last second. The other way round nobody would know of it.
         os.write(log, np.array([(number, due, now, spoilt)], RECORD).tobytes())
+        outlet.push_chunk(samples, stamps.tolist())
         number = due
 
 
