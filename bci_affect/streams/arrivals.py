@@ -18,7 +18,8 @@ KEPT = 64  # blocks from which the pace is learned
 LEAST, RELEARN = 16, 8  # blocks that are needed, and after which the pace is learned anew
 APART_S = 0.0015  # samples that come closer together are of one block
 UNSTEADY_S = 0.008  # a device whose blocks come this late at the median keeps no pace
-
+AHEAD_S, BEHIND_S = 0.003, 0.004
+"""A reader is awake so long before its sample is due, and waits so long for a late one."""
 EARLY = 0.1  # of a period: where two blocks may have the sample, the first is looked for first
 
 
@@ -76,6 +77,14 @@ class Arrivals:
         came = round((self._blocks[-1][1] - pace.newest) / pace.period)
         has_it = math.ceil((sample + pace.age - pace.due) / pace.period - EARLY)
         return pace.due + max(came + 1, has_it) * pace.period
+
+    def rest(self, sample: float, now: float) -> float:
+        """Return for how long who awaits a sample may sleep; 0 while it is about to come."""
+        due = self.expect(sample)
+        left = math.inf if due is None else due - now
+        if left > AHEAD_S:
+            return left - AHEAD_S
+        return math.inf if left < -BEHIND_S else 0.0
 
     def _learn(self) -> Pace | None:
         if len(self._blocks) < LEAST:

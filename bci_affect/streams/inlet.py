@@ -41,8 +41,6 @@ SEARCH_AFTER_S = 1.0
 GONE_AFTER_S = 2.0
 OFFSET_EVERY_S = 5.0
 COUNT_EVERY_S = 0.1
-AHEAD_S, BEHIND_S = 0.003, 0.004
-"""The reader is awake so long before an awaited sample is due, and waits so long for a late one."""
 
 _yield = getattr(os, "sched_yield", lambda: time.sleep(0))  # Windows has none
 
@@ -192,24 +190,16 @@ class LslSource:
             usable = link is not None and not link.broken and self._streams()
             if link is not None and usable and self._pulling.acquire(blocking=False):
                 try:
-                    if self._pull(link, min(left, PULL_S, self._rest())) is None:
+                    rest = self._arrivals.rest(self.awaited, lsl.local_clock())
+                    if not rest:
+                        _yield()  # to the thread that brings the sample
+                    if self._pull(link, min(left, PULL_S, rest)) is None:
                         self._wake.set()
                 finally:
                     self._pulling.release()
             else:
                 receiver.backlog.wait(min(left, PULL_S))
             left = deadline - time.monotonic()
-
-    def _rest(self) -> float:
-        """Return for how long the reader may sleep; 0 while the awaited sample is about to come."""
-        due = self._arrivals.expect(self.awaited)
-        left = math.inf if due is None else due - lsl.local_clock()
-        if left > AHEAD_S:
-            return left - AHEAD_S
-        if left < -BEHIND_S:
-            return math.inf
-        _yield()  # to the thread that brings it
-        return 0.0
 
     def markers(self) -> list[Marker]:
         """Return events of other programs' text streams since the last call."""
