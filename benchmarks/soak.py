@@ -39,6 +39,8 @@ from soak_headset import COUNTER  # noqa: E402
 from soak_judge import judge, write_report  # noqa: E402
 from sound_server import SoundServer, unavailable  # noqa: E402
 
+from bci_affect.cli.benchmarks.stolen import Stolen, bare_machine_ms  # noqa: E402
+
 RATE_HZ = 256.0
 SOURCE_ID = "soak-cap"
 PATIENCE_S = 60.0
@@ -56,6 +58,8 @@ class Watch:
             tuple[float, float, int, int, float]
         ] = []  # time, RSS, threads, fds, CPU
         self.estimates: list[tuple[float, float]] = []  # when received, stamp
+        self.within: list[tuple[float, float]] = []  # when estimated, latency in ms
+        self.stolen = Stolen(clock)
         self.messages: list[tuple[float, str]] = []
         self._said: set[str] = set()
         self._stop = threading.Event()
@@ -65,6 +69,7 @@ class Watch:
 
     def start(self) -> None:
         """Begin to watch."""
+        self.stolen.__enter__()
         for thread in self._threads:
             thread.start()
 
@@ -73,6 +78,7 @@ class Watch:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+        self.stolen.__exit__(None, None, None)
 
     @property
     def now(self) -> dict[str, Any]:
@@ -95,6 +101,7 @@ class Watch:
         for line in self.session.stdout:
             status = json.loads(line)
             now = self.clock()
+            self.within += [(when, ms) for when, ms in status.pop("latencies")]
             for text in status.pop("messages"):
                 if text not in self._said:
                     self._said.add(text)
@@ -373,9 +380,11 @@ def main() -> int:
         with ExitStack() as stack:
             disk = stack.enter_context(SmallDisk(folder))
             sound = None if unavailable() else stack.enter_context(SoundServer(folder))
+            bare = bare_machine_ms(15.0)
             soak = Soak(folder, wanted.seconds, wanted.seed, disk, sound)
             status = soak.run(calm=wanted.calm)
             result = judge(soak, status, COUNTER)
+            result["machine"]["bare_ms"] = bare
             if wanted.keep:
                 shutil.copytree(disk.folder, folder / "recordings")
                 (folder / "statuses.json").write_text(json.dumps(soak.watch.statuses))

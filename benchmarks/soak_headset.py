@@ -64,10 +64,13 @@ def main() -> None:
     number = int((pylsl.local_clock() - base_s) * rate_hz)
     while True:
         now = pylsl.local_clock()
-        due = int((now - base_s) * rate_hz)
-        if due - number < PIECE:
-            pause.wait((number + PIECE - due) / rate_hz)
+        # To the moment of the piece's last sample: what a piece waits beyond it would be counted
+        # as the session's latency, by its stamp.
+        early = base_s + (number + PIECE) / rate_hz - now
+        if early > 0:
+            pause.wait(early)
             continue
+        due = max(number + PIECE, int((now - base_s) * rate_hz))
         n = np.arange(number, due)
         samples = np.column_stack((expected(template, n), n)).astype(np.float32)
         spoilt = now < faults.nan_until

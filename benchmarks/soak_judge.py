@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from soak_headset import RECORD, expected
 
+from bci_affect.cli.benchmarks.stolen import percentiles
+
 if TYPE_CHECKING:
-    from soak import Soak
+    from soak import Soak, Watch
 
 LONG_RUN_S = 1200.0
 """From this length on memory and latency drift are judged; before it they are only told."""
@@ -30,8 +32,7 @@ def judge(soak: Soak, status: int, counter: str) -> dict[str, Any]:
     began, ended = soak.began, soak.ended
     memory = _memory(np.array(watch.process), began, ended)
     latency = _latency(np.array(watch.estimates), soak.faults, began, ended)
-    for which in ("p50", "p99"):
-        latency[f"last_minute_within_{which}_ms"] = watch.now[f"latency_{which}_ms"]
+    latency["within"] = _within(watch, soak.faults, began, ended)
     recording = _recordings(soak, counter)
     uncaught = watch.now["uncaught"]
     unwell = [fault["kind"] for fault in soak.faults if not np.isfinite(fault["well_after_s"])]
@@ -119,14 +120,32 @@ def _memory(seen: np.ndarray, began: float, ended: float) -> dict[str, Any]:
     }
 
 
+def _at_faults(when: np.ndarray, faults: list[dict[str, Any]]) -> np.ndarray:
+    """Whether moments are within faults, or so soon after that windows still miss samples."""
+    during = np.zeros(when.size, bool)
+    for fault in faults:
+        during |= (when >= fault["begin"]) & (when <= fault["end"] + SETTLE_S)
+    return during
+
+
+def _within(
+    watch: Watch, faults: list[dict[str, Any]], began: float, ended: float
+) -> dict[str, Any]:
+    """From the newest sample to the estimate, by the session itself.
+
+    In the first minute of its life a session composes the demonstration's music beside it.
+    """
+    when, ms = np.array(watch.within).T
+    keep = ~_at_faults(when, faults) & (when >= max(began, watch.began + 60.0)) & (when <= ended)
+    return percentiles(when[keep], ms[keep], watch.stolen)
+
+
 def _latency(
     seen: np.ndarray, faults: list[dict[str, Any]], began: float, ended: float
 ) -> dict[str, Any]:
     """From the newest sample used to the estimate in another program's hand, over LSL."""
     when, stamp = seen.T
-    during = np.zeros(when.size, bool)
-    for fault in faults:
-        during |= (when >= fault["begin"]) & (when <= fault["end"] + SETTLE_S)
+    during = _at_faults(when, faults)
     keep = ~during & (when >= began) & (when <= ended)
     latency = 1e3 * (when - stamp)
     first, last = _sixths(when, began, ended)
@@ -233,6 +252,7 @@ def write_report(path: Path, result: dict[str, Any]) -> None:
 def report(result: dict[str, Any]) -> str:
     """Return the report as Markdown."""
     machine, memory, latency = result["machine"], result["memory"], result["latency"]
+    within, still = latency["within"], latency["within"]["nothing_stolen"]
     recording = result["recording"]
     lines = [
         f"`{machine['command']}` at {machine['revision']}; {machine['system']}, "
@@ -267,6 +287,13 @@ def report(result: dict[str, Any]) -> str:
         f" and {latency['first_sixth']['p99_ms']:.1f} ms, last sixth "
         f"{latency['last_sixth']['p50_ms']:.1f} and {latency['last_sixth']['p99_ms']:.1f} ms; "
         f"{latency['estimates']} estimates.",
+        "",
+        "Within the session (newest sample to estimate, the same moments): p50 "
+        f"{within['p50']:.1f} ms, p99 {within['p99']:.1f} ms. The machine's host took "
+        f"{100 * within['stolen_share_of_a_core']:.0f} % of one core away; the {still['n']} of "
+        f"{within['n']} estimates during which it took nothing: {still['p50']:.1f} and "
+        f"{still['p99']:.1f} ms. A bare loop after as long a sleep, before the soak: p50 "
+        f"{machine['bare_ms']['p50']:.1f} ms, p99 {machine['bare_ms']['p99']:.1f} ms.",
         "",
         f"Recording: {recording['files']} files, {recording['MB']:.0f} MB, "
         f"{recording['recorded']:,} of {recording['sent']:,} samples sent; the others fell into "

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import sys
 import threading
 import time
@@ -84,8 +85,8 @@ class Hand:
             close()
 
 
-def status(session: Any, uncaught: Uncaught) -> dict[str, Any]:
-    """Return how the session stands, as plain values."""
+def status(session: Any, uncaught: Uncaught, since: float) -> dict[str, Any]:
+    """Return how the session stands, as plain values, and its latencies since the last time."""
     from bci_affect.music.player.output import NO_DEVICE
 
     snapshot = session.snapshot()
@@ -96,8 +97,7 @@ def status(session: Any, uncaught: Uncaught) -> dict[str, Any]:
         "received": health.received,
         "lost": health.lost,
         "late": health.late,
-        "latency_p50_ms": snapshot.latency_p50_ms,
-        "latency_p99_ms": snapshot.latency_p99_ms,
+        "latencies": [pair for pair in session.latencies_ms().T.tolist() if pair[0] > since],
         "recording": recording.path if recording else "",
         "recording_error": recording.error if recording else "",
         "recording_active": bool(recording and recording.active),
@@ -149,9 +149,17 @@ def main() -> None:
     obeying.start()
     done = threading.Event()
 
+    told = -math.inf
+
+    def tell_once() -> None:
+        nonlocal told
+        now = status(session, uncaught, told)
+        told = max([told, *(moment for moment, _ in now["latencies"])])
+        print(json.dumps(now), flush=True)
+
     def tell() -> None:
         while not done.wait(1.0):
-            print(json.dumps(status(session, uncaught)), flush=True)
+            tell_once()
 
     teller = threading.Thread(target=tell, name="soak-status")
     teller.start()
@@ -176,7 +184,7 @@ def main() -> None:
         done.set()
         teller.join()
     obeying.join()
-    print(json.dumps(status(session, uncaught)), flush=True)
+    tell_once()
 
 
 if __name__ == "__main__":

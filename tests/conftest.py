@@ -9,6 +9,11 @@ import uuid
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run; `--hypothesis-profile=default` looks for new ones.
+settings.register_profile("house", derandomize=True, deadline=None)
+settings.load_profile("house")
 
 # Set before anything imports Qt, torch, or liblsl, here and in every process that a test starts.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")

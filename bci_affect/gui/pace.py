@@ -1,7 +1,12 @@
-"""How often the window draws: 25 times a second, slower by itself when that costs too much."""
+"""When the window draws: 25 times a second, slower by itself when that costs too much.
+
+Frames leave the moments alone at which the session computes: Python lets one thread run at a time,
+and an estimate that meets a frame waits for it, up to 20 ms.
+"""
 
 from __future__ import annotations
 
+import math
 import time
 
 INTERVAL_MS = 40
@@ -10,6 +15,10 @@ SHARE_OF_CORE = 0.25
 """Most that the window's thread may take of one core."""
 _AIM = 0.92  # of the share: what varies from second to second stays below it
 _LOOK_S = 1.0
+LATE_S = 0.010
+"""An estimate that is not there so long after its EEG was due is waited for no longer."""
+_COMPUTING_S = 0.003  # from the EEG to its estimate
+_HOLD_S = 0.03  # longest that a frame is held, whatever is due
 
 
 class Pace:
@@ -28,10 +37,40 @@ class Pace:
         self.cpu_share = 0.0
         self.tick_ms = 0.0
         self._since: tuple[float, float, int] | None = None
+        self._cpu_s = 0.0
+        self._frame_s = self._frame_before_s = 0.0  # dearest frame of this second, and of the last
+        self._begin = -math.inf  # when the next frame should begin
+        self._held_since = math.inf
 
     def due(self, divisor: int) -> bool:
         """Whether it is the turn of a panel that draws at every `divisor`-th tick."""
         return self.ticks % divisor == 0
+
+    def hold_s(self, due_in_s: float, now: float | None = None) -> float:
+        """Return for how long a frame that could begin now should wait for the session.
+
+        Parameters
+        ----------
+        due_in_s : float
+            When the session has to compute, see `SessionControl.due_in_s`.
+        now : float, optional
+            Wall time; the monotonic clock's where not given.
+        """
+        now = time.monotonic() if now is None else now
+        frame_s = max(self._frame_s, self._frame_before_s)
+        if -LATE_S < due_in_s < frame_s:
+            self._held_since = min(self._held_since, now)
+            if now - self._held_since <= _HOLD_S:
+                return max(due_in_s + _COMPUTING_S, 0.001)
+        self._held_since = math.inf
+        return 0.0
+
+    def until_next_s(self, now: float | None = None) -> float:
+        """Return how long the window rests before its next frame; what was held is caught up."""
+        now = time.monotonic() if now is None else now
+        interval_s = self.interval_ms / 1000
+        self._begin = max(self._begin + interval_s, now - interval_s)
+        return max(0.0, self._begin - now)
 
     def after_tick(self, took_s: float, cpu_s: float, now: float | None = None) -> int:
         """Note a tick and return the interval in milliseconds from now on.
@@ -48,6 +87,9 @@ class Pace:
         now = time.monotonic() if now is None else now
         self.ticks += 1
         self.tick_ms += 0.1 * (took_s * 1000 - self.tick_ms)
+        if self.ticks > 1:
+            self._frame_s = max(self._frame_s, cpu_s - self._cpu_s)
+        self._cpu_s = cpu_s
         if self._since is None:
             self._since = (now, cpu_s, self.ticks)
             return self.interval_ms
@@ -55,6 +97,7 @@ class Pace:
         if now - began >= _LOOK_S:
             self.cpu_share = (cpu_s - cpu_began) / (now - began)
             self.fps = (self.ticks - ticks_began) / (now - began)
+            self._frame_before_s, self._frame_s = self._frame_s, 0.0
             self._since = (now, cpu_s, self.ticks)
             late = self.fps < 0.7 * 1000 / self.interval_ms
             self.interval_ms = self._fitting(late)

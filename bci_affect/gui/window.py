@@ -93,8 +93,9 @@ class MainWindow(QtWidgets.QMainWindow):
         self.vm.ended.connect(self._show_end)
         self._timer = QtCore.QTimer(self)
         self._timer.setTimerType(QtCore.Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self.tick)
-        self._timer.start(self.pace.interval_ms)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._draw_or_hold)
+        self._timer.start()
 
     # --- construction -------------------------------------------------------------------------
 
@@ -206,6 +207,14 @@ class MainWindow(QtWidgets.QMainWindow):
 
     # --- drawing ------------------------------------------------------------------------------
 
+    def _draw_or_hold(self) -> None:
+        """Draw, unless the session is about to compute; and set the timer for the next time."""
+        rest_s = self.pace.hold_s(self.control.due_in_s())
+        if not rest_s:
+            self.tick()
+            rest_s = self.pace.until_next_s()
+        self._timer.start(round(rest_s * 1000))
+
     def tick(self) -> None:
         """Ask the session, and draw the panels whose turn it is and that can be seen."""
         began = time.perf_counter()
@@ -220,9 +229,7 @@ class MainWindow(QtWidgets.QMainWindow):
         self._prompt_report()
         if self.calibration is not None:
             self.calibration.tick()
-        interval = self.pace.after_tick(time.perf_counter() - began, time.thread_time())
-        if interval != self._timer.interval():
-            self._timer.setInterval(interval)
+        self.pace.after_tick(time.perf_counter() - began, time.thread_time())
 
     def apply_theme(self, name: str) -> None:
         """Show everything in the colours of a theme."""

@@ -25,6 +25,13 @@ class SessionControl(Protocol):
     def snapshot(self) -> SessionSnapshot:
         """Return everything that is shown, of one moment."""
 
+    def due_in_s(self) -> float:
+        """Return in how many seconds the EEG is expected that the next estimate needs.
+
+        Negative while that is late or being worked on; NaN where nobody can tell. Who computes much
+        leaves this moment to the session.
+        """
+
     def traces(self, seconds: float) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Return the newest filtered EEG: times (n,) and microvolts (n_channels, n).
 

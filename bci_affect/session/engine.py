@@ -205,9 +205,12 @@ class LiveSession(SessionCommands):
             while not self._stop.is_set():
                 while self._commands:
                     self._commands.popleft()(path)
-                chunk = self._source.read(_READ_S)
+                # What does not need the next samples is done before they come.
                 for marker in self._source.markers():
                     self._outbox.put(marker)
+                if self._music:
+                    path.estimator.hear(self._music.logits())
+                chunk = self._source.read(_READ_S)
                 if chunk is None:
                     state = self._source.health.state
                     if streaming and state not in (
@@ -220,8 +223,6 @@ class LiveSession(SessionCommands):
                 streaming = True
                 if self._replayed:
                     self._behind = local_clock() - float(chunk.times[-1])
-                if self._music:
-                    path.estimator.hear(self._music.logits())
                 results = path.push(chunk)
                 self._source.awaited = float(chunk.times[-1]) + path.pipeline.due_s
                 done = self._now()
@@ -361,8 +362,12 @@ class LiveSession(SessionCommands):
                 paused=self._paused,
             )
 
+    def due_in_s(self) -> float:
+        """Return in how many seconds the EEG is expected that the next estimate needs."""
+        return self._source.due - local_clock()
+
     def latencies_ms(self) -> NDArray[np.float64]:
-        """Return the latencies of the last minute, newest sample to estimate, milliseconds."""
+        """Return the last minute's moments of estimates and their latencies, shape (2, n)."""
         return self._readings.latencies_ms()
 
     def traces(self, seconds: float) -> tuple[NDArray[np.float64], NDArray[np.float32]]:

@@ -82,13 +82,17 @@ class Readings:
             return self._course.copy()
 
     def latencies_ms(self) -> NDArray[np.float64]:
-        """Return the latencies of the last minute, newest sample to estimate, milliseconds."""
+        """Return the last minute's moments of estimates and their latencies, shape (2, n).
+
+        Seconds on the session's clock; milliseconds from the newest sample to the estimate.
+        """
         with self._lock:
-            return np.array([latency for _, latency in self._latencies]) * 1e3
+            done = np.array(self._latencies, np.float64).reshape(-1, 2).T
+        return done * [[1.0], [1e3]]
 
     def latency_ms(self) -> tuple[float, float]:
         """Return median and 99th percentile of those; NaN where there are none."""
-        latencies = self.latencies_ms()
+        latencies = self.latencies_ms()[1]
         if not latencies.size:
             return math.nan, math.nan
         p50, p99 = np.percentile(latencies, (50, 99))

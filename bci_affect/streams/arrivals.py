@@ -62,29 +62,21 @@ class Arrivals:
         self._blocks.append((arrival, newest))
         self._news += 1
 
-    def expect(self, sample: float) -> float | None:
-        """Return when the block with the sample of time `sample` comes; None where none can tell.
+    def expect(self, sample: float) -> float:
+        """Return when the block with the sample of time `sample` comes; NaN where none can tell.
 
         That is a block behind the newest that was noted.
         """
         if not math.isfinite(sample):
-            return None
+            return math.nan
         if self._news >= RELEARN:
             self._news, self._pace = 0, self._learn()
         if self._pace is None:
-            return None
+            return math.nan
         pace = self._pace
         came = round((self._blocks[-1][1] - pace.newest) / pace.period)
         has_it = math.ceil((sample + pace.age - pace.due) / pace.period - EARLY)
         return pace.due + max(came + 1, has_it) * pace.period
-
-    def rest(self, sample: float, now: float) -> float:
-        """Return for how long who awaits a sample may sleep; 0 while it is about to come."""
-        due = self.expect(sample)
-        left = math.inf if due is None else due - now
-        if left > AHEAD_S:
-            return left - AHEAD_S
-        return math.inf if left < -BEHIND_S else 0.0
 
     def _learn(self) -> Pace | None:
         if len(self._blocks) < LEAST:
@@ -103,3 +95,11 @@ class Arrivals:
             period=period,
             age=float((arrivals - newest).min()),
         )
+
+
+def time_to_rest(due: float, now: float) -> float:
+    """Return for how long who awaits a sample may sleep; 0 while it is about to come."""
+    left = due - now
+    if left > AHEAD_S:
+        return left - AHEAD_S
+    return 0.0 if left >= -BEHIND_S else math.inf  # late, or nobody can tell

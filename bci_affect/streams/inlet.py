@@ -21,7 +21,7 @@ from typing import Any
 from bci_affect.eeg import Chunk
 from bci_affect.errors import BciAffectError
 from bci_affect.streams import lsl
-from bci_affect.streams.arrivals import Arrivals
+from bci_affect.streams.arrivals import Arrivals, time_to_rest
 from bci_affect.streams.collector import Collector
 from bci_affect.streams.link import PATIENCE_S, Link
 from bci_affect.streams.lsl import FoundStream
@@ -64,6 +64,8 @@ class LslSource:
     awaited : float
         Time of the sample that the reader's next result needs: `read` is awake when it comes. A
         sleeping thread is woken late, see `arrivals`. NaN for none.
+    due : float
+        When that sample is expected, as of the last `read`; NaN where nobody can tell.
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class LslSource:
         self._name, self._type, self._source_id = name, type, source_id
         self._predicate, self._channels = predicate, channels
         self.tap: RawTap | None = None
-        self.awaited = math.nan
+        self.awaited = self.due = math.nan
         self._stop = threading.Event()
         self._wake = threading.Event()  # of the watchdog
         self._pulling = threading.Lock()  # held by the thread that pulls
@@ -190,7 +192,8 @@ class LslSource:
             usable = link is not None and not link.broken and self._streams()
             if link is not None and usable and self._pulling.acquire(blocking=False):
                 try:
-                    rest = self._arrivals.rest(self.awaited, lsl.local_clock())
+                    self.due = self._arrivals.expect(self.awaited)
+                    rest = time_to_rest(self.due, lsl.local_clock())
                     if not rest:
                         _yield()  # to the thread that brings the sample
                     if self._pull(link, min(left, PULL_S, rest)) is None:

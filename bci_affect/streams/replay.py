@@ -67,7 +67,7 @@ class XdfSource:
         self._health = Health(ConnectionState.SEARCHING, "", 0.0, 0.0, math.nan)
         self._paused = False
         self.tap: RawTap | None = None
-        self.awaited = math.nan  # a file has every sample there
+        self.awaited = self.due = math.nan  # a file has every sample there
 
     # -- Source ----------------------------------------------------------------------------------
 

@@ -105,10 +105,14 @@ class Source(Protocol):
     awaited : float
         Time of the sample that the reader's next result needs, NaN for none; the reader sets it,
         and a live source is ready when that sample comes.
+    due : float
+        When that sample is expected, on this machine's LSL clock; NaN where nobody can tell. It
+        stays until the next `read`, so that others see from it when the reader works.
     """
 
     tap: RawTap | None
     awaited: float
+    due: float
 
     @property
     def info(self) -> StreamInfo:

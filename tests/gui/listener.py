@@ -46,7 +46,7 @@ class SteppedListener(XdfSource):
         self._eeg = EegSimulator(NAMES, montage.positions, RATE, person, seed=1)
         self.mood = (0.0, 0.0)
         self.tap: RawTap | None = None
-        self.awaited = math.nan
+        self.awaited = self.due = math.nan
         self._told: RawTap | None = None
         self._start = local_clock()
         self._sent = self._granted = 0

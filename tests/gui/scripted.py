@@ -285,6 +285,9 @@ class ScriptedSession:
     def history(self, seconds: float) -> list[AffectEstimate]:
         return [e for e in self.estimates if e.time >= self.now - seconds]
 
+    def due_in_s(self) -> float:
+        return float("nan")
+
     def course(self) -> Course:
         course = Course()
         for estimate in self.estimates:

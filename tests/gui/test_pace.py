@@ -1,6 +1,11 @@
 from __future__ import annotations
 
-from bci_affect.gui.pace import INTERVAL_MS, SLOWEST_MS, Pace
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bci_affect.gui.pace import INTERVAL_MS, LATE_S, SLOWEST_MS, Pace
 
 
 def run(
@@ -48,3 +53,48 @@ def test_late_ticks_on_a_busy_machine_slow_it_down() -> None:
     for k in range(40):
         pace.after_tick(0.001, 0.001 * k, 0.2 * k)
     assert pace.interval_ms > INTERVAL_MS
+
+
+def drawing(frame_s: float) -> Pace:
+    """Return a pace that has seen frames of this cost."""
+    pace = Pace()
+    for k in range(60):
+        pace.after_tick(frame_s, k * frame_s, k * 0.04)
+    pace.until_next_s(60 * 0.04)  # the next frame should begin now
+    return pace
+
+
+def test_a_frame_waits_for_an_estimate_that_it_would_meet() -> None:
+    pace, now = drawing(0.008), 60 * 0.04
+    assert 0.005 < pace.hold_s(0.005, now) < 0.01, "until the estimate is made"
+    assert 0 < pace.hold_s(-0.002, now) <= 0.002, "it is being made: look again soon"
+    assert pace.hold_s(0.009, now) == 0.0, "the frame is drawn by then"
+    assert pace.hold_s(-LATE_S, now) == 0.0, "nobody waits for a stream that stands still"
+    assert pace.hold_s(math.nan, now) == 0.0, "nothing is expected"
+    for later in (0.0, 0.01, 0.02):
+        assert pace.hold_s(0.005, now + later) > 0
+    assert pace.hold_s(0.005, now + 0.05) == 0.0, "it was held for long enough"
+
+
+@given(st.floats(0.02, 0.5), st.floats(0.001, 0.015))
+def test_frames_that_wait_are_caught_up(hop_s: float, frame_s: float) -> None:
+    """As often as without a session, unless its estimates leave no room; hardly one is met."""
+    pace = drawing(frame_s)
+    now = began = 60 * 0.04
+    cpu, frames, met = 60 * frame_s, 0, 0
+    pace.interval_ms = INTERVAL_MS
+    while now < began + 10.0:
+        due_in = hop_s - (now - began) % hop_s  # and worked on for 2 ms
+        due_in = due_in if due_in < hop_s - 0.002 else due_in - hop_s
+        rest = pace.hold_s(due_in, now)
+        if not rest:
+            frames += 1
+            met += -0.002 < due_in < 0.5 * frame_s
+            now += frame_s
+            cpu += frame_s
+            rest = pace.until_next_s(now)
+        now += rest + 1e-6
+    assert 130 < frames <= 253
+    if hop_s > 0.08:
+        assert frames >= 245
+        assert met <= 0.02 * frames

@@ -22,7 +22,7 @@ from bci_affect.gui.shortcuts import SHORTCUTS
 from bci_affect.gui.window import MainWindow
 from bci_affect.music import Suggestion
 from bci_affect.session import Message, SessionSnapshot
-from tests.gui.conftest import tick
+from tests.gui.conftest import tick, wait_for
 from tests.gui.scripted import ScriptedSession
 
 Open = Callable[..., MainWindow]
@@ -341,7 +341,7 @@ def test_places_and_theme_are_kept(session: ScriptedSession, open_window: Open) 
     assert window.theme.name == "light"
     window.docks["attention"].close()
     window.end_and_close()
-    QtTest.QTest.qWait(200)
+    assert wait_for(lambda: not window.isVisible()), "the session ends beside the window"
     again = open_window(session, size=None)
     assert again.theme.name == "light"
     assert again.docks["attention"].isHidden()

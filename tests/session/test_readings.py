@@ -29,7 +29,7 @@ def test_history_and_latency_are_of_the_newest() -> None:
     for i in range(200):
         readings.take(window(i), estimate(float(i)), done=float(i), latency_s=i * 1e-3)
     assert [e.time for e in readings.history(3)] == [196, 197, 198, 199]
-    np.testing.assert_allclose(readings.latencies_ms(), np.arange(139, 200))  # the last minute
+    np.testing.assert_allclose(readings.latencies_ms()[1], np.arange(139, 200))  # the last minute
     assert readings.latency_ms()[0] == np.median(np.arange(139, 200))
 
 

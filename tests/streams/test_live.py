@@ -257,9 +257,11 @@ def test_a_reader_is_awake_for_the_sample_that_it_awaits(monkeypatch):
     source = reader.source
     assert reader.wait_for(lambda: len(reader.chunks) > 100, 60.0)
     assert not asked, "who awaits nothing sleeps"
-    came = []
+    came, due = [], []
     for _ in range(24):
         source.awaited = sample = float(reader.chunks[-1].times[-1]) + 0.125
+        time.sleep(0.08)
+        due.append(source.due)
         assert reader.wait_for(lambda sample=sample: reader.chunks[-1].times[-1] >= sample, 60.0)
         came.append(now())
     source.awaited = math.nan
@@ -267,6 +269,8 @@ def test_a_reader_is_awake_for_the_sample_that_it_awaits(monkeypatch):
     assert np.diff(reader.numbers).tolist() == [1] * (reader.numbers.size - 1)
     moments = np.array(asked)
     awake = [bool(((moments > at - 0.05) & (moments < at)).any()) for at in came]
+    foretold = np.abs(np.array(due) - came) < 0.02
+    assert foretold.sum() > 3
     assert sum(awake) > 3, "all but a few where the machine is busy and blocks come when they can"
 
 

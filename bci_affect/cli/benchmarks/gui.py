@@ -47,7 +47,7 @@ class SimulatedSource:
     """A `Source` of simulated EEG at the pace of the clock."""
 
     tap: RawTap | None = None
-    awaited = math.nan
+    awaited = due = math.nan
 
     def __init__(self, names: list[str]) -> None:
         montage = make_montage(names)

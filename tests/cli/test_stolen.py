@@ -1,0 +1,54 @@
+"""What the host of a virtual machine takes away is told beside latencies, apart from them."""
+
+from __future__ import annotations
+
+import math
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import psutil
+import pytest
+
+from bci_affect.cli.benchmarks.stolen import LOOK_S, Stolen, bare_machine_ms, percentiles
+
+
+class Host:
+    """Takes 30 ms away at a moment."""
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+
+    def cpu_times(self) -> SimpleNamespace:
+        return SimpleNamespace(steal=5.0 + 0.03 * (time.monotonic() >= self.at))
+
+
+def test_estimates_during_which_something_was_stolen_are_told_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    host = Host(time.monotonic() + 10 * LOOK_S)
+    monkeypatch.setattr(psutil, "cpu_times", host.cpu_times)
+    with Stolen(time.monotonic) as stolen:
+        time.sleep(20 * LOOK_S)
+    times = host.at + LOOK_S * np.array([-5.0, -4.0, 0.5, 6.0, 7.0])
+    found = percentiles(times, np.array([3.0, 3.0, 30.0, 3.0, 3.0]), stolen)
+    assert found["n"] == 5
+    assert found["p99"] > 20
+    assert found["nothing_stolen"] == {"n": 4, "p50": 3.0, "p95": 3.0, "p99": 3.0}
+    assert found["stolen_share_of_a_core"] == pytest.approx(0.03 / (20 * LOOK_S), rel=0.5)
+
+
+def test_a_machine_that_does_not_say_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "cpu_times", SimpleNamespace)
+    with Stolen(time.monotonic) as stolen:
+        time.sleep(4 * LOOK_S)
+    found = percentiles(np.array([time.monotonic()]), np.array([3.0]), stolen)
+    assert found["p50"] == 3.0
+    assert found["nothing_stolen"]["n"] == 0
+    assert math.isnan(found["stolen_share_of_a_core"])
+    assert math.isnan(found["nothing_stolen"]["p50"])
+
+
+def test_the_bare_machine_is_measured() -> None:
+    bare = bare_machine_ms(0.5)
+    assert 0 < bare["p50"] <= bare["p99"]
