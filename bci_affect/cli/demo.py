@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 RECORDING = "recordings/demo.xdf"
 FIRST_PIECES = 2
+HEAD_START_S = 8.0
+"""The sender kept so much, a window with the time in which filters settle: who tries the program
+sees a reading within seconds."""
 
 
 class DemoMusic(NamedTuple):
@@ -169,7 +172,8 @@ def publisher(recording: Path) -> Iterator[str]:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "bci_affect", "play", str(recording)),
-                *("--loop", f"--suffix={suffix}", "--with-parent"),
+                *("--loop", "--head-start", str(HEAD_START_S)),
+                *(f"--suffix={suffix}", "--with-parent"),
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

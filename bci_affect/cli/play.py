@@ -20,6 +20,9 @@ def play(
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait until somebody listens to the EEG.")
     ] = True,
+    head_start: Annotated[
+        float, typer.Option(min=0.0, help="Seconds to send at once, as if kept until now.")
+    ] = 0.0,
     suffix: Annotated[
         str, typer.Option(help="Append this to every source id, to tell this player from others.")
     ] = "",
@@ -39,6 +42,7 @@ def play(
         loop,
         start,
         wait=wait,
+        head_start_s=head_start,
         suffix=suffix,
         say=lambda text: typer.echo(text, err=True),
     )

@@ -43,8 +43,9 @@ class Readings:
             self._estimate = estimate
             self._history.append(estimate)
             self._course.add(estimate)
-            self._latencies.append((done, latency_s))
-            while self._latencies[0][0] < done - _LATENCY_WINDOW_S:
+            if estimate.state in (State.OK, State.ARTIFACT):  # the others wait for samples
+                self._latencies.append((done, latency_s))
+            while self._latencies and self._latencies[0][0] < done - _LATENCY_WINDOW_S:
                 self._latencies.popleft()
 
     def lose(self) -> AffectEstimate | None:

@@ -90,6 +90,9 @@ class Player:
     wait : bool
         Wait for somebody to listen to the EEG (or, without EEG, to anything) before the first
         sample, so that a reader gets the very first one.
+    head_start_s : float
+        Send so much at once at the beginning, with stamps before now, as an amplifier does that
+        kept its last seconds: whoever needs a full window has it sooner.
     suffix : str
         Appended to every source id, so that a reader can tell this player from another's.
     say : callable
@@ -104,11 +107,14 @@ class Player:
         start: float = 0.0,
         *,
         wait: bool = True,
+        head_start_s: float = 0.0,
         suffix: str = "",
         say: Callable[[str], None] = logger.info,
     ) -> None:
         if not 0 < speed < float("inf"):
             raise BciAffectError("The speed must be a number above 0.")
+        if not 0 <= head_start_s < float("inf"):
+            raise BciAffectError("The head start must be a number of seconds, 0 or more.")
         self.path = Path(path)
         recording = read_xdf(self.path)
         self.damage = recording.damage
@@ -118,6 +124,7 @@ class Player:
         lsl.load()
         self._tracks = [_Track(stream, suffix) for stream in streams]
         self._speed, self._loop, self._wait, self._say = speed, loop, wait, say
+        self._head_start_s = head_start_s
         self._first = min(float(track.times.min()) for track in self._tracks)
         self._last = max(float(track.times.max()) for track in self._tracks)
         self._end = max(track.end for track in self._tracks)
@@ -149,8 +156,9 @@ class Player:
         if self._wait:
             self._wait_for_consumer()
         since = self._begin
-        origin = lsl.local_clock() + LEAD_S  # when `since` is due
-        shift = origin - since  # of stamps; differs from the delivery's where speed is not 1
+        begin = lsl.local_clock() + LEAD_S
+        origin = begin - self._head_start_s / self._speed  # when `since` is due
+        shift = begin - self._head_start_s - since  # of stamps; they keep the recording's speed
         while not self._stop.is_set():
             self._round(since, origin, shift)
             if not self._loop:

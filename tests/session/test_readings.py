@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from bci_affect.eeg import FeatureWindow, State
@@ -57,3 +59,12 @@ def test_the_course_is_of_the_whole_session_where_the_history_is_of_three_minute
     assert whole.ok.tolist() == [True] * 6000 + [False]
     assert np.isnan(whole.eeg[-1]).all()
     assert whole.attention.shape == (1,)
+
+
+def test_a_window_that_is_still_filling_has_no_latency() -> None:
+    readings = Readings()
+    for state in (State.WARMING, State.GAP):
+        filling = replace(estimate(0.0), state=state)
+        readings.take(window(0), filling, done=5.0, latency_s=5.0)
+    assert readings.latencies_ms().shape == (2, 0)
+    assert all(np.isnan(readings.latency_ms()))

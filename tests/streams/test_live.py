@@ -127,6 +127,20 @@ def test_a_loop_has_no_seam():
     assert np.abs(np.diff(reader.times) - 1 / 250).max() < 1e-4
 
 
+def test_a_head_start_is_there_at_once_as_if_kept_until_now():
+    file = ROOT / "recordings" / "demo.xdf"
+    spawn("bci_affect", "play", file, "--head-start", "8")
+    reader = opened("Simulated EEG")
+    begin = now()
+    reader.wait_for(lambda: sum(c.times.size for c in reader.chunks) > 250 * 9, 60.0)
+    reader.finish()
+    assert reader.times[0] < begin - 4.0, "without, its first stamp would be later than now"
+    assert np.abs(np.diff(reader.times) - 1 / 250).max() < 1e-4
+    whole = np.concatenate([chunk.samples for chunk in replayed(file)[1]], axis=1)
+    live = np.concatenate([chunk.samples for chunk in reader.chunks], axis=1)
+    assert np.array_equal(live, whole[:, : live.shape[1]])
+
+
 def test_bluetooth_stamps_come_out_even(tmp_path):
     base = now() - 1.0
     publisher("bluetooth", "bt", base, "--stamps", "arrival", "--piece", 0.05)
