@@ -24,11 +24,11 @@ from bci_affect.streams import lsl
 from bci_affect.streams.arrivals import Arrivals, time_to_rest
 from bci_affect.streams.collector import Collector
 from bci_affect.streams.link import PATIENCE_S, Link
-from bci_affect.streams.lsl import FoundStream
 from bci_affect.streams.receiver import Receiver
 from bci_affect.streams.recognise import changed, relabelled, returned
 from bci_affect.streams.source import ConnectionState, Health, Marker, StreamInfo
 from bci_affect.streams.tap import RawTap
+from bci_affect.streams.wanted import Wanted
 
 logger = logging.getLogger(__name__)
 
@@ -77,8 +77,8 @@ class LslSource:
         predicate: str | None = None,
         channels: Sequence[str] | None = None,
     ) -> None:
-        self._name, self._type, self._source_id = name, type, source_id
-        self._predicate, self._channels = predicate, channels
+        self._wanted = Wanted(name, type, source_id, predicate)
+        self._channels = channels
         self.tap: RawTap | None = None
         self.awaited = self.due = math.nan
         self._stop = threading.Event()
@@ -118,8 +118,12 @@ class LslSource:
         BciAffectError
             If none is found, several match (the sentence lists them), or it cannot be used.
         """
-        self._set(ConnectionState.SEARCHING, f"Looking for {self._asked()}.")
-        link = self._connect(timeout_s)
+        self._set(ConnectionState.SEARCHING, f"Looking for {self._wanted}.")
+        link = self._wanted.connect(
+            timeout_s,
+            stop=self._stop.is_set,
+            say=lambda text: self._set(ConnectionState.CONNECTING, text),
+        )
         if link.header.is_text or link.header.rate_hz <= 0:
             raise BciAffectError(
                 f"Stream '{link.header.name}' cannot be used as EEG: it sends "
@@ -137,44 +141,6 @@ class LslSource:
             thread.start()
         self._markers.start()
         return self.info
-
-    def _connect(self, timeout_s: float) -> Link:
-        """Find and open the one stream that matches and answers.
-
-        A sender that was killed can be seen for some seconds more; it does not count.
-        """
-        deadline = time.monotonic() + timeout_s
-        gone: dict[str, BciAffectError] = {}
-        while True:
-            infos = lsl.search(
-                max(0.0, deadline - time.monotonic()),
-                lambda found: found.uid not in gone and self._accepts(found),
-                predicate=self._predicate or "",
-                settle_s=0.0 if self._source_id else lsl.SETTLE_S,
-                stop=self._stop.is_set,
-            )
-            if not infos and gone:
-                raise list(gone.values())[-1]
-            if not infos:
-                raise BciAffectError(
-                    f"No {self._asked()} was found in {timeout_s:g} s. Check that the headset's "
-                    "program is sending to LSL in this network ('bci-affect streams' lists what "
-                    "can be seen)."
-                )
-            links = []
-            for info in infos:
-                self._set(ConnectionState.CONNECTING, f"Connecting to {lsl.describe(info)}.")
-                try:
-                    links.append(Link(info))
-                except BciAffectError as error:
-                    gone[info.uid()] = error
-            if len(links) == 1:
-                return links[0]
-            if links:
-                seen = "; ".join(str(link.found) for link in links)
-                raise BciAffectError(
-                    f"{len(links)} streams match: {seen}. Choose one by --source-id or --stream."
-                )
 
     def read(self, timeout_s: float) -> Chunk | None:
         """Return the next chunk, or None when none arrived in `timeout_s`."""
@@ -225,29 +191,6 @@ class LslSource:
                 self.tap.health(receiver.key, self._health)
         if self._health.state is not ConnectionState.STOPPED:
             self._set(ConnectionState.STOPPED, "Closed.")
-
-    # -- search ----------------------------------------------------------------------------------
-
-    def _accepts(self, found: FoundStream) -> bool:
-        return (
-            found.uid not in lsl.own_uids
-            and found.format != "string"
-            and (self._name is None or found.name == self._name)
-            and (self._type is None or found.type.lower() == self._type.lower())
-            and (self._source_id is None or found.source_id == self._source_id)
-        )
-
-    def _asked(self) -> str:
-        asked = [
-            f"{what} '{value}'"
-            for what, value in (
-                ("name", self._name),
-                ("source id", self._source_id),
-                ("predicate", self._predicate),
-            )
-            if value
-        ]
-        return f"{self._type or 'LSL'} stream" + (f" with {' and '.join(asked)}" if asked else "")
 
     # -- the data thread -------------------------------------------------------------------------
 
