@@ -206,6 +206,32 @@ print("end", state.playing, state.position_s > 1.0, repr(state.message), flush=T
 """
 
 
+def test_a_sound_server_that_starts_after_the_player_is_taken(tmp_path: Path) -> None:
+    if reason := unavailable():
+        pytest.skip(reason)
+    noise_file(tmp_path / "a.wav", 60.0, 4)
+    try:
+        with null_sink(tmp_path) as env:
+            pass  # it only tells where the server will be
+    except OSError as error:
+        pytest.skip(f"no null sink: {error}")
+    child = subprocess.Popen(
+        [sys.executable, "-c", LOSING, str(tmp_path / "a.wav")],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "track_start\n"
+    with null_sink(tmp_path):
+        rest = child.stdout.read().split("\n")
+        child.stdout.close()
+        assert child.wait(20) == 0
+    assert rest[0] == "device_found"
+    assert "end True True ''" in rest
+
+
 def test_a_lost_device_is_noticed_and_taken_again(tmp_path: Path) -> None:
     if reason := unavailable():
         pytest.skip(reason)

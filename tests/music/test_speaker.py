@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from bci_affect.music.player import speaker
-from bci_affect.music.player.output import DeviceOutput, OutputError
+from bci_affect.music.player.output import ClockOutput, DeviceOutput, OutputError
 from bci_affect.music.player.speaker import Speaker
 
 
@@ -74,3 +74,35 @@ def test_it_is_looked_for_all_the_time_where_nothing_tells(world: Passing, lost:
     world.surroundings = None
     world.pass_time(lost, 100)
     assert world.pass_time(lost, 100) == 50
+
+
+def test_a_device_that_comes_after_the_start_is_taken(
+    world: Passing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = Speaker(lambda: world.now, "")
+    silent.start(lambda buffer, time: buffer.fill(0.0))
+    assert "until there is a device" in silent.message
+    assert world.pass_time(silent, 3600) == pytest.approx(60, abs=3), "seldom: it may never come"
+    assert silent.alive()
+
+    class Plugged(ClockOutput):
+        def __init__(self, device: str, clock: object, rate_hz: int, **_: object) -> None:
+            super().__init__(lambda: world.now, rate_hz)
+            self.name = "headphones"
+
+    monkeypatch.setattr(speaker, "DeviceOutput", Plugged)
+    world.surroundings = ("cards", "headphones")
+    world.now += 2.0
+    change = silent.watch()
+    assert change is not None
+    assert (change.kind, silent.name, silent.message) == ("device_found", "headphones", "")
+    silent.close()
+
+
+def test_whoever_wants_no_sound_is_not_looked_for(world: Passing) -> None:
+    silent = Speaker(lambda: world.now, "none")
+    silent.start(lambda buffer, time: buffer.fill(0.0))
+    world.surroundings = ("cards", "headphones")
+    assert world.pass_time(silent, 200) == 0
+    assert silent.message == ""
+    silent.close()

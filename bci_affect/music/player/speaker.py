@@ -25,7 +25,7 @@ _OPENINGS = 4
 """A device whose word on its delay does not settle is opened so often; then it is believed."""
 _LOOK_FOR_S, _LOOK_ANYWAY_S = 15.0, 60.0
 """How long a device is looked for after one came or went, and how often otherwise."""
-_NO_SOUND = "No sound ({}): playing silently on the clock."
+_NO_SOUND = "No sound ({}): playing silently until there is a device."
 
 
 class Change(NamedTuple):
@@ -62,6 +62,7 @@ class Speaker:
         self._underflows = 0  # of devices that were left
         self._output: Output = ClockOutput(clock)
         self._openings = 1
+        self._lost = False  # a device that was there; one that never was is looked for less
         if device != "none":
             try:
                 self._output = DeviceOutput(device, clock, trusting=False)
@@ -103,6 +104,7 @@ class Speaker:
             name = self._output.name
             self.message = f"The sound device '{name}' is gone: playing silently until it is back."
             self._change_to(ClockOutput(self._clock, self.rate_hz))
+            self._lost = True
             self._retry_at = time.monotonic() + _RETRY_S
             self._look_until = time.monotonic() + _LOOK_FOR_S
             return Change("device_lost", self._clock(), self.message)
@@ -125,7 +127,7 @@ class Speaker:
             return False
         self._retry_at = now + _RETRY_S
         seen = surroundings()
-        if seen is None or seen != self._surroundings:
+        if seen != self._surroundings or (seen is None and self._lost):
             self._surroundings, self._look_until = seen, now + _LOOK_FOR_S
         if now > self._look_until and now < self._look_anyway_at:
             return False
@@ -147,6 +149,8 @@ class Speaker:
         self.start(self._fill)
 
     def _without(self, error: OutputError) -> None:
+        now = time.monotonic()
+        self._retry_at, self._look_anyway_at = now + _RETRY_S, now + _LOOK_ANYWAY_S
         self.message = _NO_SOUND.format(error)
         log.warning(self.message)
 
