@@ -266,4 +266,4 @@ def test_a_volume_limit_holds() -> None:
 
 def test_a_device_that_is_not_there_is_silence_with_a_message() -> None:
     with Player(device="no such device anywhere") as player:
-        assert "playing silently on the clock" in player.state().message
+        assert "playing silently until there is a device" in player.state().message
