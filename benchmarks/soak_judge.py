@@ -137,7 +137,12 @@ def _within(
     """
     when, ms = np.array(watch.within).T
     keep = ~_at_faults(when, faults) & (when >= max(began, watch.began + 60.0)) & (when <= ended)
-    return percentiles(when[keep], ms[keep], watch.stolen)
+    first, last = _sixths(when, began, ended)
+    return {
+        **percentiles(when[keep], ms[keep], watch.stolen),
+        "first_sixth": percentiles(when[keep & first], ms[keep & first], watch.stolen),
+        "last_sixth": percentiles(when[keep & last], ms[keep & last], watch.stolen),
+    }
 
 
 def _latency(
@@ -292,7 +297,10 @@ def report(result: dict[str, Any]) -> str:
         f"{within['p50']:.1f} ms, p99 {within['p99']:.1f} ms. The machine's host took "
         f"{100 * within['stolen_share_of_a_core']:.0f} % of one core away; the {still['n']} of "
         f"{within['n']} estimates during which it took nothing: {still['p50']:.1f} and "
-        f"{still['p99']:.1f} ms. A bare loop after as long a sleep, before the soak: p50 "
+        f"{still['p99']:.1f} ms, its 99th percentile in the first and the last sixth "
+        f"{within['first_sixth']['nothing_stolen']['p99']:.1f} and "
+        f"{within['last_sixth']['nothing_stolen']['p99']:.1f} ms. "
+        "A bare loop after as long a sleep, before the soak: p50 "
         f"{machine['bare_ms']['p50']:.1f} ms, p99 {machine['bare_ms']['p99']:.1f} ms.",
         "",
         f"Recording: {recording['files']} files, {recording['MB']:.0f} MB, "
