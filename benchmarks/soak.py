@@ -69,7 +69,7 @@ class Watch:
 
     def start(self) -> None:
         """Begin to watch."""
-        self.stolen.__enter__()
+        self.stolen.start()
         for thread in self._threads:
             thread.start()
 
@@ -78,7 +78,7 @@ class Watch:
         self._stop.set()
         for thread in self._threads:
             thread.join()
-        self.stolen.__exit__(None, None, None)
+        self.stolen.stop()
 
     @property
     def now(self) -> dict[str, Any]:

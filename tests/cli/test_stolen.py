@@ -28,8 +28,10 @@ def test_estimates_during_which_something_was_stolen_are_told_apart(
 ) -> None:
     host = Host(time.monotonic() + 10 * LOOK_S)
     monkeypatch.setattr(psutil, "cpu_times", host.cpu_times)
-    with Stolen(time.monotonic) as stolen:
-        time.sleep(20 * LOOK_S)
+    stolen = Stolen(time.monotonic)
+    stolen.start()
+    time.sleep(20 * LOOK_S)
+    stolen.stop()
     times = host.at + LOOK_S * np.array([-5.0, -4.0, 0.5, 6.0, 7.0])
     found = percentiles(times, np.array([3.0, 3.0, 30.0, 3.0, 3.0]), stolen)
     assert found["n"] == 5
@@ -40,8 +42,10 @@ def test_estimates_during_which_something_was_stolen_are_told_apart(
 
 def test_a_machine_that_does_not_say_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil, "cpu_times", SimpleNamespace)
-    with Stolen(time.monotonic) as stolen:
-        time.sleep(4 * LOOK_S)
+    stolen = Stolen(time.monotonic)
+    stolen.start()
+    time.sleep(4 * LOOK_S)
+    stolen.stop()
     found = percentiles(np.array([time.monotonic()]), np.array([3.0]), stolen)
     assert found["p50"] == 3.0
     assert found["nothing_stolen"]["n"] == 0

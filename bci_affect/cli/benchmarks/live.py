@@ -80,8 +80,10 @@ def measure(command: tuple[str, ...], seconds: float, *, asleep: bool = False) -
         cpu, wall = time.process_time(), time.perf_counter()
         first = session.snapshot().window
         began = local_clock()
-        with Stolen(local_clock) as stolen:
-            time.sleep(seconds)
+        stolen = Stolen(local_clock)
+        stolen.start()
+        time.sleep(seconds)
+        stolen.stop()
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         done, latencies = session.latencies_ms()
         snapshot = session.snapshot()

@@ -10,7 +10,6 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ LOOK_S = 0.05
 
 
 class Stolen:
-    """Watches the host while it is entered.
+    """Watches the host from `start` to `stop`.
 
     Parameters
     ----------
@@ -35,17 +34,11 @@ class Stolen:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look, name="stolen", daemon=True)
 
-    def __enter__(self) -> Stolen:
+    def start(self) -> None:
         """Begin."""
         self._thread.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
         """End."""
         self._stop.set()
         self._thread.join()
