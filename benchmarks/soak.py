@@ -36,10 +36,10 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from soak_disk import SmallDisk  # noqa: E402
 from soak_headset import COUNTER  # noqa: E402
-from soak_judge import judge, write_report  # noqa: E402
+from soak_judge import judge, machine, write_report  # noqa: E402
 from sound_server import SoundServer, unavailable  # noqa: E402
 
-from bci_affect.cli.benchmarks.stolen import Stolen, bare_machine_ms  # noqa: E402
+from bci_affect.cli.benchmarks.stolen import Stolen  # noqa: E402
 
 RATE_HZ = 256.0
 SOURCE_ID = "soak-cap"
@@ -156,6 +156,7 @@ class Soak:
         self.rng = np.random.default_rng(seed)
         self.length = min(1.0, seconds / 600.0)  # faults are shorter in a short run
         self.faults: list[dict[str, Any]] = []
+        self.machine = machine()
         self.log = folder / "headset.log"
         self.template, self.labels = self._template()
         self.base = self.clock()
@@ -380,11 +381,9 @@ def main() -> int:
         with ExitStack() as stack:
             disk = stack.enter_context(SmallDisk(folder))
             sound = None if unavailable() else stack.enter_context(SoundServer(folder))
-            bare = bare_machine_ms(15.0)
             soak = Soak(folder, wanted.seconds, wanted.seed, disk, sound)
             status = soak.run(calm=wanted.calm)
             result = judge(soak, status, COUNTER)
-            result["machine"]["bare_ms"] = bare
             if wanted.keep:
                 shutil.copytree(disk.folder, folder / "recordings")
                 (folder / "statuses.json").write_text(json.dumps(soak.watch.statuses))

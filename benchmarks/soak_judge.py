@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from soak_headset import RECORD, expected
 
-from bci_affect.cli.benchmarks.stolen import percentiles
+from bci_affect.cli.benchmarks.stolen import bare_machine_ms, percentiles
 
 if TYPE_CHECKING:
     from soak import Soak, Watch
@@ -66,7 +66,7 @@ def judge(soak: Soak, status: int, counter: str) -> dict[str, Any]:
           "<= 1.5" if long else "told only", not long or latency["p99_ratio"] <= 1.5)  # fmt: skip
     return {
         "seconds": ended - began,
-        "machine": _machine(),
+        "machine": soak.machine,
         "disk": soak.disk.how,
         "sound": "played to a sound server" if soak.sound else "silent: there is no PulseAudio",
         "checks": checks,
@@ -80,7 +80,8 @@ def judge(soak: Soak, status: int, counter: str) -> dict[str, Any]:
     }
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """Return what the soak begins on: the machine, its load, and the code, which may move on."""
     revision = subprocess.run(
         ["git", "describe", "--always", "--dirty"],
         capture_output=True, text=True, cwd=Path(__file__).parent,
@@ -91,6 +92,7 @@ def _machine() -> dict[str, Any]:
         "load_1_5_15_min": [round(load, 1) for load in os.getloadavg()],
         "revision": revision.stdout.strip(),
         "command": " ".join(["python", *sys.argv]),
+        "bare_ms": bare_machine_ms(15.0),
     }
 
 

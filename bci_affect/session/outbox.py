@@ -131,9 +131,9 @@ class Outbox:
                 if self._recording:
                     self._recording.event(item.text, item.time)
             return
+        if self._publisher:  # first: another program may close a loop with it
+            self._publisher.estimate(item)
         if self._estimates:
             self._estimates.write(item, self._playing())
-        if self._publisher:
-            self._publisher.estimate(item)
         if self._recording:
             self._recording.estimate(item)

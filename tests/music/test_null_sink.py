@@ -6,9 +6,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -206,53 +206,58 @@ print("end", state.playing, state.position_s > 1.0, repr(state.message), flush=T
 """
 
 
-def test_a_sound_server_that_starts_after_the_player_is_taken(tmp_path: Path) -> None:
-    if reason := unavailable():
-        pytest.skip(reason)
-    noise_file(tmp_path / "a.wav", 60.0, 4)
-    try:
-        with null_sink(tmp_path) as env:
-            pass  # it only tells where the server will be
-    except OSError as error:
-        pytest.skip(f"no null sink: {error}")
+@contextmanager
+def playing_to(env: dict[str, str], audio: Path) -> Iterator[IO[str]]:
+    """Play in another process; give what it prints after its beginning. It must end well."""
     child = subprocess.Popen(
-        [sys.executable, "-c", LOSING, str(tmp_path / "a.wav")],
+        [sys.executable, "-c", LOSING, str(audio)],
         env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
     assert child.stdout is not None
-    assert child.stdout.readline() == "track_start\n"
-    with null_sink(tmp_path):
-        rest = child.stdout.read().split("\n")
-        child.stdout.close()
-        assert child.wait(20) == 0
+    with child.stdout:
+        assert child.stdout.readline() == "track_start\n"
+        yield child.stdout
+    assert child.wait(20) == 0
+
+
+def is_found(printed: IO[str]) -> None:
+    """Hold the player to what it shall say once a sound server is there."""
+    rest = printed.read().split("\n")
     assert rest[0] == "device_found"
     assert "end True True ''" in rest
 
 
-def test_a_lost_device_is_noticed_and_taken_again(tmp_path: Path) -> None:
+@pytest.fixture
+def no_server(tmp_path: Path) -> dict[str, str]:
+    """Environment that says where a sound server will be."""
     if reason := unavailable():
         pytest.skip(reason)
-    noise_file(tmp_path / "a.wav", 60.0, 4)
     try:
         with null_sink(tmp_path) as env:
-            child = subprocess.Popen(
-                [sys.executable, "-c", LOSING, str(tmp_path / "a.wav")],
-                env=env,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-            )
-            assert child.stdout is not None
-            assert child.stdout.readline() == "track_start\n"
+            return env
     except OSError as error:
         pytest.skip(f"no null sink: {error}")
-    assert child.stdout.readline() == "device_lost\n"
-    with null_sink(tmp_path):
-        rest = child.stdout.read().split("\n")
-        child.stdout.close()
-        assert child.wait(20) == 0
-    assert rest[0] == "device_found"
-    assert "end True True ''" in rest
+
+
+def test_a_sound_server_that_starts_after_the_player_is_taken(
+    no_server: dict[str, str], tmp_path: Path
+) -> None:
+    noise_file(tmp_path / "a.wav", 60.0, 4)
+    with playing_to(no_server, tmp_path / "a.wav") as printed, null_sink(tmp_path):
+        is_found(printed)
+
+
+def test_a_lost_device_is_noticed_and_taken_again(
+    no_server: dict[str, str], tmp_path: Path
+) -> None:
+    noise_file(tmp_path / "a.wav", 60.0, 4)
+    with ExitStack() as server:
+        server.enter_context(null_sink(tmp_path))
+        with playing_to(no_server, tmp_path / "a.wav") as printed:
+            server.close()
+            assert printed.readline() == "device_lost\n"
+            with null_sink(tmp_path):
+                is_found(printed)

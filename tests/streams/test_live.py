@@ -24,7 +24,6 @@ from bci_affect.streams import (
     Recorder,
     XdfSource,
     find_streams,
-    inlet,
     read_xdf,
 )
 from tests.streams.live import ROOT, Reader, end, now, opened, publisher, spawn
@@ -261,31 +260,6 @@ def test_the_simulate_command_is_a_headset_with_the_faults_that_were_asked_for()
     assert samples[1, 257:].std() == 0
     events = [json.loads(m.text)["event"] for m in reader.markers if "events" in m.stream]
     assert "track_start" in events
-
-
-def test_a_reader_is_awake_for_the_sample_that_it_awaits(monkeypatch):
-    asked = []
-    monkeypatch.setattr(inlet, "_yield", lambda: asked.append(now()))
-    publisher("awaited", "awaited", now() - 1.0)
-    reader = opened("awaited")
-    source = reader.source
-    assert reader.wait_for(lambda: len(reader.chunks) > 100, 60.0)
-    assert not asked, "who awaits nothing sleeps"
-    came, due = [], []
-    for _ in range(24):
-        source.awaited = sample = float(reader.chunks[-1].times[-1]) + 0.125
-        time.sleep(0.08)
-        due.append(source.due)
-        assert reader.wait_for(lambda sample=sample: reader.chunks[-1].times[-1] >= sample, 60.0)
-        came.append(now())
-    source.awaited = math.nan
-    reader.finish()
-    assert np.diff(reader.numbers).tolist() == [1] * (reader.numbers.size - 1)
-    moments = np.array(asked)
-    awake = [bool(((moments > at - 0.05) & (moments < at)).any()) for at in came]
-    foretold = np.abs(np.array(due) - came) < 0.02
-    assert foretold.sum() > 3
-    assert sum(awake) > 3, "all but a few where the machine is busy and blocks come when they can"
 
 
 PEER = """
