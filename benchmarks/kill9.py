@@ -104,8 +104,8 @@ def _clips() -> Any:
     rng = np.random.default_rng(0)
     place = rng.uniform(-1, 1, (30, 2))
     tracks = [
-        Track(i, f"/{i}.flac", f"t{i}", "a", "", 200.0, *map(float, place[i]), 0.1, 0.1, (), 0.0)
-        for i in range(30)
+        Track(i, f"/{i}.flac", f"t{i}", "a", "", 200.0, valence, arousal, 0.1, 0.1, (), 0.0)
+        for i, (valence, arousal) in enumerate(place.tolist())
     ]
     return choose_clips(tracks, CLIPS, seed=1, seconds=20)
 

@@ -40,9 +40,10 @@ def main() -> int:
             f"[lab]\nSessionID=drift-{os.getpid()}\n"
         )
         os.environ["LSLAPICFG"] = str(config)
+        from bci_affect.eeg import CAPS
         from bci_affect.streams import read_xdf
         from bci_affect.streams.simulate import simulate_xdf
-        from bci_affect.streams.synthetic import CAPS, SessionPlan
+        from bci_affect.streams.synthetic import SessionPlan
 
         path = Path(folder) / "drift.xdf"
         simulate_xdf(path, SessionPlan(wanted.seconds, CAPS["muse"], 100.0))
@@ -62,18 +63,20 @@ def main() -> int:
     least = np.array([delay[bins == i].min() for i in range(bins.max() + 1)])
     middle = BIN_S * (np.arange(least.size) + 0.5)
     slope = float(np.polyfit(middle, least, 1)[0]) if least.size > 1 else 0.0
+    stamps_off_ms = 1e3 * float(np.abs(shift - shift[0]).max())
+    drift_ms = 1e3 * slope * float(middle[-1])
+    missing = len(recorded) - n
     report = {
         "seconds": float(recorded[n - 1] - recorded[0]),
         "samples": n,
-        "missing": len(recorded) - n,
-        "stamps_off_ms": float(1e3 * np.abs(shift - shift[0]).max()),
-        "delay_drift_ms": 1e3 * slope * float(middle[-1]),
+        "missing": missing,
+        "stamps_off_ms": stamps_off_ms,
+        "delay_drift_ms": drift_ms,
         "delay_ms": {"least": 1e3 * float(least.min()), "p50": 1e3 * float(np.median(delay))},
         "load": os.getloadavg()[0],
     }
     print(json.dumps(report, indent=2))
-    drifts = max(report["stamps_off_ms"], abs(report["delay_drift_ms"]))
-    return int(drifts >= 1.0 or report["missing"] > 0)
+    return int(max(stamps_off_ms, abs(drift_ms)) >= 1.0 or missing > 0)
 
 
 def receive(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -82,7 +85,8 @@ def receive(count: int) -> tuple[np.ndarray, np.ndarray]:
 
     (found,) = pylsl.resolve_byprop("name", "Simulated EEG", timeout=60)
     inlet = pylsl.StreamInlet(found, recover=False)
-    stamps, arrived = [], []
+    stamps: list[float] = []
+    arrived: list[float] = []
     while len(stamps) < count:
         _, stamp = inlet.pull_sample(timeout=10.0)
         if stamp is None:

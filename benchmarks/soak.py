@@ -32,16 +32,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from soak_disk import SmallDisk  # noqa: E402
-from soak_headset import COUNTER  # noqa: E402
-from soak_judge import judge, machine, write_report  # noqa: E402
-from sound_server import SoundServer, unavailable  # noqa: E402
+sys.path.insert(0, str(HERE.parent))
 
 from bci_affect.cli.benchmarks.stolen import Stolen  # noqa: E402
+from benchmarks.soak_disk import SmallDisk  # noqa: E402
+from benchmarks.soak_headset import COUNTER, RATE_HZ  # noqa: E402
+from benchmarks.soak_judge import judge, machine, write_report  # noqa: E402
+from benchmarks.sound_server import SoundServer, unavailable  # noqa: E402
 
-RATE_HZ = 256.0
 SOURCE_ID = "soak-cap"
 PATIENCE_S = 60.0
 TEMPLATE_S = 60.0
@@ -54,9 +52,8 @@ class Watch:
         self.session, self.clock = session, clock
         self.began = clock()
         self.statuses: list[tuple[float, dict[str, Any]]] = []
-        self.process: list[
-            tuple[float, float, int, int, float]
-        ] = []  # time, RSS, threads, fds, CPU
+        # time, RSS, threads, fds, CPU, load
+        self.process: list[tuple[float, int, int, int, float, float]] = []
         self.estimates: list[tuple[float, float]] = []  # when received, stamp
         self.within: list[tuple[float, float]] = []  # when estimated, latency in ms
         self.stolen = Stolen(clock)
@@ -176,7 +173,8 @@ class Soak:
         self.watch = Watch(self.session, self.clock)
 
     def _template(self) -> tuple[Path, tuple[str, ...]]:
-        from bci_affect.streams.synthetic import CAPS, SessionPlan, SimulatedSession
+        from bci_affect.eeg import CAPS
+        from bci_affect.streams.synthetic import SessionPlan, SimulatedSession
 
         plan = SessionPlan(seconds=TEMPLATE_S, channels=CAPS["cap32"], rate_hz=RATE_HZ)
         path = self.folder / "template.npy"

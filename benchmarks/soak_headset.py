@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pylsl
 
+RATE_HZ = 256.0
 PIECE = 4
 """Samples that are sent together: a device's packet of 16 ms."""
 RECORD = np.dtype([("first", "<i8"), ("stop", "<i8"), ("sent", "<f8"), ("spoilt", "<i8")])
@@ -24,7 +25,8 @@ COUNTER = "COUNTER"
 
 def expected(template: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     """Return the EEG (n, n_channels) that samples of these numbers hold."""
-    return template[numbers % len(template)]
+    values: np.ndarray = template[numbers % len(template)]
+    return values
 
 
 class _Faults:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from soak_headset import RECORD, expected
 
 from bci_affect.cli.benchmarks.stolen import bare_machine_ms, percentiles
+from benchmarks.soak_headset import PIECE, RATE_HZ, RECORD, expected
 
 if TYPE_CHECKING:
-    from soak import Soak, Watch
+    from benchmarks.soak import Soak, Watch
 
 LONG_RUN_S = 1200.0
 """From this length on memory and latency drift are judged; before it they are only told."""
@@ -288,7 +288,8 @@ def report(result: dict[str, Any]) -> str:
         f"CPU: {100 * memory['cpu_share_of_one_core']:.0f} % of one core, window and music "
         "included.",
         "",
-        "Latency (newest sample used to the estimate in another program's hand, over LSL; "
+        "Latency (newest sample used to the estimate in another program's hand, over LSL, with "
+        f"what came after that sample in its packet of {1e3 * PIECE / RATE_HZ:.0f} ms; "
         f"{SETTLE_S:.0f} s after each fault left out): p50 {latency['all']['p50_ms']:.1f} ms, "
         f"p99 {latency['all']['p99_ms']:.1f} ms; first sixth {latency['first_sixth']['p50_ms']:.1f}"
         f" and {latency['first_sixth']['p99_ms']:.1f} ms, last sixth "
