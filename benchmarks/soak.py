@@ -34,7 +34,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from bci_affect.cli.benchmarks.stolen import Stolen  # noqa: E402
+from bci_affect.cli.benchmarks.machine import BareLoop, Stolen  # noqa: E402
 from benchmarks.soak_disk import SmallDisk  # noqa: E402
 from benchmarks.soak_headset import COUNTER, RATE_HZ  # noqa: E402
 from benchmarks.soak_judge import judge, machine, write_report  # noqa: E402
@@ -56,7 +56,7 @@ class Watch:
         self.process: list[tuple[float, int, int, int, float, float]] = []
         self.estimates: list[tuple[float, float]] = []  # when received, stamp
         self.within: list[tuple[float, float]] = []  # when estimated, latency in ms
-        self.stolen = Stolen(clock)
+        self.stolen, self.bare = Stolen(), BareLoop()
         self.messages: list[tuple[float, str]] = []
         self._said: set[str] = set()
         self._stop = threading.Event()
@@ -67,6 +67,7 @@ class Watch:
     def start(self) -> None:
         """Begin to watch."""
         self.stolen.start()
+        self.bare.start()
         for thread in self._threads:
             thread.start()
 
@@ -76,6 +77,7 @@ class Watch:
         for thread in self._threads:
             thread.join()
         self.stolen.stop()
+        self.bare.stop()
 
     @property
     def now(self) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bci_affect.cli.benchmarks.stolen import bare_machine_ms, percentiles
+from bci_affect.cli.benchmarks.machine import percentiles
 from benchmarks.soak_headset import PIECE, RATE_HZ, RECORD, expected
 
 if TYPE_CHECKING:
-    from benchmarks.soak import Soak, Watch
+    from benchmarks.soak import Soak
 
 LONG_RUN_S = 1200.0
 """From this length on memory and latency drift are judged; before it they are only told."""
@@ -32,7 +32,10 @@ def judge(soak: Soak, status: int, counter: str) -> dict[str, Any]:
     began, ended = soak.began, soak.ended
     memory = _memory(np.array(watch.process), began, ended)
     latency = _latency(np.array(watch.estimates), soak.faults, began, ended)
-    latency["within"] = _within(watch, soak.faults, began, ended)
+    # In the first minute of its life a session composes the demonstration's music beside it.
+    since = max(began, watch.began + 60.0)
+    latency["within"] = _by_sixths(np.array(watch.within).T, soak, since)
+    latency["bare"] = _by_sixths(watch.bare.latencies_ms(), soak, began)
     recording = _recordings(soak, counter)
     uncaught = watch.now["uncaught"]
     unwell = [fault["kind"] for fault in soak.faults if not np.isfinite(fault["well_after_s"])]
@@ -92,7 +95,6 @@ def machine() -> dict[str, Any]:
         "load_1_5_15_min": [round(load, 1) for load in os.getloadavg()],
         "revision": revision.stdout.strip(),
         "command": " ".join(["python", *sys.argv]),
-        "bare_ms": bare_machine_ms(15.0),
     }
 
 
@@ -130,21 +132,18 @@ def _at_faults(when: np.ndarray, faults: list[dict[str, Any]]) -> np.ndarray:
     return during
 
 
-def _within(
-    watch: Watch, faults: list[dict[str, Any]], began: float, ended: float
-) -> dict[str, Any]:
-    """From the newest sample to the estimate, by the session itself.
-
-    In the first minute of its life a session composes the demonstration's music beside it.
-    """
-    when, ms = np.array(watch.within).T
-    keep = ~_at_faults(when, faults) & (when >= max(began, watch.began + 60.0)) & (when <= ended)
-    first, last = _sixths(when, began, ended)
-    return {
-        **percentiles(when[keep], ms[keep], watch.stolen),
-        "first_sixth": percentiles(when[keep & first], ms[keep & first], watch.stolen),
-        "last_sixth": percentiles(when[keep & last], ms[keep & last], watch.stolen),
+def _by_sixths(seen: np.ndarray, soak: Soak, since: float) -> dict[str, Any]:
+    """Percentiles of latencies, seen (2, n) as moments and ms, where there is no fault."""
+    when, ms = seen
+    stolen = soak.watch.stolen
+    keep = ~_at_faults(when, soak.faults) & (when >= since) & (when <= soak.ended)
+    first, last = _sixths(when, soak.began, soak.ended)
+    figures = {
+        **percentiles(when[keep], ms[keep], stolen),
+        "first_sixth": percentiles(when[keep & first], ms[keep & first], stolen),
+        "last_sixth": percentiles(when[keep & last], ms[keep & last], stolen),
     }
+    return figures | {"p99_ratio": figures["last_sixth"]["p99"] / figures["first_sixth"]["p99"]}
 
 
 def _latency(
@@ -260,6 +259,7 @@ def report(result: dict[str, Any]) -> str:
     """Return the report as Markdown."""
     machine, memory, latency = result["machine"], result["memory"], result["latency"]
     within, still = latency["within"], latency["within"]["nothing_stolen"]
+    bare = latency["bare"]
     recording = result["recording"]
     lines = [
         f"`{machine['command']}` at {machine['revision']}; {machine['system']}, "
@@ -303,8 +303,13 @@ def report(result: dict[str, Any]) -> str:
         f"{still['p99']:.1f} ms, its 99th percentile in the first and the last sixth "
         f"{within['first_sixth']['nothing_stolen']['p99']:.1f} and "
         f"{within['last_sixth']['nothing_stolen']['p99']:.1f} ms. "
-        "A bare loop after as long a sleep, before the soak: p50 "
-        f"{machine['bare_ms']['p50']:.1f} ms, p99 {machine['bare_ms']['p99']:.1f} ms.",
+        "",
+        "The machine's own part, by a loop of 2 ms that does nothing else, in a process of its own "
+        f"beside the session, at the same moments: p50 {bare['p50']:.1f} ms, p99 {bare['p99']:.1f} "
+        f"ms, {bare['first_sixth']['p99']:.1f} ms in the first sixth and "
+        f"{bare['last_sixth']['p99']:.1f} ms in the last ({bare['p99_ratio']:.2f} times; within "
+        f"the session {within['p99_ratio']:.2f} times); where nothing was taken "
+        f"{bare['nothing_stolen']['p50']:.1f} and {bare['nothing_stolen']['p99']:.1f} ms.",
         "",
         f"Recording: {recording['files']} files, {recording['MB']:.0f} MB, "
         f"{recording['recorded']:,} of {recording['sent']:,} samples sent; the others fell into "

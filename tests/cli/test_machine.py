@@ -10,7 +10,8 @@ import numpy as np
 import psutil
 import pytest
 
-from bci_affect.cli.benchmarks.stolen import LOOK_S, Stolen, bare_machine_ms, percentiles
+from bci_affect.cli.benchmarks.machine import BEAT_S, LOOK_S, BareLoop, Stolen, percentiles
+from bci_affect.streams import local_clock
 
 
 class Host:
@@ -20,15 +21,15 @@ class Host:
         self.at = at
 
     def cpu_times(self) -> SimpleNamespace:
-        return SimpleNamespace(steal=5.0 + 0.03 * (time.monotonic() >= self.at))
+        return SimpleNamespace(steal=5.0 + 0.03 * (local_clock() >= self.at))
 
 
 def test_estimates_during_which_something_was_stolen_are_told_apart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    host = Host(time.monotonic() + 10 * LOOK_S)
+    host = Host(local_clock() + 10 * LOOK_S)
     monkeypatch.setattr(psutil, "cpu_times", host.cpu_times)
-    stolen = Stolen(time.monotonic)
+    stolen = Stolen()
     stolen.start()
     time.sleep(20 * LOOK_S)
     stolen.stop()
@@ -42,17 +43,26 @@ def test_estimates_during_which_something_was_stolen_are_told_apart(
 
 def test_a_machine_that_does_not_say_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil, "cpu_times", SimpleNamespace)
-    stolen = Stolen(time.monotonic)
+    stolen = Stolen()
     stolen.start()
     time.sleep(4 * LOOK_S)
     stolen.stop()
-    found = percentiles(np.array([time.monotonic()]), np.array([3.0]), stolen)
+    found = percentiles(np.array([local_clock()]), np.array([3.0]), stolen)
     assert found["p50"] == 3.0
     assert found["nothing_stolen"]["n"] == 0
     assert math.isnan(found["stolen_share_of_a_core"])
     assert math.isnan(found["nothing_stolen"]["p50"])
 
 
-def test_the_bare_machine_is_measured() -> None:
-    bare = bare_machine_ms(0.5)
-    assert 0 < bare["p50"] <= bare["p99"]
+def test_a_bare_loop_shows_the_machine_alone() -> None:
+    bare = BareLoop()
+    began = local_clock()
+    bare.start()
+    while bare.latencies_ms().shape[1] < 4 and local_clock() < began + 60:
+        time.sleep(BEAT_S)
+    bare.stop()
+    over, ms = bare.latencies_ms()
+    assert len(over) >= 4
+    assert ((over > began) & (over < local_clock())).all()
+    assert (np.diff(over) > 0).all()
+    assert (ms > 0).all()

@@ -1,35 +1,37 @@
-"""Processor time that the host of a virtual machine gave to others, beside what was measured.
+"""What the machine itself does to a latency, watched while one is measured.
 
-A latency of milliseconds says nothing of a program where the machine itself stood still for as
-long. Linux counts what its host took ("steal"); nobody else does.
+A latency of milliseconds says nothing of a program where the machine stood still for as long. Linux
+counts what the host of a virtual machine took ("steal"), and a loop that does next to nothing, in a
+process of its own, shows what becomes of any program meanwhile.
 """
 
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from bci_affect.streams import local_clock
+
 LOOK_S = 0.05
+BEAT_S = 0.125
+"""A bare loop is due as often as estimates are."""
 
 
 class Stolen:
     """Watches the host from `start` to `stop`.
 
-    Parameters
-    ----------
-    clock : callable
-        Gives the time that is asked by, seconds.
+    Times are those of the LSL clock, in seconds.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._seen: list[tuple[float, float]] = []  # time, seconds stolen on all processors
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look, name="stolen", daemon=True)
@@ -46,7 +48,7 @@ class Stolen:
     def _look(self) -> None:
         while not self._stop.wait(LOOK_S):
             taken = getattr(psutil.cpu_times(), "steal", math.nan)
-            self._seen.append((self._clock(), taken))
+            self._seen.append((local_clock(), taken))
 
     def before(self, times: NDArray[np.float64], seconds: float) -> NDArray[np.float64]:
         """Return what was stolen in so many seconds before each of some times; NaN where unknown.
@@ -69,20 +71,54 @@ class Stolen:
         return (after - before) / (last - first)
 
 
-def bare_machine_ms(seconds: float) -> dict[str, float]:
-    """Return what a loop of some 2 ms takes that begins eight times a second, as estimates do.
+class BareLoop:
+    """Some 2 ms of work in a process of its own, eight times a second, as estimates are.
 
-    It reads nothing and waits for nobody: what its 99th percentile is above its median is the
-    machine's, and no program can be without it.
+    It reads nothing and waits for nobody: what its latency has above the median is the machine's,
+    and no program there can be without it.
     """
-    taken = []
-    for _ in range(round(8 * seconds)):
-        time.sleep(0.125)
-        began = time.perf_counter()
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[float, float]] = []  # when over, ms since it was due
+        self._process: subprocess.Popen[str] | None = None
+        self._thread = threading.Thread(target=self._read, name="bare-loop", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__], stdout=subprocess.PIPE, text=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._thread.join()
+
+    def _read(self) -> None:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                if line.endswith("\n"):  # the last may be cut
+                    over, ms = line.split()
+                    self._seen.append((float(over), float(ms)))
+
+    def latencies_ms(self) -> NDArray[np.float64]:
+        """Return when each was over (LSL clock), and how long after it was due; shape (2, n)."""
+        return np.array(self._seen, np.float64).reshape(-1, 2).T
+
+
+def beat() -> None:
+    """Be the bare loop, until killed."""
+    while True:
+        due = local_clock() + BEAT_S
+        time.sleep(BEAT_S)
         sum(i * i for i in range(24_000))
-        taken.append(1e3 * (time.perf_counter() - began))
-    p50, p99 = np.percentile(taken, (50, 99))
-    return {"p50": float(p50), "p99": float(p99)}
+        over = local_clock()
+        print(over, 1e3 * (over - due), flush=True)
 
 
 def percentiles(
@@ -93,11 +129,11 @@ def percentiles(
     Parameters
     ----------
     times : ndarray, shape (n,)
-        When each was over.
+        When each was over, on the LSL clock.
     ms : ndarray, shape (n,)
         Latencies.
     stolen : Stolen
-        Watched meanwhile, by the same clock.
+        Watched meanwhile.
     """
     still = stolen.before(times, LOOK_S) <= 0
 
@@ -106,3 +142,7 @@ def percentiles(
         return {"n": len(chosen)} | dict(zip(("p50", "p95", "p99"), values.tolist(), strict=True))
 
     return {**of(ms), "nothing_stolen": of(ms[still]), "stolen_share_of_a_core": stolen.share()}
+
+
+if __name__ == "__main__":
+    beat()
