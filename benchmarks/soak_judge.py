@@ -302,7 +302,7 @@ def report(result: dict[str, Any]) -> str:
         f"{within['n']} estimates during which it took nothing: {still['p50']:.1f} and "
         f"{still['p99']:.1f} ms, its 99th percentile in the first and the last sixth "
         f"{within['first_sixth']['nothing_stolen']['p99']:.1f} and "
-        f"{within['last_sixth']['nothing_stolen']['p99']:.1f} ms. "
+        f"{within['last_sixth']['nothing_stolen']['p99']:.1f} ms.",
         "",
         "The machine's own part, by a loop of 2 ms that does nothing else, in a process of its own "
         f"beside the session, at the same moments: p50 {bare['p50']:.1f} ms, p99 {bare['p99']:.1f} "
