@@ -31,7 +31,7 @@ class Database:
         self.path = path
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._connections: list[sqlite3.Connection] = []
+        self._connections: dict[threading.Thread, sqlite3.Connection] = {}
         self.connection()
 
     def connection(self) -> sqlite3.Connection:
@@ -41,7 +41,9 @@ class Database:
             connection = schema.connect(self.path)
             self._local.connection = connection
             with self._lock:
-                self._connections.append(connection)
+                for thread in [t for t in self._connections if not t.is_alive()]:
+                    self._connections.pop(thread).close()
+                self._connections[threading.current_thread()] = connection
         return connection
 
     def read(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
@@ -62,6 +64,6 @@ class Database:
     def close(self) -> None:
         """Close every thread's connection."""
         with self._lock:
-            for connection in self._connections:
+            for connection in self._connections.values():
                 connection.close()
             self._connections.clear()

@@ -109,7 +109,7 @@ class MusicDesk:
         state, why = deck.player.state(), deck.dj.why()
         if why is not None and why.track.id != state.track_id:
             why = None  # the next one plays already, and the choice has not been looked up yet
-        return state, self._track(deck, state.track_id), why, deck.dj.queue()
+        return state, self._known(state.track_id), why, deck.dj.queue()
 
     def close(self) -> None:
         """Silence the music and end."""
@@ -175,11 +175,7 @@ class MusicDesk:
         self._commands.append(action)
         self._wake.set()
 
-    def _track(self, deck: Deck | None, track_id: int | None) -> Track | None:
-        """Return a track; one that came into the library since is asked for once."""
-        if track_id is not None and track_id not in self._tracks and deck is not None:
-            with contextlib.suppress(BciAffectError):  # taken out of the library while it plays
-                self._reload(deck, track_id)
+    def _known(self, track_id: int | None) -> Track | None:
         return None if track_id is None else self._tracks.get(track_id)
 
     def _reload(self, deck: Deck, track_id: int) -> None:
@@ -256,7 +252,13 @@ class MusicDesk:
     def _heard(self, event: PlayerEvent) -> None:
         """Take an event of the player, on its decode thread."""
         fields: dict[str, object] = {"event": event.kind}
-        track = self._track(self._deck, event.track_id)
+        deck, track = self._deck, self._known(event.track_id)
+        if deck is not None and event.track_id is not None and track is None:
+            # It came into the library since. Asked for here, where it begins: `state` and `logits`
+            # are called on the data path, which waits for no disk.
+            with contextlib.suppress(BciAffectError):  # taken out of the library while it plays
+                self._reload(deck, event.track_id)
+            track = self._known(event.track_id)
         if track is not None:
             fields |= {"track": track.title, "artist": track.artist, "track_id": track.id}
             fields["offset"] = round(event.offset_s, 4)

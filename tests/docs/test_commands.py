@@ -22,6 +22,7 @@ from bci_affect.config import LiveSettings, SignalSettings, load_toml
 from bci_affect.datasets import Labels
 from bci_affect.model import ENCODERS
 from bci_affect.resources import shipped
+from tests.streams.live import end, spawn
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -189,7 +190,18 @@ def python_blocks(page: str) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-def test_python_on_the_pages_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def headset() -> Iterator[None]:
+    """Send EEG over LSL from another process, as a headset does."""
+    device = spawn("bci_affect", "simulate", "stream", "--cap", "cyton", "--duration", "300")
+    yield
+    end(device)
+
+
+@pytest.mark.usefixtures("headset")
+def test_python_on_the_pages_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("bci_affect.model.encoder.ENCODERS", dict(ENCODERS))  # a page adds one
     run = CliRunner().invoke
@@ -205,6 +217,7 @@ def test_python_on_the_pages_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert blocks, page
         for block in blocks:
             exec(compile(block, page, "exec"), {"__name__": page})
+    assert re.search(r"^(ok|artifact) -?0\.\d+ ", capsys.readouterr().out, re.MULTILINE)
     for path in (ROOT / "docs").glob("*.md"):
         for block in python_blocks(path.name):
             compile(block, path.name, "exec")

@@ -365,3 +365,13 @@ def test_ten_thousand_tracks_stay_responsive(library: Library, tmp_path: Path) -
     assert len(statements) == 2
     assert len(library.tracks()) == 10_000
     assert len(statements) == 3
+
+
+def test_a_thread_that_has_ended_keeps_no_connection(tmp_path: Path) -> None:
+    with Library(tmp_path / "library.sqlite") as library:
+        for _ in range(5):
+            thread = threading.Thread(target=library.tracks)
+            thread.start()
+            thread.join()
+        assert len(library.database._connections) == 2, "this thread's, and the last one's"
+        assert library.tracks() == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,10 +41,7 @@ def events() -> Events:
     return []
 
 
-@pytest.fixture
-def desk(
-    database: Path, predictor: Predictor, said: list[str], events: Events
-) -> Iterator[MusicDesk]:
+def make_desk(database: Path, predictor: Predictor, said: list[str], events: Events) -> MusicDesk:
     def prepare(
         on_event: Callable[[PlayerEvent], None],
         log: Callable[[dict[str, object]], None],
@@ -53,7 +52,14 @@ def desk(
         retriever = Retriever(library, predictor.project_music)
         return Deck(library, player, Dj(retriever, player, library, seed=1, log=log))
 
-    made = MusicDesk(prepare, said.append, lambda fields, at: events.append((fields, at)))
+    return MusicDesk(prepare, said.append, lambda fields, at: events.append((fields, at)))
+
+
+@pytest.fixture
+def desk(
+    database: Path, predictor: Predictor, said: list[str], events: Events
+) -> Iterator[MusicDesk]:
+    made = make_desk(database, predictor, said, events)
     yield made
     made.close()
 
@@ -129,6 +135,29 @@ def test_commands_reach_player_and_library(desk: MusicDesk, predictor: Predictor
     assert until(lambda: abs(desk.state()[0].volume - 0.25) < 1e-6)
     desk.skip()
     assert until(lambda: desk.state()[1] is not None and desk.state()[1] != first)
+
+
+def test_a_track_that_came_since_is_known_and_whoever_looks_asks_no_disk(
+    database: Path, predictor: Predictor, said: list[str], events: Events, tmp_path: Path
+) -> None:
+    """Invariant 7: `logits` is called on the data path."""
+    shutil.copy(database, tmp_path / "library.sqlite")
+    desk = make_desk(tmp_path / "library.sqlite", predictor, said, events)
+    desk.start()
+    desk.offer(estimate(predictor, 0.0))
+    assert until(lambda: desk.state()[1] is not None)
+    write(tmp_path / "new", PIECES[4:5], file_format="wav")
+    with Library(tmp_path / "library.sqlite") as library:
+        library.add([tmp_path / "new"], workers=1)
+        (new,) = {track.id for track in library.tracks()} - set(desk._tracks)
+    desk.choose(new)
+    assert until(lambda: (track := desk.state()[1]) is not None and track.id == new)
+    assert desk.logits() is not None
+    assert desk._deck is not None
+    asking = {thread.name for thread in desk._deck.library.database._connections}
+    desk.close()
+    assert "bci-music" in asking
+    assert threading.current_thread().name not in asking
 
 
 def test_a_fault_is_said_and_the_thread_goes_on(
