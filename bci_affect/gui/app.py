@@ -137,7 +137,8 @@ def run_window(
     services : Services, optional
         Covers and the map of the library, reports, and whatever else flows need.
     screenshot : Path, optional
-        Save a picture of the window here, `after_s` seconds after it opened.
+        Save a picture of the window here, `after_s` seconds after it opened, or as it closes where
+        that is before.
     after_s : float
         See `screenshot`.
     duration_s : float, optional
@@ -169,11 +170,14 @@ def run_window(
     errors = OnePlaceForErrors(window.show_error)
     errors.install()
     failed: list[BciAffectError] = []
+    wanted = screenshot
 
     def take_picture() -> None:
-        if screenshot is not None:
+        nonlocal wanted
+        if wanted is not None:
+            path, wanted = wanted, None
             try:
-                save_picture(window, screenshot)
+                save_picture(window, path)
             except BciAffectError as error:
                 failed.append(error)
                 window.end_and_close()
@@ -188,6 +192,7 @@ def run_window(
             QtCore.QTimer.singleShot(0, window.calibrate)
         with _ends_on_signals(window.end_and_close):
             app.exec()
+        take_picture()
     finally:
         errors.remove()
         window.deleteLater()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bci_affect.gui.app import application
+from bci_affect.gui.aside import wait_for_all
 from bci_affect.gui.window import MainWindow
 from tests.gui.scripted import ScriptedSession
 
@@ -36,6 +37,7 @@ def open_window(qapp: Any) -> Iterator[Callable[..., MainWindow]]:
     for window in opened:
         window.end_and_close()
         window.deleteLater()
+    wait_for_all()  # else a session that ends later closes its window, and quits, in another test
     qapp.processEvents()
 
 

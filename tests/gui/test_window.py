@@ -171,6 +171,15 @@ def test_run_window_saves_a_picture_and_ends(tmp_path: Path) -> None:
     assert (image.width(), image.height()) == (1280, 720)
 
 
+def test_a_window_that_closes_before_its_picture_is_due_leaves_one(tmp_path: Path) -> None:
+    session = WallSession(4)
+    session.advance(10)
+    picture = tmp_path / "window.png"
+    run_window(session, screenshot=picture, after_s=300.0, duration_s=0.2, size=(1280, 720))
+    image = QtGui.QImage(str(picture))
+    assert (image.width(), image.height()) == (1280, 720)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_end_the_session_and_the_window(number: signal.Signals) -> None:
     session = WallSession(4)
