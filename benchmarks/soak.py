@@ -66,8 +66,8 @@ class Watch:
 
     def start(self) -> None:
         """Begin to watch."""
-        self.stolen.start()
         self.bare.start()
+        self.stolen.start()
         for thread in self._threads:
             thread.start()
 

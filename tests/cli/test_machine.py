@@ -58,6 +58,7 @@ def test_a_bare_loop_shows_the_machine_alone() -> None:
     bare = BareLoop()
     began = local_clock()
     bare.start()
+    assert bare.latencies_ms().size, "it runs when start returns"
     while bare.latencies_ms().shape[1] < 4 and local_clock() < began + 60:
         time.sleep(BEAT_S)
     bare.stop()

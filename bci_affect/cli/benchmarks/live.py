@@ -77,12 +77,12 @@ def measure(command: tuple[str, ...], seconds: float, *, asleep: bool = False) -
             time.sleep(0.1)
             if session.snapshot().elapsed_s > 60:
                 break
+        stolen, bare = Stolen(), BareLoop()
+        bare.start()
+        stolen.start()
         cpu, wall = time.process_time(), time.perf_counter()
         first = session.snapshot().window
         began = local_clock()
-        stolen, bare = Stolen(), BareLoop()
-        stolen.start()
-        bare.start()
         time.sleep(seconds)
         stolen.stop()
         bare.stop()

@@ -81,14 +81,16 @@ class BareLoop:
     def __init__(self) -> None:
         self._seen: list[tuple[float, float]] = []  # when over, ms since it was due
         self._process: subprocess.Popen[str] | None = None
+        self._begun = threading.Event()
         self._thread = threading.Thread(target=self._read, name="bare-loop", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin; return when it runs, so that its start disturbs nothing that is measured after."""
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__], stdout=subprocess.PIPE, text=True
         )
         self._thread.start()
+        self._begun.wait()
 
     def stop(self) -> None:
         """End."""
@@ -105,6 +107,8 @@ class BareLoop:
                 if line.endswith("\n"):  # the last may be cut
                     over, ms = line.split()
                     self._seen.append((float(over), float(ms)))
+                    self._begun.set()
+        self._begun.set()  # it ended, if it ever began
 
     def latencies_ms(self) -> NDArray[np.float64]:
         """Return when each was over (LSL clock), and how long after it was due; shape (2, n)."""
