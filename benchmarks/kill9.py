@@ -75,7 +75,7 @@ def record(folder: Path) -> None:
 
 def calibrate(folder: Path) -> None:
     """Go through a guided calibration, a rating every few milliseconds."""
-    from bci_affect.session.protocol import Protocol, Rating, Step, Timing
+    from bci_affect.session.guided.protocol import Protocol, Rating, Step, Timing
 
     wires: dict[str, Any] = {
         "emit": lambda text: None, "play": lambda clip: None, "silence": lambda: None,
@@ -99,7 +99,7 @@ def calibrate(folder: Path) -> None:
 
 def _clips() -> Any:
     from bci_affect.music import Track
-    from bci_affect.session.clips import choose_clips
+    from bci_affect.session.guided.clips import choose_clips
 
     rng = np.random.default_rng(0)
     place = rng.uniform(-1, 1, (30, 2))

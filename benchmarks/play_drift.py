@@ -41,9 +41,9 @@ def main() -> int:
         )
         os.environ["LSLAPICFG"] = str(config)
         from bci_affect.eeg import CAPS
+        from bci_affect.simulation.recording import simulate_xdf
+        from bci_affect.simulation.session import SessionPlan
         from bci_affect.streams import read_xdf
-        from bci_affect.streams.simulate import simulate_xdf
-        from bci_affect.streams.synthetic import SessionPlan
 
         path = Path(folder) / "drift.xdf"
         simulate_xdf(path, SessionPlan(wanted.seconds, CAPS["muse"], 100.0))

@@ -34,7 +34,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from bci_affect.cli.benchmarks.machine import BareLoop, Stolen  # noqa: E402
+from bci_affect.app.benchmarks.machine import BareLoop, Stolen  # noqa: E402
 from benchmarks.soak_disk import SmallDisk  # noqa: E402
 from benchmarks.soak_headset import COUNTER, RATE_HZ  # noqa: E402
 from benchmarks.soak_judge import judge, machine, write_report  # noqa: E402
@@ -176,7 +176,7 @@ class Soak:
 
     def _template(self) -> tuple[Path, tuple[str, ...]]:
         from bci_affect.eeg import CAPS
-        from bci_affect.streams.synthetic import SessionPlan, SimulatedSession
+        from bci_affect.simulation.session import SessionPlan, SimulatedSession
 
         plan = SessionPlan(seconds=TEMPLATE_S, channels=CAPS["cap32"], rate_hz=RATE_HZ)
         path = self.folder / "template.npy"

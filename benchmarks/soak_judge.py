@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bci_affect.cli.benchmarks.machine import percentiles
+from bci_affect.app.benchmarks.machine import percentiles
 from benchmarks.soak_headset import PIECE, RATE_HZ, RECORD, expected
 
 if TYPE_CHECKING:

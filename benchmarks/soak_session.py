@@ -125,8 +125,8 @@ def main() -> None:
 
     from pyqtgraph.Qt import QtCore, QtWidgets
 
-    from bci_affect.cli.demo import demo_library
-    from bci_affect.cli.run_session import window_services
+    from bci_affect.app.demo import demo_library
+    from bci_affect.app.run import window_services
     from bci_affect.gui import run_window
     from bci_affect.gui.app import application
     from bci_affect.resources import user_home

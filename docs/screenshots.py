@@ -201,7 +201,7 @@ def ending(camera: Photographer, control: Any, services: Any) -> None:
 
 def replay(camera: Photographer, control: Any, services: Any) -> None:
     """Picture a recording that is replayed, with its transport."""
-    from bci_affect.cli.demo import RECORDING
+    from bci_affect.app.demo import RECORDING
     from bci_affect.config import LiveSettings
     from bci_affect.gui.services import Services
     from bci_affect.resources import shipped
@@ -230,10 +230,10 @@ def calibration(camera: Photographer, control: Any, services: Any) -> None:
 
     The listener is another process that feels what is played; clips are the shortest there are.
     """
-    from bci_affect.cli.start_desk import StartDesk
+    from bci_affect.app.start import StartDesk
     from bci_affect.gui.services import StartChoice
+    from bci_affect.profiles.store import ProfileStore
     from bci_affect.session import SessionOptions
-    from bci_affect.session.profiles import ProfileStore
 
     with ProfileStore() as store:
         store.create("Ada")
@@ -268,7 +268,7 @@ def _calibrate(camera: Photographer, started: Any) -> None:
     from bci_affect.gui.flows.calibration import CalibrationWindow
     from bci_affect.gui.theme import THEMES
     from bci_affect.gui.viewmodel import ViewModel
-    from bci_affect.session.protocol import Rating, Step
+    from bci_affect.session.guided.protocol import Rating, Step
 
     desk = started.services.calibration
     model = ViewModel(started.control)
@@ -343,7 +343,7 @@ def main() -> None:
         sys.exit(f"unknown: {', '.join(unknown)}; there are {', '.join(SCENES)}")
     with tempfile.TemporaryDirectory(prefix="bci-affect-home-") as home, screen():
         os.environ["BCI_AFFECT_HOME"] = home
-        from bci_affect.cli.start_desk import StartDesk
+        from bci_affect.app.start import StartDesk
         from bci_affect.session import SessionOptions
 
         camera = Photographer(asked.out, sizes, asked.themes.split(","))

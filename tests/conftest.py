@@ -48,7 +48,7 @@ DEAREST = (
     "training/test_trainer.py",
     "training/test_baselines.py",
     "gui/test_calibration.py",
-    "session/test_music_desk_exit.py",
+    "session/dj/test_music_thread_exit.py",
     "training/test_attention.py",
 )
 """Files that take longest, ten seconds and more. They begin first: else one of them ends the run

@@ -1,7 +1,7 @@
 """``kill -9`` in the middle of work; ``python -m benchmarks.kill9`` does it at many moments.
 
-Recording and training are killed in their rooms' tests: `tests/streams/test_recorder.py` and
-`tests/training/test_study.py`; a profile in `tests/session/test_profiles.py`.
+Recording and training are killed in their rooms' tests: `tests/streams/xdf/test_recorder.py` and
+`tests/training/test_study.py`; a profile in `tests/profiles/test_store.py`.
 """
 
 from __future__ import annotations

@@ -14,11 +14,12 @@ import bci_affect
 from bci_affect.config import load_toml
 from bci_affect.datasets import Labels, find_segments, subject_of
 from bci_affect.errors import BciAffectError
-from bci_affect.session.profile_files import export_profile
-from bci_affect.session.profiles import ProfileStore
+from bci_affect.profiles.exchange import export_profile
+from bci_affect.profiles.store import ProfileStore
 from bci_affect.session.recording import SessionRecording
 from bci_affect.streams import Marker, build_header, recording_path
-from bci_affect.streams.xdf import XdfWriter, read_xdf
+from bci_affect.streams.xdf.reader import read_xdf
+from bci_affect.streams.xdf.writer import XdfWriter
 from bci_affect.training.fold import FoldTask
 from bci_affect.training.splits import Split
 
@@ -45,7 +46,7 @@ NO_CALL = {
 # What may stand between the braces of an SQL text: constants of the program, and column names that
 # the program itself chose. Everything from outside goes through parameters.
 SQL_PIECES = {
-    "session/profiles.py": {"owner", "step"},
+    "profiles/store.py": {"owner", "step"},
     "music/library.py": {
         "TRACK_COLUMNS", "_FROM", "schema.damaged('embedding')", "' AND '.join(where)", "column",
         "names", "update", "', '.join((f':{n}' for n in values))", "n",

@@ -4,6 +4,6 @@ What lives here: arguments, progress bars, tables and exit codes. What never wil
 Command modules import the rooms that they call inside their function, so that ``--help`` is quick.
 """
 
-from bci_affect.cli.app import main
+import lazy_loader
 
-__all__ = ["main"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -27,7 +27,7 @@ def benchmark(
     from rich.console import Console
     from rich.table import Table
 
-    from bci_affect.cli.benchmarks import BENCHMARKS
+    from bci_affect.app import BENCHMARKS
     from bci_affect.cli.output import print_json
 
     names = [name.strip() for name in only.split(",")] if only else list(BENCHMARKS)

@@ -27,7 +27,7 @@ def bridge(
 
     Example: bci-affect bridge --board cyton --serial-port /dev/ttyUSB0
     """
-    from bci_affect.streams.bridge import BoardSettings, Bridge
+    from bci_affect.streams import BoardSettings, Bridge
 
     stop = threading.Event()
 

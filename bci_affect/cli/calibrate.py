@@ -93,7 +93,7 @@ def calibrate(
             "Give recordings with --from FILE.xdf, or --profile NAME for a guided calibration."
         )
     else:
-        from bci_affect.cli.guided import GuidedOptions, run_guided
+        from bci_affect.app import GuidedOptions, run_guided
 
         found = run_guided(
             GuidedOptions(
@@ -147,7 +147,7 @@ def _from_recordings(
     from bci_affect.datasets import Labels
     from bci_affect.model import Predictor
     from bci_affect.session import model_path
-    from bci_affect.training.calibration.store import calibrate_recordings
+    from bci_affect.training import calibrate_recordings
 
     meaning = load_toml(labels, Labels) if labels else Labels()
     weights = model_path(model)

@@ -81,7 +81,7 @@ def check_audio() -> Check:
 
 def check_qt() -> Check:
     """Whether Qt loads, and whether there is a display."""
-    from bci_affect.gui.display import has_display
+    from bci_affect.gui import has_display
 
     try:
         from pyqtgraph.Qt import QtCore, QtWidgets  # noqa: F401 - widgets need the system's libraries

@@ -23,7 +23,7 @@ def evaluate(
     Example: bci-affect evaluate runs/streaming --json
     """
     from bci_affect.cli.study_output import print_study, study_progress
-    from bci_affect.training.study import evaluate_again
+    from bci_affect.training import evaluate_again
 
     with study_progress("Features of") as shown:
         metrics = evaluate_again(run, data, cache=cache, progress=shown)

@@ -20,7 +20,7 @@ def inspect(
 
     Example: bci-affect inspect recordings/demo.xdf
     """
-    from bci_affect.streams.inspection import inspect_xdf
+    from bci_affect.streams import inspect_xdf
 
     document = inspect_xdf(file)
     if as_json:

@@ -96,7 +96,7 @@ def live(
 
     Example: bci-affect live --stream "Muse S" --music ~/Music --record ~/sessions
     """
-    from bci_affect.cli.run_session import bring_in_music, run, start_in_window
+    from bci_affect.app import bring_in_music, run_session, start_in_window
     from bci_affect.config import LiveSettings, load_toml
     from bci_affect.errors import BciAffectError
     from bci_affect.session import SessionOptions
@@ -128,7 +128,7 @@ def live(
         if replay
         else LslSource(name=stream, type=type_, source_id=source_id)
     )
-    run(
+    run_session(
         source,
         options,
         wait_s=wait,

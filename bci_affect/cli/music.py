@@ -48,8 +48,8 @@ def add(
 
     Example: bci-affect music add ~/Music
     """
+    from bci_affect.app import scan_with_progress
     from bci_affect.cli.output import print_json
-    from bci_affect.cli.scan import scan_with_progress
 
     with _library() as library:
         report = scan_with_progress(folders, library, workers or None)
@@ -154,7 +154,7 @@ def embed(
     Example: bci-affect music embed song.mp3 --out song.npy
     """
     from bci_affect.cli.output import print_json
-    from bci_affect.music.embed import embed_file, save_rows
+    from bci_affect.music import embed_file, save_rows
 
     times, rows = embed_file(file, encoder, as_is=as_is)
     save_rows(out, times, rows)
@@ -207,7 +207,7 @@ def head(
 
     Example: bci-affect music head runs/first/music_emotion.json
     """
-    from bci_affect.music.emotion import load_head, own_head, save_head
+    from bci_affect.music import load_head, own_head, save_head
 
     if file is not None:
         save_head(load_head(file), own_head())

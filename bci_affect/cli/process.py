@@ -35,17 +35,11 @@ def process(
     from rich.console import Console
     from rich.progress import Progress
 
+    from bci_affect.affect import EstimatesFile, analyse, features_document
     from bci_affect.cli.output import new_file, print_json
     from bci_affect.config import LiveSettings, load_toml
-    from bci_affect.session import (
-        EstimatesFile,
-        analyse,
-        features_document,
-        load_predictor,
-        model_path,
-        path_factory,
-    )
-    from bci_affect.session.continuing import Continuing, beginning
+    from bci_affect.profiles import Continuing, beginning
+    from bci_affect.session import load_predictor, model_path, path_factory
     from bci_affect.streams import XdfSource
 
     settings = load_toml(config, LiveSettings) if config else LiveSettings()

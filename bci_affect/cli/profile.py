@@ -26,7 +26,7 @@ def list_profiles(as_json: AsJson = False) -> None:
     Example: bci-affect profile list
     """
     from bci_affect.cli.output import print_json
-    from bci_affect.session.profiles import ProfileStore
+    from bci_affect.profiles import ProfileStore
 
     with ProfileStore() as store:
         found = [_describe(store.load(name)) for name in store.names()]
@@ -48,7 +48,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
     Example: bci-affect profile show Ada
     """
     from bci_affect.cli.output import print_json
-    from bci_affect.session.profiles import ProfileStore
+    from bci_affect.profiles import ProfileStore
 
     with ProfileStore() as store:
         item = _describe(store.load(name))
@@ -72,7 +72,7 @@ def create(
 
     Example: bci-affect profile create Ada
     """
-    from bci_affect.session.profiles import ProfileStore
+    from bci_affect.profiles import ProfileStore
 
     with ProfileStore() as store:
         store.create(name, note)
@@ -87,8 +87,7 @@ def export(
 
     Example: bci-affect profile export Ada ada.json
     """
-    from bci_affect.session.profile_files import export_profile
-    from bci_affect.session.profiles import ProfileStore
+    from bci_affect.profiles import ProfileStore, export_profile
 
     with ProfileStore() as store:
         export_profile(store, name, file)
@@ -104,8 +103,7 @@ def import_profile(
 
     Example: bci-affect profile import ada.json --name "Ada (lab)"
     """
-    from bci_affect.session.profile_files import import_profile
-    from bci_affect.session.profiles import ProfileStore
+    from bci_affect.profiles import ProfileStore, import_profile
 
     with ProfileStore() as store:
         loaded = import_profile(store, file, name)
@@ -118,7 +116,7 @@ def undo(name: Name) -> None:
 
     Example: bci-affect profile undo Ada
     """
-    from bci_affect.session.profiles import ProfileStore
+    from bci_affect.profiles import ProfileStore
 
     with ProfileStore() as store:
         store.undo_calibration(name)
@@ -135,7 +133,7 @@ def delete(
 
     Example: bci-affect profile delete Ada --yes
     """
-    from bci_affect.session.profiles import ProfileStore
+    from bci_affect.profiles import ProfileStore
 
     with ProfileStore() as store:
         stored = store.load(name).name

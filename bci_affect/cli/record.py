@@ -33,8 +33,7 @@ def record(
 
     Example: bci-affect record session.xdf --stream Muse --duration 60
     """
-    from bci_affect.streams.naming import recording_path
-    from bci_affect.streams.record import record_streams
+    from bci_affect.streams import record_streams, recording_path
 
     if out.is_dir() or out.suffix.lower() != ".xdf":
         out = recording_path(out, participant, session)

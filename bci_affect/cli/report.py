@@ -45,7 +45,7 @@ def report(
         path = _session(recording, out, profile, model)
     else:
         from bci_affect.cli.study_output import study_progress
-        from bci_affect.training.report import write_report
+        from bci_affect.training import write_report
 
         with study_progress("Features of") as shown:
             path = write_report(run, out, data=data, cache=cache, progress=shown)
@@ -67,7 +67,7 @@ def _session(recording: Path, out: Path | None, profile: str, model: Path | None
     from rich.console import Console
     from rich.progress import Progress
 
-    from bci_affect.cli.session_report import report_recording
+    from bci_affect.app import report_recording
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:

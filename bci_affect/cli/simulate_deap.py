@@ -33,7 +33,7 @@ def simulate_deap(
 
     Example: bci-affect simulate deap /tmp/deap --subjects 8 --trials 16 --seconds 30
     """
-    from bci_affect.datasets.simulated import SimulationSettings, write_deap
+    from bci_affect.datasets import SimulationSettings, write_deap
 
     settings = SimulationSettings(
         subjects=subjects,

@@ -30,9 +30,8 @@ def simulate_listener(
 
     Example: bci-affect simulate listener --cap epoc --effect 3
     """
-    from bci_affect.streams import synthetic
-    from bci_affect.streams.listener import publish_listener
-    from bci_affect.streams.simulator import Artifacts
+    from bci_affect.simulation import Artifacts, publish_listener
+    from bci_affect.simulation import session as synthetic
 
     plan = synthetic.SessionPlan(
         seconds=duration,

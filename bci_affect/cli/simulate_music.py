@@ -30,7 +30,7 @@ def simulate_music(
     from rich.progress import Progress
 
     from bci_affect.cli.output import print_json
-    from bci_affect.music import simulate as studio
+    from bci_affect.simulation import music as studio
 
     pieces = studio.random_pieces(count, seed, seconds) if count else list(studio.PIECES)
     console = Console(stderr=True)

@@ -13,7 +13,7 @@ import typer
 from bci_affect.cli.output import print_json
 
 if TYPE_CHECKING:
-    from bci_affect.streams.synthetic import SessionPlan
+    from bci_affect.simulation import SessionPlan
 
 Duration = Annotated[float, typer.Option(min=1.0, help="Seconds.")]
 Cap = Annotated[
@@ -65,7 +65,7 @@ def simulate_xdf(
 
     Example: bci-affect simulate xdf s.xdf --duration 300 --drop 30:2 --flat C3:60
     """
-    from bci_affect.streams.simulate import simulate_xdf as write
+    from bci_affect.simulation import simulate_xdf as write
 
     plan = _plan(**_given(locals()))
     done = write(out, plan)
@@ -101,7 +101,7 @@ def simulate_stream(
 
     Example: bci-affect simulate stream --cap muse --rate 256 --jitter-ms 20
     """
-    from bci_affect.streams.simulate import simulate_stream as publish
+    from bci_affect.simulation import simulate_stream as publish
 
     plan = _plan(**_given(locals()))
     publish_until_told(plan, lambda stop: publish(plan, stop, wait=wait))
@@ -150,8 +150,8 @@ def _plan(
     jitter_ms: float,
     rate_error: float,
 ) -> SessionPlan:
-    from bci_affect.streams import synthetic
-    from bci_affect.streams.simulator import Artifacts
+    from bci_affect.simulation import Artifacts
+    from bci_affect.simulation import session as synthetic
 
     return synthetic.SessionPlan(
         seconds=duration,

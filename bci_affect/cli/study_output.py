@@ -58,7 +58,7 @@ def print_study(metrics: dict[str, Any]) -> None:
 
 
 def _cells(result: dict[str, Any]) -> list[str]:
-    from bci_affect.training.report import interval
+    from bci_affect.training import interval
 
     cells = []
     for target in ("valence", "arousal"):

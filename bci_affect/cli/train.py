@@ -32,8 +32,8 @@ def train(
     Example: bci-affect train streaming --data DEAP --out runs/streaming --jobs 4
     """
     from bci_affect.cli.study_output import print_study, study_progress
+    from bci_affect.training import load_study
     from bci_affect.training import study as studies
-    from bci_affect.training.study_settings import load_study
 
     settings = load_study(config)
     with study_progress("Features of") as shown:

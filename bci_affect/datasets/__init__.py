@@ -4,28 +4,6 @@ What lives here: readers that check what they read, and simulated people with kn
 What never will: models, Qt, and LSL.
 """
 
-from bci_affect.datasets.catalogue import Dataset, DatasetName, open_dataset
-from bci_affect.datasets.segments import (
-    FileNote,
-    Labels,
-    Segment,
-    find_segments,
-    marker_names,
-    session_of,
-    subject_of,
-)
-from bci_affect.datasets.trial import Trial
+import lazy_loader
 
-__all__ = [
-    "Dataset",
-    "DatasetName",
-    "FileNote",
-    "Labels",
-    "Segment",
-    "Trial",
-    "find_segments",
-    "marker_names",
-    "open_dataset",
-    "session_of",
-    "subject_of",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -50,8 +50,7 @@ def tagged(path: Path) -> Rows:
         Centres in seconds from the file's start.
     rows : ndarray of float32, shape (n_rows, n_dim)
     """
-    from bci_affect.music import load_encoder
-    from bci_affect.music.embed import embed_file
+    from bci_affect.music import embed_file, load_encoder
 
     encoder = load_encoder()
     key = hashlib.sha256(f"{hash_files([path])}|{encoder.id}|{encoder.hash}".encode()).hexdigest()

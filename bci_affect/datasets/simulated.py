@@ -37,7 +37,7 @@ from bci_affect.datasets.checks import check_trials, pick_subjects
 from bci_affect.datasets.trial import Trial
 from bci_affect.eeg import make_montage
 from bci_affect.errors import BciAffectError
-from bci_affect.streams.simulator import CLEAN, EegSimulator, SimulatedPerson
+from bci_affect.simulation import CLEAN, EegSimulator, SimulatedPerson
 
 Array = NDArray[np.float64]
 

@@ -8,18 +8,6 @@ The window pulls: one timer asks a `SessionControl` for a snapshot, so a window 
 hidden costs the session nothing. `run_window` is the one entry; Qt is imported inside it.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from bci_affect.session.control import SessionControl
-
-__all__ = ["run_window"]
-
-
-def run_window(control: SessionControl, **options: Any) -> int:
-    """Show a session in a window until it is closed; see `bci_affect.gui.app.run_window`."""
-    from bci_affect.gui.app import run_window as run
-
-    return run(control, **options)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -16,7 +16,7 @@ from bci_affect.gui.display import check_display
 
 if TYPE_CHECKING:
     from bci_affect.gui.services import Services, StartDesk, Started
-    from bci_affect.session.control import SessionControl
+    from bci_affect.session import SessionControl
 
 _LOG = logging.getLogger(__name__)
 _kept: list[Any] = []

@@ -12,9 +12,10 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_affect.affect import AffectEstimate
 from bci_affect.eeg import State
 from bci_affect.gui.texts import tr
-from bci_affect.session import AffectEstimate, SessionSnapshot
+from bci_affect.session import SessionSnapshot
 from bci_affect.streams import ConnectionState
 
 UNSURE_BELOW = 0.2

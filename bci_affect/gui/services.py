@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.music import Track
-from bci_affect.session.control import SessionControl
-from bci_affect.session.protocol import Protocol as Calibration
+from bci_affect.session import Protocol as Calibration
+from bci_affect.session import SessionControl
 from bci_affect.streams import FoundStream
 
 

@@ -13,11 +13,11 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_affect.affect import AffectEstimate
 from bci_affect.eeg import State
 from bci_affect.gui.notes import Note, read_note
 from bci_affect.gui.reading import Reading, is_sure, judge
-from bci_affect.session import AffectEstimate, Message, SessionSnapshot
-from bci_affect.session.control import SessionControl
+from bci_affect.session import Message, SessionControl, SessionSnapshot
 
 T = TypeVar("T")
 Pause = tuple[float, float]

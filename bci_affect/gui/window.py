@@ -39,8 +39,7 @@ from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import THEMES, style_sheet
 from bci_affect.gui.viewmodel import ViewModel
 from bci_affect.resources import user_home
-from bci_affect.session import Message, SessionSnapshot
-from bci_affect.session.control import SessionControl
+from bci_affect.session import Message, SessionControl, SessionSnapshot
 
 _LOG = logging.getLogger(__name__)
 _STATE_VERSION = 3

@@ -4,25 +4,6 @@ What lives here: everything about audio files and what is in them. What never wi
 common space is the model room's: retrieval takes rows that somebody has projected.
 """
 
-from bci_affect.music.encoders import MusicEncoder, load_encoder
-from bci_affect.music.library import Library
-from bci_affect.music.player import Player, PlayerEvent
-from bci_affect.music.records import Rows
-from bci_affect.music.retrieval import Retriever
-from bci_affect.music.scan import ScanProgress, ScanReport
-from bci_affect.music.types import PlayerState, Suggestion, Track
+import lazy_loader
 
-__all__ = [
-    "Library",
-    "MusicEncoder",
-    "Player",
-    "PlayerEvent",
-    "PlayerState",
-    "Retriever",
-    "Rows",
-    "ScanProgress",
-    "ScanReport",
-    "Suggestion",
-    "Track",
-    "load_encoder",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

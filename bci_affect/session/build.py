@@ -8,24 +8,22 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from bci_affect.affect import AffectPath, EstimatesFile, Personalisation
 from bci_affect.config import LiveSettings
 from bci_affect.eeg import map_electrodes
 from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
 from bci_affect.music import Library, Player, PlayerEvent, Retriever
+from bci_affect.profiles import Continuing
 from bci_affect.resources import shipped
-from bci_affect.session.affect import AffectPath
-from bci_affect.session.continuing import Continuing
 from bci_affect.session.control import Policy
-from bci_affect.session.dj import Dj
+from bci_affect.session.dj.chooser import Dj
+from bci_affect.session.dj.music_thread import Deck, MusicDesk, Prepare
+from bci_affect.session.dj.sham import read_log, yoke
 from bci_affect.session.engine import LiveSession
-from bci_affect.session.estimates import EstimatesFile
-from bci_affect.session.fusion import Personalisation
-from bci_affect.session.music_desk import Deck, MusicDesk, Prepare
 from bci_affect.session.publish import Publisher
+from bci_affect.session.realtime import few_heaps
 from bci_affect.session.recording import SessionRecording
-from bci_affect.session.sham import read_log, yoke
-from bci_affect.session.undisturbed import few_heaps
 from bci_affect.streams import Source, StreamInfo, local_clock
 
 DEFAULT_MODEL = "models/demo.safetensors"
@@ -51,7 +49,7 @@ class SessionOptions:
         Adds music to the library before the first piece is chosen; gets the library, and what tells
         whether the session has ended meanwhile. It may return what adds more while music plays.
     policy, target
-        How music is chosen; see `bci_affect.session.dj`.
+        How music is chosen; see `bci_affect.session.dj.chooser`.
     yoke : Path or None
         Recording of a session whose music a sham plays again; at random where None.
     participant : str

@@ -8,12 +8,11 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 
+from bci_affect.affect import AffectPath, Personalisation, PersonalModel
 from bci_affect.errors import BciAffectError
-from bci_affect.session.affect import AffectPath
 from bci_affect.session.control import Policy
-from bci_affect.session.fusion import Personalisation, PersonalModel
-from bci_affect.session.outbox import Outbox
 from bci_affect.session.parts import Music, Recording
+from bci_affect.session.result_writer import Outbox
 from bci_affect.streams import Source, StreamInfo
 
 

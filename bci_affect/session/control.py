@@ -11,8 +11,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.session.course import Course
-from bci_affect.session.types import AffectEstimate, SessionSnapshot
+from bci_affect.affect import AffectEstimate, Course
+from bci_affect.session.snapshot import SessionSnapshot
 
 Policy = Literal["follow", "steer", "sham", "music-only", "manual"]
 PINNED = "pinned by you"

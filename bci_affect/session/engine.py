@@ -23,18 +23,16 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_affect.affect import AffectEstimate, AffectPath, Course, EstimatesFile
 from bci_affect.eeg import FeatureWindow
 from bci_affect.errors import BciAffectError
-from bci_affect.session.affect import AffectPath
 from bci_affect.session.commands import SessionCommands
 from bci_affect.session.control import Policy
-from bci_affect.session.course import Course
-from bci_affect.session.estimates import EstimatesFile
-from bci_affect.session.outbox import Outbox
 from bci_affect.session.parts import Keeper, Music, OnEvent, Publishing, Recording, Report
 from bci_affect.session.readings import Readings
-from bci_affect.session.types import AffectEstimate, Message, SessionSnapshot
-from bci_affect.session.undisturbed import Undisturbed
+from bci_affect.session.realtime import Undisturbed
+from bci_affect.session.result_writer import Outbox
+from bci_affect.session.snapshot import Message, SessionSnapshot
 from bci_affect.streams import (
     ConnectionState,
     EndOfStream,

@@ -8,10 +8,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_affect.affect import AffectEstimate
 from bci_affect.eeg import Normaliser
 from bci_affect.music import PlayerState, Suggestion, Track
 from bci_affect.session.control import Policy
-from bci_affect.session.types import AffectEstimate, RecordingStatus
+from bci_affect.session.snapshot import RecordingStatus
 from bci_affect.streams import Source
 
 Report = Callable[[str], None]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bci_affect.session.types import AffectEstimate
+from bci_affect.affect import AffectEstimate
 from bci_affect.streams import EventOutlet, FloatOutlet
 
 ESTIMATE_CHANNELS = (

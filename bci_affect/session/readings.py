@@ -10,9 +10,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_affect.affect import AffectEstimate, Course
 from bci_affect.eeg import FeatureWindow, State
-from bci_affect.session.course import Course
-from bci_affect.session.types import AffectEstimate
 
 _HISTORY = (
     8 * 60 * 3

@@ -6,8 +6,9 @@ import re
 import time
 from pathlib import Path
 
+from bci_affect.affect import AffectEstimate
 from bci_affect.session.publish import ESTIMATE_CHANNELS, ESTIMATE_UNITS, estimate_row
-from bci_affect.session.types import AffectEstimate, RecordingStatus
+from bci_affect.session.snapshot import RecordingStatus
 from bci_affect.streams import Recorder, Source, build_header, recording_path
 
 _ESTIMATE = "bci_affect.estimate"

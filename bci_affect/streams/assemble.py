@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.eeg import Chunk, judge_units, units_scale
-from bci_affect.streams.clock import Dejitter
+from bci_affect.streams.clock.dejitter import Dejitter
+from bci_affect.streams.clock.offsets import ClockOffsets
 from bci_affect.streams.header import StreamHeader, pick_channels
-from bci_affect.streams.offsets import ClockOffsets
 
 _UNIT_NAMES = {1.0: "microvolts", 1e3: "millivolts", 1e6: "volts", 1e-3: "nanovolts"}
 

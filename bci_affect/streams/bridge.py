@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from bci_affect.errors import BciAffectError
-from bci_affect.streams import lsl
 from bci_affect.streams.header import StreamHeader, build_header
-from bci_affect.streams.outlet import RawOutlet
+from bci_affect.streams.lsl import discovery as lsl
+from bci_affect.streams.lsl.outlet import RawOutlet
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from bci_affect.errors import BciAffectError
-from bci_affect.streams import lsl
-from bci_affect.streams.collector import Collector
-from bci_affect.streams.recorder import Recorder
+from bci_affect.streams.lsl import discovery as lsl
+from bci_affect.streams.lsl.collector import Collector
+from bci_affect.streams.xdf.recorder import Recorder
 
 PROGRESS_S = 0.2
 

@@ -21,8 +21,7 @@ from pydantic import Field
 import bci_affect.eeg
 from bci_affect.config import Section, SignalSettings
 from bci_affect.datasets import Trial
-from bci_affect.eeg import Chunk, FeatureWindow, Normaliser, Pipeline, State
-from bci_affect.eeg.pipeline import TRACE_S
+from bci_affect.eeg import TRACE_S, Chunk, FeatureWindow, Normaliser, Pipeline, State
 from bci_affect.errors import BciAffectError
 
 log = logging.getLogger(__name__)

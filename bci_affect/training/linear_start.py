@@ -17,8 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bci_affect.model.affect import AffectModel
-from bci_affect.model.streaming import StreamingEncoder
+from bci_affect.model import AffectModel, StreamingEncoder
 from bci_affect.training.metrics import per_trial
 from bci_affect.training.settings import TrainSettings
 from bci_affect.training.windows import Windows, disturb

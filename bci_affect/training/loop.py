@@ -9,14 +9,14 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor
 
-from bci_affect.model.affect import AffectModel
-from bci_affect.model.domain import reversal_strength
-from bci_affect.model.losses import (
+from bci_affect.model import (
+    AffectModel,
     class_weights,
     contrastive_loss,
     domain_loss,
     emotion_loss,
     positive_shares,
+    reversal_strength,
 )
 from bci_affect.training.settings import TrainSettings
 from bci_affect.training.windows import Windows, disturb

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 
 from bci_affect.datasets import Dataset
-from bci_affect.music.emotion import LEAST_TRACKS, EmotionHead, fit_head
+from bci_affect.music import LEAST_TRACKS, EmotionHead, fit_head
 from bci_affect.training.study_settings import TARGETS
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from bci_affect.datasets import Dataset, open_dataset
 from bci_affect.errors import BciAffectError
 from bci_affect.model import ENCODERS, AffectModel, ModelCard, save_model
-from bci_affect.music.emotion import save_head
+from bci_affect.music import save_head
 from bci_affect.training.baselines import baseline_names, run_baseline
 from bci_affect.training.corpus import Corpus, load_corpus
 from bci_affect.training.engines import run_all

@@ -20,8 +20,7 @@ import torch
 from torch import Tensor
 
 from bci_affect.errors import BciAffectError
-from bci_affect.model.affect import AffectModel
-from bci_affect.model.card import Prediction
+from bci_affect.model import AffectModel, Prediction
 from bci_affect.training.features import FeatureSet
 from bci_affect.training.linear_start import begin
 from bci_affect.training.loop import Loop

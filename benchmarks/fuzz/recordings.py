@@ -15,9 +15,11 @@ from bci_affect.datasets.segments import Felt, Labels, Markers, find_segments, m
 from bci_affect.eeg import Pipeline
 from bci_affect.streams import EndOfStream, Marker, XdfSource
 from bci_affect.streams.header import build_header, parse_header
-from bci_affect.streams.inspection import inspect_xdf
-from bci_affect.streams.xdf import XdfRecording, XdfWriter, read_xdf
 from bci_affect.streams.xdf.format import varlen
+from bci_affect.streams.xdf.inspection import inspect_xdf
+from bci_affect.streams.xdf.reader import read_xdf
+from bci_affect.streams.xdf.recording import XdfRecording
+from bci_affect.streams.xdf.writer import XdfWriter
 from benchmarks.fuzz.base import Target, must
 from benchmarks.fuzz.mutate import break_bytes, break_json, break_text
 

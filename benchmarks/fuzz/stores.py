@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from bci_affect.affect.fusion import DimensionModel, Personalisation, PersonalModel
+from bci_affect.affect.path import AffectPath
 from bci_affect.eeg import Normaliser, make_montage
 from bci_affect.model import AffectModel, ModelCard, ModelSettings, Predictor, save_model
 from bci_affect.model.files import content_sum
-from bci_affect.session.affect import AffectPath
-from bci_affect.session.fusion import DimensionModel, Personalisation, PersonalModel
-from bci_affect.session.profile_files import document_sum, export_profile, import_profile
-from bci_affect.session.profiles import ProfileStore
+from bci_affect.profiles.exchange import document_sum, export_profile, import_profile
+from bci_affect.profiles.store import ProfileStore
 from benchmarks.fuzz.base import Target, must
 from benchmarks.fuzz.mutate import break_bytes, break_document, break_json
 

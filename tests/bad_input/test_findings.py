@@ -21,7 +21,7 @@ from bci_affect.music.analysis import analyse
 from bci_affect.music.audio import DecodeError
 from bci_affect.music.encoders import LogMelEncoder
 from bci_affect.streams import Marker, XdfWriter, build_header, read_xdf
-from bci_affect.streams.inspection import inspect_xdf
+from bci_affect.streams.xdf.inspection import inspect_xdf
 from benchmarks.fuzz.recordings import write_recording
 
 

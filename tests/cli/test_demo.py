@@ -16,8 +16,8 @@ import numpy as np
 import psutil
 import pytest
 
+from bci_affect.affect.estimate_csv import COLUMNS
 from bci_affect.resources import shipped
-from bci_affect.session.estimates import COLUMNS
 from tests.cli.test_app import run
 
 

@@ -93,7 +93,7 @@ def test_an_unknown_profile(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", [("live", "--no-music"), ("calibrate",)])
 def test_a_profile_that_another_session_uses(command: tuple[str, ...]) -> None:
-    from bci_affect.session.profile_lock import hold_profile
+    from bci_affect.profiles.lock import hold_profile
 
     with hold_profile("Ada"):
         result = run(*command, "--headless", "--wait", "1", "--profile", "Ada")
@@ -102,10 +102,10 @@ def test_a_profile_that_another_session_uses(command: tuple[str, ...]) -> None:
 
 
 def test_the_first_start_refuses_a_profile_in_use_before_anything_runs() -> None:
-    from bci_affect.cli.start_desk import StartDesk
+    from bci_affect.app.start import StartDesk
     from bci_affect.gui.services import StartChoice
+    from bci_affect.profiles.lock import hold_profile
     from bci_affect.session import SessionOptions
-    from bci_affect.session.profile_lock import hold_profile
 
     said: list[str] = []
     with StartDesk(SessionOptions(), wait_s=1.0) as desk, hold_profile("Ada"):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from bci_affect.affect.fusion import PersonalModel
 from bci_affect.cli.app import app
-from bci_affect.session.fusion import PersonalModel
-from bci_affect.session.profiles import ProfileStore
+from bci_affect.profiles.store import ProfileStore
 
 
 def run(*arguments: str, text: str = "") -> str:

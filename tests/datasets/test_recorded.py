@@ -11,7 +11,7 @@ import pytest
 from bci_affect.datasets import open_dataset
 from bci_affect.errors import BciAffectError
 from bci_affect.streams.header import build_header
-from bci_affect.streams.xdf import XdfWriter
+from bci_affect.streams.xdf.writer import XdfWriter
 
 RATE, SECONDS = 100, 60
 NAMES = ["Fp1", "Fp2", "C3", "C4"]

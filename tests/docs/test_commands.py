@@ -22,7 +22,7 @@ from bci_affect.config import LiveSettings, SignalSettings, load_toml
 from bci_affect.datasets import Labels
 from bci_affect.model import ENCODERS
 from bci_affect.resources import shipped
-from tests.streams.live import end, spawn
+from tests.streams.lsl.live import end, spawn
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -45,8 +45,8 @@ ELSEWHERE = {
     "bci-affect live": "needs a headset or a screen; tests/cli/test_demo.py (--replay), tests/gui",
     "bci-affect doctor": "tests/cli/test_demo.py",
     "bci-affect simulate stream": "a publisher for tests/session/test_engine.py",
-    "bci-affect play": "waits for a listener; tests/streams/test_live.py",
-    "bci-affect record": "tests/streams/test_recorder.py",
+    "bci-affect play": "waits for a listener; tests/streams/lsl/test_inlet.py",
+    "bci-affect record": "tests/streams/xdf/test_recorder.py",
     "bci-affect bridge": "needs a headset; tests/streams/test_bridge.py",
     "bci-affect calibrate": "needs a listener; tests/training/calibration",
     "bci-affect train": "tests/cli/test_study_commands.py",

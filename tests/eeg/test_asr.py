@@ -11,7 +11,7 @@ import pytest
 from bci_affect.config import AsrSettings, SignalSettings, WindowSettings
 from bci_affect.eeg import Chunk, Pipeline, State, make_montage
 from bci_affect.errors import BciAffectError
-from bci_affect.streams.simulator import CLEAN, EegSimulator, SimulatedPerson
+from bci_affect.simulation.simulator import CLEAN, EegSimulator, SimulatedPerson
 from tests.eeg.signals import CAP_32, times_of
 
 NAMES = CAP_32[::2]

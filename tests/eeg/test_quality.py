@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bci_affect.cli.benchmarks import signal_faults
+from bci_affect.app.benchmarks import signal_faults
 from bci_affect.config import QualitySettings, SignalSettings, load_toml
 from bci_affect.eeg import Chunk, Pipeline, State, make_montage
 from bci_affect.eeg.quality import Fault, Quality

@@ -11,8 +11,8 @@ import numpy as np
 from bci_affect.errors import BciAffectError
 from bci_affect.gui.services import Services, StartChoice, Started, Verdict
 from bci_affect.music import Track
-from bci_affect.session.clips import Clip, choose_clips
-from bci_affect.session.protocol import Protocol, Timing
+from bci_affect.session.guided.clips import Clip, choose_clips
+from bci_affect.session.guided.protocol import Protocol, Timing
 from bci_affect.streams import FoundStream
 from tests.gui.scripted import ScriptedSession, tracks
 

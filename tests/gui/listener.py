@@ -11,6 +11,7 @@ import threading
 import numpy as np
 
 from bci_affect.eeg import Chunk, make_montage
+from bci_affect.simulation.simulator import EegSimulator, SimulatedPerson
 from bci_affect.streams import (
     ConnectionState,
     Health,
@@ -21,7 +22,6 @@ from bci_affect.streams import (
     build_header,
     local_clock,
 )
-from bci_affect.streams.simulator import EegSimulator, SimulatedPerson
 
 RATE = 250.0
 NAMES = ("Fp1", "Fp2", "F7", "F8", "C3", "C4", "P7", "P8")

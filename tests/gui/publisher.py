@@ -14,7 +14,7 @@ import numpy as np
 import pylsl
 
 from bci_affect.eeg import make_montage
-from bci_affect.streams.simulator import EegSimulator, SimulatedPerson
+from bci_affect.simulation.simulator import EegSimulator, SimulatedPerson
 
 RATE = 250.0
 NAMES = ("Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2")

@@ -13,12 +13,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from bci_affect.affect import AffectEstimate
+from bci_affect.affect.estimate_log import Course
+from bci_affect.affect.fusion import PersonalReading
 from bci_affect.eeg import CAPS, FeatureWindow, Montage, State, make_montage
 from bci_affect.music import PlayerState, Suggestion, Track
-from bci_affect.session import AffectEstimate, Message, RecordingStatus, SessionSnapshot
+from bci_affect.session import Message, RecordingStatus, SessionSnapshot
 from bci_affect.session.control import PINNED
-from bci_affect.session.course import Course
-from bci_affect.session.fusion import PersonalReading
 from bci_affect.streams import ConnectionState, Health, StreamInfo
 
 NAMES = {len(names): names for names in CAPS.values()}

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from pyqtgraph.Qt import QtCore, QtTest, QtWidgets
 
-from bci_affect.cli.calibration_desk import CalibrationDesk, DeskOptions
+from bci_affect.app.calibration import CalibrationDesk, DeskOptions
 from bci_affect.config import LiveSettings
 from bci_affect.gui.flows import calibration as flow_module
 from bci_affect.gui.services import Services
 from bci_affect.gui.window import MainWindow
 from bci_affect.music import Library
+from bci_affect.profiles.store import ProfileStore
 from bci_affect.session import LiveSession, load_predictor, model_path, path_factory
-from bci_affect.session.profiles import ProfileStore
-from bci_affect.session.protocol import Step, Timing
+from bci_affect.session.guided.protocol import Step, Timing
 from bci_affect.session.recording import SessionRecording
 from tests.gui.conftest import wait_for
 from tests.gui.listener import SteppedListener

@@ -17,7 +17,7 @@ import pytest
 import soundfile
 from pyqtgraph.Qt import QtCore, QtTest
 
-from bci_affect.cli.start_desk import StartDesk
+from bci_affect.app.start import StartDesk
 from bci_affect.config import CLASSIC_BANDS, LiveSettings, SignalSettings
 from bci_affect.gui.aside import wait_for_all
 from bci_affect.gui.flows.ending import EndPage

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bci_affect.music import simulate
+from bci_affect.simulation import music as simulate
 
 
 @pytest.fixture(scope="session")

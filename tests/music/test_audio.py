@@ -9,11 +9,12 @@ import pytest
 import soundfile
 
 from bci_affect.errors import BciAffectError
-from bci_affect.music import load_encoder, simulate
+from bci_affect.music import load_encoder
 from bci_affect.music.audio import DecodeError, analysis_audio, decode, open_audio
 from bci_affect.music.embed import embed_file, save_rows
 from bci_affect.music.encoders import OnnxEncoder
-from bci_affect.music.simulate import Piece
+from bci_affect.simulation import music as simulate
+from bci_affect.simulation.music import Piece
 
 PIECE = Piece("x", "X", "Y", 0.3, 0.2, 5, seconds=6.0)
 

@@ -11,8 +11,8 @@ from scipy.stats import spearmanr
 
 from bci_affect.errors import BciAffectError
 from bci_affect.music import emotion
-from bci_affect.music.shipped_head import features
-from bci_affect.music.simulate import PIECES
+from bci_affect.simulation.music import PIECES
+from studies.music_head import features
 
 
 def test_the_shipped_head_orders_pieces_as_they_were_meant() -> None:

@@ -15,14 +15,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from tests.music.null_sink import (
-    RATE_HZ,
-    find,
-    null_sink,
-    play_and_record,
-    sounded,
-    unavailable,
-)
+from tests.music.null_sink import RATE_HZ, find, null_sink, play_and_record, sounded, unavailable
 
 SOAK_S = float(os.environ.get("BCI_AFFECT_SOAK_S", "6"))
 """Length of the test for gaps; docs/music.md reports one of 600 s."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bci_affect.errors import BciAffectError
 from bci_affect.music import Library, Retriever
 from bci_affect.music.index import BEST_SEGMENTS, ExactIndex
-from bci_affect.music.simulate import PIECES, embedded
+from bci_affect.simulation.music import PIECES, embedded
 from tests.music.fake_library import fill
 
 

@@ -19,7 +19,7 @@ from bci_affect.music.embed import embed_file
 
 ASKED = """
 import sys; from pathlib import Path
-from bci_affect.cli.scan import scan_with_progress
+from bci_affect.app.scan import scan_with_progress
 from bci_affect.music import Library
 if __name__ == "__main__":
     with Library(Path(sys.argv[1])) as library:

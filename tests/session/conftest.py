@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bci_affect.config import CLASSIC_BANDS, SignalSettings
 from bci_affect.eeg import Montage, make_montage
 from bci_affect.model import AffectModel, ModelCard, ModelSettings, Predictor
-from bci_affect.streams.simulator import EegSimulator, SimulatedPerson
+from bci_affect.simulation.simulator import EegSimulator, SimulatedPerson
 
 RATE = 250.0
 ELECTRODES = ("Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2")

@@ -16,16 +16,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bci_affect.affect import EstimatesFile, analyse
+from bci_affect.affect.estimate import AffectEstimate
 from bci_affect.config import LiveSettings
 from bci_affect.eeg import State
 from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
 from bci_affect.resources import shipped
-from bci_affect.session import EstimatesFile, analyse, path_factory
+from bci_affect.session import path_factory
 from bci_affect.session.engine import LiveSession
 from bci_affect.session.publish import Publisher
 from bci_affect.session.recording import SessionRecording
-from bci_affect.session.types import AffectEstimate
 from bci_affect.streams import ConnectionState, LslSource, XdfSource, read_xdf
 
 RECORDING = shipped("recordings/demo.xdf")

@@ -8,7 +8,7 @@ import numpy as np
 
 from bci_affect.eeg import FeatureWindow, State
 from bci_affect.session.readings import Readings
-from tests.session.test_outbox import estimate
+from tests.session.test_result_writer import estimate
 
 
 def window(index: int) -> FeatureWindow:

@@ -10,7 +10,7 @@ import pytest
 from bci_affect.errors import BciAffectError
 from bci_affect.streams import LslSource
 from bci_affect.streams.bridge import BoardSettings, Bridge
-from tests.streams.live import Reader
+from tests.streams.lsl.live import Reader
 
 
 def bridged(settings, seconds=2.0):

@@ -21,7 +21,7 @@ from bci_affect.gui.services import CalibrationDesk, Verdict
 from bci_affect.gui.texts import clock, tr
 from bci_affect.gui.theme import Theme, style_sheet
 from bci_affect.gui.viewmodel import ViewModel
-from bci_affect.session.protocol import Protocol, Rating, Step, View
+from bci_affect.session import Protocol, Rating, Step, View
 
 CLIPS = (8, 12, 16, 24)
 CLIP_SECONDS = 30.0

@@ -18,7 +18,7 @@ from bci_affect.gui.texts import clock, tr
 from bci_affect.gui.theme import Theme
 from bci_affect.gui.viewmodel import ViewModel
 from bci_affect.music import Suggestion, Track
-from bci_affect.session.control import Policy
+from bci_affect.session import Policy
 
 POLICIES: tuple[tuple[Policy, str, str], ...] = (
     ("follow", "Follow", "Music that fits the running estimate"),

@@ -13,7 +13,7 @@ from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import Theme
 from bci_affect.gui.viewmodel import ViewModel
 from bci_affect.music import Suggestion
-from bci_affect.session.control import PINNED
+from bci_affect.session import PINNED
 
 SHOWN = 5
 

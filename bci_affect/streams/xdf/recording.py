@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
-from bci_affect.streams.clock import Dejitter
-from bci_affect.streams.clock_events import ClockEvent
+from bci_affect.streams.clock.clock_events import ClockEvent
+from bci_affect.streams.clock.dejitter import Dejitter
+from bci_affect.streams.clock.offsets import ClockOffsets
 from bci_affect.streams.header import StreamHeader
-from bci_affect.streams.offsets import ClockOffsets
 from bci_affect.streams.source import Marker
 from bci_affect.streams.xdf.format import Bytes
 from bci_affect.streams.xdf.scan import Damage, SampleChunk, sample_layout

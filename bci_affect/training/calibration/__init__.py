@@ -3,7 +3,7 @@
 What lives here: the ladder from the population head to a personal one, its nested evaluation on
 the person's own clips, the verdict in words, the way from recordings to rated clips, simulated
 people that show the statistics' power and false positives, and the report. What never will: what a
-live session does with the result (that is `bci_affect.session.fusion`), Qt, and LSL.
+live session does with the result (that is `bci_affect.affect.fusion`), Qt, and LSL.
 """
 
 from bci_affect.training.calibration.clips import ClipTable, labelled

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_affect.affect import DIMENSIONS
 from bci_affect.errors import BciAffectError
-from bci_affect.session.fusion import DIMENSIONS
 
 MIDPOINT = 5.0
 """A rating above it is high, below it low; exactly 5 says neither, and is left out."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bci_affect.session.fusion import Array, sigmoid
+from bci_affect.affect import Array, sigmoid
 from bci_affect.training.calibration.ladder import MARGIN_SE, balance, map_logistic, squared_error
 
 CONFORMAL_LEVEL = 0.9

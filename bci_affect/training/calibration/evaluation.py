@@ -12,17 +12,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bci_affect.session.fusion import MAX_LOGIT, Array, sigmoid
+from bci_affect.affect import MAX_LOGIT, Array, sigmoid
 from bci_affect.training.calibration import metrics
 from bci_affect.training.calibration.clips import Labelled
 from bci_affect.training.calibration.combining import fit_fusion, fit_gain
 from bci_affect.training.calibration.ladder import Index
 from bci_affect.training.calibration.nested import HeldOut, held_out
-from bci_affect.training.calibration.permutation import (
-    came_in_runs,
-    p_value,
-    permuted_labels,
-)
+from bci_affect.training.calibration.permutation import came_in_runs, p_value, permuted_labels
 
 N_PERMUTATIONS = 999
 N_RANDOM_EMBEDDINGS = 20

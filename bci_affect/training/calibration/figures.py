@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from bci_affect.session.fusion import DIMENSIONS, PersonalModel, personal_logits, sigmoid
+from bci_affect.affect import DIMENSIONS, PersonalModel, personal_logits, sigmoid
 from bci_affect.training.calibration.evaluation import Evaluation
 from bci_affect.training.calibration.runs import Run
-from bci_affect.training.drawing import (
-    GREY,
-    HIGH,
-    LOW,
-    MAX_POINTS,
-    MUSIC,
-    broken,
-    new_figure,
-    svg,
-)
+from bci_affect.training.drawing import GREY, HIGH, LOW, MAX_POINTS, MUSIC, broken, new_figure, svg
 
 
 def permutation_histogram(evaluation: Evaluation) -> str:

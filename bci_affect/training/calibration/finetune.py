@@ -23,8 +23,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bci_affect.affect import DIMENSIONS, Array
 from bci_affect.model import AffectModel, Predictor
-from bci_affect.session.fusion import DIMENSIONS, Array
 from bci_affect.training.calibration.clips import MIDPOINT, ClipTable, ClipWindows
 from bci_affect.training.calibration.combining import fit_gain
 from bci_affect.training.calibration.ladder import Index, fit_head, squared_error

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.session.fusion import MAX_LOGIT, Array, sigmoid
+from bci_affect.affect import MAX_LOGIT, Array, sigmoid
 
 Index = NDArray[np.int64]
 

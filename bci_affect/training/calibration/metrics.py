@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-from bci_affect.session.fusion import Array, sigmoid
+from bci_affect.affect import Array, sigmoid
 from bci_affect.training.calibration.ladder import Index, balance
 
 

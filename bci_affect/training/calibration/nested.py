@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bci_affect.session.fusion import MAX_LOGIT, Array
+from bci_affect.affect import MAX_LOGIT, Array
 from bci_affect.training.calibration.ladder import Index, fit_heads
 
 

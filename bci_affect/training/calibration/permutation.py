@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bci_affect.session.fusion import Array
+from bci_affect.affect import Array
 from bci_affect.training.calibration.ladder import Index
 
 

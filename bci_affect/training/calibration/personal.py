@@ -7,14 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bci_affect.affect import DIMENSIONS, Array, DimensionModel, PersonalModel
 from bci_affect.errors import BciAffectError
-from bci_affect.session.fusion import DIMENSIONS, Array, DimensionModel, PersonalModel
 from bci_affect.training.calibration.clips import ClipTable, Labelled, labelled
-from bci_affect.training.calibration.combining import (
-    conformal_quantile,
-    fit_fusion,
-    fit_gain,
-)
+from bci_affect.training.calibration.combining import conformal_quantile, fit_fusion, fit_gain
 from bci_affect.training.calibration.evaluation import (
     N_PERMUTATIONS,
     N_RANDOM_EMBEDDINGS,

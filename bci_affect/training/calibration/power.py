@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import beta
 
-from bci_affect.session.fusion import (
+from bci_affect.affect import (
     DIMENSIONS,
     Array,
     DimensionModel,

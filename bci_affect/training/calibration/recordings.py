@@ -16,15 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_affect.affect import DIMENSIONS, Array, music_log_odds
 from bci_affect.config import LiveSettings
 from bci_affect.datasets import Labels, Segment
 from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
-from bci_affect.session.fusion import (
-    DIMENSIONS,
-    Array,
-    music_log_odds,
-)
 from bci_affect.training.calibration.clips import ClipTable, ClipWindows, sides
 from bci_affect.training.calibration.runs import EVERY_S, Run, plan_of, run_through
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bci_affect import __version__
-from bci_affect.session.fusion import DIMENSIONS
+from bci_affect.affect import DIMENSIONS
 from bci_affect.training.calibration import figures
 from bci_affect.training.calibration.clips import labelled
 from bci_affect.training.calibration.evaluation import Evaluation, Score

@@ -10,15 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_affect.affect import (
+    AffectPath,
+    Array,
+    Personalisation,
+    PersonalModel,
+    PersonalReading,
+    analyse,
+)
 from bci_affect.config import LiveSettings
 from bci_affect.datasets import Labels, Segment, find_segments, marker_names, session_of, subject_of
 from bci_affect.eeg import FeatureWindow, Normaliser, State
 from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
-from bci_affect.session.affect import AffectPath
-from bci_affect.session.fusion import Array, Personalisation, PersonalModel, PersonalReading
-from bci_affect.session.offline import analyse
-from bci_affect.session.profile_records import normalisation_key
+from bci_affect.profiles import normalisation_key
 from bci_affect.streams import Marker, XdfSource
 
 EVERY_S = 0.5

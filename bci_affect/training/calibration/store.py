@@ -11,9 +11,8 @@ from bci_affect.config import LiveSettings
 from bci_affect.datasets import FileNote, Labels, session_of, subject_of
 from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
+from bci_affect.profiles import ProfileStore, model_identity
 from bci_affect.resources import user_home
-from bci_affect.session.profile_records import model_identity
-from bci_affect.session.profiles import ProfileStore
 from bci_affect.training.calibration.evaluation import N_PERMUTATIONS
 from bci_affect.training.calibration.personal import calibrate
 from bci_affect.training.calibration.recordings import Gathered, gather

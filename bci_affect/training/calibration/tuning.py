@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bci_affect.affect import DIMENSIONS, DimensionModel, PersonalModel
 from bci_affect.model import Predictor
-from bci_affect.session.fusion import DIMENSIONS, DimensionModel, PersonalModel
 from bci_affect.training.calibration.clips import ClipTable, labelled
 from bci_affect.training.calibration.combining import conformal_quantile, fit_fusion, fit_gain
 from bci_affect.training.calibration.finetune import (

@@ -16,9 +16,9 @@ import pytest
 from bci_affect.config import CLASSIC_BANDS, SignalSettings
 from bci_affect.eeg import make_montage
 from bci_affect.model import ModelCard, ModelSettings
+from bci_affect.simulation.simulator import EegSimulator, SimulatedPerson
 from bci_affect.streams.header import build_header
-from bci_affect.streams.simulator import EegSimulator, SimulatedPerson
-from bci_affect.streams.xdf import XdfWriter
+from bci_affect.streams.xdf.writer import XdfWriter
 
 RATE = 128.0
 ELECTRODES = ("AF3", "AF4", "F7", "F8", "T7", "T8", "O1", "O2")

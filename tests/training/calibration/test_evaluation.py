@@ -8,15 +8,13 @@ import numpy as np
 import pytest
 
 from bci_affect.errors import BciAffectError
-from bci_affect.training.calibration import calibrate, clips_needed, evaluate, judge, labelled
+from bci_affect.training.calibration.clips import labelled
+from bci_affect.training.calibration.evaluation import evaluate
 from bci_affect.training.calibration.metrics import auc, balanced_accuracy, bootstrap
-from bci_affect.training.calibration.permutation import (
-    came_in_runs,
-    holm,
-    p_value,
-    permuted_labels,
-)
+from bci_affect.training.calibration.permutation import came_in_runs, holm, p_value, permuted_labels
+from bci_affect.training.calibration.personal import calibrate
 from bci_affect.training.calibration.simulation import Listener, simulate
+from bci_affect.training.calibration.verdict import clips_needed, judge
 
 
 def test_strong_effect_is_seen_and_said() -> None:

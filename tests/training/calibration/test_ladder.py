@@ -6,13 +6,9 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from bci_affect.session.fusion import sigmoid
+from bci_affect.affect.fusion import sigmoid
 from bci_affect.training.calibration.clips import labelled
-from bci_affect.training.calibration.combining import (
-    conformal_quantile,
-    fit_fusion,
-    fit_gain,
-)
+from bci_affect.training.calibration.combining import conformal_quantile, fit_fusion, fit_gain
 from bci_affect.training.calibration.ladder import (
     CANDIDATES,
     _leave_one_out,

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bci_affect.cli.session_report import report_recording
+from bci_affect.app.session_report import report_recording
 from bci_affect.config import load_toml
 from bci_affect.datasets import Labels
 from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
-from bci_affect.session.profile_records import model_identity
-from bci_affect.session.profiles import ProfileStore
+from bci_affect.profiles.records import model_identity
+from bci_affect.profiles.store import ProfileStore
 from bci_affect.training.calibration.recordings import gather
 from bci_affect.training.calibration.store import calibrate_recordings
 from tests.training.calibration.conftest import ELECTRODES, FELT, LABELS, command, record
@@ -179,7 +179,7 @@ def test_all_electrodes_dead(tmp_path: Path, model_file: Path) -> None:
 
 def test_no_electrode_of_known_place(tmp_path: Path, model_file: Path) -> None:
     from bci_affect.streams.header import build_header
-    from bci_affect.streams.xdf import XdfWriter
+    from bci_affect.streams.xdf.writer import XdfWriter
 
     path = tmp_path / "a.xdf"
     with XdfWriter(path) as writer:

@@ -1,0 +1,41 @@
+from .estimate import AffectEstimate as AffectEstimate
+from .estimate_csv import EstimatesFile as EstimatesFile
+from .estimate_log import Course as Course
+from .fusion import DIMENSIONS as DIMENSIONS
+from .fusion import MAX_LOGIT as MAX_LOGIT
+from .fusion import Array as Array
+from .fusion import DimensionModel as DimensionModel
+from .fusion import Personalisation as Personalisation
+from .fusion import PersonalModel as PersonalModel
+from .fusion import PersonalReading as PersonalReading
+from .fusion import decide as decide
+from .fusion import fuse as fuse
+from .fusion import music_log_odds as music_log_odds
+from .fusion import personal_logits as personal_logits
+from .fusion import sigmoid as sigmoid
+from .offline import analyse as analyse
+from .offline import features_document as features_document
+from .path import AffectEstimator as AffectEstimator
+from .path import AffectPath as AffectPath
+
+__all__ = [
+    "DIMENSIONS",
+    "MAX_LOGIT",
+    "AffectEstimate",
+    "AffectEstimator",
+    "AffectPath",
+    "Array",
+    "Course",
+    "DimensionModel",
+    "EstimatesFile",
+    "PersonalModel",
+    "PersonalReading",
+    "Personalisation",
+    "analyse",
+    "decide",
+    "features_document",
+    "fuse",
+    "music_log_odds",
+    "personal_logits",
+    "sigmoid",
+]

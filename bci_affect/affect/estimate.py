@@ -1,0 +1,51 @@
+"""Running estimate of affect, as it leaves the data path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.affect.fusion import PersonalReading
+from bci_affect.eeg import State
+
+
+@dataclass(frozen=True, slots=True)
+class AffectEstimate:
+    """Running estimate of how the listener seems to feel, with what it rests on.
+
+    Attributes
+    ----------
+    time : float
+        LSL time of the last EEG sample used.
+    valence, arousal : float
+        Smoothed estimate in [-1, 1].
+    valence_prob, arousal_prob : float
+        Calibrated probability that the dimension is high, 0 to 1.
+    confidence : float
+        0 to 1: calibrated certainty, gated by quality, novelty and age.
+    embedding : ndarray of float32, shape (d,)
+        Place in the common space of EEG and music.
+    attention : ndarray of float32, shape (n_channels, n_steps)
+        Share of the encoder's weight; sums to 1; masked electrodes have 0.
+    quality : float
+        Share of good electrodes, 0 to 1.
+    state : State
+        A reading only where it is ``OK``; otherwise the last reading is held.
+    reading : PersonalReading or None
+        The three estimates (EEG, music, both), the decision and its reasons, behind the numbers
+        above, which are the EEG's alone; None before the first reading.
+    """
+
+    time: float
+    valence: float
+    arousal: float
+    valence_prob: float
+    arousal_prob: float
+    confidence: float
+    embedding: NDArray[np.float32]
+    attention: NDArray[np.float32]
+    quality: float
+    state: State
+    reading: PersonalReading | None = None

@@ -1,0 +1,106 @@
+"""Estimates as rows of a CSV file: the format that `live` and `process` share."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TextIO
+
+from bci_affect.affect.estimate import AffectEstimate
+from bci_affect.errors import BciAffectError
+
+COLUMNS = (
+    "time",
+    "valence",
+    "arousal",
+    "valence_prob",
+    "arousal_prob",
+    "confidence",
+    "quality",
+    "state",
+    "track",
+)
+
+
+class EstimatesFile:
+    """A CSV file of estimates, one row each; it appears with the first of them.
+
+    Parameters
+    ----------
+    path : Path
+        New file; an existing one is never overwritten.
+
+    Raises
+    ------
+    BciAffectError
+        If it exists or cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+        if path.exists():
+            raise BciAffectError(
+                f"{path} exists already and is not overwritten; choose another name."
+            )
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        if not os.access(folder, os.W_OK):
+            raise BciAffectError(f"Cannot write {path}: {folder} is read-only; choose another.")
+
+    def _open(self) -> TextIO:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        file = self._path.open("x", newline="", encoding="utf-8")
+        csv.writer(file).writerow(COLUMNS)
+        return file
+
+    def write(self, estimate: AffectEstimate, track: str = "") -> None:
+        """Append one estimate; an unknown number stays an empty cell."""
+        if self._file is None:
+            self._file = self._open()
+        csv.writer(self._file).writerow(
+            [
+                f"{estimate.time:.6f}",
+                *(
+                    "" if value != value else f"{value:.7f}"
+                    for value in (
+                        estimate.valence,
+                        estimate.arousal,
+                        estimate.valence_prob,
+                        estimate.arousal_prob,
+                        estimate.confidence,
+                        estimate.quality,
+                    )
+                ),
+                estimate.state.value,
+                track,
+            ]
+        )
+
+    def flush(self) -> None:
+        """Hand what was written to the operating system."""
+        if self._file:
+            self._file.flush()
+
+    def close(self) -> None:
+        """Finish the file; safe to call twice."""
+        if self._file:
+            self._file.close()
+
+    def __enter__(self) -> EstimatesFile:
+        self._file = self._file or self._open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+EstimateSink = Callable[[AffectEstimate, str], None]
+"""Takes an estimate and the id of the track that plays ("" where none does)."""

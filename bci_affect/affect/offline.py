@@ -1,0 +1,47 @@
+"""A recording through the live path, as fast as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.affect.estimate import AffectEstimate
+from bci_affect.affect.path import AffectPath
+from bci_affect.eeg import FeatureWindow
+from bci_affect.streams import EndOfStream, Source
+
+
+def analyse(source: Source, path: AffectPath) -> Iterator[tuple[FeatureWindow, AffectEstimate]]:
+    """Yield every window of a finite source with its estimate, oldest first.
+
+    The same `AffectPath` as live; only the clock differs (invariant 1 of the design).
+    """
+    while True:
+        try:
+            chunk = source.read(1.0)
+        except EndOfStream:
+            return
+        if chunk is not None:
+            yield from path.push(chunk)
+
+
+def features_document(
+    windows: list[FeatureWindow],
+    channels: tuple[str, ...],
+    band_names: tuple[str, ...],
+    rate_hz: float,
+) -> dict[str, NDArray[np.generic]]:
+    """Return the arrays of a ``features.npz`` (see the design's file formats)."""
+    return {
+        "time": np.array([window.time for window in windows]),
+        "bands": np.array([window.bands for window in windows], dtype=np.float32),
+        "mask": np.array([window.mask for window in windows], dtype=bool),
+        "quality": np.array([window.quality for window in windows], dtype=np.float32),
+        "state": np.array([window.state.value for window in windows], dtype="U8"),
+        "index": np.array([window.index for window in windows], dtype=np.int64),
+        "channels": np.array(channels),
+        "band_names": np.array(band_names),
+        "rate": np.array(rate_hz),
+    }

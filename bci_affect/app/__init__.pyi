@@ -1,0 +1,25 @@
+from .benchmarks import BENCHMARKS as BENCHMARKS
+from .demo import DEMO_RECORDING as DEMO_RECORDING
+from .demo import demo_library as demo_library
+from .demo import publisher as publisher
+from .guided import GuidedOptions as GuidedOptions
+from .guided import run_guided as run_guided
+from .run import bring_in_music as bring_in_music
+from .run import run_session as run_session
+from .run import start_in_window as start_in_window
+from .scan import scan_with_progress as scan_with_progress
+from .session_report import report_recording as report_recording
+
+__all__ = [
+    "BENCHMARKS",
+    "DEMO_RECORDING",
+    "GuidedOptions",
+    "bring_in_music",
+    "demo_library",
+    "publisher",
+    "report_recording",
+    "run_guided",
+    "run_session",
+    "scan_with_progress",
+    "start_in_window",
+]

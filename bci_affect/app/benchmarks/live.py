@@ -1,0 +1,109 @@
+"""A live session over real LSL: newest sample to estimate, and what it costs.
+
+A simulated headset in another process sends 32 channels at 256 Hz, then 8 at 250; the session runs
+here, without window and music; the first headset once more with a source that waits asleep for
+every sample, where the session's is awake for those that it needs. Latency is counted from the
+stamp of the newest sample of a chunk to the moment at which its estimate is there; on a virtual
+machine also for those alone during which its host took no processor away. Beside it runs a loop of
+2 ms that does nothing else, for what the machine does to anybody's latency. CPU is this process's,
+as a share of one core.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bci_affect.app.benchmarks.machine import BareLoop, Stolen, percentiles
+
+HEADSETS = {
+    "cap32_256hz": ("simulate", "stream", "--cap", "cap32", "--rate", "256"),
+    "cyton8_250hz": ("simulate", "stream", "--cap", "cyton", "--rate", "250"),
+}
+
+
+def run(quick: bool) -> dict[str, Any]:
+    """Return latency percentiles, CPU, estimates and losses for each headset."""
+    with TemporaryDirectory() as folder:
+        if "LSLAPICFG" not in os.environ:  # keep to this machine, and apart from other streams
+            config = Path(folder) / "lsl_api.cfg"
+            config.write_text(
+                "[log]\nlevel=-2\n[ports]\nIPv6=disable\n[multicast]\nResolveScope=machine\n"
+                f"[lab]\nSessionID=benchmark-{os.getpid()}\n",
+                encoding="utf-8",
+            )
+            os.environ["LSLAPICFG"] = str(config)
+        seconds = 15 if quick else 60
+        figures = {name: measure(command, seconds) for name, command in HEADSETS.items()}
+        first = next(iter(HEADSETS))
+        figures[f"{first}_asleep"] = measure(HEADSETS[first], seconds, asleep=True)
+        return figures
+
+
+def measure(command: tuple[str, ...], seconds: float, *, asleep: bool = False) -> dict[str, Any]:
+    """Run one session on a headset that `command` simulates."""
+    from bci_affect.config import LiveSettings
+    from bci_affect.eeg import State
+    from bci_affect.session import LiveSession, load_predictor, path_factory
+    from bci_affect.streams import LslSource, local_clock
+
+    class Asleep(LslSource):
+        """Is told of no sample that is awaited."""
+
+        awaited = property(lambda self: math.nan, lambda self, time: None)
+
+    predictor = load_predictor(None)
+    session = LiveSession(
+        Asleep() if asleep else LslSource(),
+        path_factory(predictor, LiveSettings()),
+        model_name=predictor.card.name,
+        model_summary=predictor.card.summary,
+    )
+    headset = subprocess.Popen(
+        [sys.executable, "-m", "bci_affect", *command],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        info = session.start(60.0)
+        while not any(estimate.state is State.OK for estimate in session.history(60.0)):
+            time.sleep(0.1)
+            if session.snapshot().elapsed_s > 60:
+                break
+        stolen, bare = Stolen(), BareLoop()
+        bare.start()
+        stolen.start()
+        cpu, wall = time.process_time(), time.perf_counter()
+        first = session.snapshot().window
+        began = local_clock()
+        time.sleep(seconds)
+        stolen.stop()
+        bare.stop()
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        done, latencies = session.latencies_ms()
+        bare_done, bare_ms = bare.latencies_ms()
+        snapshot = session.snapshot()
+        threads = threading.active_count()
+    finally:
+        session.stop()
+        headset.terminate()
+        headset.wait(10)
+    last, health = snapshot.window, snapshot.health
+    return {
+        "channels": len(info.labels),
+        "rate_hz": info.rate_hz,
+        "seconds": wall,
+        "estimates_per_s": (last.index - first.index) / wall if first and last else None,
+        "latency_ms": percentiles(done[done > began], latencies[done > began], stolen),
+        "bare_loop_ms": percentiles(bare_done, bare_ms, stolen),
+        "cpu_share_of_one_core": cpu / wall,
+        "samples_lost": health.lost if health else None,
+        "threads": threads,
+    }

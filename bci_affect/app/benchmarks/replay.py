@@ -1,0 +1,59 @@
+"""How much faster than real time `process` is: 32 channels at 256 Hz, encoder included.
+
+Chunks are as long as those that `process` gets from a recording. Reading the file and writing the
+estimates are not in it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+
+class _Moment:
+    """Wall and CPU time of now: the two are the same where nothing else runs on the machine."""
+
+    def __init__(self) -> None:
+        self.wall = time.perf_counter()
+        self.cpu = time.process_time()
+
+
+def run(quick: bool) -> dict[str, Any]:
+    """Return times real time of the path, and the share of pipeline and encoder."""
+    from bci_affect.affect import AffectPath
+    from bci_affect.eeg import CAPS, Chunk, State, make_montage
+    from bci_affect.session import load_predictor
+    from bci_affect.simulation import EegSimulator, SimulatedPerson
+    from bci_affect.streams import FAST_CHUNK_S
+
+    seconds, rate = (30 if quick else 120), 256.0
+    montage = make_montage(CAPS["cap32"])
+    simulator = EegSimulator(CAPS["cap32"], montage.positions, rate, SimulatedPerson.draw(1))
+    samples = simulator.block(round(seconds * rate))
+    times = np.arange(samples.shape[1]) / rate
+    path = AffectPath(load_predictor(None), rate, montage, units=("microvolts",) * len(montage))
+    step = round(FAST_CHUNK_S * rate)
+    chunks = [
+        Chunk(samples[:, i : i + step], times[i : i + step]) for i in range(0, len(times), step)
+    ]
+    start = _Moment()
+    windows = [path.pipeline.push(chunk) for chunk in chunks]
+    piped = _Moment()
+    estimates = [estimate for some in windows for estimate in path.estimator.update(some)]
+    done = _Moment()
+    return {
+        "channels": len(montage),
+        "rate_hz": rate,
+        "estimates": len(estimates),
+        "readings": sum(estimate.state is State.OK for estimate in estimates),
+        "pipeline_times_real_time": seconds / (piped.wall - start.wall),
+        "times_real_time": seconds / (done.wall - start.wall),
+        "encoder_ms": (done.wall - piped.wall) / len(estimates) * 1e3,
+        "by_cpu_time": {
+            "pipeline_times_real_time": seconds / (piped.cpu - start.cpu),
+            "times_real_time": seconds / (done.cpu - start.cpu),
+            "encoder_ms": (done.cpu - piped.cpu) / len(estimates) * 1e3,
+        },
+    }

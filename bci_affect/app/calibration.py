@@ -1,0 +1,346 @@
+"""What the guided calibration needs beside its screen: clips, sound, events, and the verdict.
+
+The window and the terminal both lead the listener with one of these. The recording is the one place
+where a calibration's data are: at the end it is read back along the same way as any other.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bci_affect.errors import BciAffectError
+from bci_affect.resources import user_home
+from bci_affect.session import Clip, Protocol, Timing, choose_clips, further_clips
+
+if TYPE_CHECKING:
+    from bci_affect.gui import Verdict
+    from bci_affect.music import Player, Track
+    from bci_affect.session import LiveSession, Policy
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DeskOptions:
+    """What a guided calibration is made of.
+
+    Attributes
+    ----------
+    profile : str
+        Whose calibration it is; the profile must exist.
+    model : Path
+        File of the session's model.
+    library : Path or None
+        The music library's database; the user's own where None. It is read when the calibration
+        begins: in a demonstration it may still be filling.
+    within : tuple of Path
+        Only tracks in these folders are played; empty for the whole library.
+    device, volume
+        Of the player of the clips; see `bci_affect.music.Player`.
+    seed : int
+        Of the choice and order of clips.
+    timing : Timing, optional
+        Lengths of the steps.
+    earlier, report, permutations
+        See `calibrate_recordings`.
+    """
+
+    profile: str
+    model: Path
+    library: Path | None = None
+    within: tuple[Path, ...] = ()
+    device: str = ""
+    volume: float = 0.5
+    seed: int = 0
+    timing: Timing | None = None
+    earlier: bool = True
+    report: Path | None = None
+    permutations: int = 999
+
+
+class CalibrationDesk:
+    """Makes protocols on a live session and evaluates what they gathered.
+
+    It fulfils `bci_affect.gui.services.CalibrationDesk`. The session's own music is paused while a
+    protocol runs and goes on after the verdict; close the desk before the session.
+
+    Parameters
+    ----------
+    session : LiveSession
+        It must be able to record.
+    options : DeskOptions
+    """
+
+    def __init__(self, session: LiveSession, options: DeskOptions) -> None:
+        self._session = session
+        self._options = options
+        self._path = progress_path(options.profile)
+        self._player: Player | None = None
+        self._tracks: dict[int, Track] = {}
+        self._before: _Before | None = None
+        self.document: dict[str, Any] | None = None
+        """What `evaluate` found, as plain JSON."""
+
+    def close(self) -> None:
+        """Silence the clips; safe to call twice."""
+        if self._player is not None:
+            self._player.close()
+            self._player = None
+
+    @property
+    def profile(self) -> str:
+        """Whose calibration it is."""
+        return self._options.profile
+
+    def unfinished(self) -> bool:
+        """Whether a stopped calibration of this profile can be resumed."""
+        return self._path.exists()
+
+    def begin(self, n_clips: int, seconds: float) -> Protocol:
+        """Prepare a new calibration; an unfinished one is discarded.
+
+        Raises
+        ------
+        BciAffectError
+            If the library has too few tracks, or nothing can be recorded.
+        """
+        clips = choose_clips(self._listed(), n_clips, seed=self._options.seed, seconds=seconds)
+        self._path.unlink(missing_ok=True)
+        self._recordings_path.unlink(missing_ok=True)
+        made = Protocol.begin(
+            self._path,
+            self.profile,
+            clips,
+            seed=self._options.seed,
+            timing=self._options.timing,
+            emit=self._emit,
+            play=self._play,
+            silence=self._silence,
+        )
+        self._record()
+        return made
+
+    def resume(self) -> Protocol:
+        """Prepare to go on with the unfinished one.
+
+        Where every clip is rated already, its evaluation was refused (too few clips, all on one
+        side, bad contact): another round is added, of what was missing.
+
+        Raises
+        ------
+        BciAffectError
+            If there is none, or nothing can be recorded.
+        """
+        if not self.unfinished():
+            raise BciAffectError(
+                f"There is no unfinished calibration of '{self.profile}'; start one."
+            )
+        tracks = self._listed()
+        made = Protocol.resume(self._path, emit=self._emit, play=self._play, silence=self._silence)
+        if len(made.ratings) == len(made.clips):
+            made.extend(further_clips(tracks, made.clips, made.ratings, seed=self._options.seed))
+        self._record()
+        return made
+
+    def recordings(self) -> list[Path]:
+        """Return the recordings that hold this calibration, in order."""
+        if not self._recordings_path.exists():
+            return []
+        lines = self._recordings_path.read_text(encoding="utf-8").splitlines()
+        return [Path(line) for line in lines if line and Path(line).exists()]
+
+    def evaluate(self, calibration: Protocol) -> Verdict:
+        """Fit and judge what was gathered, and keep it in the profile (slow).
+
+        Earlier recordings that the profile rests on count too. The session uses the new personal
+        model at once, where it is a session of this profile.
+
+        Raises
+        ------
+        BciAffectError
+            If it cannot be calibrated; recordings and progress stay, and `resume` plays more clips.
+        """
+        from bci_affect.datasets import Labels
+        from bci_affect.model import Predictor
+        from bci_affect.training import calibrate_recordings
+
+        self._go_on_as_before()
+        paths = self.recordings()
+        labels = Labels.model_validate(
+            {"files": {str(path): {"subject": self.profile} for path in paths}}
+        )
+        document = calibrate_recordings(
+            paths,
+            labels,
+            Predictor(self._options.model),
+            model_path=self._options.model,
+            profile=self.profile,
+            earlier=self._options.earlier,
+            report=self._options.report,
+            n_permutations=self._options.permutations,
+            seed=self._options.seed,
+        )
+        self.document = document
+        calibration.discard()
+        self._recordings_path.unlink(missing_ok=True)
+        self._use_at_once()
+        return _verdict(document)
+
+    def cue(self) -> None:
+        """Sound a short tone: eyes may be closed."""
+        try:
+            import numpy as np
+            import sounddevice
+
+            time = np.arange(int(0.25 * 44100)) / 44100
+            tone = 0.1 * np.sin(2 * np.pi * 660 * time) * np.hanning(len(time))
+            sounddevice.play(tone.astype(np.float32), 44100)
+        except Exception as error:  # no sound device: the terminal's bell must do
+            log.info("no tone: %s", error)
+            sys.stderr.write("\a")
+            sys.stderr.flush()
+
+    # --- Inside ---------------------------------------------------------------------------------
+
+    @property
+    def _recordings_path(self) -> Path:
+        return self._path.with_suffix(".recordings")
+
+    def _listed(self) -> list[Track]:
+        """Return the tracks that may be played, as the library has them now."""
+        from bci_affect.music import Library
+
+        folders = tuple(folder.expanduser().resolve() for folder in self._options.within)
+        with Library(self._options.library) as library:
+            tracks = library.tracks(include_banned=False)
+        if folders:
+            tracks = [t for t in tracks if any(map(Path(t.path).is_relative_to, folders))]
+        self._tracks = {track.id: track for track in tracks}
+        return tracks
+
+    def _record(self) -> None:
+        """Quieten the session's own music, record from now on, and remember where."""
+        snapshot = self._session.snapshot()
+        status = snapshot.recording
+        recorded = status is not None and status.active
+        music = snapshot.player is not None
+        if self._before is None:
+            playing = snapshot.player is not None and snapshot.player.playing
+            self._before = _Before(self._session.policy, playing, recorded)
+        if music:
+            self._session.pause()
+            self._session.set_policy("manual")
+        self._session.start_recording()
+        status = self._session.snapshot().recording
+        if status is None or not status.active:
+            raise BciAffectError("A calibration must be recorded; give a folder with --record DIR.")
+        if Path(status.path).resolve() not in self.recordings():
+            self._recordings_path.parent.mkdir(parents=True, exist_ok=True)
+            with self._recordings_path.open("a", encoding="utf-8") as file:
+                file.write(f"{Path(status.path).resolve()}\n")
+
+    def _emit(self, text: str) -> None:
+        """Record an event of the protocol; the session goes on as it was where it is stopped."""
+        self._session.event(text)
+        if json.loads(text).get("event") == "calibration_stop":
+            self._go_on_as_before()
+
+    def _go_on_as_before(self) -> None:
+        """Finish the calibration's recording; the session goes on as it was."""
+        self.close()
+        self._session.stop_recording()
+        before, self._before = self._before, None
+        if before is None:
+            return
+        if before.recorded:
+            self._session.start_recording()
+        if self._session.snapshot().player is not None:
+            self._session.set_policy(before.policy)
+            if before.playing:
+                self._session.play()
+
+    def _use_at_once(self) -> None:
+        from bci_affect.profiles import ProfileStore
+
+        if self._session.snapshot().profile.casefold() != self.profile.casefold():
+            return
+        with ProfileStore() as store:
+            personal = store.load(self.profile).personal
+        if personal is not None:
+            self._session.personalise(personal)
+
+    def _play(self, clip: Clip) -> None:
+        from bci_affect.music import Player
+        from bci_affect.streams import local_clock
+
+        track = self._tracks.get(clip.track)
+        if track is None:
+            raise BciAffectError(f"The track '{clip.title}' has left the library since; add it.")
+        if self._player is None:
+            self._player = Player(
+                clock=local_clock, device=self._options.device, volume=self._options.volume
+            )
+        self._player.play(track, clip.start_s)
+
+    def _silence(self) -> None:
+        if self._player is not None:
+            self._player.stop()
+
+
+@dataclass(frozen=True)
+class _Before:
+    """How the session was before the calibration."""
+
+    policy: Policy
+    playing: bool
+    recorded: bool
+
+
+def progress_path(profile: str) -> Path:
+    """Return where the progress of a profile's calibration is kept."""
+    safe = "".join(c if c.isalnum() else f"_{ord(c):x}" for c in profile.casefold())
+    return user_home() / "calibrations" / f"{safe}.json"
+
+
+def _verdict(document: dict[str, Any]) -> Verdict:
+    """Put what was found as the screen shows it."""
+    from bci_affect.gui import Verdict
+
+    sentences, figures = _words(document)
+    standings = [
+        f"{name.capitalize()}: {found.get('standing', 'not calibrated')}"
+        for name, found in document["dimensions"].items()
+    ]
+    return Verdict(
+        headline="Your EEG against chance. " + "; ".join(standings) + ".",
+        sentences=tuple(sentences),
+        figures=tuple(figures),
+        report=Path(document["report"]),
+    )
+
+
+def _words(document: dict[str, object]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Sentences and figures of a calibration for the screen."""
+    sentences: list[str] = []
+    figures: list[tuple[str, str]] = []
+    dimensions = document["dimensions"]
+    assert isinstance(dimensions, dict)
+    for name, found in dimensions.items():
+        if "refused" in found:
+            sentences.append(found["refused"])
+            continue
+        sentences += [found["verdict"], *found["advice"]]
+        eeg = found["eeg"]
+        low, high = eeg["balanced_accuracy_interval"]
+        figures += [
+            (f"{name}: clips", str(found["n_clips"])),
+            (f"{name}: balanced accuracy", f"{eeg['balanced_accuracy']:.0%} (chance 50 %)"),
+            (f"{name}: 95 % interval", f"{low:.0%} to {high:.0%}"),
+            (f"{name}: p (corrected)", f"{found['p']:.3f} ({found['p_corrected']:.3f})"),
+        ]
+    return sentences, figures

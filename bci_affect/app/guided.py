@@ -1,0 +1,147 @@
+"""The guided calibration from start to end: stream, library, player, screen, verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from bci_affect.errors import BciAffectError
+
+if TYPE_CHECKING:
+    from bci_affect.app.calibration import CalibrationDesk
+    from bci_affect.session import LiveSession
+
+
+@dataclass(frozen=True)
+class GuidedOptions:
+    """What a guided calibration is asked to be; see the command's help."""
+
+    profile: str
+    model: Path | None = None
+    stream: str | None = None
+    source_id: str | None = None
+    type: str = "EEG"
+    wait_s: float = 30.0
+    clips: int = 12
+    seconds: float = 30.0
+    rest: bool = True
+    resume: bool = False
+    earlier: bool = True
+    record: Path | None = None
+    headless: bool = False
+    audio: str = ""
+    volume: float = 0.5
+    report: Path | None = None
+    permutations: int = 999
+    seed: int = 0
+
+
+def run_guided(options: GuidedOptions) -> dict[str, Any] | None:
+    """Run a guided calibration on a live stream.
+
+    Returns
+    -------
+    dict or None
+        What was found, as plain JSON; None where the listener stopped (it can be resumed).
+
+    Raises
+    ------
+    BciAffectError
+        If there is no stream, no screen, too little music, or nothing that can be calibrated; if
+        another session holds the profile.
+    """
+    from bci_affect.profiles import hold_profile
+
+    with hold_profile(options.profile):
+        return _run(options)
+
+
+def _run(options: GuidedOptions) -> dict[str, Any] | None:
+    from bci_affect.app.calibration import CalibrationDesk, DeskOptions, progress_path
+    from bci_affect.gui import check_display
+    from bci_affect.music import Library
+    from bci_affect.profiles import ProfileStore
+    from bci_affect.resources import user_home
+    from bci_affect.session import SessionOptions, Timing, build_session, choose_clips, model_path
+    from bci_affect.streams import LslSource
+
+    if not options.headless:
+        check_display()
+    unfinished = progress_path(options.profile).exists()
+    if options.resume and not unfinished:
+        raise BciAffectError(f"There is no unfinished calibration of '{options.profile}'.")
+    if unfinished and options.headless and not options.resume:
+        raise BciAffectError(
+            f"A calibration of '{options.profile}' was stopped; add --resume to go on, or remove "
+            f"{progress_path(options.profile)} to start anew."
+        )
+    if not options.resume:  # says now, not after the contact check, that there is too little music
+        with Library() as library:
+            tracks = library.tracks(include_banned=False)
+        choose_clips(tracks, options.clips, seed=options.seed, seconds=options.seconds)
+    with ProfileStore() as store:
+        if options.profile.casefold() not in {name.casefold() for name in store.names()}:
+            store.create(options.profile)
+    session = build_session(
+        LslSource(name=options.stream, type=options.type, source_id=options.source_id),
+        SessionOptions(
+            model=options.model,
+            music=False,
+            policy="manual",
+            record_dir=options.record or user_home() / "recordings",
+            participant=options.profile,
+            profile="",  # the estimate is not shown, and an earlier head must not colour it
+        ),
+    )
+    console = Console(stderr=True)
+    desk = CalibrationDesk(
+        session,
+        DeskOptions(
+            profile=options.profile,
+            model=model_path(options.model),
+            device=options.audio,
+            volume=options.volume,
+            seed=options.seed,
+            timing=None if options.rest else Timing(0.0, 0.0, 0.0),
+            earlier=options.earlier,
+            report=options.report,
+            permutations=options.permutations,
+        ),
+    )
+    try:
+        with console.status("Looking for the EEG stream ..."):
+            session.start(options.wait_s)
+        if options.headless:
+            _in_terminal(session, desk, options, console)
+        else:
+            from bci_affect.gui import Services, run_window
+
+            run_window(
+                session,
+                services=Services(calibration=desk),
+                calibrate=True,
+            )
+    finally:
+        desk.close()
+        session.stop()
+    return desk.document
+
+
+def _in_terminal(
+    session: LiveSession, desk: CalibrationDesk, options: GuidedOptions, console: Console
+) -> None:
+    from bci_affect.app.guided_terminal import guide
+
+    protocol = desk.resume() if options.resume else desk.begin(options.clips, options.seconds)
+    if guide(session, protocol, desk):
+        with console.status("Evaluating; this takes a minute ..."):
+            try:
+                desk.evaluate(protocol)
+            except BciAffectError as error:
+                raise BciAffectError(
+                    f"{error} What was rated is kept: the same command with --resume plays a few "
+                    "more clips."
+                ) from None

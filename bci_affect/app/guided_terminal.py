@@ -1,0 +1,117 @@
+"""The guided calibration in a terminal: one line a step, a countdown, and questions after clips."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.status import Status
+
+from bci_affect.session import Protocol, Rating, Step
+
+if TYPE_CHECKING:
+    from bci_affect.app.calibration import CalibrationDesk
+    from bci_affect.session import SessionControl
+
+_TICK_S = 0.1
+_QUESTIONS = (
+    ("valence", "How pleasant did you feel, 1 (unpleasant) to 9 (pleasant)?", True),
+    ("arousal", "How activated did you feel, 1 (calm) to 9 (excited)?", True),
+    ("familiarity", "How well did you know it, 1 to 9 (Enter: no answer)?", False),
+    ("liking", "How much did you like it, 1 to 9 (Enter: no answer)?", False),
+)
+
+
+def guide(
+    session: SessionControl,
+    protocol: Protocol,
+    desk: CalibrationDesk,
+    ask: Callable[[str], str] | None = None,
+) -> bool:
+    """Lead a listener through the protocol; return whether it came to its end.
+
+    Parameters
+    ----------
+    session : SessionControl
+        For its clock and the quality of the electrodes.
+    protocol : Protocol
+    desk : CalibrationDesk
+        For its tone.
+    ask : callable, optional
+        Asks a question and returns the answer; on the terminal (standard error, as standard output
+        may be for JSON) when left out. ``q`` stops; `EOFError` and `KeyboardInterrupt` too.
+    """
+    console = Console(stderr=True)
+    protocol.start(session.snapshot().time)
+    shown: tuple[Step, int] | None = None
+    try:
+        with console.status("") as status:
+            while protocol.step not in (Step.DONE, Step.STOPPED):
+                snapshot = session.snapshot()
+                if snapshot.ended:
+                    console.print("The EEG stream ended.")
+                    protocol.stop(snapshot.time)
+                    break
+                quality = snapshot.estimate.quality if snapshot.estimate else math.nan
+                protocol.tick(snapshot.time, quality)
+                view = protocol.view()
+                if (view.step, view.clip) != shown:
+                    if shown is not None:
+                        desk.cue()
+                    shown = (view.step, view.clip)
+                    console.print(f"[bold]{_title(view.step, view.clip, view.n_clips)}[/bold]")
+                    console.print(view.text)
+                _show(status, view.seconds_left, quality, view.step)
+                if view.step is Step.RATING:
+                    status.stop()
+                    rating = _ask(console, ask or partial(console.input, markup=False))
+                    if rating is None:
+                        protocol.stop(session.snapshot().time)
+                        break
+                    protocol.rate(session.snapshot().time, rating)
+                    status.start()
+                time.sleep(_TICK_S)
+    except (KeyboardInterrupt, EOFError):
+        protocol.stop(session.snapshot().time)
+    return protocol.step is Step.DONE
+
+
+def _title(step: Step, clip: int, n_clips: int) -> str:
+    name = step.value.replace("_", " ").capitalize()
+    return f"{name} ({clip} of {n_clips})" if clip else name
+
+
+def _show(status: Status, seconds_left: float, quality: float, step: Step) -> None:
+    """Update the one line that changes all the time."""
+    if step is Step.CONTACT:
+        share = f"{quality:.0%}" if math.isfinite(quality) else "no"
+        status.update(f"{share} of the electrodes are good")
+    elif math.isfinite(seconds_left):
+        status.update(f"{seconds_left:.0f} s")
+
+
+def _ask(console: Console, ask: Callable[[str], str]) -> Rating | None:
+    """Ask for a self-report until it is one; None to stop."""
+    answers: dict[str, float] = {}
+    for name, question, needed in _QUESTIONS:
+        while True:
+            text = ask(f"{question} ").strip().replace(",", ".")
+            if text.casefold() == "q":
+                return None
+            if not text and not needed:
+                break
+            try:
+                value = float(text)
+            except ValueError:
+                value = math.nan
+            if 1 <= value <= 9:
+                answers[name] = value
+                break
+            console.print("Please give a number from 1 to 9 (q stops; you can resume later).")
+    return Rating(
+        answers["valence"], answers["arousal"], answers.get("familiarity"), answers.get("liking")
+    )

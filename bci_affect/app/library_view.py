@@ -1,0 +1,96 @@
+"""The music library as the window draws it: covers, waveforms, and places in the common space."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.errors import BciAffectError
+
+if TYPE_CHECKING:
+    from bci_affect.model import Predictor
+    from bci_affect.music import Library, Track
+
+_LOG = logging.getLogger(__name__)
+POINTS = 800
+"""Points of a waveform, whatever the track's length."""
+T = TypeVar("T")
+
+
+class LibraryView:
+    """Fulfils `bci_affect.gui.services.MusicView`: answers at once, works on one thread beside.
+
+    Parameters
+    ----------
+    library : Library
+        What is shown; `close` closes it.
+    predictor : Predictor
+        Places music in the space that the session's embeddings live in.
+    """
+
+    def __init__(self, library: Library, predictor: Predictor) -> None:
+        self._library, self._predictor = library, predictor
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="bci-library-view")
+        self._jobs: dict[str, Future[object]] = {}
+
+    def tracks(self) -> list[Track]:
+        """Return all tracks of the library."""
+        return self._library.tracks()
+
+    def cover(self, track_id: int) -> bytes | None:
+        """Return the cover picture's file content, or None."""
+        try:
+            return self._library.cover(track_id)
+        except BciAffectError:
+            return None
+
+    def waveform(self, track_id: int) -> NDArray[np.float32] | None:
+        """Return peak levels (n,), 0 to 1; None while they are being read or cannot be."""
+        return self._later(f"waveform {track_id}", lambda: self._read_peaks(track_id))
+
+    def embeddings(self) -> tuple[list[int], NDArray[np.float32]] | None:
+        """Return track ids and the mean of each track's rows in the common space, (n, d)."""
+        return self._later(f"map {self._library.version}", self._place)
+
+    def close(self) -> None:
+        """Drop what waits, wait for what is being read, and close the library."""
+        self._worker.shutdown(wait=True, cancel_futures=True)
+        self._library.close()
+
+    def _later(self, key: str, work: Callable[[], T]) -> T | None:
+        job = self._jobs.get(key)
+        if job is None:
+            job = self._jobs[key] = self._worker.submit(work)
+        if not job.done():
+            return None
+        error = job.exception()
+        if error is not None:
+            if not getattr(job, "told", False):
+                _LOG.warning("no %s: %s", key, error)
+                job.told = True  # type: ignore[attr-defined]
+            return None
+        return job.result()  # type: ignore[return-value]
+
+    def _read_peaks(self, track_id: int) -> NDArray[np.float32]:
+        from bci_affect.music import blocks
+
+        track = self._library.track(track_id)
+        seconds = max(track.duration_s, 1.0) / POINTS
+        levels = [float(np.abs(block).max()) for block, _ in blocks(Path(track.path), seconds)]
+        peaks = np.asarray(levels, dtype=np.float32)
+        return peaks / max(float(peaks.max(initial=0.0)), 1e-6)
+
+    def _place(self) -> tuple[list[int], NDArray[np.float32]]:
+        ids, places = [], []
+        for track_id, _, rows in self._library.iter_rows():
+            ids.append(track_id)
+            places.append(self._predictor.project_music(rows).mean(axis=0))
+        if not ids:
+            return [], np.empty((0, self._predictor.space), np.float32)
+        return ids, np.stack(places).astype(np.float32)

@@ -1,0 +1,188 @@
+"""What `live` and `demo` share: start a session, show it, and end it well."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+
+from bci_affect.errors import BciAffectError
+from bci_affect.gui import check_display
+from bci_affect.resources import user_home
+
+if TYPE_CHECKING:
+    from bci_affect.gui import Services
+    from bci_affect.model import Predictor
+    from bci_affect.session import LiveSession, SessionOptions
+    from bci_affect.streams import Source
+
+
+def bring_in_music(folders: Sequence[Path], library: Path | None = None) -> tuple[Path, ...]:
+    """Bring folders of music into a library before a session; return them as full paths.
+
+    Raises
+    ------
+    BciAffectError
+        If a folder is absent or the library cannot be written.
+    """
+    from bci_affect.app.scan import scan_with_progress
+    from bci_affect.music import Library
+
+    resolved = tuple(folder.expanduser().resolve() for folder in folders)
+    with Library(library) as opened:
+        report = scan_with_progress(resolved, opened)
+    for path, reason in report.failed:
+        typer.echo(f"left out {path}: {reason}", err=True)
+    return resolved
+
+
+def run_session(
+    source: Source,
+    options: SessionOptions,
+    *,
+    wait_s: float,
+    headless: bool,
+    duration_s: float | None,
+    screenshot: Path | None,
+    after_s: float,
+    theme: str,
+) -> None:
+    """Run one session from start to end in the window or the terminal.
+
+    Raises
+    ------
+    BciAffectError
+        If it cannot start, or the data path failed; outputs are finished all the same.
+    """
+    from bci_affect.profiles import hold_profile
+    from bci_affect.session import build_session, load_predictor
+
+    if not headless:
+        check_display()
+    if headless and screenshot:
+        raise BciAffectError("A picture of the window needs the window: leave --headless away.")
+    console = Console(stderr=True)
+    with ExitStack() as outer:
+        outer.enter_context(hold_profile(options.profile))
+        predictor = load_predictor(options.model)
+        session = build_session(source, able_to_record(options), predictor)
+        outer.enter_context(_stops_on_signals(session))
+        stack = outer.enter_context(ExitStack())
+        stack.callback(session.stop)
+        with console.status("Looking for the EEG stream ..."):
+            session.start(wait_s, record=options.record_dir is not None)
+        if headless:
+            from bci_affect.app.dashboard import show
+
+            show(session, duration_s)
+        else:
+            from bci_affect.gui import run_window
+
+            run_window(
+                session,
+                services=window_services(session, options, predictor, stack, source),
+                screenshot=screenshot,
+                after_s=after_s,
+                duration_s=duration_s,
+                theme=theme,
+            )
+    if session.failure is not None:
+        if isinstance(session.failure, BciAffectError):
+            raise session.failure
+        raise BciAffectError(f"The session ended early: {session.failure}.")
+
+
+def start_in_window(options: SessionOptions, wait_s: float, theme: str) -> None:
+    """Lead through notice, stream, music and contact in the window, then run the session."""
+    from bci_affect.app.start import StartDesk
+    from bci_affect.gui import run_start
+
+    check_display()
+    with StartDesk(options, wait_s) as desk:
+        run_start(desk, theme=theme)
+
+
+def able_to_record(options: SessionOptions) -> SessionOptions:
+    """Give a session of a profile a folder to record to: its calibration must be recorded."""
+    if options.record_dir is not None or not options.profile:
+        return options
+    return replace(options, record_dir=user_home() / "recordings")
+
+
+def window_services(
+    session: LiveSession,
+    options: SessionOptions,
+    predictor: Predictor,
+    stack: ExitStack,
+    source: Source | None = None,
+) -> Services:
+    """Return what the window may use beside the session, with all that was asked for.
+
+    Parameters
+    ----------
+    session : LiveSession
+    options : SessionOptions
+        What the session was built from.
+    predictor : Predictor
+    stack : ExitStack
+        Closes what must be closed before the session.
+    source : Source, optional
+        The session's, for the transport of a replay.
+    """
+    from bci_affect.app.calibration import CalibrationDesk, DeskOptions
+    from bci_affect.app.library_view import LibraryView
+    from bci_affect.app.session_report import SessionReport
+    from bci_affect.gui import Services
+    from bci_affect.music import Library
+    from bci_affect.session import model_path
+    from bci_affect.streams import XdfSource
+
+    replay = source if isinstance(source, XdfSource) else None
+    desk: CalibrationDesk | None = None
+    if options.profile and replay is None:  # nobody listens in a replay
+        desk = CalibrationDesk(
+            session,
+            DeskOptions(
+                profile=options.profile,
+                model=model_path(options.model),
+                library=options.library,
+                within=options.music_dirs,
+                device=options.device,
+                volume=options.volume,
+                seed=options.seed,
+            ),
+        )
+        stack.callback(desk.close)
+    music: LibraryView | None = None
+    if options.music:
+        music = LibraryView(Library(options.library), predictor)
+        stack.callback(music.close)
+    return Services(
+        music=music,
+        replay=replay,
+        calibration=desk,
+        report=SessionReport(session),
+    )
+
+
+@contextmanager
+def _stops_on_signals(session: LiveSession) -> Iterator[None]:
+    """End the session, and so finish its files, when the program is told to go."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        session.stop()
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,221 @@
+"""The report of a session: one HTML page, made after it from `session_record`.
+
+It says what was felt as far as EEG and music tell, how sure that is, what was played and why, and
+how the music was chosen: a sham is revealed here and nowhere before.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bci_affect import __version__
+from bci_affect.affect import DIMENSIONS
+from bci_affect.app.session_record import Heard, SessionRecord, heard
+from bci_affect.training import (
+    GREY,
+    HIGH,
+    LOW,
+    MAX_POINTS,
+    MUSIC,
+    broken,
+    new_figure,
+    quality_over_time,
+    svg,
+    topography,
+    write_new,
+)
+
+POLICIES = {
+    "follow": "music that fits the EEG of the moment",
+    "steer": "a path from the present mood to a target",
+    "music-only": "music by its own likeness or a target; the EEG had no say",
+    "manual": "by hand",
+    "calibration": "clips of a calibration",
+    "by hand": "by hand",
+}
+
+
+def write_session_report(
+    path: Path, record: SessionRecord, calibration: Mapping[str, Any] | None = None
+) -> None:
+    """Write a session's page; an existing file is not overwritten.
+
+    Parameters
+    ----------
+    path : Path
+        New file.
+    record : SessionRecord
+    calibration : mapping, optional
+        Summary of the profile's newest calibration, for its verdict's exact words.
+
+    Raises
+    ------
+    BciAffectError
+        If the file exists or cannot be written.
+    """
+    write_new(path, render(record, calibration))
+
+
+def render(record: SessionRecord, calibration: Mapping[str, Any] | None = None) -> str:
+    """Return the page of a session."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+    environment = Environment(
+        loader=PackageLoader("bci_affect.app", "."),
+        autoescape=select_autoescape(["j2"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    tracks = heard(record)
+    start = float(record.time[0])
+    return environment.get_template("session_report.html.j2").render(
+        record=record,
+        version=__version__,
+        made=dt.datetime.fromtimestamp(time.time()).strftime("%Y-%m-%d %H:%M"),
+        minutes=f"{(record.time[-1] - start) / 60:.1f}",
+        readings=f"{record.ok.mean():.0%}",
+        quality=f"{np.mean(record.quality):.0%}",
+        reveal=reveal(record, tracks),
+        verdicts=_verdicts(calibration),
+        tracks=[_row(one, start) for one in tracks],
+        trajectories=_trajectories(record, tracks),
+        agreement=_agreement(tracks),
+        n_reports=sum(math.isfinite(one.reported[0]) for one in tracks),
+        quality_figure=quality_over_time(record.time, record.quality),
+        topography=topography(record.channels, record.positions, record.attention),
+        marks=[
+            (f"{(at - start) / 60:.1f}", str(event.get("note", "")))
+            for at, event in record.events
+            if event.get("event") == "mark"
+        ],
+    )
+
+
+def reveal(record: SessionRecord, tracks: Sequence[Heard]) -> list[str]:
+    """Say in plain sentences how the music was chosen, what the screen kept to itself included."""
+    said: list[str] = []
+    policies: list[str] = []
+    for _, event in record.events:
+        policy = event.get("policy")
+        if isinstance(policy, str) and (not policies or policies[-1] != policy):
+            policies.append(policy)
+    for policy in policies:
+        if policy == "sham":
+            said.append(
+                "This was a sham session: the music was chosen without regard to the EEG, and the "
+                "screen looked as if it followed it."
+            )
+            yoked = next((e["yoked"] for _, e in record.events if e.get("yoked")), None)
+            said.append(
+                f"It played the choices of another session again ({yoked})."
+                if yoked
+                else "Choices were drawn at random, by the rules that following has."
+            )
+        else:
+            said.append(f"How music was chosen: {policy} ({POLICIES.get(policy, 'unknown')}).")
+    if not said:
+        clips = any(one.policy == "calibration" for one in tracks)
+        said.append(
+            "The music was the clips of a calibration."
+            if clips
+            else "There was no music, or nobody recorded how it was chosen."
+        )
+    return said
+
+
+def _verdicts(calibration: Mapping[str, Any] | None) -> list[str]:
+    """Say what is known of this person's EEG, in the calibration's own words."""
+    if calibration is None:
+        return ["Nobody was calibrated for this session: what this EEG tells of mood is unknown."]
+    return [
+        str(found.get("verdict") or f"{name.capitalize()}: not calibrated. {found.get('refused')}")
+        for name, found in calibration.get("dimensions", {}).items()
+    ]
+
+
+def _row(one: Heard, start: float) -> dict[str, str]:
+    """One line of the table of tracks; probabilities as percent of high."""
+
+    def places(values: tuple[float, float], form: str) -> str:
+        if not math.isfinite(values[0]):
+            return ""
+        return " / ".join(form.format(value) for value in values)
+
+    return {
+        "at": f"{(one.start - start) / 60:.1f}",
+        "seconds": f"{one.stop - one.start:.0f}",
+        "title": one.title,
+        "policy": one.policy,
+        "rule": one.rule,
+        "intended": places(one.intended, "{:+.2f}"),
+        "music": places(one.music, "{:.0%}"),
+        "eeg": places(one.eeg, "{:.0%}"),
+        "fused": places(one.fused, "{:.0%}"),
+        "reported": places(one.reported, "{:g}"),
+    }
+
+
+def _trajectories(record: SessionRecord, tracks: Sequence[Heard]) -> str:
+    """Probability of high over the session: EEG, music, both; tracks shaded, reports as dots."""
+    figure, panels = new_figure(9.0, 5.2, 3)
+    for axes in panels[1:]:
+        axes.sharex(panels[0])
+    start = float(record.time[0])
+    rows = np.flatnonzero(record.ok)[:: max(1, int(record.ok.sum()) // MAX_POINTS)]
+    minutes = (record.time[rows] - start) / 60
+    for j, (axes, name) in enumerate(zip(panels[:2], DIMENSIONS, strict=True)):
+        for i, one in enumerate(tracks):
+            edges = ((one.start - start) / 60, (one.stop - start) / 60)
+            axes.axvspan(*edges, color=GREY, alpha=0.06 + 0.08 * (i % 2), linewidth=0)
+            report = one.reported[j]
+            if math.isfinite(report):
+                colour = GREY if report == 5 else (LOW, HIGH)[report > 5]
+                axes.plot(edges[1], (report - 1) / 8, "o", color=colour, markersize=6, zorder=4)
+        for values, colour, width, word in (
+            (record.music, MUSIC, 3.5, "music"),  # seen below the line of both, which often is it
+            (record.fused, HIGH, 1.4, "both"),
+            (record.eeg, "black", 1.0, "EEG"),
+        ):
+            if len(rows) and np.isfinite(values[rows, j]).any():
+                line = broken(minutes, values[rows, j])
+                axes.plot(*line, color=colour, linewidth=width, label=word)
+        axes.axhline(0.5, color=GREY, linewidth=0.8)
+        axes.set(ylim=(-0.03, 1.03), ylabel=f"P(high {name})")
+        axes.tick_params(labelbottom=False)  # minutes stand below the lowest one
+    if len(rows):
+        panels[0].legend(
+            frameon=False, fontsize=8, ncols=3, loc="lower right", bbox_to_anchor=(1, 1)
+        )
+        panels[2].plot(*broken(minutes, record.confidence[rows]), color=LOW, linewidth=1)
+    panels[2].set(ylim=(0, 1), ylabel="confidence", xlabel="minutes")
+    return svg(figure)
+
+
+def _agreement(tracks: Sequence[Heard]) -> str:
+    """Each reported track: what was predicted against what was said; "" without reports."""
+    known = [one for one in tracks if math.isfinite(one.reported[0])]
+    if not known:
+        return ""
+    figure, panels = new_figure(5.6, 5.6, 2)
+    for j, (axes, name) in enumerate(zip(panels, DIMENSIONS, strict=True)):
+        said = np.array([one.reported[j] for one in known])
+        for values, colour, marker, word in (
+            ([one.eeg[j] for one in known], "black", "o", "EEG"),
+            ([one.music[j] for one in known], MUSIC, "s", "music"),
+            ([one.fused[j] for one in known], HIGH, "|", "both"),
+        ):
+            axes.scatter(said, values, color=colour, marker=marker, label=word, alpha=0.8)
+        axes.axhline(0.5, color=GREY, linewidth=0.8)
+        axes.axvline(5, color=GREY, linewidth=0.8)
+        axes.set(xlim=(0.5, 9.5), ylim=(-0.03, 1.03), ylabel=f"P(high {name})")
+    panels[1].set_xlabel("your report, 1 to 9")
+    panels[0].legend(frameon=False, fontsize=8, ncols=3)
+    return svg(figure)

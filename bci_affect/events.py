@@ -1,0 +1,1 @@
+"""Events of a session: one vocabulary and one codec."""

@@ -1,0 +1,37 @@
+from .affect import AffectModel as AffectModel
+from .affect import Output as Output
+from .card import ModelCard as ModelCard
+from .card import Prediction as Prediction
+from .domain import reversal_strength as reversal_strength
+from .encoder import ENCODERS as ENCODERS
+from .encoder import Encoder as Encoder
+from .files import load_model as load_model
+from .files import save_model as save_model
+from .losses import class_weights as class_weights
+from .losses import contrastive_loss as contrastive_loss
+from .losses import domain_loss as domain_loss
+from .losses import emotion_loss as emotion_loss
+from .losses import positive_shares as positive_shares
+from .predictor import Predictor as Predictor
+from .settings import ModelSettings as ModelSettings
+from .streaming import StreamingEncoder as StreamingEncoder
+
+__all__ = [
+    "ENCODERS",
+    "AffectModel",
+    "Encoder",
+    "ModelCard",
+    "ModelSettings",
+    "Output",
+    "Prediction",
+    "Predictor",
+    "StreamingEncoder",
+    "class_weights",
+    "contrastive_loss",
+    "domain_loss",
+    "emotion_loss",
+    "load_model",
+    "positive_shares",
+    "reversal_strength",
+    "save_model",
+]

@@ -1,0 +1,19 @@
+from .carry_over import Continuing as Continuing
+from .carry_over import beginning as beginning
+from .exchange import export_profile as export_profile
+from .exchange import import_profile as import_profile
+from .lock import hold_profile as hold_profile
+from .records import model_identity as model_identity
+from .records import normalisation_key as normalisation_key
+from .store import ProfileStore as ProfileStore
+
+__all__ = [
+    "Continuing",
+    "ProfileStore",
+    "beginning",
+    "export_profile",
+    "hold_profile",
+    "import_profile",
+    "model_identity",
+    "normalisation_key",
+]

@@ -1,0 +1,159 @@
+"""How a session goes on where the last one stood: the normalisation that a profile keeps.
+
+A session of a profile begins with what the last one left, and writes that beginning into its
+recording, one event. Whoever processes the recording for that profile begins there too, with the
+personal model of that time, so that live and offline agree to the last digit (invariant 1 of the
+design). A recording without such an event is processed as a session that begins today.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from bci_affect.affect import PersonalModel
+from bci_affect.eeg import Normaliser
+from bci_affect.errors import BciAffectError
+from bci_affect.profiles.records import model_identity, normalisation_key
+from bci_affect.profiles.store import ProfileStore
+from bci_affect.storage import decode, encode
+from bci_affect.streams import Marker
+
+_EVENT = "normalisation"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a recorded session began with.
+
+    Attributes
+    ----------
+    profile, model : str
+        Name of the profile, and `profiles.model_identity`.
+    calibration : float or None
+        When the personal model in use was made, Unix time; None where there was none.
+    now : float
+        Unix time of the session.
+    channels : tuple of str
+    state : dict of str to ndarray
+        Of the normaliser.
+    """
+
+    profile: str
+    model: str
+    calibration: float | None
+    now: float
+    channels: tuple[str, ...]
+    state: dict[str, NDArray[Any]]
+
+
+def beginning(markers: Iterable[Marker]) -> Beginning | None:
+    """Return what a recorded session of a profile began with; None for any other recording.
+
+    Raises
+    ------
+    BciAffectError
+        If the recording says so and it cannot be read.
+    """
+    for marker in markers:
+        if f'"{_EVENT}"' not in marker.text:
+            continue
+        try:
+            event = json.loads(marker.text)
+            if event["event"] != _EVENT:
+                continue
+            made = event["calibration"]
+            return Beginning(
+                profile=str(event["profile"]),
+                model=str(event["model"]),
+                calibration=None if made is None else float(made),
+                now=float(event["now"]),
+                channels=tuple(map(str, event["channels"])),
+                state=decode(event["state"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BciAffectError(
+                f"What the session began with is damaged in the recording ({error}); process it "
+                "without a profile."
+            ) from None
+    return None
+
+
+class Continuing:
+    """A profile's personal model and normalisation, for one model file.
+
+    Parameters
+    ----------
+    profile : str
+        Name of the profile.
+    model : Path
+        The model file.
+    began : Beginning, optional
+        What a recorded session began with: where it was this profile's and this model's, everything
+        begins there.
+
+    Raises
+    ------
+    BciAffectError
+        If the profile does not exist, or was calibrated with another model.
+    """
+
+    def __init__(self, profile: str, model: Path, began: Beginning | None = None) -> None:
+        self._profile = profile
+        self._model = model_identity(model)
+        known = (profile.casefold(), self._model)
+        own = began is not None and (began.profile.casefold(), began.model) == known
+        self._began = began if own else None
+        self.now: float | None = None if self._began is None else self._began.now
+        """Unix time that the session counts as of; None is now."""
+        with ProfileStore() as store:
+            self.personal: PersonalModel | None = store.load(profile).personal
+            if self._began is not None:
+                self.personal = store.personal_of(profile, self._began.calibration)
+        if self.personal is not None and self.personal.model != self._model:
+            raise BciAffectError(
+                f"The profile '{profile}' was calibrated with the model {self.personal.model}, not "
+                f"{self._model}; give that model, or calibrate again with this one."
+            )
+
+    def normaliser(self, channels: Sequence[str]) -> Normaliser | None:
+        """Return the normaliser that the last session with these channels left, or None."""
+        if self._began is not None and self._began.channels == tuple(channels):
+            return Normaliser.from_state(self._began.state)
+        with ProfileStore() as store:
+            state = store.normalisation(self._profile, normalisation_key(self._model, channels))
+        return None if state is None else Normaliser.from_state(state)
+
+    def event(self, channels: Sequence[str], normaliser: Normaliser) -> dict[str, object]:
+        """Return the event from which `beginning` reads what a session began with."""
+        return {
+            "event": _EVENT,
+            "profile": self._profile,
+            "model": self._model,
+            "calibration": None if self.personal is None else self.personal.created,
+            "now": time.time(),
+            "channels": list(channels),
+            "state": encode(normaliser.state()),
+        }
+
+    def keep(self, channels: Sequence[str], normaliser: Normaliser) -> None:
+        """Keep a normaliser's state for the next session; a failure is logged, never raised."""
+        try:
+            with ProfileStore() as store:
+                store.save_normalisation(
+                    self._profile,
+                    normalisation_key(self._model, channels),
+                    normaliser.state(),
+                )
+        except (BciAffectError, sqlite3.Error) as error:
+            log.warning("the profile's normalisation was not kept: %s", error)

@@ -1,0 +1,138 @@
+"""What a session finds, on its way to the disk and the network."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+from collections.abc import Callable
+
+from bci_affect.affect import AffectEstimate, EstimatesFile
+from bci_affect.session.parts import Publishing, Recording
+from bci_affect.streams import Marker, local_clock
+
+_LOG = logging.getLogger(__name__)
+_HELD = 8192  # a quarter of an hour of estimates
+_WRITE_S = 5.0  # a recording that is finished waits so long for what is on its way to the disk
+_CHORE_S = 60.0  # a killed session loses at most so much of what it learned of the person
+
+
+class Outbox:
+    """Writes estimates and events to the CSV file, the recording and the LSL outlets.
+
+    On a thread of its own (``bci-out``), from a long bounded queue in which nothing is dropped
+    while it holds, so that whoever puts something in never waits.
+
+    Parameters
+    ----------
+    estimates : EstimatesFile or None
+        Closed at the end.
+    publisher : Publishing or None
+        Closed at the end.
+    recording : Recording or None
+        Finished at the end.
+    playing : callable
+        Says which track plays, for the file.
+    complain : callable
+        Takes a sentence for the user when something cannot be written.
+    chore : callable
+        Done once a minute.
+    """
+
+    def __init__(
+        self,
+        estimates: EstimatesFile | None,
+        publisher: Publishing | None,
+        recording: Recording | None,
+        *,
+        playing: Callable[[], str],
+        complain: Callable[[str], None],
+        chore: Callable[[], None],
+    ) -> None:
+        self._estimates = estimates
+        self._publisher = publisher
+        self._recording = recording
+        self._playing = playing
+        self._complain = complain
+        self._chore = chore
+        self._queue: queue.Queue[AffectEstimate | Marker | threading.Event | None] = queue.Queue(
+            _HELD
+        )
+        self._dropped = 0
+        self._thread = threading.Thread(target=self._run, name="bci-out", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write; what was put in before comes first."""
+        self._thread.start()
+
+    def put(self, item: AffectEstimate | Marker) -> None:
+        """Leave something to be written; returns at once."""
+        try:
+            self._queue.put_nowait(item)
+        except queue.Full:  # disk or network hung for a quarter of an hour
+            self._dropped += 1
+            if self._dropped == 1:
+                self._complain("Results cannot be written: the disk or the network hangs.")
+
+    def finish_recording(self) -> None:
+        """Finish the recording's file, with everything in it that was put in until now."""
+        if self._recording is None:
+            return
+        if self._thread.is_alive():
+            written = threading.Event()
+            with contextlib.suppress(queue.Full):
+                self._queue.put(written, timeout=_WRITE_S)
+                written.wait(_WRITE_S)
+        self._recording.stop()
+
+    def close(self) -> None:
+        """Write what is left, and finish everything."""
+        if self._thread.is_alive():
+            self._queue.put(None)
+            self._thread.join(timeout=10)
+        self._chore()
+        if self._recording:
+            self._recording.stop()
+        if self._estimates:
+            self._estimates.close()
+        if self._publisher:
+            self._publisher.close()
+
+    def _run(self) -> None:
+        last_flush = 0.0
+        last_chore = local_clock()
+        while (item := self._queue.get()) is not None:
+            if isinstance(item, threading.Event):  # all before it is written
+                item.set()
+                continue
+            try:
+                self._write(item)
+                now = local_clock()
+                if self._estimates and now - last_flush > 1.0:
+                    self._estimates.flush()
+                    last_flush = now
+                if now - last_chore > _CHORE_S:
+                    last_chore = now
+                    self._chore()
+            except OSError as error:
+                self._complain(f"Results cannot be written: {error.strerror or error}.")
+                self._estimates = None
+            except Exception:
+                _LOG.exception("a result could not be handed out")
+                self._complain("A result could not be written or published; see the log.")
+
+    def _write(self, item: AffectEstimate | Marker) -> None:
+        if isinstance(item, Marker):
+            if item.stream == "":  # our own events; a marker stream's are recorded as they came
+                if self._publisher:
+                    self._publisher.event(item.text, item.time)
+                if self._recording:
+                    self._recording.event(item.text, item.time)
+            return
+        if self._publisher:  # first: another program may close a loop with it
+            self._publisher.estimate(item)
+        if self._estimates:
+            self._estimates.write(item, self._playing())
+        if self._recording:
+            self._recording.estimate(item)

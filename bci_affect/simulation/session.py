@@ -1,0 +1,326 @@
+"""A simulated session: one listener, rest and music with known moods, and faults on request.
+
+What a session is made of is a `SessionPlan`; `SimulatedSession` turns it into raw samples with the
+stamps that a device would have put, so that everything behind it (clock, reader, pipeline) sees
+what it would see of a headset. The truth travels beside it: moods and faults are known exactly.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.eeg import CAPS, make_montage
+from bci_affect.errors import BciAffectError
+from bci_affect.simulation.simulator import Activity, Artifacts, EegSimulator, SimulatedPerson
+from bci_affect.streams import StreamHeader, build_header
+
+Floats = NDArray[np.float64]
+
+
+BLOCK_S = 0.02
+PACKET = 12
+MOODS: tuple[tuple[str, float, float], ...] = (
+    ("happy", 0.8, 0.7),
+    ("sad", -0.7, -0.6),
+    ("calm", 0.7, -0.7),
+    ("tense", -0.8, 0.8),
+)
+"""Name, valence and arousal of the quadrants, in the order in which clips go through them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a session: from when, how long, what, and the mood in it."""
+
+    start_s: float
+    seconds: float
+    kind: str  # rest_open, rest_closed, pause, or clip
+    title: str = ""
+    valence: float = 0.0
+    arousal: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What goes wrong, in seconds from the session's start.
+
+    Attributes
+    ----------
+    drops : tuple of (start, seconds)
+        Samples that never arrive.
+    resets : tuple of (time, seconds)
+        From `time` on the device's clock is `seconds` ahead of what it was.
+    flat : tuple of (channel, time)
+        The electrode falls off at `time`.
+    jitter_s : float
+        Mean delay of packets of 12 samples that are stamped on arrival, as Bluetooth has it.
+    rate_error : float
+        How much faster the device samples than it says (0.01 is 1 %).
+    """
+
+    drops: tuple[tuple[float, float], ...] = ()
+    resets: tuple[tuple[float, float], ...] = ()
+    flat: tuple[tuple[str, float], ...] = ()
+    jitter_s: float = 0.0
+    rate_error: float = 0.0
+
+
+@dataclass(frozen=True)
+class SessionPlan:
+    """What to simulate.
+
+    Attributes
+    ----------
+    seconds : float
+        Length.
+    channels : tuple of str
+        Electrodes.
+    rate_hz : float
+        Nominal rate.
+    person, seed : int
+        Who (a simulated person's number) and which sitting.
+    effect : float
+        How much mood shows in the EEG: 1 is about published group averages, 0 is nothing.
+    clip_s, rest_s : float
+        Length of clips and of the two rests at the start (open and closed eyes).
+    artifacts : Artifacts
+        Blinks, jaw, hum, electrode offsets.
+    faults : Faults
+        What goes wrong.
+    """
+
+    seconds: float = 120.0
+    channels: tuple[str, ...] = CAPS["cyton"]
+    rate_hz: float = 250.0
+    person: int = 1
+    seed: int = 0
+    effect: float = 1.0
+    clip_s: float = 20.0
+    rest_s: float = 10.0
+    artifacts: Artifacts = field(default_factory=Artifacts)
+    faults: Faults = field(default_factory=Faults)
+
+    def parts(self) -> list[Part]:
+        """Rest with open and closed eyes, then clips through the quadrants with short pauses."""
+        parts = [
+            Part(0.0, self.rest_s, "rest_open"),
+            Part(self.rest_s, self.rest_s, "rest_closed"),
+        ]
+        at = 2 * self.rest_s
+        number = 0
+        pause_s = 0.2 * self.clip_s
+        while at < self.seconds:
+            title, valence, arousal = MOODS[number % len(MOODS)]
+            name = f"{title} {number // len(MOODS) + 1}"
+            parts.append(Part(at, self.clip_s, "clip", name, valence, arousal))
+            parts.append(Part(at + self.clip_s, pause_s, "pause"))
+            at += self.clip_s + pause_s
+            number += 1
+        return [part for part in parts if part.start_s < self.seconds and part.seconds > 0]
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedBlock:
+    """Samples (n, n_channels) in microvolts, the device's stamps (n,), and when they arrive."""
+
+    samples: NDArray[np.float32]
+    stamps: Floats
+    arrival_s: float
+
+
+class SimulatedSession:
+    """Makes a planned session, block after block; all times are seconds from its start.
+
+    Raises
+    ------
+    BciAffectError
+        If the plan cannot be simulated (unknown electrode, rate too low, unknown flat channel).
+    """
+
+    def __init__(self, plan: SessionPlan) -> None:
+        self.plan = plan
+        montage = make_montage(plan.channels)
+        unknown = [name for name, _ in plan.faults.flat if name not in plan.channels]
+        if unknown:
+            raise BciAffectError(
+                f"Channel '{unknown[0]}' is to fall off but is not worn; it is one of "
+                f"{', '.join(plan.channels)}."
+            )
+        self._simulator = EegSimulator(
+            plan.channels,
+            montage.positions,
+            plan.rate_hz,
+            SimulatedPerson.draw(plan.person, effect=plan.effect),
+            plan.seed,
+            plan.artifacts,
+        )
+        self._parts = plan.parts()
+        self._rng = np.random.default_rng([plan.seed, plan.person, 0xFA])
+
+    @property
+    def header(self) -> StreamHeader:
+        """Description of the EEG stream, which says that it is simulated."""
+        plan = self.plan
+        n = len(plan.channels)
+        return build_header(
+            "Simulated EEG",
+            "EEG",
+            plan.channels,
+            units=["microvolts"] * n,
+            types=["EEG"] * n,
+            rate_hz=plan.rate_hz,
+            source_id=f"bci-affect-simulated-{plan.person}-{plan.seed}",
+            simulated=True,
+        )
+
+    def mood(self, time_s: float) -> tuple[float, float]:
+        """Return the true valence and arousal at a time, in [-1, 1]."""
+        part = self._part(time_s)
+        return part.valence, part.arousal
+
+    def events(self) -> list[tuple[float, str]]:
+        """Return what a protocol would mark: time and one JSON object each, in order."""
+        found: list[tuple[float, dict[str, object]]] = []
+        for part in self._parts:
+            end = part.start_s + part.seconds
+            whole = end <= self.plan.seconds + 1e-9
+            if part.kind.startswith("rest"):
+                kind = "eyes_open" if part.kind == "rest_open" else "eyes_closed"
+                found.append((part.start_s, {"event": "rest_start", "kind": kind}))
+                if whole:
+                    found.append((end, {"event": "rest_stop", "kind": kind}))
+            elif part.kind == "clip":
+                label = part.title.split()[0]
+                music: dict[str, object] = {"track": part.title, "offset": 0.0, "label": label}
+                found.append((part.start_s, {"event": "track_start", **music}))
+                if whole:
+                    found.append((end, {"event": "track_stop", "track": part.title}))
+                    found.append((end + 0.05 * part.seconds, self._rating(part)))
+        found = [(time, event) for time, event in found if time <= self.plan.seconds]
+        return [(time, json.dumps(event)) for time, event in sorted(found, key=lambda e: e[0])]
+
+    def truth(self) -> list[tuple[float, str]]:
+        """Return what nobody could know of a real session: moods and faults, as JSON objects."""
+        faults = self.plan.faults
+        found: list[tuple[float, dict[str, object]]] = [
+            (part.start_s, {"mood": [part.valence, part.arousal], "part": part.kind})
+            for part in self._parts
+        ]
+        found += [(start, {"fault": "drop", "seconds": length}) for start, length in faults.drops]
+        found += [(at, {"fault": "clock_reset", "seconds": jump}) for at, jump in faults.resets]
+        found += [(at, {"fault": "flat", "channel": name}) for name, at in faults.flat]
+        if faults.jitter_s:
+            found.append((0.0, {"fault": "jitter", "mean_s": faults.jitter_s}))
+        if faults.rate_error:
+            found.append((0.0, {"fault": "rate", "error": faults.rate_error}))
+        return [(time, json.dumps(event)) for time, event in sorted(found, key=lambda e: e[0])]
+
+    def clock_shift(self, time_s: float) -> float:
+        """Return how far the device's clock is ahead at a time, by the resets before it."""
+        return sum(jump for at, jump in self.plan.faults.resets if at <= time_s)
+
+    def blocks(self) -> Iterator[SimulatedBlock]:
+        """Yield the session in order of arrival; a block never spans two parts."""
+        plan = self.plan
+        rate = plan.rate_hz * (1.0 + plan.faults.rate_error)
+        total = round(plan.seconds * rate)
+        size = PACKET if plan.faults.jitter_s else max(1, round(BLOCK_S * rate))
+        done = 0
+        arrived = 0.0
+        while done < total:
+            times = (done + np.arange(min(size, total - done))) / rate
+            part = self._part(float(times[0]))
+            activity: Activity = "eyes_closed" if part.kind == "rest_closed" else "listen"
+            made = self._simulator.block(times.size, part.valence, part.arousal, activity)
+            samples = np.ascontiguousarray(made.T)
+            stamps: Floats = np.array(times, np.float64)
+            arrival = float(times[-1])
+            if plan.faults.jitter_s:
+                arrival = max(arrival + self._rng.gamma(2.0, plan.faults.jitter_s / 2), arrived)
+                stamps = arrival + 1e-5 * np.arange(times.size, dtype=np.float64)
+                arrived = float(stamps[-1])
+            done += times.size
+            keep = self._spoil(samples, times)
+            stamps = stamps + np.array([self.clock_shift(time) for time in times])
+            if keep.any():
+                yield SimulatedBlock(samples[keep], stamps[keep], arrival)
+
+    def _part(self, time_s: float) -> Part:
+        current = self._parts[0]
+        for part in self._parts:
+            if part.start_s > time_s:
+                break
+            current = part
+        return current
+
+    def _spoil(self, samples: NDArray[np.float32], times: Floats) -> NDArray[np.bool_]:
+        """Put faults into a block; return which samples arrive at all."""
+        for name, at in self.plan.faults.flat:
+            samples[times >= at, self.plan.channels.index(name)] = 0.0
+        keep = np.ones(times.size, bool)
+        for start, length in self.plan.faults.drops:
+            keep &= ~((times >= start) & (times < start + length))
+        return keep
+
+    def _rating(self, part: Part) -> dict[str, object]:
+        """Make a report on 1-9 that follows the mood, with the listener's own scatter."""
+        plan = self.plan
+        rng = np.random.default_rng([plan.seed, plan.person, round(1000 * part.start_s)])
+        said = 5 + 4 * np.array([part.valence, part.arousal]) + rng.normal(0, 0.5, 2)
+        valence, arousal = (round(float(value), 1) for value in np.clip(said, 1, 9))
+        return {"event": "rating", "valence": valence, "arousal": arousal, "track": part.title}
+
+
+def cap(name_or_labels: str) -> tuple[str, ...]:
+    """Return the electrodes of a headset's name, or those that are listed with commas."""
+    if name_or_labels in CAPS:
+        return CAPS[name_or_labels]
+    labels = tuple(label.strip() for label in name_or_labels.split(",") if label.strip())
+    if len(labels) < 2:
+        raise BciAffectError(
+            f"'{name_or_labels}' is no headset that can be simulated ({', '.join(CAPS)}) and no "
+            "list of electrodes such as Fp1,Fp2,C3,C4."
+        )
+    return labels
+
+
+def parse_faults(
+    drops: Sequence[str] = (),
+    resets: Sequence[str] = (),
+    flat: Sequence[str] = (),
+    jitter_ms: float = 0.0,
+    rate_error: float = 0.0,
+) -> Faults:
+    """Read faults as the command line has them: ``AT:SECONDS``, ``AT:JUMP``, ``CHANNEL:AT``.
+
+    Raises
+    ------
+    BciAffectError
+        If one cannot be read.
+    """
+    try:
+        pairs = [tuple(float(x) for x in text.split(":")) for text in (*drops, *resets)]
+        if any(len(pair) != 2 for pair in pairs):
+            raise ValueError
+        off = []
+        for text in flat:
+            name, _, at = text.partition(":")
+            off.append((name, float(at or 0.0)))
+    except ValueError:
+        raise BciAffectError(
+            "Faults are given as AT:SECONDS (--drop 30:2), AT:JUMP (--clock-reset 60:-500) and "
+            "CHANNEL:AT (--flat C3:10)."
+        ) from None
+    cut = len(drops)
+    return Faults(
+        drops=tuple((pair[0], pair[1]) for pair in pairs[:cut]),
+        resets=tuple((pair[0], pair[1]) for pair in pairs[cut:]),
+        flat=tuple(off),
+        jitter_s=jitter_ms / 1000.0,
+        rate_error=rate_error,
+    )

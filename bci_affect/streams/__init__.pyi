@@ -1,0 +1,65 @@
+from .bridge import BoardSettings as BoardSettings
+from .bridge import Bridge as Bridge
+from .header import StreamHeader as StreamHeader
+from .header import build_header as build_header
+from .lsl.collector import Collector as Collector
+from .lsl.discovery import FoundStream as FoundStream
+from .lsl.discovery import find_streams as find_streams
+from .lsl.discovery import local_clock as local_clock
+from .lsl.inlet import LslSource as LslSource
+from .lsl.outlet import EventOutlet as EventOutlet
+from .lsl.outlet import FloatOutlet as FloatOutlet
+from .lsl.outlet import RawOutlet as RawOutlet
+from .record import record_streams as record_streams
+from .source import ConnectionState as ConnectionState
+from .source import EndOfStream as EndOfStream
+from .source import Health as Health
+from .source import Marker as Marker
+from .source import Source as Source
+from .source import StreamInfo as StreamInfo
+from .tap import RawTap as RawTap
+from .xdf.inspection import inspect_xdf as inspect_xdf
+from .xdf.naming import recording_path as recording_path
+from .xdf.player import MARKER_PATIENCE_S as MARKER_PATIENCE_S
+from .xdf.player import Player as Player
+from .xdf.reader import read_xdf as read_xdf
+from .xdf.recorder import Recorder as Recorder
+from .xdf.recorder import RecorderStatus as RecorderStatus
+from .xdf.recording import XdfRecording as XdfRecording
+from .xdf.source import FAST_CHUNK_S as FAST_CHUNK_S
+from .xdf.source import XdfSource as XdfSource
+from .xdf.writer import XdfWriter as XdfWriter
+
+__all__ = [
+    "FAST_CHUNK_S",
+    "MARKER_PATIENCE_S",
+    "BoardSettings",
+    "Bridge",
+    "Collector",
+    "ConnectionState",
+    "EndOfStream",
+    "EventOutlet",
+    "FloatOutlet",
+    "FoundStream",
+    "Health",
+    "LslSource",
+    "Marker",
+    "Player",
+    "RawOutlet",
+    "RawTap",
+    "Recorder",
+    "RecorderStatus",
+    "Source",
+    "StreamHeader",
+    "StreamInfo",
+    "XdfRecording",
+    "XdfSource",
+    "XdfWriter",
+    "build_header",
+    "find_streams",
+    "inspect_xdf",
+    "local_clock",
+    "read_xdf",
+    "record_streams",
+    "recording_path",
+]

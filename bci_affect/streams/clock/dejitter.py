@@ -1,0 +1,358 @@
+"""Clocks: from raw stamps of a sender to honest, evenly spaced times on our clock, causally.
+
+Two steps, both run sample by sample and blind to how samples were grouped, so that a live stream
+and the recording of it get the same times:
+
+1. `offsets.ClockOffsets` adds the sender-to-receiver offset that held when a sample came.
+2. `Dejitter` fits a line through (sample index, stamp) over the last 30 s and reads the time of
+   the newest sample off it. A stamp that leaves the line is not believed and not thrown away: it
+   and its followers are held until they show what happened. If they return to the line, it was
+   jitter (a burst of a Bluetooth headset); if they run on beside it, samples were lost (a gap) or
+   the clock was set (a step). Only then are they handed on, with the hole marked.
+
+Regression over the sample index is how ``pyxdf`` and LSL remove jitter offline; here it is windowed
+and causal, with a weak pull towards the nominal rate for the first second.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bci_affect.streams.clock.clock_events import ClockEvent, Floats, Gathered, Stretch
+
+WINDOW_S = 30.0
+BLOCK_S = 0.25
+PRIOR_S = 1.0
+GAP_S = 0.05
+GAP_SAMPLES = 2.0
+GAP_SPREADS = 4.0
+CONFIRM_S = 0.1
+MAX_HOLD_S = 5.0
+REFIT_S = 2.0
+RESET_S = 1.0
+LONGEST_GAP_S = 3600.0
+UNKNOWN_GAP_S = 1.0
+"""Length given to a hole whose length cannot be known (the clock was reset inside it)."""
+FEW = 8
+"""Up to so many samples at once plain floats are quicker than arrays; the numbers are the same."""
+MAX_EVENTS = 10_000
+
+
+class Dejitter:
+    """Causal times for a regularly sampled stream from its corrected stamps.
+
+    `push` may hand back fewer samples than it was given (those held in doubt) and hands them back
+    later, in order; none is dropped. Times are strictly increasing over the whole life. The result
+    does not depend on how stamps were grouped into calls.
+
+    Parameters
+    ----------
+    rate_hz : float
+        Nominal rate, > 0.
+
+    Attributes
+    ----------
+    received, lost, late, steps, resets : int
+        Samples pushed; missing by the stamps; held in doubt but only late (bursts); and how often
+        the clock was set back or jumped.
+    events : list of ClockEvent
+        The first 10,000 of them.
+    """
+
+    def __init__(self, rate_hz: float) -> None:
+        if not rate_hz > 0:
+            raise ValueError("dejitter needs a regular stream")
+        self.rate_hz = rate_hz
+        self._period = 1.0 / rate_hz
+        self._block = max(1, round(rate_hz * BLOCK_S))
+        self._confirm = max(3, math.ceil(rate_hz * CONFIRM_S))
+        self._max_hold = max(2 * self._confirm, math.ceil(rate_hz * MAX_HOLD_S))
+        self._prior = max(rate_hz * PRIOR_S, 2.0) ** 3 / 12.0
+        self._n_blocks = max(8, round(WINDOW_S * rate_hz / self._block))
+        self.received = self.lost = self.late = self.steps = self.resets = 0
+        self.events: list[ClockEvent] = []
+        self._held: list[float] = []
+        self._emitted = 0
+        self._last_stamp = math.nan
+        self._shift = 0.0  # added to every stamp after a reset that no offset explains
+        self._floor = -math.inf  # of time minus a tenth of a period per sample
+        self._last_time = math.nan
+        self._restart(0.0)
+        self._origin_set = False
+
+    # -- what others ask -------------------------------------------------------------------------
+
+    @property
+    def effective_hz(self) -> float:
+        """Measured rate over the window; NaN until two seconds have been seen."""
+        if self._total[0] + self._part[0] < 2.0 * self.rate_hz:
+            return math.nan
+        return 1.0 / (self._period + self._line()[2])
+
+    @property
+    def expected(self) -> int:
+        """Samples due by the stamps: received and lost."""
+        return self.received + self.lost
+
+    def push(self, stamps: Floats) -> list[Stretch]:
+        """Take stamps (n,) in order of arrival; return times of samples that are now certain."""
+        stamps = np.asarray(stamps, np.float64)
+        self.received += stamps.size
+        out = Gathered()
+        i = 0
+        if stamps.size <= FEW and not self._held and self._origin_set:
+            few = stamps.tolist()
+            if math.isfinite(sum(few)) and self._part[0] + len(few) <= self._block:
+                times = self._follow_few(few)
+                i = len(times)
+                if i == stamps.size:  # a live stream's usual case
+                    self._last_stamp = few[-1] if few else self._last_stamp
+                    return [Stretch(0.0, np.array(times))] if few else []
+                if times:
+                    out.extend(np.array(times))
+        stamps = self._filled(stamps)
+        while i < stamps.size:
+            if self._held:
+                self._held.append(float(stamps[i]))
+                i += 1
+                self._judge(out)
+                continue
+            room = self._block - int(self._part[0])
+            good = self._follow(stamps[i : i + room], out)
+            i += good
+            if good < min(room, stamps.size - i + good):
+                self._held.append(float(stamps[i]))
+                i += 1
+        return out.stretches
+
+    def flush(self) -> list[Stretch]:
+        """Return what is still held, at the end of a stream."""
+        out = Gathered()
+        if self._held:
+            self._resolve(out, np.array(self._held) + self._shift)
+        return out.stretches
+
+    # -- the line --------------------------------------------------------------------------------
+
+    def _restart(self, origin: float) -> None:
+        """Begin a new line at `origin`: nothing of the old one is kept."""
+        self._origin = origin
+        self._origin_set = True
+        self._x = 0  # index of the next sample, lost ones counted
+        self._blocks = np.zeros((self._n_blocks, 6))  # sums of full blocks, a ring
+        self._n_full = 0
+        self._total = [0.0] * 6  # of full blocks: n, x, y, xx, xy, residual squared
+        self._part = [0.0] * 6  # of the block being filled
+        self._limit = max(GAP_SAMPLES * self._period, GAP_S)  # further off is not believed
+
+    def _line(self) -> tuple[float, float, float]:
+        """Return centre x, centre y and slope (seconds a sample beyond the nominal period)."""
+        n, sx, sy, sxx, sxy = (
+            part + total for part, total in zip(self._part[:5], self._total[:5], strict=True)
+        )
+        if n == 0:
+            return 0.0, 0.0, 0.0
+        slope = (sxy - sx * sy / n) / (sxx - sx * sx / n + self._prior)
+        return sx / n, sy / n, slope
+
+    def _follow(self, stamps: Floats, out: Gathered) -> int:
+        """Extend the line by stamps (not shifted yet) that lie on it; return how many did.
+
+        `stamps` must fit into the block being filled.
+        """
+        if not self._origin_set:
+            self._restart(float(stamps[0] + self._shift))
+        if stamps.size <= FEW:
+            few = self._follow_few(stamps.tolist())
+            if few:
+                out.extend(np.array(few))
+            return len(few)
+        stamps = stamps + self._shift
+        x = self._x + np.arange(stamps.size, dtype=np.float64)
+        y = stamps - self._origin - x * self._period
+        columns = np.stack((np.ones_like(x), x, y, x * x, x * y))
+        # Running sums before and after each sample; cumsum adds in order, whatever the grouping.
+        sums = np.cumsum(np.column_stack((self._part[:5], columns)), axis=1)
+        sums_all = sums + np.array(self._total[:5])[:, None]
+        n, sx, sy, sxx, sxy = sums_all
+        with np.errstate(invalid="ignore", divide="ignore"):
+            slope = (sxy - sx * sy / n) / (sxx - sx * sx / n + self._prior)
+            centre_x, centre_y = sx / n, sy / n
+        residual = y - (centre_y[:-1] + slope[:-1] * (x - centre_x[:-1]))
+        if n[0] == 0:
+            residual[0] = 0.0
+        off = np.flatnonzero(np.abs(residual) > self._limit)
+        good = int(off[0]) if off.size else stamps.size
+        if good:
+            fit = centre_y[1:] + slope[1:] * (x - centre_x[1:])
+            self._emit(self._origin + (x * self._period + fit)[:good], out)
+            squares = residual[:good] * residual[:good]
+            squares = np.cumsum(np.concatenate(([self._part[5]], squares)))
+            self._part = [*sums[:, good].tolist(), float(squares[-1])]
+            self._x += good
+            if self._part[0] >= self._block:
+                self._close_block()
+        return good
+
+    def _follow_few(self, stamps: list[float]) -> list[float]:
+        """Do what `_follow` does, to the bit, for few samples; return the times of those."""
+        origin, period, prior, limit = self._origin, self._period, self._prior, self._limit
+        p0, p1, p2, p3, p4, p5 = self._part
+        t0, t1, t2, t3, t4, _ = self._total
+        x, emitted, floor, lean = self._x, self._emitted, self._floor, 0.1 * self._period
+        n, sx, sy, sxx, sxy = p0 + t0, p1 + t1, p2 + t2, p3 + t3, p4 + t4
+        times: list[float] = []
+        for stamp in stamps:
+            y = stamp + self._shift - origin - x * period
+            residual = 0.0
+            if n:
+                slope = (sxy - sx * sy / n) / (sxx - sx * sx / n + prior)
+                residual = y - (sy / n + slope * (x - sx / n))
+                if abs(residual) > limit:
+                    break
+            p0 += 1.0
+            p1 += x
+            p2 += y
+            p3 += x * x
+            p4 += x * y
+            p5 += residual * residual
+            n, sx, sy, sxx, sxy = p0 + t0, p1 + t1, p2 + t2, p3 + t3, p4 + t4
+            slope = (sxy - sx * sy / n) / (sxx - sx * sx / n + prior)
+            leant = lean * emitted
+            level = origin + (x * period + (sy / n + slope * (x - sx / n))) - leant
+            if level > floor:
+                floor = level
+            times.append(floor + leant)
+            emitted += 1
+            x += 1
+        if times:
+            self._part = [p0, p1, p2, p3, p4, p5]
+            self._x, self._emitted, self._floor = x, emitted, floor
+            self._last_time = times[-1]
+            if p0 >= self._block:
+                self._close_block()
+        return times
+
+    def _close_block(self) -> None:
+        self._blocks[self._n_full % self._n_blocks] = self._part
+        self._n_full += 1
+        self._total = self._blocks[: self._n_full].sum(axis=0).tolist()
+        self._part = [0.0] * 6
+        spread = math.sqrt(self._total[5] / self._total[0])
+        self._limit = max(GAP_SAMPLES * self._period, GAP_S, min(GAP_SPREADS * spread, RESET_S))
+
+    def _emit(self, times: Floats, out: Gathered, gap: float | None = None) -> None:
+        """Hand on times, kept strictly increasing by a tenth of a period at least."""
+        lean = 0.1 * self._period * (self._emitted + np.arange(times.size))
+        level = np.maximum.accumulate(np.concatenate(([self._floor], times - lean)))[1:]
+        self._floor = float(level[-1])
+        self._emitted += times.size
+        times = level + lean
+        self._last_time = float(times[-1])
+        out.extend(times, gap)
+
+    # -- stamps that left the line ---------------------------------------------------------------
+
+    def _judge(self, out: Gathered) -> None:
+        """Decide about held stamps, if they have shown enough."""
+        held = np.array(self._held[-self._max_hold :]) + self._shift
+        newest = self._residuals(held[-1:], len(self._held) - 1)[0]
+        if abs(newest) <= self._limit:
+            self._release(out)
+            return
+        if len(self._held) < self._confirm:
+            return
+        tail = held[-self._confirm :]
+        running = np.ptp(tail) >= 0.25 * (self._confirm - 1) * self._period
+        if running or len(self._held) >= self._max_hold:
+            self._resolve(out, np.array(self._held) + self._shift)
+
+    def _residuals(self, stamps: Floats, first: int) -> Floats:
+        """Distance from the line, for held stamps from number `first` on."""
+        centre_x, centre_y, slope = self._line()
+        x = self._x + first + np.arange(stamps.size)
+        line: Floats = self._origin + x * self._period + centre_y + slope * (x - centre_x)
+        return stamps - line
+
+    def _release(self, out: Gathered) -> None:
+        """They came back: jitter. Those far off are put onto the line, so as not to bend it."""
+        stamps = np.array(self._held) + self._shift
+        residual = self._residuals(stamps, 0)
+        self.late += int(np.count_nonzero(residual > self._limit))
+        self._join(stamps, residual, out)
+
+    def _join(
+        self, stamps: Floats, residual: Floats, out: Gathered, gap: float | None = None
+    ) -> None:
+        self._held = []
+        limit = self._limit
+        stamps = np.where(np.abs(residual) > limit, stamps - residual, stamps)
+        x = self._x + np.arange(stamps.size)
+        y = stamps - self._origin - x * self._period
+        times = np.empty(stamps.size)
+        for j in range(stamps.size):
+            added = (1.0, x[j], y[j], x[j] * x[j], x[j] * y[j], 0.0)
+            self._part = [float(a + b) for a, b in zip(self._part, added, strict=True)]
+            centre_x, centre_y, slope = self._line()
+            times[j] = self._origin + x[j] * self._period + centre_y + slope * (x[j] - centre_x)
+            if self._part[0] >= self._block:
+                self._close_block()
+        self._x += stamps.size
+        self._emit(times, out, gap)
+
+    def _resolve(self, out: Gathered, stamps: Floats) -> None:
+        """They run on beside the line: a gap, or the clock was set."""
+        residual = self._residuals(stamps, 0)
+        moved = float(np.median(residual[-self._confirm :]))
+        period = self._period + self._line()[2]
+        if moved < -RESET_S or moved > LONGEST_GAP_S:
+            self._reset_clock(out, moved, period)
+        elif moved < 0:
+            self.steps += 1
+            self._note("step", moved, 0)
+            self._restart(float(np.median(stamps - np.arange(stamps.size) * self._period)))
+            self._join(stamps, self._residuals(stamps, 0), out)
+        else:
+            lost = max(1, round(moved / period))
+            self.lost += lost
+            self._note("gap", moved, lost)
+            if moved > REFIT_S:
+                self._restart(float(np.median(stamps - np.arange(stamps.size) * self._period)))
+            else:
+                self._x += lost
+            self._join(stamps, self._residuals(stamps, 0), out, gap=lost * period)
+
+    def _reset_clock(self, out: Gathered, moved: float, period: float) -> None:
+        """No offset explains the jump: go on after our own time, with a hole of unknown length."""
+        self.resets += 1
+        raw = np.array(self._held)
+        anchor = float(np.median(raw - np.arange(raw.size) * self._period))
+        self._shift = self._last_time + period + UNKNOWN_GAP_S - anchor
+        self._note("reset", moved, 0)
+        stamps = raw + self._shift
+        self._restart(anchor + self._shift)
+        self._join(stamps, self._residuals(stamps, 0), out, gap=UNKNOWN_GAP_S)
+
+    def _note(self, kind: str, seconds: float, lost: int) -> None:
+        if len(self.events) < MAX_EVENTS:
+            time = self._last_time + max(seconds, 0.0) + self._period
+            if kind == "reset":
+                time = self._last_time + UNKNOWN_GAP_S + self._period
+            self.events.append(ClockEvent(kind, self._emitted, time, seconds, lost))
+
+    def _filled(self, stamps: Floats) -> Floats:
+        """Give a stamp that is no number the one that follows from its neighbour before."""
+        if stamps.size == 1 and math.isfinite(stamps[0]):
+            self._last_stamp = float(stamps[0])
+            return stamps
+        bad = ~np.isfinite(stamps)
+        if bad.any():
+            stamps = stamps.copy()
+            for i in np.flatnonzero(bad):
+                before = stamps[i - 1] if i else self._last_stamp
+                stamps[i] = (before if math.isfinite(before) else 0.0) + self._period
+        if stamps.size:
+            self._last_stamp = float(stamps[-1])
+        return stamps

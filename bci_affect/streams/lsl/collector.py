@@ -1,0 +1,192 @@
+"""Streams taken as they come: the markers beside an EEG stream, or all streams for a recording.
+
+One thread looks for streams, connects, and empties their buffers twenty times a second: nothing is
+lost by that (liblsl buffers minutes), and a hundred streams cost one thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.errors import BciAffectError
+from bci_affect.streams.header import StreamHeader, parse_header
+from bci_affect.streams.lsl import discovery as lsl
+from bci_affect.streams.lsl.discovery import FoundStream
+from bci_affect.streams.source import Marker
+from bci_affect.streams.tap import RawTap
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 0.05
+LOOK_EVERY_S = 0.5
+OFFSET_EVERY_S = 5.0
+PATIENCE_S = 3.0
+MAX_SAMPLES = 1024
+
+Floats = NDArray[np.float64]
+
+
+class _Taken:
+    """One connected stream."""
+
+    def __init__(self, info: Any) -> None:
+        self.inlet = lsl.load().StreamInlet(info, recover=False, as_numpy=True)
+        self.inlet.open_stream(PATIENCE_S)
+        self.header: StreamHeader = parse_header(self.inlet.info(PATIENCE_S).as_xml())
+        self.offset = float(self.inlet.time_correction(PATIENCE_S))
+        self.reached = -np.inf
+        self.told: RawTap | None = None
+        self.news = True  # the offset has not been handed on yet
+
+
+class Collector:
+    """Takes every stream that `accept` takes, for as long as it runs.
+
+    A stream that ends and comes back (same source id, or same name and type; same channels, rate
+    and format) goes on under its old key.
+
+    Parameters
+    ----------
+    accept : callable
+        Whether to take a stream.
+    tap : callable
+        Returns the `RawTap` that gets everything, or None.
+    """
+
+    def __init__(
+        self, accept: Callable[[FoundStream], bool], tap: Callable[[], RawTap | None]
+    ) -> None:
+        self._accept = accept
+        self._tap = tap
+        self._lock = threading.Lock()
+        self._events: list[Marker] = []
+        self._taken: dict[str, tuple[str, _Taken]] = {}  # by uid: key and connection
+        self._keys: dict[tuple[object, ...], str] = {}
+        self._failed: set[str] = set()
+        self._counts: dict[str, int] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lsl-collect", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look for streams."""
+        lsl.load()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, after a last look into the buffers; waits for the thread."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(3 * PATIENCE_S + 1.0)
+
+    def take(self) -> list[Marker]:
+        """Return events of text streams since the last call."""
+        with self._lock:
+            events, self._events = self._events, []
+        return events
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Samples taken so far, by key of the stream."""
+        with self._lock:
+            return dict(self._counts)
+
+    @property
+    def connected(self) -> tuple[StreamHeader, ...]:
+        """Streams that are connected now."""
+        with self._lock:
+            return tuple(taken.header for _, taken in self._taken.values())
+
+    def _run(self) -> None:
+        last_offset = lsl.local_clock()
+        next_look = -np.inf
+        ending = False
+        while not ending:
+            ending = self._stop.wait(POLL_S)
+            if not ending and lsl.local_clock() >= next_look:
+                next_look = lsl.local_clock() + LOOK_EVERY_S
+                for info in lsl.visible():
+                    self._consider(info)
+            if lsl.local_clock() - last_offset > OFFSET_EVERY_S:
+                last_offset = lsl.local_clock()
+                for _, taken in self._taken.values():
+                    self._measure(taken)
+            for uid, (key, taken) in list(self._taken.items()):
+                self._pull(uid, key, taken)
+        self._taken.clear()
+
+    def _consider(self, info: Any) -> None:
+        uid = info.uid()
+        if uid in self._taken or uid in self._failed or uid in lsl.own_uids:
+            return
+        if not self._accept(lsl.describe(info)):
+            return
+        try:
+            taken = _Taken(info)
+        except (TimeoutError, RuntimeError, BciAffectError) as error:
+            logger.warning("Stream '%s' does not answer: %s", info.name(), error)
+            self._failed.add(uid)
+            return
+        header = taken.header
+        same = (header.name, header.type, header.source_id, header.labels, header.rate_hz)
+        key = self._keys.get((*same, header.format), "")
+        if not key or any(key == other for other, _ in self._taken.values()):
+            key = f"{header.name} {uid}"
+            self._keys[(*same, header.format)] = key
+        logger.info("Taking stream '%s'.", header.name)
+        with self._lock:
+            self._taken[uid] = (key, taken)
+            self._counts.setdefault(key, 0)
+
+    def _measure(self, taken: _Taken) -> None:
+        try:
+            taken.offset = float(taken.inlet.time_correction(0.1))
+        except (TimeoutError, RuntimeError):
+            return
+        taken.news = True
+
+    def _pull(self, uid: str, key: str, taken: _Taken) -> None:
+        while True:
+            try:
+                raw, stamps = taken.inlet.pull_chunk(timeout=0.0, max_samples=MAX_SAMPLES)
+            except RuntimeError:  # lost; a restarted sender has a new uid
+                logger.warning("Stream '%s' has ended.", taken.header.name)
+                with self._lock:
+                    del self._taken[uid]
+                return
+            if not len(stamps):
+                return
+            self._hand_on(key, taken, raw, np.asarray(stamps, np.float64))
+
+    def _hand_on(self, key: str, taken: _Taken, raw: Any, stamps: Floats) -> None:
+        tap = self._tap()
+        if tap is not None:
+            if taken.told is not tap:
+                tap.open_stream(key, taken.header)
+                taken.told, taken.news = tap, True
+            if taken.news:
+                first = float(stamps[0])
+                since = first if first > taken.reached else np.nextafter(taken.reached, np.inf)
+                tap.clock_offset(key, float(since), taken.offset)
+                taken.news = False
+        taken.reached = float(stamps[-1])
+        if not taken.header.is_text:
+            if tap is not None:
+                tap.samples(key, raw, stamps)
+        else:
+            # Senders may put any bytes into a string; text that is no UTF-8 must not stop us.
+            rows = [[value.decode("utf-8", "replace") for value in row] for row in raw]
+            if tap is not None:
+                tap.texts(key, rows, stamps)
+            with self._lock:
+                self._events += [
+                    Marker(float(stamp) + taken.offset, "\t".join(row), taken.header.name)
+                    for row, stamp in zip(rows, stamps, strict=True)
+                ]
+        with self._lock:
+            self._counts[key] += len(stamps)

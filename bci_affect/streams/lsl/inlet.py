@@ -1,0 +1,358 @@
+"""A live EEG stream over LSL that survives what headsets do.
+
+Whoever waits in `read` pulls from liblsl itself, so that a sample passes through no other thread on
+its way. A thread of the source's own is the watchdog: it pulls while nobody reads (so that nothing
+is missing in a recording), knows when samples were due, and looks for the stream again by itself.
+liblsl's own recovery is off, because it resumes silently and waits for ever for a device that comes
+back under a new source id.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from bci_affect.eeg import Chunk
+from bci_affect.errors import BciAffectError
+from bci_affect.streams.lsl import discovery as lsl
+from bci_affect.streams.lsl.arrivals import Arrivals, time_to_rest
+from bci_affect.streams.lsl.collector import Collector
+from bci_affect.streams.lsl.link import PATIENCE_S, Link
+from bci_affect.streams.lsl.receiver import Receiver
+from bci_affect.streams.lsl.recognition import changed, relabelled, returned
+from bci_affect.streams.lsl.search import Wanted
+from bci_affect.streams.source import ConnectionState, Health, Marker, StreamInfo
+from bci_affect.streams.tap import RawTap
+
+logger = logging.getLogger(__name__)
+
+PULL_S = 0.1
+READER_S = 0.15
+"""A reader that has not asked for this long is not there: the watchdog pulls."""
+STALL_S = 0.5
+STALL_CHUNKS = 5.0
+SEARCH_AFTER_S = 1.0
+GONE_AFTER_S = 2.0
+OFFSET_EVERY_S = 5.0
+COUNT_EVERY_S = 0.1
+
+_yield = getattr(os, "sched_yield", lambda: time.sleep(0))  # Windows has none
+
+
+class LslSource:
+    """EEG over LSL as a `Source`; see the module for how it works.
+
+    Parameters
+    ----------
+    name, type, source_id : str, optional
+        What the stream must be called; None accepts all. `type` is "EEG" unless told otherwise.
+    predicate : str, optional
+        XPath predicate over the stream's description, as liblsl takes it.
+    channels : sequence of str, optional
+        Channels to keep, by name and in this order.
+
+    Attributes
+    ----------
+    tap : RawTap or None
+        Gets everything as it was received, with clock offsets and markers; may be set at any time.
+    awaited : float
+        Time of the sample that the reader's next result needs: `read` is awake when it comes. A
+        sleeping thread is woken late, see `arrivals`. NaN for none.
+    due : float
+        When that sample is expected, as of the last `read`; NaN where nobody can tell.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        type: str | None = "EEG",
+        source_id: str | None = None,
+        predicate: str | None = None,
+        channels: Sequence[str] | None = None,
+    ) -> None:
+        self._wanted = Wanted(name, type, source_id, predicate)
+        self._channels = channels
+        self.tap: RawTap | None = None
+        self.awaited = self.due = math.nan
+        self._stop = threading.Event()
+        self._wake = threading.Event()  # of the watchdog
+        self._pulling = threading.Lock()  # held by the thread that pulls
+        self._read_at = -math.inf
+        self._arrived_at = 0.0
+        self._typical = 0.0  # seconds between arrivals, smoothed
+        self._arrivals = Arrivals()
+        self._changing = threading.Lock()  # of health
+        self._health = Health(ConnectionState.SEARCHING, "", math.nan, 0.0, math.nan)
+        self._receiver: Receiver | None = None
+        self._link: Link | None = None
+        self._count_next = 0.0
+        self._threads: list[threading.Thread] = []
+        self._markers = Collector(lambda found: found.format == "string", lambda: self.tap)
+
+    # -- Source ----------------------------------------------------------------------------------
+
+    @property
+    def info(self) -> StreamInfo:
+        """Description of the stream; raises `RuntimeError` before `open`."""
+        if self._receiver is None:
+            raise RuntimeError("open the source first")
+        return self._receiver.assembler.info
+
+    @property
+    def health(self) -> Health:
+        """State, rates and losses now."""
+        return self._health
+
+    def open(self, timeout_s: float) -> StreamInfo:
+        """Find the stream and connect, waiting at most `timeout_s` for it to appear.
+
+        Raises
+        ------
+        BciAffectError
+            If none is found, several match (the sentence lists them), or it cannot be used.
+        """
+        self._set(ConnectionState.SEARCHING, f"Looking for {self._wanted}.")
+        link = self._wanted.connect(
+            timeout_s,
+            stop=self._stop.is_set,
+            say=lambda text: self._set(ConnectionState.CONNECTING, text),
+        )
+        if link.header.is_text or link.header.rate_hz <= 0:
+            raise BciAffectError(
+                f"Stream '{link.header.name}' cannot be used as EEG: it sends "
+                f"{'text' if link.header.is_text else 'samples at no regular rate'}."
+            )
+        key = f"{link.header.name} {link.uid}"
+        self._receiver = Receiver(link.header, self._channels, key)
+        self._adopt(link)
+        self._health = replace(self._health, nominal_hz=link.header.rate_hz)
+        self._threads = [
+            threading.Thread(target=self._run, name="lsl-watch", daemon=True),
+            threading.Thread(target=self._watch_clock, name="lsl-clock", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+        self._markers.start()
+        return self.info
+
+    def read(self, timeout_s: float) -> Chunk | None:
+        """Return the next chunk, or None when none arrived in `timeout_s`."""
+        receiver = self._receiver
+        if receiver is None:
+            raise RuntimeError("open the source first")
+        deadline = time.monotonic() + timeout_s
+        left = timeout_s
+        while True:
+            chunk = receiver.backlog.get()
+            if chunk is not None or left < 0 or self._stop.is_set():
+                return chunk
+            self._read_at = time.monotonic()
+            link = self._link
+            usable = link is not None and not link.broken and self._streams()
+            if link is not None and usable and self._pulling.acquire(blocking=False):
+                try:
+                    self.due = self._arrivals.expect(self.awaited)
+                    rest = time_to_rest(self.due, lsl.local_clock())
+                    if not rest:
+                        _yield()  # to the thread that brings the sample
+                    if self._pull(link, min(left, PULL_S, rest)) is None:
+                        self._wake.set()
+                finally:
+                    self._pulling.release()
+            else:
+                receiver.backlog.wait(min(left, PULL_S))
+            left = deadline - time.monotonic()
+
+    def markers(self) -> list[Marker]:
+        """Return events of other programs' text streams since the last call."""
+        return self._markers.take()
+
+    def close(self) -> None:
+        """Disconnect; safe to call twice and from any thread."""
+        self._stop.set()
+        self._wake.set()
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(PATIENCE_S + 1.0)
+        self._markers.stop()
+        with self._pulling:
+            self._link = None
+        receiver = self._receiver
+        if receiver is not None:
+            self._count(receiver)
+            if self.tap is not None and receiver.told is self.tap:
+                self.tap.health(receiver.key, self._health)
+        if self._health.state is not ConnectionState.STOPPED:
+            self._set(ConnectionState.STOPPED, "Closed.")
+
+    # -- the data thread -------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._stream()
+                if not self._stop.is_set():
+                    self._find_again()
+        except Exception as error:  # a bug must show as a state, never as a frozen screen
+            logger.exception("The receiving thread ended.")
+            self._set(ConnectionState.STOPPED, f"Receiving ended by an internal error: {error}.")
+
+    def _stream(self) -> None:
+        """Watch until samples stay away for too long or the connection breaks."""
+        link = self._link
+        assert link is not None
+        self._arrived_at, self._typical = time.monotonic(), 0.0
+        while not self._stop.is_set():
+            if time.monotonic() - self._read_at < READER_S and self._streams():
+                self._wake.wait(PULL_S)  # the reader pulls
+                self._wake.clear()
+            else:
+                with self._pulling:
+                    self._pull(link, PULL_S)
+            if self._broken(link):
+                return
+            silent = time.monotonic() - self._arrived_at
+            if silent > max(STALL_S, STALL_CHUNKS * self._typical):
+                if self._streams():
+                    self._set(ConnectionState.STALLED, "The device is connected but sends nothing.")
+                if silent > SEARCH_AFTER_S:
+                    return
+
+    def _streams(self) -> bool:
+        return self._health.state is ConnectionState.STREAMING
+
+    def _broken(self, link: Link) -> bool:
+        """Whether the connection has broken; it is said and given up then."""
+        if not link.broken:
+            return False
+        self._set(ConnectionState.LOST, "The connection to the device broke.")
+        self._link = None
+        return True
+
+    def _pull(self, link: Link, timeout_s: float) -> int | None:
+        """Take what is there; return how many samples, or None when the connection broke.
+
+        The caller holds `_pulling`.
+        """
+        pulled = link.pull(timeout_s)
+        if pulled is None:
+            return None
+        samples, stamps = pulled
+        if len(stamps):
+            receiver = self._receiver
+            assert receiver is not None
+            receiver.take(samples, stamps, link, self.tap)
+            now = time.monotonic()
+            self._typical += 0.1 * (now - self._arrived_at - self._typical)
+            self._arrived_at = now
+            self._arrivals.note(lsl.local_clock(), receiver.newest)
+            if not self._streams():
+                self._set(ConnectionState.STREAMING, "")
+            if now >= self._count_next:
+                self._count_next = now + COUNT_EVERY_S
+                receiver.note_age()
+                self._count(receiver)
+        return len(stamps)
+
+    def _count(self, receiver: Receiver) -> None:
+        remark, figures = receiver.remark(), receiver.figures()
+        with self._changing:
+            reason = remark if self._streams() else self._health.reason
+            if reason and reason != self._health.reason:
+                logger.warning(reason)
+            self._health = replace(self._health, reason=reason, **figures)
+
+    # -- the watchdog ----------------------------------------------------------------------------
+
+    def _find_again(self) -> None:
+        """Look for the stream until it is back or the source is closed.
+
+        A connection that still stands is listened to all the while: a device that only paused
+        goes on through it.
+        """
+        known = self._known
+        began = time.monotonic()
+        refused: set[str] = set()
+        while not self._stop.is_set():
+            link = self._link
+            if link is not None:
+                with self._pulling:
+                    if self._pull(link, PULL_S):
+                        return
+                if self._broken(link):
+                    link = None
+            else:
+                self._stop.wait(PULL_S)
+            infos = {info.uid(): info for info in lsl.visible() if info.uid() not in refused}
+            if link is not None and link.uid in infos:
+                continue  # it is there and silent: a stall
+            back = returned(known, [lsl.describe(info) for info in infos.values()])
+            if back is None:
+                if time.monotonic() - began > GONE_AFTER_S and not refused:
+                    self._set(
+                        ConnectionState.LOST,
+                        "The device is gone; it will be taken up again when it returns.",
+                    )
+                continue
+            found, how = back
+            problem = self._take_back(infos[found.uid], how)
+            if not problem:
+                return
+            refused.add(found.uid)
+            self._set(ConnectionState.LOST, problem)
+
+    def _take_back(self, info: Any, how: str) -> str:
+        """Connect to a stream that came back; return why not, or ""."""
+        before = self._header
+        self._set(ConnectionState.RECONNECTING, f"The device is back ({how}); connecting.")
+        problem = changed(lsl.describe(info), before)
+        if problem:
+            return problem
+        try:
+            link = Link(info)
+        except BciAffectError as error:
+            return str(error)
+        problem = relabelled(link.header, before)
+        if problem:
+            return problem
+        self._adopt(link)
+        logger.info("Stream '%s' is back (%s).", before.name, how)
+        return ""
+
+    def _adopt(self, link: Link) -> None:
+        assert self._receiver is not None
+        self._header = link.header
+        self._known = link.found
+        self._receiver.fresh_offset = link.measured
+        self._link = link
+
+    def _watch_clock(self) -> None:
+        """Measure the clock offset again and again; the first call of liblsl's may block."""
+        while not self._stop.wait(OFFSET_EVERY_S):
+            link, tap, receiver = self._link, self.tap, self._receiver
+            assert receiver is not None
+            if tap is not None:
+                tap.health(receiver.key, self._health)
+            if link is None or not self._streams():
+                continue
+            value = link.measure(1.0)
+            if value is not None and link is self._link:
+                receiver.fresh_offset = value
+
+    def _set(self, state: ConnectionState, reason: str) -> None:
+        with self._changing:
+            before = self._health
+            if before.state is state and before.reason == reason:
+                return
+            since = lsl.local_clock() if before.state is not state else before.since
+            self._health = replace(before, state=state, reason=reason, since=since)
+        trouble = state in (ConnectionState.STALLED, ConnectionState.LOST)
+        level = logging.WARNING if trouble else logging.INFO
+        logger.log(level, "%s: %s", state, reason)

@@ -1,0 +1,116 @@
+"""One connection to one outlet, buffered by liblsl from the moment it is made."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.errors import BciAffectError
+from bci_affect.streams.header import StreamHeader, parse_header
+from bci_affect.streams.lsl import discovery as lsl
+
+PATIENCE_S = 3.0
+"""How long a stream may take to answer with its description or clock."""
+COALESCE_S = 0.002
+"""Samples that come quicker than this are waited for together: half the wake-ups at 1000 Hz."""
+MAX_SAMPLES = 256  # of one pull; what is left comes with the next, at once
+TIMED_OUT = -1  # liblsl's lsl_timeout_error
+INLET_BUFFER_S = 360
+"""What liblsl keeps for a program that does not pull; then it drops the oldest without a word."""
+
+
+class Link:
+    """A connection. liblsl's own recovery is off: it resumes silently, and only the same source id.
+
+    Attributes
+    ----------
+    uid : str
+        The outlet's identity, another one after each start of the sender.
+    header : StreamHeader
+        What the stream says of itself.
+    measured : float
+        Newest measured offset of the sender's clock to ours.
+    shift : float
+        What is added beyond it, because the sender has set the clock of its stamps.
+    broken : bool
+        Whether the connection has ended; `pull` finds out.
+
+    Raises
+    ------
+    BciAffectError
+        If the stream does not answer.
+    """
+
+    def __init__(self, info: Any) -> None:
+        self.uid: str = info.uid()
+        self.found = lsl.describe(info)
+        self._inlet = lsl.load().StreamInlet(
+            info, max_buflen=INLET_BUFFER_S, recover=False, as_numpy=True
+        )
+        self.shift = 0.0
+        self.broken = False
+        try:
+            self._inlet.open_stream(PATIENCE_S)
+            self.header: StreamHeader = parse_header(self._inlet.info(PATIENCE_S).as_xml())
+            self.measured = float(self._inlet.time_correction(PATIENCE_S))
+        except (TimeoutError, RuntimeError) as error:
+            raise BciAffectError(
+                f"Stream '{info.name()}' was found but does not answer ({error}); restart the "
+                "program that sends it, or check the firewall."
+            ) from None
+        self._least = max(1, int(self.header.rate_hz * COALESCE_S))
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make what every pull needs; pylsl makes it anew each time, which costs as much again."""
+        n = self.header.n_channels
+        self._samples = np.empty((self._least + MAX_SAMPLES, n), self.header.dtype)
+        self._stamps = np.empty(self._least + MAX_SAMPLES)
+        self._error = ctypes.c_int()
+
+        def arguments(first: int, count: int) -> tuple[Any, ...]:
+            """Where `count` samples go, from number `first` of the buffer on."""
+            return (
+                self._inlet.obj,
+                ctypes.c_void_p(self._samples[first:].ctypes.data),
+                ctypes.c_void_p(self._stamps[first:].ctypes.data),
+                ctypes.c_size_t(count * n),
+                ctypes.c_size_t(count),
+            )
+
+        self._first = arguments(0, self._least)
+        self._rest = arguments(self._least, MAX_SAMPLES)
+
+    @property
+    def offset(self) -> float:
+        """What to add to the sender's stamps."""
+        return self.measured + self.shift
+
+    def measure(self, timeout_s: float) -> float | None:
+        """Measure the clock offset; None where the sender does not answer. It may block."""
+        try:
+            return float(self._inlet.time_correction(timeout_s))
+        except (TimeoutError, RuntimeError):
+            return None
+
+    def pull(self, timeout_s: float) -> tuple[NDArray[Any], NDArray[np.float64]] | None:
+        """Wait for the next samples (n, n_channels) and their raw stamps (n,); None when broken."""
+        count = self._pull(self._first, timeout_s)
+        if count == self._least and self._inlet.samples_available():
+            count += self._pull(self._rest, 0.0)
+        if self.broken and not count:
+            return None
+        return self._samples[:count].copy(), self._stamps[:count].copy()
+
+    def _pull(self, arguments: tuple[Any, ...], timeout_s: float) -> int:
+        """Let liblsl fill the buffer; return how many samples came."""
+        error = self._error
+        values = self._inlet.do_pull_chunk(
+            *arguments, ctypes.c_double(timeout_s), ctypes.byref(error)
+        )
+        if error.value not in (0, TIMED_OUT):
+            self.broken = True
+        return int(values) // self.header.n_channels

@@ -1,0 +1,62 @@
+"""Is this the device that was lost? By what it is known again, and what may not have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bci_affect.streams.header import StreamHeader
+from bci_affect.streams.lsl import discovery as lsl
+from bci_affect.streams.lsl.discovery import FoundStream
+
+
+def returned(known: FoundStream, seen: Sequence[FoundStream]) -> tuple[FoundStream, str] | None:
+    """Choose which of the seen streams is the known one come back, and say by what."""
+    others = [stream for stream in seen if stream.uid not in (known.uid, *lsl.own_uids)]
+    same: Callable[[FoundStream], bool]
+    if known.source_id:
+        by_id = [stream for stream in others if stream.source_id == known.source_id]
+        if by_id:  # of two, the older has just died and is not forgotten yet
+            return max(by_id, key=lambda stream: stream.created), "same source id"
+    for same, how in (
+        (
+            lambda s: (
+                (s.name, s.type, s.n_channels, s.rate_hz)
+                == (known.name, known.type, known.n_channels, known.rate_hz)
+            ),
+            "same name, type, channels and rate",
+        ),
+        (lambda s: (s.name, s.type) == (known.name, known.type), "same name and type"),
+    ):
+        matching = [stream for stream in others if same(stream)]
+        if len(matching) == 1:
+            return matching[0], how
+    return None
+
+
+def changed(found: FoundStream, before: StreamHeader) -> str:
+    """Say why a stream that came back cannot be gone on with, or ""."""
+    differences = [
+        f"{what} {new} instead of {old}"
+        for what, new, old in (
+            ("a rate of", f"{found.rate_hz:g} Hz", f"{before.rate_hz:g} Hz"),
+            ("channels:", found.n_channels, before.n_channels),
+            ("samples of type", found.format, before.format),
+        )
+        if new != old
+    ]
+    if not differences:
+        return ""
+    return (
+        f"The device came back with {' and '.join(differences)}; "
+        "it is not used. End this session and start a new one."
+    )
+
+
+def relabelled(header: StreamHeader, before: StreamHeader) -> str:
+    """Say why a stream with other channels cannot be gone on with, or ""."""
+    if header.labels == before.labels:
+        return ""
+    return (
+        f"The device came back with other channels ({', '.join(header.labels)}); end this session "
+        "and start a new one."
+    )

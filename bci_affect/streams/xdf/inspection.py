@@ -1,0 +1,131 @@
+"""What a recording holds, and what is wrong with it, as one plain document."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bci_affect.eeg import judge_units, units_scale
+from bci_affect.streams.xdf.reader import read_xdf
+from bci_affect.streams.xdf.recording import XdfRecording, XdfStream
+
+RAILED_SHARE = 0.01
+FLAT_UV = 0.1
+
+
+def inspect_xdf(path: str | Path) -> dict[str, Any]:
+    """Describe a recording: streams, rates, holes, clock resets, damage, and channels.
+
+    Raises
+    ------
+    BciAffectError
+        If it cannot be read as XDF at all.
+    """
+    recording = read_xdf(path)
+    return {
+        "file": str(recording.path),
+        "bytes": recording.path.stat().st_size,
+        "healthy": not recording.damage,
+        "checksums": recording.checked,
+        "damage": [
+            {"offset": d.offset, "length": d.length, "what": d.what} for d in recording.damage
+        ],
+        "streams": [_describe(recording, stream) for stream in recording.streams],
+    }
+
+
+def _describe(recording: XdfRecording, stream: XdfStream) -> dict[str, Any]:
+    header = stream.header
+    times, events, dejitter = stream.timeline()
+    notes: list[str] = []
+    duration = float(times[-1] - times[0]) if times.size > 1 else 0.0
+    if not times.size:
+        notes.append("no samples")
+    if not header.has_labels and not header.is_text:
+        notes.append("names no channel labels; they were made up")
+    if not stream.footer:
+        notes.append("no footer: the recording was not ended in order")
+    if header.is_text and header.rate_hz > 0:
+        notes.append("text with a nominal rate, which is ignored")
+    measured = dejitter.effective_hz if dejitter is not None else math.nan
+    if math.isfinite(measured) and abs(measured / header.rate_hz - 1) > 0.01:
+        notes.append(f"the measured rate is {measured:.2f} Hz, not {header.rate_hz:g} Hz")
+    described: dict[str, Any] = {
+        "id": stream.id,
+        "name": header.name,
+        "type": header.type,
+        "source_id": header.source_id,
+        "format": header.format,
+        "channels": header.n_channels,
+        "labels": list(header.labels),
+        "units": list(header.units),
+        "rate_hz": header.rate_hz,
+        "measured_hz": measured,
+        "samples": int(times.size),
+        "removed": stream.removed,
+        "start": float(times[0]) if times.size else math.nan,
+        "duration_s": duration,
+        "clock_offsets": len(stream.offsets),
+        "lost": dejitter.lost if dejitter is not None else 0,
+        "late": dejitter.late if dejitter is not None else 0,
+        "gaps": [
+            {"time": e.time, "seconds": e.seconds, "lost": e.lost}
+            for e in events
+            if e.kind == "gap"
+        ],
+        "clock_resets": [{"time": e.time, "seconds": e.seconds} for e in events if e.kind != "gap"],
+        "simulated": header.simulated,
+        "notes": notes,
+    }
+    if header.is_text:
+        described["events"] = len(stream.texts)
+    elif header.type.upper() == "EEG" and times.size:
+        described["quality"] = _quality(stream, notes)
+    return described
+
+
+def _quality(stream: XdfStream, notes: list[str]) -> list[dict[str, Any]]:
+    """Judge each channel by its robust spread, and by how often it repeats its extremes."""
+    header = stream.header
+    step = max(1, len(stream) // 200_000)
+    with np.errstate(invalid="ignore"):  # damaged floats may be NaNs that signal
+        samples = stream.samples()[::step].astype(np.float64)
+    info = header.info()
+    scales = np.where(info.montage.is_eeg, units_scale(info.units), 1.0)
+    unknown = ~np.isfinite(scales)
+    if unknown.any():
+        scale = judge_units(samples[: round(header.rate_hz), unknown].T)
+        scales = np.where(unknown, scale, scales)
+        notes.append(
+            f"{int(unknown.sum())} channels name no unit that is known; by their size one unit is "
+            f"{scale:g} uV"
+        )
+    found: list[dict[str, Any]] = []
+    for i, label in enumerate(header.labels):
+        values = samples[:, i] * scales[i]
+        finite = values[np.isfinite(values)]
+        if not finite.size:
+            found.append({"label": label, "verdict": "no finite value"})
+            continue
+        offset = float(np.median(finite))
+        # Differences over a second ignore an electrode's drift.
+        lag = min(round(header.rate_hz), finite.size - 1)
+        moved = finite[lag:] - finite[:-lag] if lag else np.zeros(1)
+        spread = float(np.median(np.abs(moved)) * 1.4826 / math.sqrt(2))
+        edges = np.mean((finite == finite.max()) | (finite == finite.min()))
+        railed = bool(edges > RAILED_SHARE and finite.max() > finite.min())
+        verdict = "railed" if railed else "flat" if spread < FLAT_UV else "ok"
+        found.append(
+            {
+                "label": label,
+                "is_eeg": bool(info.montage.is_eeg[i]),
+                "offset_uv": offset,
+                "spread_uv": spread,
+                "not_finite": int(values.size - finite.size),
+                "verdict": verdict if info.montage.is_eeg[i] else "not EEG",
+            }
+        )
+    return found

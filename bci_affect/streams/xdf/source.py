@@ -1,0 +1,269 @@
+"""A recording as a source: paced like the live stream it was, or as fast as it goes."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from bci_affect.eeg import Chunk
+from bci_affect.errors import BciAffectError
+from bci_affect.streams.assemble import Assembler
+from bci_affect.streams.clock.dejitter import UNKNOWN_GAP_S
+from bci_affect.streams.source import ConnectionState, EndOfStream, Health, Marker, StreamInfo
+from bci_affect.streams.tap import RawTap
+from bci_affect.streams.xdf.reader import read_xdf
+from bci_affect.streams.xdf.recording import XdfRecording, XdfStream
+
+logger = logging.getLogger(__name__)
+
+PACED_CHUNK_S = 0.04
+FAST_CHUNK_S = 1.0
+
+
+class XdfSource:
+    """Reads the EEG stream of an XDF file as `Source`; times are on the recording's clock.
+
+    Samples go through the same `Assembler` as live ones, with the file's raw stamps and clock
+    offsets, so what `read` gives is what a live run gave.
+
+    Parameters
+    ----------
+    path : path
+        The recording.
+    stream : str, optional
+        Name, source id or number of the stream, where the file has several EEG streams.
+    speed : float
+        1 for real time; ``math.inf`` for as fast as `read` is called.
+    start_s : float
+        Where to begin, in seconds from the stream's first sample.
+    channels : sequence of str, optional
+        Channels to keep, by name.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        stream: str | None = None,
+        speed: float = 1.0,
+        start_s: float = 0.0,
+        channels: Sequence[str] | None = None,
+    ) -> None:
+        self._check_speed(speed)
+        self._path = Path(path)
+        self._wanted = stream
+        self._channels = channels
+        self._speed = speed
+        self._start_s = max(0.0, start_s)
+        self._lock = threading.RLock()
+        self._recording: XdfRecording | None = None
+        self._health = Health(ConnectionState.SEARCHING, "", 0.0, 0.0, math.nan)
+        self._paused = False
+        self.tap: RawTap | None = None
+        self.awaited = self.due = math.nan  # a file has every sample there
+
+    # -- Source ----------------------------------------------------------------------------------
+
+    @property
+    def info(self) -> StreamInfo:
+        """Description of the stream; raises `RuntimeError` before `open`."""
+        if self._recording is None:
+            raise RuntimeError("open the source first")
+        return self._assembler.info
+
+    @property
+    def health(self) -> Health:
+        """State and counts up to the sample that was read last."""
+        with self._lock:
+            if self._recording is None or self._health.state is ConnectionState.STOPPED:
+                return self._health
+            dejitter = self._assembler.dejitter
+            return replace(
+                self._health,
+                effective_hz=dejitter.effective_hz,
+                expected=dejitter.expected,
+                received=dejitter.received,
+                lost=dejitter.lost,
+                late=dejitter.late,
+                clock_offset_s=self._assembler.offsets.value,
+            )
+
+    @property
+    def recording(self) -> XdfRecording:
+        """The file that is read, with its damage report; raises `RuntimeError` before `open`."""
+        if self._recording is None:
+            raise RuntimeError("open the source first")
+        return self._recording
+
+    def open(self, timeout_s: float = 0.0) -> StreamInfo:
+        """Read and check the file; raises `BciAffectError` where it has no EEG."""
+        recording = read_xdf(self._path)
+        stream = recording.find_eeg(self._wanted)
+        with self._lock:
+            self._recording, self._stream = recording, stream
+            self._rate_hz = stream.header.rate_hz
+            self._corrected = stream.corrected()
+            self._markers = recording.markers()
+            for damage in recording.damage:
+                logger.warning("%s: at byte %d: %s", self._path, damage.offset, damage.what)
+            self._go_to(self._start_s)
+            if self._at >= len(stream):
+                raise BciAffectError(
+                    f"{self._path.name} is {self.duration_s:.1f} s long; it cannot start at "
+                    f"{self._start_s:g} s."
+                )
+            self._health = Health(
+                ConnectionState.STREAMING, "", self._position, stream.header.rate_hz, math.nan
+            )
+            return self.info
+
+    def read(self, timeout_s: float) -> Chunk | None:
+        """Return the next chunk when it is due; None when it is not in `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            with self._lock:
+                if self._recording is None or self._health.state is ConnectionState.STOPPED:
+                    raise EndOfStream
+                if not self._paused:
+                    chunk = self._peek()
+                    wait = self._due(chunk) - time.monotonic()
+                    if wait <= 0:
+                        self._ready.popleft()
+                        self._position = float(chunk.times[-1])
+                        return chunk
+                else:
+                    wait = math.inf
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return None
+            time.sleep(min(wait, left, 0.05))
+
+    def markers(self) -> list[Marker]:
+        """Return events up to the sample that was read last, since the last call."""
+        with self._lock:
+            first = self._next_marker
+            while (
+                self._next_marker < len(self._markers)
+                and self._markers[self._next_marker].time <= self._position
+            ):
+                self._next_marker += 1
+            return self._markers[first : self._next_marker]
+
+    def close(self) -> None:
+        """Stop; the next `read` ends."""
+        with self._lock:
+            self._health = replace(self.health, state=ConnectionState.STOPPED, reason="Closed.")
+
+    # -- transport -------------------------------------------------------------------------------
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the stream in seconds."""
+        return float(self._corrected[-1] - self._corrected[0]) if self._corrected.size else 0.0
+
+    @property
+    def position_s(self) -> float:
+        """Seconds from the stream's first sample to the one read last."""
+        return max(0.0, self._position - self._zero)
+
+    @property
+    def paused(self) -> bool:
+        """Whether the replay stands still."""
+        return self._paused
+
+    @paused.setter
+    def paused(self, paused: bool) -> None:
+        with self._lock:
+            self._paused = paused
+            self._restart_pace()
+
+    @property
+    def speed(self) -> float:
+        """How many times faster than it was recorded."""
+        return self._speed
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        self._check_speed(speed)
+        with self._lock:
+            self._speed = speed
+            self._restart_pace()
+
+    def seek(self, position_s: float) -> None:
+        """Go to a place, in seconds from the first sample.
+
+        The next chunk carries a gap of a second, so that filters and window begin anew; its times
+        are those of the recording and may lie before the last chunk's.
+        """
+        with self._lock:
+            self._go_to(position_s)
+            self._seam = True
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    @staticmethod
+    def _check_speed(speed: float) -> None:
+        if not speed > 0:
+            raise BciAffectError("The speed of a replay must be above 0.")
+
+    def _go_to(self, position_s: float) -> None:
+        stream: XdfStream = self._stream
+        self._zero = float(self._corrected[0])
+        target = self._zero + position_s
+        self._at = int(np.argmax(self._corrected >= target)) if position_s > 0 else 0
+        if position_s > 0 and not self._corrected[self._at] >= target:
+            self._at = len(stream)
+        self._assembler = Assembler(stream.header, self._channels)
+        for when, value in stream.offsets:
+            self._assembler.offsets.add(when, value)
+        self._ready: deque[Chunk] = deque()
+        self._flushed = False
+        self._seam = False
+        self._position = target
+        self._next_marker = sum(marker.time < target for marker in self._markers)
+        if position_s <= 0:
+            self._next_marker = 0
+        self._restart_pace()
+
+    def _restart_pace(self) -> None:
+        self._pace: tuple[float, float] | None = None  # wall time, and the recording's time then
+
+    def _peek(self) -> Chunk:
+        """Return the next chunk without taking it."""
+        while not self._ready:
+            if self._at >= len(self._stream):
+                if self._flushed:
+                    raise EndOfStream
+                self._flushed = True
+                self._ready.extend(self._assembler.flush())
+                continue
+            length = FAST_CHUNK_S if math.isinf(self._speed) else PACED_CHUNK_S
+            stop = self._at + max(1, round(length * self._rate_hz))
+            samples = self._stream.samples(self._at, stop)
+            stamps = self._stream.stamps[self._at : stop]
+            self._at += len(samples)
+            self._ready.extend(self._assembler.push(samples, stamps))
+            if self._assembler.unit_note and not self._health.reason:
+                logger.warning(self._assembler.unit_note)
+                self._health = replace(self._health, reason=self._assembler.unit_note)
+        if self._seam:
+            self._ready[0] = replace(self._ready[0], gap_before=UNKNOWN_GAP_S)
+            self._seam = False
+        return self._ready[0]
+
+    def _due(self, chunk: Chunk) -> float:
+        """Wall time at which the chunk's last sample would have arrived."""
+        if math.isinf(self._speed):
+            return -math.inf
+        newest = float(chunk.times[-1])
+        if self._pace is None:
+            self._pace = (time.monotonic(), float(chunk.times[0]))
+        return self._pace[0] + (newest - self._pace[1]) / self._speed

@@ -1,0 +1,190 @@
+"""A broad simulation: many people, headsets, amplifiers and faults, listening to generated music.
+
+What varies between people: the brain (`SimulatedPerson.draw`), how strongly and how typically it
+answers to mood, the headset (4 to 32 electrodes), rate, reference, mains, blinks, jaw, offsets,
+drifts, and electrodes that are bad. The music is rendered and tagged by the music room, so the
+model learns from true tagger rows of music whose intended mood is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from bci_affect.config import Section
+from bci_affect.datasets import Trial
+from bci_affect.eeg import CAPS, make_montage
+from bci_affect.simulation.music import Piece
+from bci_affect.simulation.simulator import Artifacts, EegSimulator, SimulatedPerson
+
+Array = NDArray[np.float64]
+
+_TEN_TWENTY = (
+    *("Fp1", "Fp2", "F7", "F3", "Fz", "F4", "F8", "T7", "C3", "Cz", "C4", "T8"),
+    *("P7", "P3", "Pz", "P4", "P8", "O1", "O2"),
+)
+
+
+@dataclass(frozen=True)
+class Headset:
+    """A device: its electrodes, rate, and the electrodes whose mean it measures against."""
+
+    name: str
+    electrodes: tuple[str, ...]
+    rate_hz: float
+    reference: tuple[str, ...]
+
+
+HEADSETS: tuple[Headset, ...] = (
+    Headset("muse-4", ("TP9", "AF7", "AF8", "TP10"), 256.0, ("Fpz",)),
+    Headset("cyton-8", ("Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2"), 250.0, ("A1", "A2")),
+    Headset("epoc-14", CAPS["epoc"], 128.0, ("M1", "M2")),
+    Headset("ten-twenty-19", _TEN_TWENTY, 250.0, ("A1", "A2")),
+    Headset("cap-32", CAPS["cap32"], 128.0, ("CPz",)),
+)
+
+
+class ListeningSettings(Section):
+    """Who listens to how much."""
+
+    people: int = Field(72, ge=3)
+    """People to learn from (a sixth of them choose the epoch)."""
+    test_people: int = Field(20, ge=2)
+    """Other people, who hear other pieces."""
+    pieces: int = Field(48, ge=8)
+    """Pieces to learn from; the demonstration's library is kept for the test."""
+    trials: int = Field(12, ge=4)
+    """Pieces that one person hears."""
+    seconds: float = Field(24.0, ge=10)
+    """Length of a trial, after `rest_s` of neutral mood."""
+    rest_s: float = Field(8.0, ge=0)
+    effects: tuple[float, float] = (1.0, 3.0)
+    """Range of the size of mood's changes in the EEG; 1 is about that of published averages."""
+    individuality: tuple[float, float] = (0.3, 0.8)
+    bad_electrodes: float = Field(0.03, ge=0, le=0.5)
+    """Chance that an electrode is noisy throughout."""
+    own_feeling: float = Field(0.3, ge=0)
+    """Standard deviation of what a person feels beside the piece's mood."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A piece as the tagger hears it: row centres (n,) in seconds and rows (n, n_dim)."""
+
+    piece: Piece
+    times: Array
+    rows: NDArray[np.float32]
+
+
+def hear(pieces: Sequence[Piece]) -> list[Heard]:
+    """Render pieces and run the tagger over them, at the loudness that the library uses."""
+    from bci_affect.music import load_encoder
+    from bci_affect.music.audio import analysis_audio
+    from bci_affect.simulation.music import render
+    from bci_affect.simulation.synth import RATE_HZ
+
+    encoder = load_encoder("tagger")
+    heard = []
+    for piece in pieces:
+        times, rows = encoder.embed(analysis_audio(render(piece), RATE_HZ, encoder.rate_hz))
+        heard.append(Heard(piece, times, rows))
+    return heard
+
+
+def listen(
+    number: int, heard: Sequence[Heard], settings: ListeningSettings, *, seed: int
+) -> list[Trial]:
+    """Return one person's session: a choice of pieces, EEG during each, and ratings.
+
+    Parameters
+    ----------
+    number : int
+        Which person; headsets take turns.
+    heard : sequence of Heard
+        Pieces to choose from.
+    settings : ListeningSettings
+        Numbers and sizes.
+    seed : int
+        Fixes everything together with `number`.
+    """
+    rng = np.random.default_rng([seed, number])
+    headset = HEADSETS[number % len(HEADSETS)]
+    person = SimulatedPerson.draw(
+        int(rng.integers(2**31)),
+        effect=float(rng.uniform(*settings.effects)),
+        individuality=float(rng.uniform(*settings.individuality)),
+    )
+    record = _Recorder(headset, person, settings, rng)
+    order = rng.permutation(len(heard))[: settings.trials]
+    return [
+        record.trial(f"p{number:03d}", index, heard[choice]) for index, choice in enumerate(order)
+    ]
+
+
+class _Recorder:
+    """One person wearing one headset for one session."""
+
+    def __init__(
+        self,
+        headset: Headset,
+        person: SimulatedPerson,
+        settings: ListeningSettings,
+        rng: np.random.Generator,
+    ) -> None:
+        names = (*headset.electrodes, *headset.reference)
+        artifacts = Artifacts(
+            line_uv=float(rng.exponential(2.0)),
+            line_hz=50.0,
+            offset_uv=float(rng.choice([0.0, 50.0, 20_000.0])),
+            drift_uv=float(rng.exponential(5.0)),
+            noise_uv=float(rng.uniform(0.2, 1.0)),
+        )
+        self._simulator = EegSimulator(
+            names,
+            make_montage(names).positions,
+            headset.rate_hz,
+            person,
+            int(rng.integers(2**31)),
+            artifacts,
+        )
+        self._headset, self._settings, self._rng = headset, settings, rng
+        self._montage = make_montage(headset.electrodes)
+        bad = rng.uniform(size=len(headset.electrodes)) < settings.bad_electrodes
+        self._bad_uv = np.where(bad, rng.uniform(20, 100, len(bad)), 0.0)[:, None]
+
+    def trial(self, subject: str, index: int, heard: Heard) -> Trial:
+        """Record the person while a piece plays, after a rest, and ask for a rating."""
+        settings, rng, rate = self._settings, self._rng, self._headset.rate_hz
+        piece = heard.piece
+        felt = np.array([piece.valence, piece.arousal])
+        felt = np.clip(felt + settings.own_feeling * rng.standard_normal(2), -1, 1)
+        n_rest, n = round(settings.rest_s * rate), round(settings.seconds * rate)
+        wave = 0.2 * np.sin(2 * np.pi * (np.arange(n) / rate / 20.0 + rng.uniform(size=(2, 1))))
+        course = np.concatenate([np.zeros((2, n_rest)), felt[:, None] + wave], axis=1)
+        raw = self._simulator.block(n_rest + n, course[0], course[1])
+        n_eeg = len(self._headset.electrodes)
+        eeg = raw[:n_eeg] - raw[n_eeg:].mean(axis=0)
+        eeg = eeg + self._bad_uv * rng.standard_normal(eeg.shape)
+        rating = np.clip(5 + 3.5 * felt + 0.5 * rng.standard_normal(2), 1, 9)
+        return Trial(
+            eeg=eeg.astype(np.float32),
+            rate_hz=rate,
+            montage=self._montage,
+            subject=subject,
+            session="1",
+            stimulus=piece.name,
+            onset_s=settings.rest_s,
+            ratings={
+                "valence": float(rating[0]),
+                "arousal": float(rating[1]),
+                "music_valence": 5 + 4 * piece.valence,
+                "music_arousal": 5 + 4 * piece.arousal,
+            },
+            music=heard.rows,
+            music_times=heard.times,
+            index=index,
+        )

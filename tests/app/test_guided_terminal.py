@@ -1,0 +1,105 @@
+"""The guided calibration in a terminal: what is asked, what is refused, and how it stops.
+
+The clock of these tests runs fast, so that minutes of rest pass in a second; protocol, guide and
+questions are the real ones.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from bci_affect.app import guided_terminal as guide_module
+from bci_affect.app.guided_terminal import guide
+from bci_affect.session.guided.protocol import Clip, Protocol, Step, Timing
+
+SPEED = 60.0
+
+
+class Fast:
+    """A session's clock, sixty times faster, with good electrodes; ends when told."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self.ended = False
+
+    def snapshot(self) -> SimpleNamespace:
+        now = 1000.0 + SPEED * (time.monotonic() - self._start)
+        return SimpleNamespace(time=now, estimate=SimpleNamespace(quality=1.0), ended=self.ended)
+
+
+class Desk:
+    cues = 0
+
+    def cue(self) -> None:
+        self.cues += 1
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Protocol, list[str]]:
+    monkeypatch.setattr(guide_module, "_TICK_S", 0.005)
+    events: list[str] = []
+    clips = [Clip(i, f"/m/{i}", f"t{i}", 0.0, 20.0, 0.5, 0.5, 0) for i in range(2)]
+    protocol = Protocol.begin(
+        tmp_path / "p.json",
+        "Ada",
+        clips,
+        seed=0,
+        timing=Timing(10, 10, 0, 4),
+        emit=events.append,
+        play=lambda clip: None,
+        silence=lambda: None,
+    )
+    return protocol, events
+
+
+def answers(*texts: str) -> Iterator[str]:
+    yield from texts
+
+
+def test_it_leads_to_the_end_and_insists_on_numbers(made: tuple[Protocol, list[str]]) -> None:
+    protocol, events = made
+    given = answers("pleasant", "0", "7", "2,5", "", "9", "3", "4", "10", "5", "")
+    desk = Desk()
+    assert guide(Fast(), protocol, desk, ask=lambda question: next(given))  # type: ignore[arg-type]
+    assert protocol.ratings[0].valence == 7
+    assert protocol.ratings[0].arousal == 2.5
+    assert protocol.ratings[0].familiarity is None
+    assert protocol.ratings[0].liking == 9
+    assert protocol.ratings[1].familiarity == 5
+    assert [json.loads(e)["event"] for e in events].count("rating") == 2
+    assert desk.cues >= 7, "a tone at every change, as eyes may be closed"
+
+
+@pytest.mark.parametrize("how", ["q", EOFError, KeyboardInterrupt])
+def test_it_stops_at_any_question_and_keeps_what_was_rated(
+    made: tuple[Protocol, list[str]], how: str | type[BaseException]
+) -> None:
+    protocol, events = made
+    given = answers("7", "2", "", "")
+
+    def ask(question: str) -> str:
+        try:
+            return next(given)
+        except StopIteration:
+            if isinstance(how, str):
+                return how
+            raise how from None
+
+    assert not guide(Fast(), protocol, Desk(), ask=ask)  # type: ignore[arg-type]
+    assert protocol.step is Step.STOPPED
+    assert set(protocol.ratings) == {0}
+    assert json.loads(events[-1])["event"] == "calibration_stop"
+
+
+def test_it_ends_with_the_stream(made: tuple[Protocol, list[str]]) -> None:
+    protocol, _ = made
+    session = Fast()
+    session.ended = True
+    assert not guide(session, protocol, Desk())  # type: ignore[arg-type]
+    assert protocol.step is Step.STOPPED

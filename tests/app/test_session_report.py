@@ -1,0 +1,97 @@
+"""The report of a session says what was, reveals what was hidden, and asks nobody."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bci_affect.app.session_page import render, write_session_report
+from bci_affect.app.session_record import SessionRecord, heard, of_recording
+from bci_affect.config import LiveSettings
+from bci_affect.errors import BciAffectError
+from bci_affect.model import Predictor
+from bci_affect.session import path_factory
+from bci_affect.simulation.simulator import EegSimulator, SimulatedPerson
+from bci_affect.streams.header import build_header
+from bci_affect.streams.xdf.writer import XdfWriter
+from tests.training.calibration.conftest import ELECTRODES, RATE, make_montage
+
+SECONDS = 40
+EVENTS = [
+    (0.5, {"event": "session_start", "model": "m", "policy": "sham"}),
+    (1.0, {"event": "music_choice", "policy": "sham", "track": 3, "mood": [0.1, 0.2], "rule": "r"}),
+    (2.0, {"event": "track_start", "track": "Dawn <b>", "track_id": 3, "valence": 0.6,
+           "arousal": -0.4}),
+    (17.0, {"event": "rating", "valence": 7, "arousal": 3}),
+    (18.0, {"event": "track_stop", "track": "Dawn <b>", "track_id": 3}),
+    (18.2, {"event": "music_command", "command": "policy", "policy": "steer"}),
+    (18.5, {"event": "music_choice", "policy": "steer", "track": 4, "waypoint": [0.3, -0.1]}),
+    (19.0, {"event": "track_start", "track": "Dusk", "track_id": 4}),
+    (30.0, {"event": "mark", "note": "a door"}),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> SessionRecord:
+    path = tmp_path_factory.mktemp("session") / "s.xdf"
+    montage = make_montage(ELECTRODES)
+    person = SimulatedPerson.draw(7)
+    eeg = EegSimulator(ELECTRODES, montage.positions, RATE, person).block(int(SECONDS * RATE))
+    with XdfWriter(path) as writer:
+        stream = writer.add_stream(
+            build_header("Sim", "EEG", list(ELECTRODES), units=["uV"] * 8, rate_hz=RATE)
+        )
+        notes = writer.add_stream(build_header("E", "Markers", ["event"], fmt="string"))
+        writer.samples(stream, eeg.T, 50.0 + np.arange(eeg.shape[1]) / RATE)
+        texts = [(json.dumps(event),) for _, event in EVENTS] + [("a foreign marker",)]
+        writer.texts(notes, texts, 50.0 + np.array([at for at, _ in EVENTS] + [35.0]))
+    predictor = Predictor(model_file)
+    make = path_factory(predictor, LiveSettings())
+    return of_recording(path, make, profile="Ada", model="untrained")
+
+
+def test_intended_predicted_and_reported_are_kept_apart(record: SessionRecord) -> None:
+    first, second = heard(record)
+    assert (first.title, first.policy, first.reported) == ("Dawn <b>", "sham", (7.0, 3.0))
+    assert np.isnan(first.intended).all(), "a sham intends nothing"
+    np.testing.assert_allclose(first.music, [0.8, 0.3], atol=1e-6)
+    assert np.isfinite([first.eeg, first.fused]).all()
+    assert second.intended == (0.3, -0.1)
+    assert np.isnan(second.music).all(), "nobody said what this piece is like"
+    assert np.isnan(second.reported).all()
+    assert second.stop == pytest.approx(record.time[-1])
+
+
+def test_the_page_reveals_the_sham_in_words_and_asks_nobody(record: SessionRecord) -> None:
+    verdict = "Valence: your EEG is above chance. It had 11 of 12 clips on the right side."
+    page = render(record, {"dimensions": {"valence": {"verdict": verdict}}})
+    assert "This was a sham session" in page
+    assert "How music was chosen: steer" in page
+    assert verdict in page, "the calibration's exact words"
+    assert "a door" in page
+    assert "Dawn &lt;b&gt;" in page, "a title is text, not markup"
+    assert page.count("<svg") == 4
+    wanted: list[str] = []
+
+    class Outside(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            names = ("src", "href", "xlink:href")
+            wanted.extend(
+                v for k, v in attrs if k in names and v and v[0] != "#" and v[:5] != "data:"
+            )
+
+    Outside().feed(page)
+    assert wanted == []
+    assert "<script" not in page
+    assert "what this EEG tells of mood is unknown" in render(record)
+
+
+def test_a_page_is_never_overwritten(record: SessionRecord, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    write_session_report(path, record)
+    with pytest.raises(BciAffectError, match="exists already"):
+        write_session_report(path, record)

@@ -1,0 +1,179 @@
+"""The music's thread: plays what the EEG asks for, says why, and cannot harm the session."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bci_affect.affect.estimate import AffectEstimate
+from bci_affect.eeg import State
+from bci_affect.model import Predictor
+from bci_affect.music import Library, Player, PlayerEvent, Retriever
+from bci_affect.session.dj.chooser import Dj
+from bci_affect.session.dj.music_thread import Deck, MusicDesk
+from bci_affect.simulation.music import PIECES, write
+
+Events = list[tuple[dict[str, object], float | None]]
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("music")
+    write(folder / "pieces", PIECES[:4], file_format="wav")
+    with Library(folder / "library.sqlite") as library:
+        library.add([folder / "pieces"], workers=1)
+    return folder / "library.sqlite"
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def events() -> Events:
+    return []
+
+
+def make_desk(database: Path, predictor: Predictor, said: list[str], events: Events) -> MusicDesk:
+    def prepare(
+        on_event: Callable[[PlayerEvent], None],
+        log: Callable[[dict[str, object]], None],
+        ended: Callable[[], bool],
+    ) -> Deck:
+        library = Library(database)
+        player = Player(clock=time.monotonic, on_event=on_event, device="none")
+        retriever = Retriever(library, predictor.project_music)
+        return Deck(library, player, Dj(retriever, player, library, seed=1, log=log))
+
+    return MusicDesk(prepare, said.append, lambda fields, at: events.append((fields, at)))
+
+
+@pytest.fixture
+def desk(
+    database: Path, predictor: Predictor, said: list[str], events: Events
+) -> Iterator[MusicDesk]:
+    made = make_desk(database, predictor, said, events)
+    yield made
+    made.close()
+
+
+def estimate(predictor: Predictor, at: float) -> AffectEstimate:
+    embedding = np.zeros(predictor.space, np.float32)
+    embedding[0] = 1.0
+    none = np.zeros((1, 1), np.float32)
+    return AffectEstimate(at, 0.2, 0.1, 0.6, 0.55, 0.5, embedding, none, 1.0, State.OK)
+
+
+def until(true: Callable[[], bool], seconds: float = 20) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not true():
+        time.sleep(0.05)
+    return true()
+
+
+def test_it_plays_what_fits_and_says_why(
+    desk: MusicDesk, predictor: Predictor, events: Events
+) -> None:
+    desk.start()
+    assert desk.logits() is None
+    for second in range(3):
+        desk.offer(estimate(predictor, float(second)))
+        time.sleep(0.3)
+    assert until(lambda: desk.state()[2] is not None)
+    _, track, why, queue = desk.state()
+    assert track is not None
+    assert why is not None
+    assert why.track.id == track.id
+    assert queue
+    assert until(lambda: any(fields["event"] == "track_start" for fields, _ in events))
+    started = next(fields for fields, _ in events if fields["event"] == "track_start")
+    assert started["track"] == track.title
+    assert any(fields["event"] == "music_choice" for fields, _ in events)
+    logits = desk.logits()
+    assert logits is not None
+    np.testing.assert_allclose(2 / (1 + np.exp(-logits)) - 1, [track.valence, track.arousal])
+
+
+def test_why_is_never_said_of_another_track(desk: MusicDesk, predictor: Predictor) -> None:
+    desk.start()
+    desk.offer(estimate(predictor, 0.0))
+    seen: set[int] = set()
+
+    def three_tracks() -> bool:
+        _, track, why, _ = desk.state()
+        if track is not None and why is not None:
+            assert why.track.id == track.id
+            if track.id not in seen:
+                seen.add(track.id)
+                desk.skip()
+        return len(seen) >= 3
+
+    assert until(three_tracks, 60)
+
+
+def test_commands_reach_player_and_library(desk: MusicDesk, predictor: Predictor) -> None:
+    desk.start()
+    desk.offer(estimate(predictor, 0.0))
+    assert until(lambda: desk.state()[1] is not None)
+    first = desk.state()[1]
+    assert first is not None
+    desk.like(first.id, True)
+    assert until(lambda: bool(desk.state()[1] and desk.state()[1].liked))  # type: ignore[union-attr]
+    desk.pause()
+    assert until(lambda: not desk.state()[0].playing)
+    assert desk.logits() is None
+    desk.play()
+    assert until(lambda: desk.state()[0].playing)
+    desk.set_volume(0.25)
+    assert until(lambda: abs(desk.state()[0].volume - 0.25) < 1e-6)
+    desk.skip()
+    assert until(lambda: desk.state()[1] is not None and desk.state()[1] != first)
+
+
+def test_a_track_that_came_since_is_known_and_whoever_looks_asks_no_disk(
+    database: Path, predictor: Predictor, said: list[str], events: Events, tmp_path: Path
+) -> None:
+    """Invariant 7: `logits` is called on the data path."""
+    shutil.copy(database, tmp_path / "library.sqlite")
+    desk = make_desk(tmp_path / "library.sqlite", predictor, said, events)
+    desk.start()
+    desk.offer(estimate(predictor, 0.0))
+    assert until(lambda: desk.state()[1] is not None)
+    write(tmp_path / "new", PIECES[4:5], file_format="wav")
+    with Library(tmp_path / "library.sqlite") as library:
+        library.add([tmp_path / "new"], workers=1)
+        (new,) = {track.id for track in library.tracks()} - set(desk._tracks)
+    desk.choose(new)
+    assert until(lambda: (track := desk.state()[1]) is not None and track.id == new)
+    assert desk.logits() is not None
+    assert desk._deck is not None
+    asking = {thread.name for thread in desk._deck.library.database._connections}
+    desk.close()
+    assert "bci-music" in asking
+    assert threading.current_thread().name not in asking
+
+
+def test_a_fault_is_said_and_the_thread_goes_on(
+    desk: MusicDesk, predictor: Predictor, said: list[str]
+) -> None:
+    desk.start()
+    desk.choose(987_654)  # no such track
+    assert until(lambda: bool(said))
+    desk.offer(estimate(predictor, 0.0))
+    assert until(lambda: desk.state()[1] is not None)
+
+
+def test_a_library_without_music_is_said(said: list[str], events: Events) -> None:
+    desk = MusicDesk(lambda *_: None, said.append, lambda fields, at: events.append((fields, at)))
+    desk.start()
+    assert until(lambda: bool(said))
+    assert "music add" in said[0]
+    desk.skip()  # does nothing, and harms nothing
+    desk.close()

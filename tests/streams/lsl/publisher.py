@@ -1,0 +1,66 @@
+"""A headset in a process of its own: ``python -m tests.streams.lsl.publisher NAME SOURCE_ID ...``.
+
+Channel 0 carries the sample's number since `base`, so that a reader can prove what it lost; the
+stamp of number n is ``base + n / rate``. A paused publisher catches up afterwards, as a device with
+a buffer does; one that is started anew goes on at the number that is due. At SIGUSR1 it sets its
+clock 500 s back, at SIGUSR2 9000 s forward.
+Imports little, so that many can be started at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import time
+
+import numpy as np
+import pylsl
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("name")
+    parser.add_argument("source_id")
+    parser.add_argument("--base", type=float, required=True)
+    parser.add_argument("--rate", type=float, default=250.0)
+    parser.add_argument("--channels", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--piece", type=float, default=0.01)
+    parser.add_argument("--units", default="microvolts")
+    parser.add_argument("--stamps", choices=["true", "arrival"], default="true")
+    args = parser.parse_args()
+    jumps: list[float] = []
+    for name, jump in (("SIGUSR1", -500.0), ("SIGUSR2", 9000.0)):
+        if hasattr(signal, name):  # not on Windows
+            signal.signal(getattr(signal, name), lambda *_, jump=jump: jumps.append(jump))
+    labels = ["Fz", "Cz", "Pz", "Oz", "C3", "C4", "P3", "P4"][: args.channels]
+    labels += [f"X{i}" for i in range(len(labels), args.channels)]
+    info = pylsl.StreamInfo(
+        args.name, "EEG", args.channels, args.rate, pylsl.cf_float32, args.source_id
+    )
+    channels = info.desc().append_child("channels")
+    for label in labels:
+        channel = channels.append_child("channel")
+        channel.append_child_value("label", label)
+        if args.units:
+            channel.append_child_value("unit", args.units)
+    outlet = pylsl.StreamOutlet(info)
+    number = round((pylsl.local_clock() - args.base) * args.rate)
+    end = pylsl.local_clock() + args.seconds
+    while (now := pylsl.local_clock()) < end:
+        due = int((now - args.base) * args.rate)
+        if due > number:
+            n = np.arange(number, due)
+            samples = np.random.default_rng(number).normal(0, 20, (n.size, args.channels))
+            samples[:, 0] = n
+            stamps = args.base + n / args.rate
+            stamps += sum(jumps)
+            if args.stamps == "arrival":
+                stamps = np.full(n.size, now) + 1e-5 * np.arange(n.size)
+            outlet.push_chunk(samples.astype(np.float32), stamps.tolist())
+            number = due
+        time.sleep(args.piece)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""A recording as a source: paced, sought, paused; and simulated sessions with known truth."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+
+import numpy as np
+import pytest
+
+from bci_affect.errors import BciAffectError
+from bci_affect.simulation.recording import simulate_xdf
+from bci_affect.simulation.session import Faults, SessionPlan, SimulatedSession, cap, parse_faults
+from bci_affect.simulation.simulator import CLEAN
+from bci_affect.streams import EndOfStream, XdfSource, XdfWriter, build_header, read_xdf
+
+
+@pytest.fixture(scope="module")
+def numbered(tmp_path_factory):
+    """Ten seconds at 100 Hz whose samples are their numbers, in millivolts."""
+    path = tmp_path_factory.mktemp("replay") / "n.xdf"
+    with XdfWriter(path) as writer:
+        eeg = writer.add_stream(
+            build_header("Cap", "EEG", ["Fz", "Cz"], units=["mV"] * 2, rate_hz=100)
+        )
+        marks = writer.add_stream(build_header("M", "Markers", ["m"], fmt="string"))
+        n = np.arange(1000)
+        writer.samples(eeg, np.stack([n, -n], 1).astype("f4") / 1000, 50 + n / 100)
+        for second in range(10):
+            writer.texts(marks, [[str(second)]], np.array([50.0 + second]))
+    return path
+
+
+def drain(source):
+    chunks = []
+    while True:
+        try:
+            chunk = source.read(0.5)
+        except EndOfStream:
+            return chunks
+        if chunk is not None:
+            chunks.append(chunk)
+
+
+def test_as_fast_as_it_goes_everything_comes_once_in_microvolts(numbered):
+    source = XdfSource(numbered, speed=math.inf, channels=["cz"])
+    info = source.open()
+    assert info.labels == ("Cz",)
+    chunks = drain(source)
+    values = np.concatenate([chunk.samples[0] for chunk in chunks])
+    assert np.allclose(values, -np.arange(1000), atol=1e-3)
+    assert [marker.text for marker in source.markers()] == [str(i) for i in range(10)]
+    assert source.health.received == 1000
+
+
+def test_replay_is_paced_and_never_ahead_of_its_time(numbered):
+    source = XdfSource(numbered, speed=10.0)
+    source.open()
+    began = time.monotonic()
+    seen = []
+    while source.position_s < 5.0:
+        chunk = source.read(0.5)
+        if chunk is not None:
+            seen.append((time.monotonic() - began, float(chunk.times[-1]) - 50.0))
+    assert all(wall * 10 >= position - 0.2 for wall, position in seen)
+    assert [int(m.text) for m in source.markers()] == list(range(int(source.position_s) + 1))
+
+
+def test_seek_pause_and_speed(numbered):
+    source = XdfSource(numbered, speed=math.inf)
+    source.open()
+    source.read(0.5)
+    source.seek(7.0)
+    chunk = source.read(0.5)
+    assert chunk.gap_before == 1.0
+    assert chunk.samples[0, 0] == pytest.approx(700, abs=0.01)
+    source.paused = True
+    assert source.read(0.05) is None
+    source.paused = False
+    source.speed = 50.0
+    assert drain(source)[-1].times[-1] == pytest.approx(59.99, abs=1e-6)
+    assert source.position_s == pytest.approx(source.duration_s)
+    with pytest.raises(BciAffectError, match="above 0"):
+        source.speed = 0.0
+    source.close()
+    with pytest.raises(EndOfStream):
+        source.read(0.0)
+
+
+def test_a_start_behind_the_end_is_refused(numbered):
+    with pytest.raises(BciAffectError, match=r"10\.0 s long"):
+        XdfSource(numbered, start_s=99).open()
+
+
+def test_eeg_without_a_unit_is_judged_by_its_size(tmp_path):
+    path = tmp_path / "volts.xdf"
+    rng = np.random.default_rng(0)
+    with XdfWriter(path) as writer:
+        eeg = writer.add_stream(build_header("Cap", "EEG", ["Fz", "Cz"], rate_hz=100))
+        values = rng.normal(0.01, 20e-6, (500, 2))
+        writer.samples(eeg, values.astype("f4"), np.arange(500) / 100)
+    source = XdfSource(path, speed=math.inf)
+    source.open()
+    samples = np.concatenate([chunk.samples for chunk in drain(source)], axis=1)
+    assert samples.shape == (2, 500)
+    assert samples.std() == pytest.approx(20, rel=0.2)
+    assert "volts" in source.health.reason
+
+
+def simulated(tmp_path, **more):
+    plan = SessionPlan(
+        seconds=24.0, channels=cap("muse"), rate_hz=128.0, clip_s=6.0, rest_s=4.0, artifacts=CLEAN
+    )
+    plan = SessionPlan(**{**plan.__dict__, **more})
+    simulate_xdf(tmp_path / "s.xdf", plan)
+    return plan, read_xdf(tmp_path / "s.xdf")
+
+
+def test_a_simulated_session_says_what_happened_when(tmp_path):
+    plan, recording = simulated(tmp_path)
+    events = [
+        (marker.time - 1000, json.loads(marker.text))
+        for marker in recording.markers()
+        if marker.stream == "bci_affect.events"
+    ]
+    kinds = [event["event"] for _, event in events]
+    assert kinds[:5] == ["rest_start", "rest_stop", "rest_start", "rest_stop", "track_start"]
+    ratings = [(time, event) for time, event in events if event["event"] == "rating"]
+    assert ratings
+    session = SimulatedSession(plan)
+    for when, rating in ratings:
+        valence, arousal = session.mood(when - 1.0)
+        assert (rating["valence"] > 5) == (valence > 0)
+        assert (rating["arousal"] > 5) == (arousal > 0)
+    assert recording.find_eeg().header.simulated
+
+
+@pytest.mark.parametrize(
+    ("faults", "kinds", "lost"),
+    [
+        (Faults(drops=((10.0, 2.0),)), ["gap"], 256),
+        (Faults(resets=((10.0, -500.0),)), [], 0),
+        (Faults(resets=((10.0, 3e5),)), [], 0),
+        (Faults(jitter_s=0.02), [], 0),
+        (Faults(rate_error=-0.07), [], 0),
+    ],
+)
+def test_faults_are_found_as_they_were_made(tmp_path, faults, kinds, lost):
+    plan, recording = simulated(tmp_path, faults=faults)
+    eeg = recording.find_eeg()
+    times, events, dejitter = eeg.timeline()
+    assert [event.kind for event in events] == kinds
+    assert dejitter.lost == pytest.approx(lost, abs=4)
+    assert np.diff(times).min() > 0
+    assert times[-1] - times[0] == pytest.approx(plan.seconds, abs=0.1)
+
+
+def test_a_fallen_electrode_is_flat_from_then_on(tmp_path):
+    _, recording = simulated(tmp_path, faults=parse_faults(flat=["AF7:12"]))
+    samples = recording.find_eeg().samples()
+    assert samples[: 12 * 128, 1].std() > 1
+    assert samples[12 * 128 :, 1].std() == 0
+
+
+@pytest.mark.parametrize("wrong", [{"drops": ["x"]}, {"resets": ["1"]}, {"flat": ["Cz:a"]}])
+def test_faults_that_cannot_be_read_are_refused(wrong):
+    with pytest.raises(BciAffectError, match="Faults are given as"):
+        parse_faults(**wrong)
+
+
+def test_headsets_and_electrodes_are_checked():
+    with pytest.raises(BciAffectError, match="no headset"):
+        cap("toaster")
+    with pytest.raises(BciAffectError, match="not worn"):
+        SimulatedSession(SessionPlan(faults=Faults(flat=(("Fz", 1.0),))))

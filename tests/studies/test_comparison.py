@@ -1,0 +1,96 @@
+"""The tables of the documentation hold what the studies found, and leave out what was not run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bci_affect.errors import BciAffectError
+from studies.comparison import SEEDS, TERMS, finished, studies
+from studies.comparison_tables import BEGIN, END, tables, write_docs
+
+
+def metrics(model: str, values: list[float]) -> dict[str, Any]:
+    def table(shift: float) -> dict[str, Any]:
+        people = {f"s{i}": value - shift for i, value in enumerate(values)}
+        found: dict[str, Any] = {
+            f"{target}/trial/{measure}": people
+            for target in ("valence", "arousal")
+            for measure in ("balanced_accuracy", "auc")
+        }
+        found["retrieval/stimulus/all/trial/MRR"] = people
+        found["retrieval/stimulus/all/trial/chance MRR"] = dict.fromkeys(people, 0.2)
+        return found
+
+    return {
+        "counts": {"people": 3, "trials": 30, "tracks": 10, "windows": 300},
+        "people": {f"{model}/pretrain": table(0.0), "baseline/linear": table(0.1)},
+    }
+
+
+def test_tables_say_what_was_found_of_all_groups_together() -> None:
+    text = tables(
+        {
+            "people": [metrics("streaming", [0.6, 0.7, 0.8]), metrics("streaming", [0.5, 0.9])],
+            "people-paper": [metrics("paper", [0.5, 0.6, 0.7]), metrics("paper", [0.6, 0.8])],
+        },
+        "Effect 1",
+    )
+    assert "60 trials, 10 tracks a group, 600 windows. Effect 1; the null" in text
+    assert "people: 6 people, people-paper: 6 people." in text
+    row = next(line for line in text.splitlines() if line.startswith("| streaming |"))
+    assert row.startswith("| streaming | 0.700 [0.5")
+    assert "| 0.1250 |" in row  # all of 2^5 sign flips: four of five above chance, one at it
+    assert "| 0.200 | 0.0625 |" in row
+    # Three people .1 better, then one .1 worse and one .1 better.
+    assert "| paper | people | valence BA | +0.060 [" in text
+    assert "| +0.100, +0.000 |" in text
+    assert "| linear | people | valence BA | +0.100 [+0.100, +0.100] |" in text
+    assert "Null" not in text  # those studies were not run
+
+
+def test_the_null_says_how_many_intervals_were_looked_at() -> None:
+    null = metrics("streaming", [0.52, 0.49, 0.48, 0.51])
+    people = {"people": [metrics("streaming", [0.6, 0.7, 0.8])], "null": [null]}
+    text = tables(people, "Effect 1")
+    # Track MRR is .5 where .2 is chance: one of five intervals, p = 2 of 2^4 sign flips.
+    assert "Of the 5 intervals of streaming on the null, 1 leave chance out" in text
+    assert "the smallest p is 0.1250, times their number 0.62." in text
+
+
+def test_only_what_stands_between_the_marks_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "doc.md"
+    path.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    write_docs(path, "new")
+    write_docs(path, "newer")
+    assert path.read_text() == f"before\n{BEGIN}\n\nnewer\n{END}\nafter\n"
+    path.write_text("no marks")
+    with pytest.raises(BciAffectError, match="marks"):
+        write_docs(path, "new")
+
+
+def test_what_is_done_is_read_and_no_group_is_taken_for_another(tmp_path: Path) -> None:
+    for name in ("people-0", "people-2", "null-0", "null-1"):
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        (folder / "metrics.json").write_text(json.dumps({"which": name}))
+    found = finished(tmp_path)
+    assert found == {  # people's third group would stand as the second
+        "people": [{"which": "people-0"}],
+        "null": [{"which": "null-0"}, {"which": "null-1"}],
+    }
+
+
+def test_presets_and_their_changes_fit() -> None:
+    found = studies()
+    assert set(found) >= {"people", "people-paper", "tracks", "both", "null", "terms"}
+    for data, config in found.values():
+        assert data in ("effect", "null")
+        assert config.train.batch_size == 64
+    assert set(found["terms"][1].variant_names) == set(TERMS)
+    assert len(SEEDS) >= 3
+    splits = {config.study.split_seed for _, config in found.values()}
+    assert len(splits) == 1  # models are compared on the same splits
