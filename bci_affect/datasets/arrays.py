@@ -1,7 +1,8 @@
-"""Read pickles that hold arrays and nothing else, without ever executing what a pickle asks for.
+"""Restricted reader of pickled arrays; nothing that a pickle names is executed.
 
 A pickle is a program: it names functions and has them called. DEAP comes as pickles, so they are
-read by an unpickler that knows three names, all of numpy, and refuses every other.
+read by an unpickler that resolves four names, each to a stand-in of ours, and refuses every other:
+three constructors of numpy, and ``_codecs.encode``, by which Python 3 writes bytes in protocol 2.
 """
 
 from __future__ import annotations
@@ -18,15 +19,20 @@ from numpy.typing import NDArray
 from bci_affect.errors import BciAffectError
 
 _MAX_MEMO = 10_000
-"""Memo places that a pickle of a few arrays needs at most: more would be memory for nothing."""
+"""Upper limit of memo places: a pickle of a few arrays needs far fewer."""
 _MODULES = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy")
 _NAMES = ("_reconstruct", "ndarray", "dtype")
 
 
+_LATIN_1 = ("latin1", "latin-1")
+
+
 class _ArraysOnly(pickle.Unpickler):
-    """An unpickler to which only numpy's array constructors exist."""
+    """Unpickler that resolves the names of plain arrays and no others."""
 
     def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("_codecs", "encode"):
+            return _latin1_bytes
         if module in _MODULES and name in _NAMES:
             return {"_reconstruct": _empty_array, "ndarray": _ARRAY, "dtype": _plain_dtype}[name]
         raise pickle.UnpicklingError(f"it names {module}.{name}")
@@ -36,11 +42,23 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 _ARRAY = "numpy.ndarray"
-"""Stands for the class, which is named but never called: it would give uninitialised memory."""
+"""Stand-in for the class, which is named but never called: a call would give uninitialised memory.
+"""
+
+
+def _latin1_bytes(*arguments: Any) -> bytes:
+    """Stand-in for ``_codecs.encode`` that knows text and Latin-1 only; it looks up no codec."""
+    if [type(argument) for argument in arguments] != [str, str] or arguments[1] not in _LATIN_1:
+        raise pickle.UnpicklingError("it calls _codecs.encode for something other than Latin-1")
+    text: str = arguments[0]
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        raise pickle.UnpicklingError("its Latin-1 text has characters beyond Latin-1") from None
 
 
 def _plain_dtype(code: Any, *_: Any) -> np.dtype[Any]:
-    """Stand for numpy's `dtype`: numbers only."""
+    """Stand-in for numpy's `dtype` that accepts numbers only."""
     dtype = np.dtype(str(code))
     if dtype.kind not in "fiu":
         raise pickle.UnpicklingError(f"an array of {dtype} is in it")
@@ -48,14 +66,14 @@ def _plain_dtype(code: Any, *_: Any) -> np.dtype[Any]:
 
 
 def _empty_array(kind: str, shape: tuple[int, ...], code: Any) -> NDArray[Any]:
-    """Stand for numpy's `_reconstruct`, which makes the empty array that is then filled."""
+    """Stand-in for numpy's `_reconstruct`, which makes the empty array that is then filled."""
     if kind is not _ARRAY or tuple(shape) != (0,):
         raise pickle.UnpicklingError("an array in it is put together in an unknown way")
     return np.ndarray((0,), dtype=np.int8)
 
 
 def _check_memo(raw: bytes) -> None:
-    """Refuse places in the memo for which Python would set gigabytes aside."""
+    """Refuse memo places for which Python would allocate gigabytes."""
     for opcode, argument, _ in pickletools.genops(raw):
         if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and not (
             argument is not None and 0 <= int(argument) <= _MAX_MEMO
@@ -69,7 +87,7 @@ def read_pickled_arrays(path: Path) -> dict[str, NDArray[Any]]:
     Parameters
     ----------
     path : Path
-        A pickle of any protocol, also of Python 2.
+        A pickle of any protocol, written by Python 2 or 3.
 
     Returns
     -------
@@ -110,7 +128,7 @@ def read_pickled_arrays(path: Path) -> dict[str, NDArray[Any]]:
 def write_python2_pickle(path: Path, arrays: dict[str, NDArray[np.float64]]) -> None:
     """Write arrays byte for byte as Python 2's ``cPickle.dump(..., protocol=2)`` did.
 
-    Python 3 cannot: its protocol 2 spells bytes as a call of ``_codecs.encode``. The opcodes are
+    Python 3 cannot: its protocol 2 writes bytes as a call of ``_codecs.encode``. The opcodes are
     those of the pickle protocol 2 (PEP 307): a dictionary whose values are `_reconstruct`-ed.
     """
     with path.open("wb") as file:
