@@ -16,7 +16,7 @@ from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
 from bci_affect.session import path_factory
 from bci_affect.streams import StreamInfo
-from tests.session.conftest import RATE
+from tests.affect.conftest import RATE
 
 UNITS = ("microvolts",) * 8
 Floats = NDArray[np.float32]

@@ -1,49 +1,5 @@
-"""A small model with seeded weights, and EEG of a simulated person: all parts are the real ones."""
+"""Fixtures of the tests of `affect`: a small model with seeded weights and simulated EEG."""
 
-from __future__ import annotations
+from tests.affect.conftest import eeg, montage, predictor
 
-import numpy as np
-import pytest
-from numpy.typing import NDArray
-
-from bci_affect.config import CLASSIC_BANDS, SignalSettings
-from bci_affect.eeg import Montage, make_montage
-from bci_affect.model import AffectModel, ModelCard, ModelSettings, Predictor
-from bci_affect.simulation.simulator import EegSimulator, SimulatedPerson
-
-RATE = 250.0
-ELECTRODES = ("Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2")
-
-
-@pytest.fixture(scope="session")
-def predictor() -> Predictor:
-    """A model that has learned nothing: what it says is arbitrary but fixed."""
-    import torch
-
-    torch.manual_seed(3)
-    settings = SignalSettings()
-    card = ModelCard(
-        name="untrained",
-        summary="Untrained weights for tests.",
-        simulated=True,
-        bands=dict(CLASSIC_BANDS),
-        window_s=settings.window.window_s,
-        step_s=settings.window.step_s,
-        hop_s=settings.window.hop_s,
-        prior_mean=(3.0, 2.5, 2.5, 2.0, 1.5),
-        prior_sd=(0.5,) * 5,
-    )
-    return Predictor((AffectModel(ModelSettings()), card))
-
-
-@pytest.fixture(scope="session")
-def montage() -> Montage:
-    return make_montage(ELECTRODES)
-
-
-@pytest.fixture(scope="session")
-def eeg(montage: Montage) -> NDArray[np.float32]:
-    """Twenty seconds of EEG, (8, 5000), microvolts, with an amplifier's offsets."""
-    simulator = EegSimulator(ELECTRODES, montage.positions, RATE, SimulatedPerson.draw(4), seed=1)
-    block = simulator.block(int(20 * RATE), valence=0.5, arousal=-0.2)
-    return np.asarray(block + 20_000, dtype=np.float32)
+__all__ = ["eeg", "montage", "predictor"]
