@@ -25,7 +25,7 @@ from bci_affect.resources import shipped
 from tests.streams.lsl.live import end, spawn
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCED = re.compile(r"^```(bash|sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"^    ((?:bci-affect|python|\./run) .*)$", re.MULTILINE)
 INLINE = re.compile(r"`(bci-affect [^`]+)`")
