@@ -75,16 +75,18 @@ def record(folder: Path) -> None:
 
 def calibrate(folder: Path) -> None:
     """Go through a guided calibration, a rating every few milliseconds."""
-    from bci_affect.session.guided.protocol import Protocol, Rating, Step, Timing
+    from bci_affect.session.guided.calibration import GuidedCalibration, Rating, Step, Timing
 
     wires: dict[str, Any] = {
         "emit": lambda text: None, "play": lambda clip: None, "silence": lambda: None,
     }  # fmt: skip
     path = folder / "progress.json"
     if path.exists():
-        protocol = Protocol.resume(path, **wires)
+        protocol = GuidedCalibration.resume(path, **wires)
     else:
-        protocol = Protocol.begin(path, "Ada", _clips(), seed=1, timing=Timing(0, 0, 0, 2), **wires)
+        protocol = GuidedCalibration.begin(
+            path, "Ada", _clips(), seed=1, timing=Timing(0, 0, 0, 2), **wires
+        )
     now = 100.0
     protocol.start(now)
     print(len(protocol.ratings), flush=True)

@@ -70,9 +70,9 @@ class Hand:
 
     def _lose_audio(self) -> None:
         """End the output under the player, as a device that is unplugged does."""
-        deck = self.session._music._deck
-        if deck is not None:
-            deck.player._speaker.close()
+        parts = self.session._music._parts
+        if parts is not None:
+            parts.player._speaker.close()
 
     def screen(self, close: Any) -> None:
         """Be slow, or go; called by the window's own thread."""

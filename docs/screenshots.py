@@ -230,7 +230,7 @@ def calibration(camera: Photographer, control: Any, services: Any) -> None:
 
     The listener is another process that feels what is played; clips are the shortest there are.
     """
-    from bci_affect.app.start import StartDesk
+    from bci_affect.app.start import SessionStarter
     from bci_affect.gui.services import StartChoice
     from bci_affect.profiles.store import ProfileStore
     from bci_affect.session import SessionOptions
@@ -248,7 +248,7 @@ def calibration(camera: Photographer, control: Any, services: Any) -> None:
     library = Path(os.environ["BCI_AFFECT_HOME"]) / "demo" / "library.sqlite"
     options = SessionOptions(library=library, device="none", music=False)
     try:
-        with StartDesk(options, wait_s=60.0) as desk:
+        with SessionStarter(options, wait_s=60.0) as desk:
             found: list[Any] = []
             while not found:
                 found = [s for s in desk.find() if s.n_channels == 14]  # the demonstration has 8
@@ -268,7 +268,7 @@ def _calibrate(camera: Photographer, started: Any) -> None:
     from bci_affect.gui.flows.calibration import CalibrationWindow
     from bci_affect.gui.theme import THEMES
     from bci_affect.gui.viewmodel import ViewModel
-    from bci_affect.session.guided.protocol import Rating, Step
+    from bci_affect.session.guided.calibration import Rating, Step
 
     desk = started.services.calibration
     model = ViewModel(started.control)
@@ -343,11 +343,11 @@ def main() -> None:
         sys.exit(f"unknown: {', '.join(unknown)}; there are {', '.join(SCENES)}")
     with tempfile.TemporaryDirectory(prefix="bci-affect-home-") as home, screen():
         os.environ["BCI_AFFECT_HOME"] = home
-        from bci_affect.app.start import StartDesk
+        from bci_affect.app.start import SessionStarter
         from bci_affect.session import SessionOptions
 
         camera = Photographer(asked.out, sizes, asked.themes.split(","))
-        with StartDesk(SessionOptions(), wait_s=60.0) as desk:
+        with SessionStarter(SessionOptions(), wait_s=60.0) as desk:
             control, services = first_start(camera, desk)
             control.baseline(BASELINE_S)  # as a listener would begin: band powers are against it
             camera.wait(WARM_S)

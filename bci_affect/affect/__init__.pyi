@@ -1,6 +1,6 @@
 from .estimate import AffectEstimate as AffectEstimate
-from .estimate_csv import EstimatesFile as EstimatesFile
-from .estimate_log import Course as Course
+from .estimate_csv import EstimateCsv as EstimateCsv
+from .estimate_log import EstimateLog as EstimateLog
 from .fusion import DIMENSIONS as DIMENSIONS
 from .fusion import MAX_LOGIT as MAX_LOGIT
 from .fusion import Array as Array
@@ -25,9 +25,9 @@ __all__ = [
     "AffectEstimator",
     "AffectPath",
     "Array",
-    "Course",
     "DimensionModel",
-    "EstimatesFile",
+    "EstimateCsv",
+    "EstimateLog",
     "PersonalModel",
     "PersonalReading",
     "Personalisation",

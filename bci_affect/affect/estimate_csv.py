@@ -25,7 +25,7 @@ COLUMNS = (
 )
 
 
-class EstimatesFile:
+class EstimateCsv:
     """A CSV file of estimates, one row each; it appears with the first of them.
 
     Parameters
@@ -89,7 +89,7 @@ class EstimatesFile:
         if self._file:
             self._file.close()
 
-    def __enter__(self) -> EstimatesFile:
+    def __enter__(self) -> EstimateCsv:
         self._file = self._file or self._open()
         return self
 

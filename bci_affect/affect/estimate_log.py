@@ -1,4 +1,4 @@
-"""All estimates of a session, in little room: what a report at its end is made from."""
+"""Compact log of all estimates of a session, from which its report is made."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _COLUMNS = 9  # ok; EEG, music and both, of valence and arousal; confidence; qua
 _UNKNOWN = (float("nan"),) * 6
 
 
-class Course:
+class EstimateLog:
     """Every estimate of a session from its first on, without embedding and map of attention.
 
     An estimate takes 44 bytes here, 1.3 MB an hour, and 4 kB as it is: whoever needs the whole of
-    it looks at the newest three minutes (`Readings`).
+    it looks at the newest three minutes (`EstimateHistory`).
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Course:
         self._attention: NDArray[np.float64] | None = None
 
     def add(self, estimate: AffectEstimate) -> None:
-        """Take the next estimate."""
+        """Append an estimate."""
         ok, said = estimate.state is State.OK, _UNKNOWN
         if ok and (reading := estimate.reading) is not None:
             said = (*reading.eeg_prob, *reading.music_prob, *reading.fused_prob)
@@ -42,8 +42,8 @@ class Course:
     def __len__(self) -> int:
         return len(self._times)
 
-    def copy(self) -> Course:
-        """Return one that nobody adds to."""
+    def copy(self) -> EstimateLog:
+        """Return a copy."""
         return copy.deepcopy(self)
 
     @property

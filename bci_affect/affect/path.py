@@ -74,8 +74,8 @@ class AffectEstimator:
             0.0,
         )
 
-    def hear(self, logits: NDArray[np.float64] | None) -> None:
-        """Say what the playing music predicts, log-odds (2,), or None while nothing plays."""
+    def set_music(self, logits: NDArray[np.float64] | None) -> None:
+        """Set the playing music's prediction, log-odds (2,); None while nothing plays."""
         self._music = logits
 
     def update(self, windows: Sequence[FeatureWindow]) -> list[AffectEstimate]:

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 from bci_affect.errors import BciAffectError
 from bci_affect.resources import user_home
-from bci_affect.session import Clip, Protocol, Timing, choose_clips, further_clips
+from bci_affect.session import Clip, GuidedCalibration, Timing, choose_clips, further_clips
 
 if TYPE_CHECKING:
-    from bci_affect.gui import Verdict
-    from bci_affect.music import Player, Track
+    from bci_affect.gui import CalibrationResult
+    from bci_affect.music import AudioPlayer, Track
     from bci_affect.session import LiveSession, Policy
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class DeskOptions:
+class CalibrationOptions:
     """What a guided calibration is made of.
 
     Attributes
@@ -41,7 +41,7 @@ class DeskOptions:
     within : tuple of Path
         Only tracks in these folders are played; empty for the whole library.
     device, volume
-        Of the player of the clips; see `bci_affect.music.Player`.
+        Of the player of the clips; see `bci_affect.music.AudioPlayer`.
     seed : int
         Of the choice and order of clips.
     timing : Timing, optional
@@ -63,7 +63,7 @@ class DeskOptions:
     permutations: int = 999
 
 
-class CalibrationDesk:
+class CalibrationRunner:
     """Makes protocols on a live session and evaluates what they gathered.
 
     It fulfils `bci_affect.gui.services.CalibrationDesk`. The session's own music is paused while a
@@ -73,14 +73,14 @@ class CalibrationDesk:
     ----------
     session : LiveSession
         It must be able to record.
-    options : DeskOptions
+    options : CalibrationOptions
     """
 
-    def __init__(self, session: LiveSession, options: DeskOptions) -> None:
+    def __init__(self, session: LiveSession, options: CalibrationOptions) -> None:
         self._session = session
         self._options = options
         self._path = progress_path(options.profile)
-        self._player: Player | None = None
+        self._player: AudioPlayer | None = None
         self._tracks: dict[int, Track] = {}
         self._before: _Before | None = None
         self.document: dict[str, Any] | None = None
@@ -101,7 +101,7 @@ class CalibrationDesk:
         """Whether a stopped calibration of this profile can be resumed."""
         return self._path.exists()
 
-    def begin(self, n_clips: int, seconds: float) -> Protocol:
+    def begin(self, n_clips: int, seconds: float) -> GuidedCalibration:
         """Prepare a new calibration; an unfinished one is discarded.
 
         Raises
@@ -112,7 +112,7 @@ class CalibrationDesk:
         clips = choose_clips(self._listed(), n_clips, seed=self._options.seed, seconds=seconds)
         self._path.unlink(missing_ok=True)
         self._recordings_path.unlink(missing_ok=True)
-        made = Protocol.begin(
+        made = GuidedCalibration.begin(
             self._path,
             self.profile,
             clips,
@@ -125,7 +125,7 @@ class CalibrationDesk:
         self._record()
         return made
 
-    def resume(self) -> Protocol:
+    def resume(self) -> GuidedCalibration:
         """Prepare to go on with the unfinished one.
 
         Where every clip is rated already, its evaluation was refused (too few clips, all on one
@@ -141,7 +141,9 @@ class CalibrationDesk:
                 f"There is no unfinished calibration of '{self.profile}'; start one."
             )
         tracks = self._listed()
-        made = Protocol.resume(self._path, emit=self._emit, play=self._play, silence=self._silence)
+        made = GuidedCalibration.resume(
+            self._path, emit=self._emit, play=self._play, silence=self._silence
+        )
         if len(made.ratings) == len(made.clips):
             made.extend(further_clips(tracks, made.clips, made.ratings, seed=self._options.seed))
         self._record()
@@ -154,7 +156,7 @@ class CalibrationDesk:
         lines = self._recordings_path.read_text(encoding="utf-8").splitlines()
         return [Path(line) for line in lines if line and Path(line).exists()]
 
-    def evaluate(self, calibration: Protocol) -> Verdict:
+    def evaluate(self, calibration: GuidedCalibration) -> CalibrationResult:
         """Fit and judge what was gathered, and keep it in the profile (slow).
 
         Earlier recordings that the profile rests on count too. The session uses the new personal
@@ -275,14 +277,14 @@ class CalibrationDesk:
             self._session.personalise(personal)
 
     def _play(self, clip: Clip) -> None:
-        from bci_affect.music import Player
+        from bci_affect.music import AudioPlayer
         from bci_affect.streams import local_clock
 
         track = self._tracks.get(clip.track)
         if track is None:
             raise BciAffectError(f"The track '{clip.title}' has left the library since; add it.")
         if self._player is None:
-            self._player = Player(
+            self._player = AudioPlayer(
                 clock=local_clock, device=self._options.device, volume=self._options.volume
             )
         self._player.play(track, clip.start_s)
@@ -307,16 +309,16 @@ def progress_path(profile: str) -> Path:
     return user_home() / "calibrations" / f"{safe}.json"
 
 
-def _verdict(document: dict[str, Any]) -> Verdict:
+def _verdict(document: dict[str, Any]) -> CalibrationResult:
     """Put what was found as the screen shows it."""
-    from bci_affect.gui import Verdict
+    from bci_affect.gui import CalibrationResult
 
     sentences, figures = _words(document)
     standings = [
         f"{name.capitalize()}: {found.get('standing', 'not calibrated')}"
         for name, found in document["dimensions"].items()
     ]
-    return Verdict(
+    return CalibrationResult(
         headline="Your EEG against chance. " + "; ".join(standings) + ".",
         sentences=tuple(sentences),
         figures=tuple(figures),

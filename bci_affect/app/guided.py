@@ -11,7 +11,7 @@ from rich.console import Console
 from bci_affect.errors import BciAffectError
 
 if TYPE_CHECKING:
-    from bci_affect.app.calibration import CalibrationDesk
+    from bci_affect.app.calibration import CalibrationRunner
     from bci_affect.session import LiveSession
 
 
@@ -60,7 +60,7 @@ def run_guided(options: GuidedOptions) -> dict[str, Any] | None:
 
 
 def _run(options: GuidedOptions) -> dict[str, Any] | None:
-    from bci_affect.app.calibration import CalibrationDesk, DeskOptions, progress_path
+    from bci_affect.app.calibration import CalibrationOptions, CalibrationRunner, progress_path
     from bci_affect.gui import check_display
     from bci_affect.music import Library
     from bci_affect.profiles import ProfileStore
@@ -97,9 +97,9 @@ def _run(options: GuidedOptions) -> dict[str, Any] | None:
         ),
     )
     console = Console(stderr=True)
-    desk = CalibrationDesk(
+    desk = CalibrationRunner(
         session,
-        DeskOptions(
+        CalibrationOptions(
             profile=options.profile,
             model=model_path(options.model),
             device=options.audio,
@@ -131,7 +131,7 @@ def _run(options: GuidedOptions) -> dict[str, Any] | None:
 
 
 def _in_terminal(
-    session: LiveSession, desk: CalibrationDesk, options: GuidedOptions, console: Console
+    session: LiveSession, desk: CalibrationRunner, options: GuidedOptions, console: Console
 ) -> None:
     from bci_affect.app.guided_terminal import guide
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.status import Status
 
-from bci_affect.session import Protocol, Rating, Step
+from bci_affect.session import GuidedCalibration, Rating, Step
 
 if TYPE_CHECKING:
-    from bci_affect.app.calibration import CalibrationDesk
+    from bci_affect.app.calibration import CalibrationRunner
     from bci_affect.session import SessionControl
 
 _TICK_S = 0.1
@@ -28,8 +28,8 @@ _QUESTIONS = (
 
 def guide(
     session: SessionControl,
-    protocol: Protocol,
-    desk: CalibrationDesk,
+    protocol: GuidedCalibration,
+    desk: CalibrationRunner,
     ask: Callable[[str], str] | None = None,
 ) -> bool:
     """Lead a listener through the protocol; return whether it came to its end.
@@ -38,8 +38,8 @@ def guide(
     ----------
     session : SessionControl
         For its clock and the quality of the electrodes.
-    protocol : Protocol
-    desk : CalibrationDesk
+    protocol : GuidedCalibration
+    desk : CalibrationRunner
         For its tone.
     ask : callable, optional
         Asks a question and returns the answer; on the terminal (standard error, as standard output

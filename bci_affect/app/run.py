@@ -101,11 +101,11 @@ def run_session(
 
 def start_in_window(options: SessionOptions, wait_s: float, theme: str) -> None:
     """Lead through notice, stream, music and contact in the window, then run the session."""
-    from bci_affect.app.start import StartDesk
+    from bci_affect.app.start import SessionStarter
     from bci_affect.gui import run_start
 
     check_display()
-    with StartDesk(options, wait_s) as desk:
+    with SessionStarter(options, wait_s) as desk:
         run_start(desk, theme=theme)
 
 
@@ -136,7 +136,7 @@ def window_services(
     source : Source, optional
         The session's, for the transport of a replay.
     """
-    from bci_affect.app.calibration import CalibrationDesk, DeskOptions
+    from bci_affect.app.calibration import CalibrationOptions, CalibrationRunner
     from bci_affect.app.library_view import LibraryView
     from bci_affect.app.session_report import SessionReport
     from bci_affect.gui import Services
@@ -145,11 +145,11 @@ def window_services(
     from bci_affect.streams import XdfSource
 
     replay = source if isinstance(source, XdfSource) else None
-    desk: CalibrationDesk | None = None
+    desk: CalibrationRunner | None = None
     if options.profile and replay is None:  # nobody listens in a replay
-        desk = CalibrationDesk(
+        desk = CalibrationRunner(
             session,
-            DeskOptions(
+            CalibrationOptions(
                 profile=options.profile,
                 model=model_path(options.model),
                 library=options.library,

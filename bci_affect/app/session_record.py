@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.affect import AffectPath, Array, Course, music_log_odds
+from bci_affect.affect import AffectPath, Array, EstimateLog, music_log_odds
 from bci_affect.errors import BciAffectError
 from bci_affect.session import SessionControl
 from bci_affect.streams import EndOfStream, StreamInfo, XdfSource
@@ -77,13 +77,13 @@ def of_session(control: SessionControl) -> SessionRecord:
         If it has no estimate yet.
     """
     snapshot = control.snapshot()
-    course = control.course()
-    if snapshot.info is None or not len(course):
+    estimates = control.estimate_log()
+    if snapshot.info is None or not len(estimates):
         raise BciAffectError("There is nothing to report yet: the session has no estimate.")
     recording = snapshot.recording
     return _record(
         snapshot.info,
-        course,
+        estimates,
         [(time, _event(text)) for time, text in control.events()],
         profile=snapshot.profile,
         model=snapshot.model_name,
@@ -122,7 +122,7 @@ def of_recording(
     source = XdfSource(path, stream=stream, speed=float("inf"))
     info = source.open(0.0)
     live = make_path(info)
-    course = Course()
+    estimates = EstimateLog()
     while True:
         try:
             chunk = source.read(1.0)
@@ -132,18 +132,18 @@ def of_recording(
             _hear(live, _event(marker.text))
         if chunk is not None:
             for _, estimate in live.push(chunk):
-                course.add(estimate)
+                estimates.add(estimate)
             progress(source.position_s / max(source.duration_s, 1e-9))
     events = [(m.time, _event(m.text)) for m in source.recording.markers()]
     source.close()
-    if not len(course):
+    if not len(estimates):
         raise BciAffectError(f"{path.name} is too short to hold one window of EEG.")
-    return _record(info, course, events, profile=profile, model=model, source=path)
+    return _record(info, estimates, events, profile=profile, model=model, source=path)
 
 
 def _record(
     info: StreamInfo,
-    course: Course,
+    estimates: EstimateLog,
     events: Iterable[tuple[float, Event]],
     *,
     profile: str,
@@ -157,14 +157,14 @@ def _record(
         simulated=info.simulated,
         channels=info.labels,
         positions=info.montage.positions,
-        time=course.time,
-        ok=course.ok,
-        eeg=course.eeg,
-        music=course.music,
-        fused=course.fused,
-        confidence=course.confidence,
-        quality=course.quality,
-        attention=course.attention,
+        time=estimates.time,
+        ok=estimates.ok,
+        eeg=estimates.eeg,
+        music=estimates.music,
+        fused=estimates.fused,
+        confidence=estimates.confidence,
+        quality=estimates.quality,
+        attention=estimates.attention,
         events=tuple(sorted(((t, e) for t, e in events if e), key=lambda pair: pair[0])),
         source=source,
     )
@@ -183,9 +183,9 @@ def _hear(live: AffectPath, event: Event) -> None:
     """Let the live path know what the playing music predicts, as the session did."""
     if event.get("event") in ("track_start", "clip_start"):
         place = place_of(event, "") if "valence" in event else place_of(event, "intended_")
-        live.estimator.hear(None if np.isnan(place).all() else music_log_odds(*place))
+        live.estimator.set_music(None if np.isnan(place).all() else music_log_odds(*place))
     elif event.get("event") in ("track_stop", "clip_stop", "session_stop"):
-        live.estimator.hear(None)
+        live.estimator.set_music(None)
 
 
 def place_of(event: Event, prefix: str) -> tuple[float, float]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SEARCH_S = 1.0
 
 
-class StartDesk:
+class SessionStarter:
     """Fulfils `bci_affect.gui.services.StartDesk`; ends what it started when it is left.
 
     Parameters
@@ -36,7 +36,7 @@ class StartDesk:
         self._wait_s = wait_s
         self._stack = ExitStack()
 
-    def __enter__(self) -> StartDesk:
+    def __enter__(self) -> SessionStarter:
         return self
 
     def __exit__(

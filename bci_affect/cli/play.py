@@ -34,9 +34,9 @@ def play(
 
     Example: bci-affect play recordings/demo.xdf --loop
     """
-    from bci_affect.streams import Player
+    from bci_affect.streams import XdfPlayer
 
-    player = Player(
+    player = XdfPlayer(
         file,
         speed,
         loop,

@@ -35,19 +35,19 @@ def process(
     from rich.console import Console
     from rich.progress import Progress
 
-    from bci_affect.affect import EstimatesFile, analyse, features_document
+    from bci_affect.affect import EstimateCsv, analyse, features_document
     from bci_affect.cli.output import new_file, print_json
     from bci_affect.config import LiveSettings, load_toml
-    from bci_affect.profiles import Continuing, beginning
+    from bci_affect.profiles import PersonalState, session_start
     from bci_affect.session import load_predictor, model_path, path_factory
     from bci_affect.streams import XdfSource
 
     settings = load_toml(config, LiveSettings) if config else LiveSettings()
     source = XdfSource(file, stream=stream, speed=float("inf"))
     info = source.open(0.0)
-    began = beginning(source.recording.markers()) if profile else None
-    continuing = Continuing(profile, model_path(model), began) if profile else None
-    path = path_factory(load_predictor(model), settings, continuing)(info)
+    began = session_start(source.recording.markers()) if profile else None
+    person = PersonalState(profile, model_path(model), began) if profile else None
+    path = path_factory(load_predictor(model), settings, person)(info)
     console = Console(stderr=True)
     started = time.perf_counter()
     states: Counter[str] = Counter()
@@ -57,7 +57,7 @@ def process(
         Progress(console=console, disable=not console.is_terminal) as progress,
     ):
         task = progress.add_task(file.name, total=source.duration_s)
-        with EstimatesFile(partial) as rows:
+        with EstimateCsv(partial) as rows:
             first = None
             for window, estimate in analyse(source, path):
                 first = window.time if first is None else first

@@ -24,7 +24,7 @@ _STOP = ("clip_stop", "track_stop")
 _NAMING = ("event", "label", "emotion", "stimulus", "marker", "condition")
 
 
-class Felt(Section):
+class AffectLabel(Section):
     """What a named marker says that the listener felt, each 1-9."""
 
     valence: float = Field(ge=1, le=9)
@@ -56,7 +56,7 @@ class FileNote(Section):
 class Labels(Section):
     """A ``LABELS.toml``."""
 
-    labels: dict[str, Felt] = Field(default_factory=dict)
+    labels: dict[str, AffectLabel] = Field(default_factory=dict)
     rest: Markers = Markers()
     block: Markers = Markers()
     """Markers that begin a new block: labels are only compared inside one."""

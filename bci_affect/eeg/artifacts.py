@@ -31,7 +31,7 @@ FALL_S, RISE_S = 1.0, 30.0
 slowly, so that a clench does not become usual."""
 
 
-class Artifacts:
+class ArtifactDetector:
     """Names what disturbs a hop.
 
     - Blink: the frontal electrodes swing by more than `blink_uv` within 0.4 s, more than twice as

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bci_affect.config import WindowSettings
 from bci_affect.eeg.montage import Montage
-from bci_affect.eeg.ring import Ring
+from bci_affect.eeg.ring import SampleRing
 
 GAUSS = float(0.5 * np.log(2 * np.pi * np.e))
 """Differential entropy of a Gaussian of variance 1, in nats."""
@@ -47,7 +47,7 @@ class BandPower:
         # What the next step adds to: the hops before it, oldest first, and their samples.
         self._squares = np.zeros((self._hops_per_step - 1, n_bands, n_channels))
         self._counts = [0] * (self._hops_per_step - 1)
-        self._entropy = Ring(self._n_hops + most_hops, (n_channels, n_bands), np.float32)
+        self._entropy = SampleRing(self._n_hops + most_hops, (n_channels, n_bands), np.float32)
 
     def reset(self) -> None:
         """Forget everything (after a gap)."""

@@ -47,7 +47,7 @@ class Hops(NamedTuple):
     missing_s: float
 
 
-class Piece(NamedTuple):
+class ChunkPiece(NamedTuple):
     """Samples of a chunk with no gap between them.
 
     Attributes
@@ -157,7 +157,7 @@ class Intake:
 
     # --- in ---------------------------------------------------------------------------------
 
-    def split(self, chunk: Chunk) -> list[Piece]:
+    def split(self, chunk: Chunk) -> list[ChunkPiece]:
         """Cut a chunk at gaps."""
         samples, times = chunk.samples, chunk.times
         if samples.ndim != 2 or samples.shape[0] != self._n_channels:
@@ -187,7 +187,7 @@ class Intake:
         # No step is further off than the root of all steps' squares together.
         even = missing.dot(missing) <= backwards**2 and backwards <= before <= self._hole_s
         if even:
-            return [Piece(block, times, 0.0, (), finite)]
+            return [ChunkPiece(block, times, 0.0, (), finite)]
         return self._cut(block, times, np.concatenate([[before], missing]), finite)
 
     def _cut(
@@ -196,14 +196,14 @@ class Intake:
         times: NDArray[np.float64],
         missing: NDArray[np.float64],
         finite: bool,
-    ) -> list[Piece]:
+    ) -> list[ChunkPiece]:
         """Cut where more than a hole is missing before a sample, (n,) seconds."""
         # A stamp that runs backwards is a clock reset: nobody knows what lies between.
         gap = (missing > self._gap_s) | (missing < -2 * self._period)
         holes = np.flatnonzero((missing > self._hole_s) & ~gap)
         cut = np.flatnonzero(gap)
         return [
-            Piece(
+            ChunkPiece(
                 block[start:end],
                 times[start:end],
                 abs(float(missing[start])) if gap[start] else 0.0,
@@ -213,7 +213,7 @@ class Intake:
             for start, end in pairwise([0, *cut[cut > 0], len(times)])
         ]
 
-    def take(self, piece: Piece) -> None:
+    def take(self, piece: ChunkPiece) -> None:
         """Take samples that continue the last ones."""
         block, times = piece.block, piece.times
         if piece.finite and self._all_begun:

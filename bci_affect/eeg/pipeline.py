@@ -21,15 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.config import SignalSettings
+from bci_affect.eeg.artifact_monitor import ArtifactMonitor
 from bci_affect.eeg.bands import BandPower
 from bci_affect.eeg.chunk import Chunk
 from bci_affect.eeg.intake import Hops, Intake
 from bci_affect.eeg.montage import Montage, montage_messages
-from bci_affect.eeg.rate import RateWatch
-from bci_affect.eeg.ring import Ring
+from bci_affect.eeg.rate import RateMonitor
+from bci_affect.eeg.ring import SampleRing
 from bci_affect.eeg.stages import Stages
 from bci_affect.eeg.units import judge_units
-from bci_affect.eeg.watch import Watch
 from bci_affect.eeg.window import FeatureWindow, State
 from bci_affect.errors import BciAffectError
 
@@ -44,7 +44,7 @@ MIN_RATE_HZ = 32.0
 """Below this rate not even the alpha band can be seen."""
 
 
-class Standing(NamedTuple):
+class ElectrodeState(NamedTuple):
     """How the electrodes stand, until one of the arrays in `since` is replaced by another."""
 
     since: tuple[NDArray[np.generic], ...]
@@ -123,16 +123,18 @@ class Pipeline:
         self._intake.refill_s = self._refill_s
         self._ready_s = self.warm_up_s  # since the last start or gap
         n_eeg = self._eeg.size
-        self._rate_watch = RateWatch(self.rate_hz, rate_hz)
-        self._watch = Watch(settings, montage, self._rate_watch, self.settle_s, self._say)
+        self._rate_monitor = RateMonitor(self.rate_hz, rate_hz)
+        self._monitor = ArtifactMonitor(
+            settings, montage, self._rate_monitor, self.settle_s, self._say
+        )
         self._power = BandPower(
-            settings.window, len(settings.bands), n_eeg, self._watch.hops_per_tick
+            settings.window, len(settings.bands), n_eeg, self._monitor.hops_per_tick
         )
         self._judged = None if self._intake.units_known else deque[NDArray[np.float64]]()
         self._by_hand = np.zeros(n_eeg, np.bool_)
-        self._standing: Standing | None = None
-        self._traces = Ring(int(TRACE_S * self.rate_hz), (len(montage),), np.float32)
-        self._trace_times = Ring(self._traces.length)
+        self._standing: ElectrodeState | None = None
+        self._traces = SampleRing(int(TRACE_S * self.rate_hz), (len(montage),), np.float32)
+        self._trace_times = SampleRing(self._traces.length)
         self._index = 0  # hops since the stream's start
         self._hop = 0  # hops since the last start or gap
         self._samples = 0  # samples that are in complete hops since the last start or gap
@@ -160,7 +162,7 @@ class Pipeline:
     @property
     def measured_rate_hz(self) -> float:
         """Rate of the stream by its stamps since the start or last gap; NaN until 10 s are in."""
-        return self._rate_watch.measured_hz
+        return self._rate_monitor.measured_hz
 
     @property
     def due_s(self) -> float:
@@ -175,7 +177,7 @@ class Pipeline:
     @property
     def quality_reasons(self) -> dict[str, tuple[str, ...]]:
         """Electrodes that show faults, used or not, with the faults in words."""
-        return self._watch.quality.reasons()
+        return self._monitor.quality.reasons()
 
     def set_bad(self, channel: str | int, bad: bool = True) -> None:
         """Take a channel out of use by hand, or let the program judge it again."""
@@ -244,9 +246,9 @@ class Pipeline:
         if waiting < self._need:
             return []
         sizes = [self._need]
-        settled = self._watch.settled((self._hop + 1) * self._hop_s)
+        settled = self._monitor.settled((self._hop + 1) * self._hop_s)
         if settled and self._judged is None and not self._intake.broken:
-            per_tick, taken = self._watch.hops_per_tick, self._need
+            per_tick, taken = self._monitor.hops_per_tick, self._need
             for hop in range(self._hop + 1, self._hop - self._hop % per_tick + per_tick):
                 size = self._boundary(hop + 1) - self._samples - taken
                 taken += size
@@ -264,7 +266,7 @@ class Pipeline:
         self._gap = f"gap of {gap_s:.2f} s"
         self._hop = self._samples = 0
         self._need = self._boundary(1)
-        for part in (self._intake, self._stages, self._power, self._watch):
+        for part in (self._intake, self._stages, self._power, self._monitor):
             part.reset()
         self._ready_s = self.warm_up_s if self._stages.calibrating else self._refill_s
         if self._judged is not None:
@@ -279,7 +281,7 @@ class Pipeline:
         self._hop += n
         self._samples += len(times)
         self._need = self._boundary(self._hop + 1) - self._samples
-        look = self._hop % self._watch.hops_per_tick == 0
+        look = self._hop % self._monitor.hops_per_tick == 0
         standing = self._stand(hops.whole)
         good, seconds = standing.usable, self._samples / self.rate_hz
         filtered = self._stages.run(hops.block, hops.sizes, good, look * seconds)
@@ -287,7 +289,7 @@ class Pipeline:
         self._power.add(energy.transpose(1, 0, 2), hops.sizes)
         self._traces.append(self._spread(filtered.shown))
         self._trace_times.append(times - self.design.delays["traces"])
-        against = self._watch.look(hops, filtered, good, self._hop * self._hop_s)
+        against = self._monitor.update(hops, filtered, good, self._hop * self._hop_s)
         if self._judged is not None:
             self._judge_units(filtered.clean.copy())
         windows = []
@@ -324,13 +326,13 @@ class Pipeline:
             self._intake.rescale(factor)
             self._stages.scale(factor)
             self._power.scale(factor)
-            self._watch.forget()
+            self._monitor.forget()
 
     # --- what is said of it ----------------------------------------------------------------
 
-    def _stand(self, whole: NDArray[np.bool_]) -> Standing:
+    def _stand(self, whole: NDArray[np.bool_]) -> ElectrodeState:
         """How the electrodes stand now; worked out only when something has changed."""
-        quality, now = self._watch.quality, self._standing
+        quality, now = self._monitor.quality, self._standing
         since = (whole, self._by_hand, quality.good, quality.score)
         if now is None or not all(map(is_, now.since, since)):
             usable = whole & ~self._by_hand & quality.good
@@ -342,7 +344,9 @@ class Pipeline:
             scores = np.zeros(len(self.montage), np.float32)
             scores[self._eeg] = np.where(whole & ~self._by_hand, quality.score, np.float32(0))
             faults = () if usable.all() else tuple(self._faults(whole))
-            now = self._standing = Standing(since, usable, mask, scores, bool(mask.any()), faults)
+            now = self._standing = ElectrodeState(
+                since, usable, mask, scores, bool(mask.any()), faults
+            )
         return now
 
     def _faults(self, whole: NDArray[np.bool_]) -> list[str]:
@@ -350,10 +354,10 @@ class Pipeline:
         names = [self.montage.names[row] for row in self._eeg]
         found = [f"{names[c]}: taken out by hand" for c in np.flatnonzero(self._by_hand)]
         found += [f"{names[c]}: samples missing" for c in np.flatnonzero(~whole)]
-        return found + self._watch.quality.out()
+        return found + self._monitor.quality.out()
 
     def _state(
-        self, standing: Standing, hop: int, disturbance: list[str]
+        self, standing: ElectrodeState, hop: int, disturbance: list[str]
     ) -> tuple[State, list[str]]:
         """State of the window that ends with a hop, with the reasons."""
         seconds = hop * self._hop_s

@@ -14,7 +14,7 @@ CHANGED_SHARE = 0.2
 LONG_S, SHORT_S = 10.0, 4.0
 
 
-class RateWatch:
+class RateMonitor:
     """Compares stamps with the nominal rate, over the whole stream and over the last seconds.
 
     Parameters

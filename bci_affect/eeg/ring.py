@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 
-class Ring:
+class SampleRing:
     """The newest `length` rows of a stream of rows.
 
     Every row is written twice, `length` rows apart, so that the newest rows always lie side by side

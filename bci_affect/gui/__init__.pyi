@@ -3,18 +3,18 @@ from .app import run_start as run_start
 from .app import run_window as run_window
 from .display import check_display as check_display
 from .display import has_display as has_display
+from .services import CalibrationResult as CalibrationResult
 from .services import Services as Services
 from .services import StartChoice as StartChoice
 from .services import Started as Started
-from .services import Verdict as Verdict
 from .window import MainWindow as MainWindow
 
 __all__ = [
+    "CalibrationResult",
     "MainWindow",
     "Services",
     "StartChoice",
     "Started",
-    "Verdict",
     "application",
     "check_display",
     "has_display",

@@ -15,7 +15,7 @@ from bci_affect.errors import BciAffectError
 from bci_affect.gui.display import check_display
 
 if TYPE_CHECKING:
-    from bci_affect.gui.services import Services, StartDesk, Started
+    from bci_affect.gui.services import Services, Started, StartService
     from bci_affect.session import SessionControl
 
 _LOG = logging.getLogger(__name__)
@@ -202,12 +202,12 @@ def run_window(
     return 0
 
 
-def run_start(desk: StartDesk, *, theme: str | None = None) -> int:
+def run_start(desk: StartService, *, theme: str | None = None) -> int:
     """Lead through the first start, then show the session until its window is closed.
 
     Parameters
     ----------
-    desk : StartDesk
+    desk : StartService
         Finds streams and starts sessions.
     theme : str, optional
         ``dark`` or ``light``; what was used last where not given.

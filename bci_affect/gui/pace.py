@@ -21,7 +21,7 @@ _COMPUTING_S = 0.003  # from the EEG to its estimate
 _HOLD_S = 0.03  # longest that a frame is held, whatever is due
 
 
-class Pace:
+class FramePacer:
     """Counts ticks and chooses the interval from the thread's own CPU time.
 
     The thread's CPU time holds everything that the window costs, painting included, and nothing

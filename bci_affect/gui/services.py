@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.music import Track
-from bci_affect.session import Protocol as Calibration
-from bci_affect.session import SessionControl
+from bci_affect.session import GuidedCalibration, SessionControl
 from bci_affect.streams import FoundStream
 
 
@@ -69,7 +68,7 @@ class Replay(Protocol):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CalibrationResult:
     """What a calibration found, in words first.
 
     Attributes
@@ -90,7 +89,7 @@ class Verdict:
     report: Path | None = None
 
 
-class CalibrationDesk(Protocol):
+class CalibrationService(Protocol):
     """Makes protocols for the guided calibration and evaluates what they gathered."""
 
     @property
@@ -100,7 +99,7 @@ class CalibrationDesk(Protocol):
     def unfinished(self) -> bool:
         """Whether a stopped calibration of this profile can be resumed."""
 
-    def begin(self, n_clips: int, seconds: float) -> Calibration:
+    def begin(self, n_clips: int, seconds: float) -> GuidedCalibration:
         """Prepare a new calibration; an unfinished one is discarded.
 
         Raises
@@ -109,10 +108,10 @@ class CalibrationDesk(Protocol):
             If the library has too few tracks.
         """
 
-    def resume(self) -> Calibration:
+    def resume(self) -> GuidedCalibration:
         """Prepare to go on with the unfinished one."""
 
-    def evaluate(self, calibration: Calibration) -> Verdict:
+    def evaluate(self, calibration: GuidedCalibration) -> CalibrationResult:
         """Fit and judge what was gathered, and keep it in the profile (slow)."""
 
     def cue(self) -> None:
@@ -126,7 +125,7 @@ class Services:
     music: MusicView | None = None
     report: ReportWriter | None = None
     replay: Replay | None = None
-    calibration: CalibrationDesk | None = None
+    calibration: CalibrationService | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +161,7 @@ class Started:
     services: Services
 
 
-class StartDesk(Protocol):
+class StartService(Protocol):
     """Finds streams and starts sessions."""
 
     def find(self) -> list[FoundStream]:

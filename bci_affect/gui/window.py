@@ -17,7 +17,7 @@ from bci_affect.gui.flows.preferences import Preferences, PreferencesDialog
 from bci_affect.gui.help import HelpDialog
 from bci_affect.gui.icons import icon
 from bci_affect.gui.layouts import layouts
-from bci_affect.gui.pace import Pace
+from bci_affect.gui.pace import FramePacer
 from bci_affect.gui.panels.attention import AttentionPanel
 from bci_affect.gui.panels.bands import BandsPanel
 from bci_affect.gui.panels.base import Panel
@@ -80,7 +80,7 @@ class MainWindow(QtWidgets.QMainWindow):
         self.control = control
         self.vm = ViewModel(control)
         self.vm.hide_reasons = self.preferences.hide_reasons
-        self.pace = Pace()
+        self.pace = FramePacer()
         self._stopping = self._stopped = False
         self._seen: set[Panel] = set()
         self._report_due = 0.0

@@ -1,5 +1,5 @@
 from .affect import AffectModel as AffectModel
-from .affect import Output as Output
+from .affect import ModelOutput as ModelOutput
 from .card import ModelCard as ModelCard
 from .card import Prediction as Prediction
 from .domain import reversal_strength as reversal_strength
@@ -21,8 +21,8 @@ __all__ = [
     "AffectModel",
     "Encoder",
     "ModelCard",
+    "ModelOutput",
     "ModelSettings",
-    "Output",
     "Prediction",
     "Predictor",
     "StreamingEncoder",

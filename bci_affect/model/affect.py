@@ -12,7 +12,7 @@ from bci_affect.model.encoder import build_encoder
 from bci_affect.model.settings import ModelSettings
 
 
-class Output(NamedTuple):
+class ModelOutput(NamedTuple):
     """What one branch says of a batch.
 
     Attributes
@@ -66,7 +66,7 @@ class AffectModel(nn.Module):
         """Whether electrodes are known by their place (any number) or by their row."""
         return self.encoder.any_montage
 
-    def forward(self, bands: Tensor, mask: Tensor, positions: Tensor) -> Output:
+    def forward(self, bands: Tensor, mask: Tensor, positions: Tensor) -> ModelOutput:
         """Place EEG windows in the common space and read their emotion.
 
         Parameters
@@ -81,12 +81,12 @@ class AffectModel(nn.Module):
         features, attention = self.encoder(bands, mask, positions)
         return self._place(features, attention)
 
-    def place_music(self, rows: Tensor) -> Output:
+    def place_music(self, rows: Tensor) -> ModelOutput:
         """Place rows of the music tagger, (batch, music_dim), in the common space."""
         features = self.music((rows - self.music_mean) / self.music_sd)
         return self._place(features, features.new_zeros(0))
 
-    def _place(self, features: Tensor, attention: Tensor) -> Output:
+    def _place(self, features: Tensor, attention: Tensor) -> ModelOutput:
         common = self.shared_activation(self.shared(features))
         embedding = nn.functional.normalize(common.float(), dim=-1)
-        return Output(embedding, common, self.heads(common), attention)
+        return ModelOutput(embedding, common, self.heads(common), attention)

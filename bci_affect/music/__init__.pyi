@@ -22,7 +22,7 @@ from .index import ExactIndex as ExactIndex
 from .library import Library as Library
 from .loudness import LoudnessMeter as LoudnessMeter
 from .loudness import normalised as normalised
-from .player.player import Player as Player
+from .player.player import AudioPlayer as AudioPlayer
 from .player.player import PlayerEvent as PlayerEvent
 from .records import Rows as Rows
 from .retrieval import Retriever as Retriever
@@ -36,13 +36,13 @@ from .types import Track as Track
 __all__ = [
     "AV_SUFFIXES",
     "LEAST_TRACKS",
+    "AudioPlayer",
     "DecodeError",
     "EmotionHead",
     "ExactIndex",
     "Library",
     "LoudnessMeter",
     "MusicEncoder",
-    "Player",
     "PlayerEvent",
     "PlayerState",
     "Retriever",

@@ -1,19 +1,19 @@
-from .carry_over import Continuing as Continuing
-from .carry_over import beginning as beginning
 from .exchange import export_profile as export_profile
 from .exchange import import_profile as import_profile
 from .lock import hold_profile as hold_profile
+from .personal_state import PersonalState as PersonalState
+from .personal_state import session_start as session_start
 from .records import model_identity as model_identity
 from .records import normalisation_key as normalisation_key
 from .store import ProfileStore as ProfileStore
 
 __all__ = [
-    "Continuing",
+    "PersonalState",
     "ProfileStore",
-    "beginning",
     "export_profile",
     "hold_profile",
     "import_profile",
     "model_identity",
     "normalisation_key",
+    "session_start",
 ]

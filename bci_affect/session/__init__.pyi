@@ -7,14 +7,14 @@ from .control import PINNED as PINNED
 from .control import Policy as Policy
 from .control import SessionControl as SessionControl
 from .engine import LiveSession as LiveSession
+from .guided.calibration import Clip as Clip
+from .guided.calibration import GuidedCalibration as GuidedCalibration
+from .guided.calibration import Rating as Rating
+from .guided.calibration import Step as Step
+from .guided.calibration import Timing as Timing
+from .guided.calibration import View as View
 from .guided.clips import choose_clips as choose_clips
 from .guided.clips import further_clips as further_clips
-from .guided.protocol import Clip as Clip
-from .guided.protocol import Protocol as Protocol
-from .guided.protocol import Rating as Rating
-from .guided.protocol import Step as Step
-from .guided.protocol import Timing as Timing
-from .guided.protocol import View as View
 from .snapshot import Message as Message
 from .snapshot import RecordingStatus as RecordingStatus
 from .snapshot import SessionSnapshot as SessionSnapshot
@@ -22,10 +22,10 @@ from .snapshot import SessionSnapshot as SessionSnapshot
 __all__ = [
     "PINNED",
     "Clip",
+    "GuidedCalibration",
     "LiveSession",
     "Message",
     "Policy",
-    "Protocol",
     "Rating",
     "RecordingStatus",
     "SessionControl",

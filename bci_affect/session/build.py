@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from bci_affect.affect import AffectPath, EstimatesFile, Personalisation
+from bci_affect.affect import AffectPath, EstimateCsv, Personalisation
 from bci_affect.config import LiveSettings
 from bci_affect.eeg import map_electrodes
 from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
-from bci_affect.music import Library, Player, PlayerEvent, Retriever
-from bci_affect.profiles import Continuing
+from bci_affect.music import AudioPlayer, Library, PlayerEvent, Retriever
+from bci_affect.profiles import PersonalState
 from bci_affect.resources import shipped
 from bci_affect.session.control import Policy
-from bci_affect.session.dj.chooser import Dj
-from bci_affect.session.dj.music_thread import Deck, MusicDesk, Prepare
+from bci_affect.session.dj.chooser import MusicChooser
+from bci_affect.session.dj.music_thread import MusicParts, MusicThread, Prepare
 from bci_affect.session.dj.sham import read_log, yoke
 from bci_affect.session.engine import LiveSession
 from bci_affect.session.publish import Publisher
-from bci_affect.session.realtime import few_heaps
+from bci_affect.session.realtime import limit_malloc_arenas
 from bci_affect.session.recording import SessionRecording
 from bci_affect.streams import Source, StreamInfo, local_clock
 
@@ -100,21 +100,21 @@ def model_path(model: Path | None) -> Path:
 
 
 def path_factory(
-    predictor: Predictor, settings: LiveSettings, continuing: Continuing | None = None
+    predictor: Predictor, settings: LiveSettings, person: PersonalState | None = None
 ) -> Callable[[StreamInfo], AffectPath]:
-    """Return what builds the way from chunks to estimates once a stream is known.
+    """Return a function that builds the `AffectPath` of a stream.
 
     Parameters
     ----------
     predictor : Predictor
     settings : LiveSettings
-    continuing : Continuing, optional
+    person : PersonalState, optional
         A profile's personal model and normalisation.
     """
 
     def make(info: StreamInfo) -> AffectPath:
-        personal = continuing.personal if continuing else None
-        now = continuing.now if continuing else None
+        model = person.personal if person else None
+        now = person.now if person else None
         return AffectPath(
             predictor,
             info.rate_hz,
@@ -122,8 +122,8 @@ def path_factory(
             units=info.units,
             signal=settings.signal,
             affect=settings.affect,
-            normaliser=continuing.normaliser(info.labels) if continuing else None,
-            personal=Personalisation(personal, now=now) if personal else None,
+            normaliser=person.normaliser(info.labels) if person else None,
+            personal=Personalisation(model, now=now) if model else None,
         )
 
     return make
@@ -147,15 +147,15 @@ def build_session(
         if options.policy != "sham":
             raise BciAffectError("Only a sham is yoked to another session: add --policy sham.")
         read_log(options.yoke)  # says now that it cannot be used, not when the music begins
-    few_heaps()
+    limit_malloc_arenas()
     predictor = predictor or load_predictor(options.model)
-    continuing = Continuing(options.profile, model_path(options.model)) if options.profile else None
+    person = PersonalState(options.profile, model_path(options.model)) if options.profile else None
     recording = (
         SessionRecording(options.record_dir, options.participant or options.profile)
         if options.record_dir
         else None
     )
-    estimates = EstimatesFile(options.estimates) if options.estimates else None
+    estimates = EstimateCsv(options.estimates) if options.estimates else None
     publisher = (
         Publisher(predictor.space, f"bci_affect-{uuid.uuid4().hex[:12]}")
         if options.publish
@@ -163,14 +163,14 @@ def build_session(
     )
     return LiveSession(
         source,
-        path_factory(predictor, options.settings, continuing),
+        path_factory(predictor, options.settings, person),
         model_name=predictor.card.name,
         model_summary=predictor.card.summary,
         profile=options.profile,
-        keep=continuing,
+        normalisers=person,
         publisher=publisher,
         estimates=estimates,
-        make_music=partial(MusicDesk, _music(predictor, options)) if options.music else None,
+        make_music=partial(MusicThread, _music(predictor, options)) if options.music else None,
         recording=recording,
         policy=options.policy,
         target=options.target,
@@ -178,23 +178,23 @@ def build_session(
 
 
 def _music(predictor: Predictor, options: SessionOptions) -> Prepare:
-    """Return what opens the library and makes player and `Dj`, on the music's thread."""
+    """Return what opens the library and makes player and `MusicChooser`, on the music's thread."""
 
     def prepare(
         on_event: Callable[[PlayerEvent], None],
         log: Callable[[dict[str, object]], None],
         ended: Callable[[], bool],
-    ) -> Deck | None:
+    ) -> MusicParts | None:
         library = Library(options.library)
         more = options.bring_in(library, ended) if options.bring_in else None
         if not len(library):
             library.close()
             return None
         retriever = Retriever(library, predictor.project_music, within=options.music_dirs)
-        player = Player(
+        player = AudioPlayer(
             clock=local_clock, on_event=on_event, device=options.device, volume=options.volume
         )
-        dj = Dj(
+        chooser = MusicChooser(
             retriever,
             player,
             library,
@@ -204,6 +204,6 @@ def _music(predictor: Predictor, options: SessionOptions) -> Prepare:
             yoke=yoke(options.yoke, library) if options.yoke else None,
             log=log,
         )
-        return Deck(library, player, dj, more)
+        return MusicParts(library, player, chooser, more)
 
     return prepare

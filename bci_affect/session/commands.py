@@ -12,7 +12,7 @@ from bci_affect.affect import AffectPath, Personalisation, PersonalModel
 from bci_affect.errors import BciAffectError
 from bci_affect.session.control import Policy
 from bci_affect.session.parts import Music, Recording
-from bci_affect.session.result_writer import Outbox
+from bci_affect.session.result_writer import ResultWriter
 from bci_affect.streams import Source, StreamInfo
 
 
@@ -29,7 +29,7 @@ class SessionCommands(ABC):
     _info: StreamInfo | None
     _source: Source
     _recording: Recording | None
-    _outbox: Outbox
+    _writer: ResultWriter
     _model_name: str
     _commands: deque[Callable[[AffectPath], None]]
     _baseline_end: float | None
@@ -55,7 +55,7 @@ class SessionCommands(ABC):
     def _now(self) -> float: ...
 
     @abstractmethod
-    def _say_beginning(self) -> None: ...
+    def _record_normalisation(self) -> None: ...
 
     # ---- music --------------------------------------------------------------------------------
 
@@ -191,10 +191,10 @@ class SessionCommands(ABC):
         try:
             self._recording.start(self._source)
             self._event({"event": "recording_start", "model": self._model_name})
-            self._say_beginning()
+            self._record_normalisation()
         except BciAffectError as error:
             self._say("error", str(error))
 
     def stop_recording(self) -> None:
         """Finish the recording's file, with all events until now in it."""
-        self._outbox.finish_recording()
+        self._writer.finish_recording()

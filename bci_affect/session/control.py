@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.affect import AffectEstimate, Course
+from bci_affect.affect import AffectEstimate, EstimateLog
 from bci_affect.session.snapshot import SessionSnapshot
 
 Policy = Literal["follow", "steer", "sham", "music-only", "manual"]
@@ -41,7 +41,7 @@ class SessionControl(Protocol):
     def history(self, seconds: float) -> list[AffectEstimate]:
         """Return the newest estimates, oldest first; three minutes of them at most."""
 
-    def course(self) -> Course:
+    def estimate_log(self) -> EstimateLog:
         """Return all estimates of the session in short."""
 
     def events(self) -> list[tuple[float, str]]:

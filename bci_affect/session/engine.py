@@ -4,7 +4,7 @@ Three threads, each with one duty, so that the data path never waits for disk, n
 screen (invariant 7 of the design):
 
 - ``bci-eeg`` reads chunks and makes estimates. It hands them on and never waits for anybody.
-- ``bci-out`` (`outbox`) writes estimates to the CSV file, the recording and the LSL outlets.
+- ``bci-out`` (`writer`) writes estimates to the CSV file, the recording and the LSL outlets.
 - ``bci-music`` (`music_desk`) chooses and plays; the newest estimate wins.
 
 Whoever draws asks for a snapshot when it likes.
@@ -23,15 +23,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.affect import AffectEstimate, AffectPath, Course, EstimatesFile
+from bci_affect.affect import AffectEstimate, AffectPath, EstimateCsv, EstimateLog
 from bci_affect.eeg import FeatureWindow
 from bci_affect.errors import BciAffectError
 from bci_affect.session.commands import SessionCommands
 from bci_affect.session.control import Policy
-from bci_affect.session.parts import Keeper, Music, OnEvent, Publishing, Recording, Report
-from bci_affect.session.readings import Readings
-from bci_affect.session.realtime import Undisturbed
-from bci_affect.session.result_writer import Outbox
+from bci_affect.session.history import EstimateHistory
+from bci_affect.session.parts import Music, NormaliserStore, Notify, OnEvent, Publishing, Recording
+from bci_affect.session.realtime import RealtimeMode
+from bci_affect.session.result_writer import ResultWriter
 from bci_affect.session.snapshot import Message, SessionSnapshot
 from bci_affect.streams import (
     ConnectionState,
@@ -62,13 +62,13 @@ class LiveSession(SessionCommands):
         Builds the music; gets a function that reports a sentence and one that takes events.
     publisher : Publishing, optional
         LSL outlets of the results.
-    estimates : EstimatesFile, optional
+    estimates : EstimateCsv, optional
         CSV file of the results; closed at the end.
     recording : Recording, optional
         Recorder of the session, idle until `start_recording`.
-    keep : Keeper, optional
-        Keeps the normaliser for the person's next session, once a minute and at the end, and says
-        what the session begins with.
+    normalisers : NormaliserStore, optional
+        Saves the normaliser for the person's next session, once a minute and at the end, and gives
+        the event that records the session's initial normalisation.
     policy : str
         How music is chosen at the start.
     target : (float, float), optional
@@ -83,11 +83,11 @@ class LiveSession(SessionCommands):
         model_name: str,
         model_summary: str,
         profile: str = "",
-        make_music: Callable[[Report, OnEvent], Music] | None = None,
+        make_music: Callable[[Notify, OnEvent], Music] | None = None,
         publisher: Publishing | None = None,
-        estimates: EstimatesFile | None = None,
+        estimates: EstimateCsv | None = None,
         recording: Recording | None = None,
-        keep: Keeper | None = None,
+        normalisers: NormaliserStore | None = None,
         policy: Policy = "follow",
         target: tuple[float, float] | None = None,
     ) -> None:
@@ -97,23 +97,23 @@ class LiveSession(SessionCommands):
         self._model_summary = model_summary
         self._profile = profile
         self._recording = recording
-        self._keep = keep
+        self._normalisers = normalisers
         self._policy = policy
         self._target = target
         self._path: AffectPath | None = None
         self._info: StreamInfo | None = None
         self._lock = threading.Lock()
-        self._readings = Readings()
+        self._history = EstimateHistory()
         self._messages: deque[Message] = deque(maxlen=50)
         self._events: list[tuple[float, str]] = []
         self._commands: deque[Callable[[AffectPath], None]] = deque()
-        self._outbox = Outbox(
+        self._writer = ResultWriter(
             estimates,
             publisher,
             recording,
             playing=self._playing,
-            complain=lambda text: self._say("error", text),
-            chore=self._keep_normaliser,
+            notify=lambda text: self._say("error", text),
+            chore=self._save_normaliser,
         )
         self._told = 0  # messages of the pipeline that were handed on
         self._baseline_end: float | None = None
@@ -122,7 +122,7 @@ class LiveSession(SessionCommands):
         self._played = False  # whether music played when the break began
         self._stop = threading.Event()
         self._ended = threading.Event()
-        self._undisturbed = Undisturbed()
+        self._realtime = RealtimeMode()
         self._started = float("nan")
         self._thread: threading.Thread | None = None
         self.failure: BaseException | None = None
@@ -145,12 +145,12 @@ class LiveSession(SessionCommands):
         """
         if record and self._recording:
             self._recording.start(self._source)
-        self._undisturbed.begin()
+        self._realtime.enable()
         try:
             info = self._source.open(timeout_s)
             self._path = self._make_path(info)
         except BaseException:
-            self._undisturbed.end()
+            self._realtime.disable()
             self._source.close()
             if self._recording:
                 self._recording.discard()
@@ -158,8 +158,8 @@ class LiveSession(SessionCommands):
         # The electrode map of the settings may know places that the stream does not.
         self._info = replace(info, montage=self._path.pipeline.montage)
         self._started = local_clock()
-        self._say_beginning()
-        self._outbox.start()
+        self._record_normalisation()
+        self._writer.start()
         self._thread = threading.Thread(target=self._run_eeg, name="bci-eeg", daemon=True)
         self._thread.start()
         if self._music:
@@ -182,8 +182,8 @@ class LiveSession(SessionCommands):
         if self._thread and self._thread is not threading.current_thread():
             self._thread.join(timeout=5)
         self._source.close()
-        self._outbox.close()
-        self._undisturbed.end()
+        self._writer.close()
+        self._realtime.disable()
         self._ended.set()
 
     def wait(self, timeout_s: float | None = None) -> bool:
@@ -205,9 +205,9 @@ class LiveSession(SessionCommands):
                     self._commands.popleft()(path)
                 # What does not need the next samples is done before they come.
                 for marker in self._source.markers():
-                    self._outbox.put(marker)
+                    self._writer.put(marker)
                 if self._music:
-                    path.estimator.hear(self._music.logits())
+                    path.estimator.set_music(self._music.logits())
                 chunk = self._source.read(_READ_S)
                 if chunk is None:
                     state = self._source.health.state
@@ -241,10 +241,10 @@ class LiveSession(SessionCommands):
     def _take(
         self, window: FeatureWindow, estimate: AffectEstimate, done: float, latency_s: float
     ) -> None:
-        self._readings.take(window, estimate, done, latency_s)
+        self._history.add(window, estimate, done, latency_s)
         if self._music and not self._paused:
             self._music.offer(estimate)
-        self._outbox.put(estimate)
+        self._writer.put(estimate)
 
     def _watch(self, path: AffectPath, time: float) -> None:
         """Hand on what the pipeline found, and end a baseline whose time has come."""
@@ -263,25 +263,27 @@ class LiveSession(SessionCommands):
 
     def _lose(self) -> None:
         """Say that the stream is gone: the last reading stays, marked as no reading."""
-        lost = self._readings.lose()
+        lost = self._history.mark_lost()
         if lost is None:
             return
         if self._music:
             self._music.offer(lost)
-        self._outbox.put(lost)
+        self._writer.put(lost)
 
-    def _keep_normaliser(self) -> None:
-        """Keep what is normal for this person, where somebody wants it.
+    def _save_normaliser(self) -> None:
+        """Save the person's normalisation.
 
-        The EEG's thread goes on meanwhile: means and spreads may be one hop apart, of minutes.
+        The EEG thread runs meanwhile: means and spreads may be one hop apart, of minutes.
         """
-        if self._keep and self._path and self._info:
-            self._keep.keep(self._info.labels, self._path.estimator.normaliser)
+        if self._normalisers and self._path and self._info:
+            self._normalisers.save(self._info.labels, self._path.estimator.normaliser)
 
-    def _say_beginning(self) -> None:
-        """Put into the recording what the normalisation begins with there."""
-        if self._keep and self._path and self._info:
-            self._event(self._keep.event(self._info.labels, self._path.estimator.normaliser))
+    def _record_normalisation(self) -> None:
+        """Record the state from which the normalisation starts, as an event."""
+        if self._normalisers and self._path and self._info:
+            self._event(
+                self._normalisers.start_event(self._info.labels, self._path.estimator.normaliser)
+            )
 
     def _playing(self) -> str:
         if not self._music:
@@ -318,7 +320,7 @@ class LiveSession(SessionCommands):
         text = json.dumps(fields, ensure_ascii=False)
         with self._lock:
             self._events.append((at, text))
-        self._outbox.put(Marker(at, text))
+        self._writer.put(Marker(at, text))
 
     # ---- SessionControl: look -----------------------------------------------------------------
 
@@ -328,8 +330,8 @@ class LiveSession(SessionCommands):
         health = self._source.health if self._info else None
         music = self._music.state() if self._music else (None, None, None, ())
         path = self._path
-        window, estimate = self._readings.newest()
-        p50, p99 = self._readings.latency_ms()
+        window, estimate = self._history.newest()
+        p50, p99 = self._history.latency_ms()
         with self._lock:
             return SessionSnapshot(
                 time=now,
@@ -366,7 +368,7 @@ class LiveSession(SessionCommands):
 
     def latencies_ms(self) -> NDArray[np.float64]:
         """Return the last minute's moments of estimates and their latencies, shape (2, n)."""
-        return self._readings.latencies_ms()
+        return self._history.latencies_ms()
 
     def traces(self, seconds: float) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Return the newest filtered EEG: times (n,) and microvolts (n_channels, n)."""
@@ -376,11 +378,11 @@ class LiveSession(SessionCommands):
 
     def history(self, seconds: float) -> list[AffectEstimate]:
         """Return the newest estimates, oldest first."""
-        return self._readings.history(seconds)
+        return self._history.history(seconds)
 
-    def course(self) -> Course:
+    def estimate_log(self) -> EstimateLog:
         """Return all estimates of the session in short."""
-        return self._readings.course()
+        return self._history.estimate_log()
 
     def events(self) -> list[tuple[float, str]]:
         """Return everything marked so far."""

@@ -15,7 +15,7 @@ from bci_affect.session.control import Policy
 from bci_affect.session.snapshot import RecordingStatus
 from bci_affect.streams import Source
 
-Report = Callable[[str], None]
+Notify = Callable[[str], None]
 """Takes one sentence for the user."""
 OnEvent = Callable[[dict[str, object], float | None], None]
 """Takes an event's fields and its LSL time (now, where None)."""
@@ -56,14 +56,14 @@ class Recording(Protocol):
         """Say how the recording, or the last one, stands; None before the first."""
 
 
-class Keeper(Protocol):
-    """Keeps what is normal for a person, from session to session."""
+class NormaliserStore(Protocol):
+    """Saves a person's normalisation from session to session."""
 
-    def event(self, channels: Sequence[str], normaliser: Normaliser) -> dict[str, object]:
-        """Return the event that says what the session begins with."""
+    def start_event(self, channels: Sequence[str], normaliser: Normaliser) -> dict[str, object]:
+        """Return the event that records the session's initial normalisation."""
 
-    def keep(self, channels: Sequence[str], normaliser: Normaliser) -> None:
-        """Keep it for the person's next session."""
+    def save(self, channels: Sequence[str], normaliser: Normaliser) -> None:
+        """Save the normaliser's state for the person's next session."""
 
 
 class Music(Protocol):
@@ -121,7 +121,7 @@ class Music(Protocol):
 
 
 class PlayerControl(Protocol):
-    """What the choice of music asks of a player; `bci_affect.music.Player` gives it."""
+    """What the choice of music asks of a player; `bci_affect.music.AudioPlayer` gives it."""
 
     failed: frozenset[int]
 

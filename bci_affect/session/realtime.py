@@ -1,4 +1,4 @@
-"""Keeps Python's own house-keeping off the data path while a session runs."""
+"""Real-time settings of the process: malloc arenas, garbage collection, thread switching."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ SWITCH_S = 0.001
 Python's own 5 ms are more than an estimate takes."""
 
 
-def few_heaps() -> None:
-    """Have the C library keep two heaps for all threads, where it is glibc.
+def limit_malloc_arenas() -> None:
+    """Limit glibc's malloc to two arenas for all threads; do nothing under another C library.
 
-    It opens a heap for every new thread, up to eight a core, and each keeps what it once had. A
-    session goes on for hours and begins threads with every track and every time that the headset
-    comes back: with two heaps it has 17 MB less, and ten deaths of a headset add nothing to it.
+    By default it opens an arena for every new thread, up to eight per core, and each keeps its
+    largest size. A session runs for hours and starts threads with every track and every reconnect
+    of the headset: with two arenas it needs 17 MB less, and ten reconnects add nothing.
     """
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
@@ -26,26 +26,26 @@ def few_heaps() -> None:
             mallopt(_M_ARENA_MAX, _ARENAS)
 
 
-class Undisturbed:
-    """From `begin` to `end`, no thread holds the data path up for longer than it has to.
+class RealtimeMode:
+    """Short thread switches and small garbage collections, from `enable` to `disable`.
 
-    A full garbage collection walks over every object of the program, a quarter of a million of
-    them from libraries alone: 0.1 s in which nothing else runs. What is there when a session begins
-    is looked through once more and then left out until the session's end.
+    A full garbage collection visits every object of the program, a quarter of a million from
+    libraries alone: 0.1 s in which nothing else runs. Objects that exist when a session starts are
+    collected once and then frozen (left out of collections) until the session ends.
     """
 
     def __init__(self) -> None:
         self._switch_s: float | None = None
 
-    def begin(self) -> None:
-        """Set the limits; the full collection comes now, before anything waits for data."""
+    def enable(self) -> None:
+        """Collect and freeze existing objects, and shorten the switch interval."""
         gc.collect()
         gc.freeze()
         self._switch_s = sys.getswitchinterval()
         sys.setswitchinterval(min(SWITCH_S, self._switch_s))
 
-    def end(self) -> None:
-        """Put everything back as it was; safe to call without `begin`, and twice."""
+    def disable(self) -> None:
+        """Restore the previous settings; safe to call without `enable`, and twice."""
         if self._switch_s is not None:
             gc.unfreeze()
             sys.setswitchinterval(self._switch_s)

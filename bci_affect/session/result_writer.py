@@ -8,7 +8,7 @@ import queue
 import threading
 from collections.abc import Callable
 
-from bci_affect.affect import AffectEstimate, EstimatesFile
+from bci_affect.affect import AffectEstimate, EstimateCsv
 from bci_affect.session.parts import Publishing, Recording
 from bci_affect.streams import Marker, local_clock
 
@@ -18,7 +18,7 @@ _WRITE_S = 5.0  # a recording that is finished waits so long for what is on its 
 _CHORE_S = 60.0  # a killed session loses at most so much of what it learned of the person
 
 
-class Outbox:
+class ResultWriter:
     """Writes estimates and events to the CSV file, the recording and the LSL outlets.
 
     On a thread of its own (``bci-out``), from a long bounded queue in which nothing is dropped
@@ -26,7 +26,7 @@ class Outbox:
 
     Parameters
     ----------
-    estimates : EstimatesFile or None
+    estimates : EstimateCsv or None
         Closed at the end.
     publisher : Publishing or None
         Closed at the end.
@@ -34,7 +34,7 @@ class Outbox:
         Finished at the end.
     playing : callable
         Says which track plays, for the file.
-    complain : callable
+    notify : callable
         Takes a sentence for the user when something cannot be written.
     chore : callable
         Done once a minute.
@@ -42,19 +42,19 @@ class Outbox:
 
     def __init__(
         self,
-        estimates: EstimatesFile | None,
+        estimates: EstimateCsv | None,
         publisher: Publishing | None,
         recording: Recording | None,
         *,
         playing: Callable[[], str],
-        complain: Callable[[str], None],
+        notify: Callable[[str], None],
         chore: Callable[[], None],
     ) -> None:
         self._estimates = estimates
         self._publisher = publisher
         self._recording = recording
         self._playing = playing
-        self._complain = complain
+        self._complain = notify
         self._chore = chore
         self._queue: queue.Queue[AffectEstimate | Marker | threading.Event | None] = queue.Queue(
             _HELD

@@ -21,7 +21,7 @@ from .tap import RawTap as RawTap
 from .xdf.inspection import inspect_xdf as inspect_xdf
 from .xdf.naming import recording_path as recording_path
 from .xdf.player import MARKER_PATIENCE_S as MARKER_PATIENCE_S
-from .xdf.player import Player as Player
+from .xdf.player import XdfPlayer as XdfPlayer
 from .xdf.reader import read_xdf as read_xdf
 from .xdf.recorder import Recorder as Recorder
 from .xdf.recorder import RecorderStatus as RecorderStatus
@@ -44,7 +44,6 @@ __all__ = [
     "Health",
     "LslSource",
     "Marker",
-    "Player",
     "RawOutlet",
     "RawTap",
     "Recorder",
@@ -52,6 +51,7 @@ __all__ = [
     "Source",
     "StreamHeader",
     "StreamInfo",
+    "XdfPlayer",
     "XdfRecording",
     "XdfSource",
     "XdfWriter",

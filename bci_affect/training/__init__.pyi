@@ -1,7 +1,7 @@
 from .calibration.personal import calibrate as calibrate
 from .calibration.power import measure as measure
 from .calibration.simulation import EFFECTS as EFFECTS
-from .calibration.simulation import Listener as Listener
+from .calibration.simulation import SimulatedListener as SimulatedListener
 from .calibration.simulation import simulate as simulate
 from .calibration.store import calibrate_recordings as calibrate_recordings
 from .drawing import GREY as GREY
@@ -35,8 +35,8 @@ __all__ = [
     "MAX_POINTS",
     "MUSIC",
     "FeatureSet",
-    "Listener",
     "ObjectiveSettings",
+    "SimulatedListener",
     "TrainSettings",
     "broken",
     "calibrate",

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from bci_affect.errors import BciAffectError
 from bci_affect.training.features import FeatureSet
 
-Protocol = Literal["loso", "stimulus", "loso-stimulus", "within-subject", "loso-session"]
+SplitScheme = Literal["loso", "stimulus", "loso-stimulus", "within-subject", "loso-session"]
 Unit = Literal["subject", "session", "trial", "stimulus"]
 Rows = NDArray[np.int64]
 
-PROTOCOLS: tuple[str, ...] = get_args(Protocol)
+SPLIT_SCHEMES: tuple[str, ...] = get_args(SplitScheme)
 
 FORBIDDEN: dict[str, tuple[Unit, ...]] = {
     "loso": ("subject", "trial"),
@@ -58,7 +58,7 @@ class Split:
     """
 
     name: str
-    protocol: Protocol
+    protocol: SplitScheme
     train: Rows
     validation: Rows
     test: Rows
@@ -66,7 +66,7 @@ class Split:
 
 def make_splits(
     features: FeatureSet,
-    protocol: Protocol,
+    protocol: SplitScheme,
     *,
     folds: int = 0,
     validation: float = 0.2,
@@ -79,7 +79,7 @@ def make_splits(
     features : FeatureSet
         Whose windows are split.
     protocol : str
-        One of `PROTOCOLS`.
+        One of `SPLIT_SCHEMES`.
     folds : int
         Number of folds; 0 leaves one unit out at a time (for stimuli and trials: five folds).
     validation : float
@@ -95,7 +95,9 @@ def make_splits(
     from bci_affect.training.leakage import check_split
 
     if protocol not in _MAKERS:
-        raise BciAffectError(f"Unknown protocol '{protocol}'; there are {', '.join(PROTOCOLS)}.")
+        raise BciAffectError(
+            f"Unknown protocol '{protocol}'; there are {', '.join(SPLIT_SCHEMES)}."
+        )
     splits = list(_MAKERS[protocol](features, folds, validation, seed))
     for split in splits:
         check_split(features, split)
@@ -207,7 +209,7 @@ _MAKERS: dict[str, Callable[[FeatureSet, int, float, int], Iterator[Split]]] = {
 
 def _split(
     name: str,
-    protocol: Protocol,
+    protocol: SplitScheme,
     train: NDArray[np.bool_],
     validation: NDArray[np.bool_],
     test: NDArray[np.bool_],

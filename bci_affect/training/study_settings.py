@@ -28,7 +28,7 @@ from bci_affect.errors import BciAffectError
 from bci_affect.resources import shipped
 from bci_affect.training.extract import ExtractionSettings
 from bci_affect.training.settings import TrainSettings
-from bci_affect.training.splits import Protocol
+from bci_affect.training.splits import SplitScheme
 
 Target = Literal["valence", "arousal"]
 TARGETS: tuple[Target, ...] = ("valence", "arousal")
@@ -45,7 +45,7 @@ class DatasetSettings(Section):
 class StudySettings(Section):
     """How people, trials and stimuli are split, and what is done with each split."""
 
-    protocol: Protocol = "loso"
+    protocol: SplitScheme = "loso"
     folds: int = Field(0, ge=0)
     """Number of folds; 0 leaves one person (or session) out at a time."""
     validation: float = Field(0.2, gt=0, lt=1)

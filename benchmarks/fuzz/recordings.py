@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from bci_affect.config import SignalSettings
-from bci_affect.datasets.segments import Felt, Labels, Markers, find_segments, marker_names
+from bci_affect.datasets.segments import AffectLabel, Labels, Markers, find_segments, marker_names
 from bci_affect.eeg import Pipeline
 from bci_affect.streams import EndOfStream, Marker, XdfSource
 from bci_affect.streams.header import build_header, parse_header
@@ -212,7 +212,7 @@ class Events(Target):
             {"label": "happy"},
         ]
         self._labels = Labels(
-            labels={"happy": Felt(valence=8, arousal=7)}, rest=Markers(markers=("rest",))
+            labels={"happy": AffectLabel(valence=8, arousal=7)}, rest=Markers(markers=("rest",))
         )
 
     def make(self, rng: np.random.Generator) -> bytes:

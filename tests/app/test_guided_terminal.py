@@ -16,7 +16,7 @@ import pytest
 
 from bci_affect.app import guided_terminal as guide_module
 from bci_affect.app.guided_terminal import guide
-from bci_affect.session.guided.protocol import Clip, Protocol, Step, Timing
+from bci_affect.session.guided.calibration import Clip, GuidedCalibration, Step, Timing
 
 SPEED = 60.0
 
@@ -41,11 +41,11 @@ class Desk:
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Protocol, list[str]]:
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[GuidedCalibration, list[str]]:
     monkeypatch.setattr(guide_module, "_TICK_S", 0.005)
     events: list[str] = []
     clips = [Clip(i, f"/m/{i}", f"t{i}", 0.0, 20.0, 0.5, 0.5, 0) for i in range(2)]
-    protocol = Protocol.begin(
+    protocol = GuidedCalibration.begin(
         tmp_path / "p.json",
         "Ada",
         clips,
@@ -62,7 +62,9 @@ def answers(*texts: str) -> Iterator[str]:
     yield from texts
 
 
-def test_it_leads_to_the_end_and_insists_on_numbers(made: tuple[Protocol, list[str]]) -> None:
+def test_it_leads_to_the_end_and_insists_on_numbers(
+    made: tuple[GuidedCalibration, list[str]],
+) -> None:
     protocol, events = made
     given = answers("pleasant", "0", "7", "2,5", "", "9", "3", "4", "10", "5", "")
     desk = Desk()
@@ -78,7 +80,7 @@ def test_it_leads_to_the_end_and_insists_on_numbers(made: tuple[Protocol, list[s
 
 @pytest.mark.parametrize("how", ["q", EOFError, KeyboardInterrupt])
 def test_it_stops_at_any_question_and_keeps_what_was_rated(
-    made: tuple[Protocol, list[str]], how: str | type[BaseException]
+    made: tuple[GuidedCalibration, list[str]], how: str | type[BaseException]
 ) -> None:
     protocol, events = made
     given = answers("7", "2", "", "")
@@ -97,7 +99,7 @@ def test_it_stops_at_any_question_and_keeps_what_was_rated(
     assert json.loads(events[-1])["event"] == "calibration_stop"
 
 
-def test_it_ends_with_the_stream(made: tuple[Protocol, list[str]]) -> None:
+def test_it_ends_with_the_stream(made: tuple[GuidedCalibration, list[str]]) -> None:
     protocol, _ = made
     session = Fast()
     session.ended = True

@@ -102,13 +102,13 @@ def test_a_profile_that_another_session_uses(command: tuple[str, ...]) -> None:
 
 
 def test_the_first_start_refuses_a_profile_in_use_before_anything_runs() -> None:
-    from bci_affect.app.start import StartDesk
+    from bci_affect.app.start import SessionStarter
     from bci_affect.gui.services import StartChoice
     from bci_affect.profiles.lock import hold_profile
     from bci_affect.session import SessionOptions
 
     said: list[str] = []
-    with StartDesk(SessionOptions(), wait_s=1.0) as desk, hold_profile("Ada"):
+    with SessionStarter(SessionOptions(), wait_s=1.0) as desk, hold_profile("Ada"):
         with pytest.raises(BciAffectError, match="in use by another session"):
             desk.start(StartChoice(None, music=False, profile="Ada"), said.append)
         assert said == []

@@ -1,4 +1,4 @@
-"""Desks for tests of the flows: real protocol, scripted sessions, no LSL."""
+"""Services for tests of the flows: real guided calibration, scripted sessions, no LSL."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from bci_affect.errors import BciAffectError
-from bci_affect.gui.services import Services, StartChoice, Started, Verdict
+from bci_affect.gui.services import CalibrationResult, Services, StartChoice, Started
 from bci_affect.music import Track
+from bci_affect.session.guided.calibration import GuidedCalibration, Timing
 from bci_affect.session.guided.clips import Clip, choose_clips
-from bci_affect.session.guided.protocol import Protocol, Timing
 from bci_affect.streams import FoundStream
 from tests.gui.scripted import ScriptedSession, tracks
 
@@ -76,15 +76,15 @@ class ScriptedCalibration:
     def unfinished(self) -> bool:
         return self.path.exists()
 
-    def begin(self, n_clips: int, seconds: float) -> Protocol:
+    def begin(self, n_clips: int, seconds: float) -> GuidedCalibration:
         self.path.unlink(missing_ok=True)
         clips = choose_clips(self.session.tracks, n_clips, seed=1, seconds=seconds)
-        return Protocol.begin(
+        return GuidedCalibration.begin(
             self.path, self.profile, clips, seed=1, timing=self.timing, **self._hands()
         )
 
-    def resume(self) -> Protocol:
-        return Protocol.resume(self.path, **self._hands())
+    def resume(self) -> GuidedCalibration:
+        return GuidedCalibration.resume(self.path, **self._hands())
 
     def _hands(self) -> dict[str, Callable[..., None]]:
         return {
@@ -93,10 +93,10 @@ class ScriptedCalibration:
             "silence": lambda: None,
         }
 
-    def evaluate(self, calibration: Protocol) -> Verdict:
+    def evaluate(self, calibration: GuidedCalibration) -> CalibrationResult:
         n = len(calibration.ratings)
         calibration.discard()
-        return Verdict(
+        return CalibrationResult(
             headline="Arousal is above chance in your EEG; valence is not (yet).",
             sentences=("More clips would make the verdict surer.",),
             figures=(("Clips", str(n)), ("Arousal", "balanced accuracy .83 [.62, .95], p = .02")),

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from bci_affect.affect import AffectEstimate
-from bci_affect.affect.estimate_log import Course
+from bci_affect.affect.estimate_log import EstimateLog
 from bci_affect.affect.fusion import PersonalReading
 from bci_affect.eeg import CAPS, FeatureWindow, Montage, State, make_montage
 from bci_affect.music import PlayerState, Suggestion, Track
@@ -289,11 +289,11 @@ class ScriptedSession:
     def due_in_s(self) -> float:
         return float("nan")
 
-    def course(self) -> Course:
-        course = Course()
+    def estimate_log(self) -> EstimateLog:
+        log = EstimateLog()
         for estimate in self.estimates:
-            course.add(estimate)
-        return course
+            log.add(estimate)
+        return log
 
     def events(self) -> list[tuple[float, str]]:
         return list(self.marks)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pyqtgraph.Qt import QtCore, QtTest, QtWidgets
 
-from bci_affect.app.calibration import CalibrationDesk, DeskOptions
+from bci_affect.app.calibration import CalibrationOptions, CalibrationRunner
 from bci_affect.config import LiveSettings
 from bci_affect.gui.flows import calibration as flow_module
 from bci_affect.gui.services import Services
@@ -16,7 +16,7 @@ from bci_affect.gui.window import MainWindow
 from bci_affect.music import Library
 from bci_affect.profiles.store import ProfileStore
 from bci_affect.session import LiveSession, load_predictor, model_path, path_factory
-from bci_affect.session.guided.protocol import Step, Timing
+from bci_affect.session.guided.calibration import Step, Timing
 from bci_affect.session.recording import SessionRecording
 from tests.gui.conftest import wait_for
 from tests.gui.listener import SteppedListener
@@ -52,9 +52,9 @@ def test_a_simulated_listener_is_led_to_a_real_verdict(
         model_summary="shipped",
         recording=SessionRecording(tmp_path / "recordings", "Ada"),
     )
-    desk = CalibrationDesk(
+    desk = CalibrationRunner(
         session,
-        DeskOptions(
+        CalibrationOptions(
             profile="Ada",
             model=model_path(None),
             library=tmp_path / "music.sqlite",

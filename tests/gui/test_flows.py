@@ -18,7 +18,7 @@ from bci_affect.gui.flows.ending import EndPage, summary
 from bci_affect.gui.flows.start import StartWindow
 from bci_affect.gui.services import Services, Started
 from bci_affect.gui.window import MainWindow
-from bci_affect.session.guided.protocol import Step, Timing
+from bci_affect.session.guided.calibration import Step, Timing
 from tests.gui.conftest import tick, wait_for
 from tests.gui.desks import ScriptedCalibration, ScriptedReplay, ScriptedStart, found
 from tests.gui.scripted import ScriptedSession

@@ -17,7 +17,7 @@ import pytest
 import soundfile
 from pyqtgraph.Qt import QtCore, QtTest
 
-from bci_affect.app.start import StartDesk
+from bci_affect.app.start import SessionStarter
 from bci_affect.config import CLASSIC_BANDS, LiveSettings, SignalSettings
 from bci_affect.gui.aside import wait_for_all
 from bci_affect.gui.flows.ending import EndPage
@@ -145,7 +145,7 @@ def test_a_session_from_the_first_click_to_the_saved_report(
     headset: Publisher, music: None, tmp_path: Path
 ) -> None:
     """The whole way of a session on the real window; one test, as starting LSL costs seconds."""
-    with StartDesk(SessionOptions(device="none", seed=2), 30.0) as desk:
+    with SessionStarter(SessionOptions(device="none", seed=2), 30.0) as desk:
         start = StartWindow(desk, "dark")
         started = start_by_clicks(start, tmp_path / "recordings")
         session = started.control

@@ -5,11 +5,11 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bci_affect.gui.pace import INTERVAL_MS, LATE_S, SLOWEST_MS, Pace
+from bci_affect.gui.pace import INTERVAL_MS, LATE_S, SLOWEST_MS, FramePacer
 
 
 def run(
-    pace: Pace, seconds: float, share: float, start: tuple[float, float]
+    pace: FramePacer, seconds: float, share: float, start: tuple[float, float]
 ) -> tuple[float, float]:
     """Let ticks come at the pace's own interval, each costing `share` of the time."""
     now, cpu = start
@@ -22,14 +22,14 @@ def run(
 
 
 def test_a_cheap_window_keeps_25_frames_a_second() -> None:
-    pace = Pace()
+    pace = FramePacer()
     run(pace, 10, 0.1, (0.0, 0.0))
     assert pace.interval_ms == INTERVAL_MS
     assert 24 < pace.fps < 26
 
 
 def test_a_dear_window_slows_down_and_comes_back() -> None:
-    pace = Pace()
+    pace = FramePacer()
     at = run(pace, 20, 0.9, (0.0, 0.0))
     assert pace.interval_ms == SLOWEST_MS
     run(pace, 60, 0.02, at)
@@ -38,7 +38,7 @@ def test_a_dear_window_slows_down_and_comes_back() -> None:
 
 def test_it_draws_as_often_as_the_share_allows() -> None:
     """13 ms a frame are 32 % of a core at 25 frames a second, and 24 % at 18."""
-    pace = Pace()
+    pace = FramePacer()
     now = cpu = 0.0
     for _ in range(2000):
         now += pace.interval_ms / 1000
@@ -49,15 +49,15 @@ def test_it_draws_as_often_as_the_share_allows() -> None:
 
 
 def test_late_ticks_on_a_busy_machine_slow_it_down() -> None:
-    pace = Pace()
+    pace = FramePacer()
     for k in range(40):
         pace.after_tick(0.001, 0.001 * k, 0.2 * k)
     assert pace.interval_ms > INTERVAL_MS
 
 
-def drawing(frame_s: float) -> Pace:
+def drawing(frame_s: float) -> FramePacer:
     """Return a pace that has seen frames of this cost."""
-    pace = Pace()
+    pace = FramePacer()
     for k in range(60):
         pace.after_tick(frame_s, k * frame_s, k * 0.04)
     pace.until_next_s(60 * 0.04)  # the next frame should begin now

@@ -26,7 +26,7 @@ with blocks of 5, 10 and 40 ms the sound arrives 6.8, 10.1 and 40.2 ms ahead of 
 
 CHILD = """
 import json, sys, time
-from bci_affect.music.player import Player
+from bci_affect.music.player import AudioPlayer
 from bci_affect.music.types import Track
 spec = json.loads(sys.argv[1])
 events = []
@@ -34,7 +34,7 @@ tracks = [
     Track(i, path, f"t{i}", "", "", seconds, 0, 0, 0, 0, (), gain)
     for i, (path, seconds, gain) in enumerate(spec["tracks"])
 ]
-player = Player(
+player = AudioPlayer(
     on_event=lambda e: events.append([e.kind, e.time, e.track_id]),
     volume=1.0, crossfade_s=spec["crossfade_s"], device=spec.get("device", ""),
 )

@@ -185,10 +185,10 @@ def silences(audio: NDArray[np.float32]) -> list[float]:
 
 LOSING = """
 import sys, time
-from bci_affect.music import Player, Track
+from bci_affect.music import AudioPlayer, Track
 track = Track(1, sys.argv[1], "t", "", "", 60.0, 0, 0, 0, 0, (), 0.0)
 kinds = []
-player = Player(on_event=lambda e: (kinds.append(e.kind), print(e.kind, flush=True)))
+player = AudioPlayer(on_event=lambda e: (kinds.append(e.kind), print(e.kind, flush=True)))
 player.play(track)
 until = time.monotonic() + 50
 while "device_found" not in kinds and time.monotonic() < until:

@@ -13,11 +13,11 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bci_affect.music import Player, PlayerEvent, Track
+from bci_affect.music import AudioPlayer, PlayerEvent, Track
+from bci_affect.music.player.audio_ring import AudioRing
 from bci_affect.music.player.frame_time import FrameTime
 from bci_affect.music.player.mixer import Mixer
-from bci_affect.music.player.ring import Ring
-from bci_affect.music.player.source import Source
+from bci_affect.music.player.track_reader import TrackReader
 
 RATE_HZ = 8_000
 
@@ -37,7 +37,7 @@ def write(path: Path, audio: np.ndarray, rate_hz: int = RATE_HZ) -> Path:
     reads=st.lists(st.integers(1, 500), max_size=30),
 )
 def test_the_ring_neither_loses_nor_repeats(writes: list[int], reads: list[int]) -> None:
-    ring = Ring(0.1, RATE_HZ)
+    ring = AudioRing(0.1, RATE_HZ)
     ring.set_gain(1.0)
     ring.set_playing(True)
     ring._gain = 1.0  # past the ramp
@@ -58,7 +58,7 @@ def test_the_ring_neither_loses_nor_repeats(writes: list[int], reads: list[int])
 
 
 def test_gain_changes_are_ramps_and_starvation_is_counted() -> None:
-    ring = Ring(1.0, RATE_HZ)
+    ring = AudioRing(1.0, RATE_HZ)
     ring.set_gain(1.0)
     ring.set_playing(True)
     ring.write(np.ones((4000, 2), np.float32))
@@ -84,7 +84,7 @@ def test_gain_changes_are_ramps_and_starvation_is_counted() -> None:
 
 
 def test_marks_are_stamped_with_the_time_of_their_frame() -> None:
-    ring = Ring(1.0, RATE_HZ)
+    ring = AudioRing(1.0, RATE_HZ)
     ring.set_playing(True)
     ring.marks.extend([0, 1500, 1500])
     ring.write(np.zeros((4000, 2), np.float32))
@@ -144,7 +144,7 @@ def test_a_word_that_moves_is_not_steady(every: float) -> None:
     assert not steady(1.8, 0.004)
 
 
-def mixed(sources: list[Source], crossfade_s: float, block: int = 333) -> np.ndarray:
+def mixed(sources: list[TrackReader], crossfade_s: float, block: int = 333) -> np.ndarray:
     following = sources[1:]
     mixer = Mixer(
         RATE_HZ,
@@ -165,7 +165,7 @@ def test_gapless_means_sample_after_sample(tmp_path: Path, block: int) -> None:
     audio = (0.1 * np.random.default_rng(0).standard_normal((20_000, 2))).astype(np.float32)
     cuts = [0, 7001, 7101, 20_000]  # one part is only a blink
     sources = [
-        Source(track(i, write(tmp_path / f"{i}.wav", audio[a:b]), (b - a) / RATE_HZ), RATE_HZ)
+        TrackReader(track(i, write(tmp_path / f"{i}.wav", audio[a:b]), (b - a) / RATE_HZ), RATE_HZ)
         for i, (a, b) in enumerate(itertools.pairwise(cuts))
     ]
     np.testing.assert_allclose(mixed(sources, 0.0, block), audio, atol=1e-6)
@@ -176,7 +176,7 @@ def test_a_crossfade_overlaps_and_keeps_the_power(tmp_path: Path) -> None:
     sources = []
     for i in range(2):
         noise = (0.1 * rng.standard_normal((RATE_HZ * 6, 2))).astype(np.float32)
-        sources.append(Source(track(i, write(tmp_path / f"{i}.wav", noise), 6.0), RATE_HZ))
+        sources.append(TrackReader(track(i, write(tmp_path / f"{i}.wav", noise), 6.0), RATE_HZ))
     out = mixed(sources, 2.0)
     assert len(out) == RATE_HZ * 10
     power = np.square(out).mean(axis=1).reshape(20, -1).mean(axis=1)
@@ -187,7 +187,7 @@ def test_two_loud_tracks_at_once_do_not_clip(tmp_path: Path) -> None:
     t = np.arange(RATE_HZ * 4) / RATE_HZ
     tone = np.repeat(0.85 * np.sin(2 * np.pi * 200 * t)[:, None], 2, axis=1).astype(np.float32)
     path = write(tmp_path / "a.wav", tone)
-    out = mixed([Source(track(i, path, 4.0), RATE_HZ) for i in range(2)], 1.5)
+    out = mixed([TrackReader(track(i, path, 4.0), RATE_HZ) for i in range(2)], 1.5)
     assert np.abs(out).max() < 1.0
     np.testing.assert_allclose(out[:RATE_HZ], tone[:RATE_HZ], atol=1e-6)  # alone: untouched
 
@@ -197,7 +197,7 @@ def test_any_file_becomes_stereo_at_the_devices_rate(
     tmp_path: Path, channels: int, rate_hz: int
 ) -> None:
     audio = 0.1 * np.random.default_rng(0).standard_normal((rate_hz, channels))
-    source = Source(track(1, write(tmp_path / "a.wav", audio, rate_hz), 1.0, -6.0), RATE_HZ)
+    source = TrackReader(track(1, write(tmp_path / "a.wav", audio, rate_hz), 1.0, -6.0), RATE_HZ)
     out = source.take(RATE_HZ * 2)
     assert out.shape[1] == 2
     assert len(out) == pytest.approx(RATE_HZ, abs=2)
@@ -226,7 +226,7 @@ def test_commands_without_a_device(tmp_path: Path) -> None:
     a, b = (track(i, write(tmp_path / f"{i}.wav", noise), 3.0) for i in (1, 2))
     broken = track(3, tmp_path / "gone.wav", 3.0)
     heard = Heard()
-    with Player(device="none", on_event=heard.events.append, crossfade_s=0.5) as player:
+    with AudioPlayer(device="none", on_event=heard.events.append, crossfade_s=0.5) as player:
         assert player.state().device == "no sound device"
         player.load(a, start_s=1.0)
         heard.wait(lambda: player.state().track_id == 1)
@@ -260,10 +260,10 @@ def test_commands_without_a_device(tmp_path: Path) -> None:
 
 
 def test_a_volume_limit_holds() -> None:
-    with Player(device="none", max_volume=0.3, volume=0.9) as player:
+    with AudioPlayer(device="none", max_volume=0.3, volume=0.9) as player:
         assert player.state().volume == 0.3
 
 
 def test_a_device_that_is_not_there_is_silence_with_a_message() -> None:
-    with Player(device="no such device anywhere") as player:
+    with AudioPlayer(device="no such device anywhere") as player:
         assert "playing silently until there is a device" in player.state().message

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bci_affect.affect import EstimatesFile, analyse
+from bci_affect.affect import EstimateCsv, analyse
 from bci_affect.affect.estimate import AffectEstimate
 from bci_affect.config import LiveSettings
 from bci_affect.eeg import State
@@ -77,7 +77,7 @@ def test_live_run_is_processed_alike_and_its_recording_too(
     rows = tmp_path / "live.csv"
     session = make_session(
         predictor,
-        estimates=EstimatesFile(rows),
+        estimates=EstimateCsv(rows),
         recording=SessionRecording(tmp_path / "rec", "P 7"),
     )
     with playing(RECORDING, "--speed", str(SPEED)):

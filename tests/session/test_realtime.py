@@ -8,22 +8,22 @@ import sys
 
 import pytest
 
-from bci_affect.session.realtime import SWITCH_S, Undisturbed
+from bci_affect.session.realtime import SWITCH_S, RealtimeMode
 
 
 def test_limits_hold_from_begin_to_end_only():
     before, frozen = sys.getswitchinterval(), gc.get_freeze_count()
-    still = Undisturbed()
-    still.begin()
+    mode = RealtimeMode()
+    mode.enable()
     try:
         assert sys.getswitchinterval() <= SWITCH_S + 1e-9
         assert gc.get_freeze_count() > frozen
         assert gc.isenabled()  # what the session itself leaves behind is still collected
     finally:
-        still.end()
+        mode.disable()
     assert sys.getswitchinterval() == before
     assert gc.get_freeze_count() == 0
-    still.end()
+    mode.disable()
     assert sys.getswitchinterval() == before
 
 
@@ -32,8 +32,8 @@ def test_threads_share_few_heaps():
     """Each thread's heap is a mapping of its own; glibc counts them in malloc_info."""
     code = (
         "import ctypes, threading\n"
-        "from bci_affect.session.realtime import few_heaps\n"
-        "few_heaps()\n"
+        "from bci_affect.session.realtime import limit_malloc_arenas\n"
+        "limit_malloc_arenas()\n"
         "hold = threading.Barrier(13)\n"
         "def work():\n"
         "    kept = bytearray(100_000)\n"

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from bci_affect.affect.estimate import AffectEstimate
-from bci_affect.affect.estimate_csv import EstimatesFile
+from bci_affect.affect.estimate_csv import EstimateCsv
 from bci_affect.eeg import State
-from bci_affect.session.result_writer import Outbox
+from bci_affect.session.result_writer import ResultWriter
 
 
 def estimate(time: float) -> AffectEstimate:
@@ -30,19 +30,19 @@ def estimate(time: float) -> AffectEstimate:
 
 def test_everything_is_written_in_order_and_the_chore_done_at_the_end(tmp_path: Path) -> None:
     chores: list[int] = []
-    outbox = Outbox(
-        EstimatesFile(tmp_path / "e.csv"),
+    writer = ResultWriter(
+        EstimateCsv(tmp_path / "e.csv"),
         None,
         None,
         playing=lambda: "7",
-        complain=lambda text: None,
+        notify=lambda text: None,
         chore=lambda: chores.append(1),
     )
-    outbox.put(estimate(0.0))  # before it has begun
-    outbox.start()
+    writer.put(estimate(0.0))  # before it has begun
+    writer.start()
     for i in range(1, 500):
-        outbox.put(estimate(float(i)))
-    outbox.close()
+        writer.put(estimate(float(i)))
+    writer.close()
     with (tmp_path / "e.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [float(row["time"]) for row in rows] == list(range(500))
@@ -52,12 +52,14 @@ def test_everything_is_written_in_order_and_the_chore_done_at_the_end(tmp_path: 
 
 def test_a_file_that_cannot_be_written_is_said_once_and_given_up(tmp_path: Path) -> None:
     said: list[str] = []
-    file = EstimatesFile(tmp_path / "e.csv")
+    file = EstimateCsv(tmp_path / "e.csv")
     (tmp_path / "e.csv").mkdir()  # somebody takes the name meanwhile
-    outbox = Outbox(file, None, None, playing=lambda: "", complain=said.append, chore=lambda: None)
-    outbox.start()
+    writer = ResultWriter(
+        file, None, None, playing=lambda: "", notify=said.append, chore=lambda: None
+    )
+    writer.start()
     for i in range(5):
-        outbox.put(estimate(float(i)))
-    outbox.close()
+        writer.put(estimate(float(i)))
+    writer.close()
     (sentence,) = said
     assert "cannot be written" in sentence

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bci_affect.errors import BciAffectError
 from bci_affect.training.features import FeatureSet
 from bci_affect.training.leakage import LeakError, check_split
-from bci_affect.training.splits import FORBIDDEN, PROTOCOLS, Split, make_splits
+from bci_affect.training.splits import FORBIDDEN, SPLIT_SCHEMES, Split, make_splits
 from tests.training.conftest import make_features
 
 SHARED_NEVER = {
@@ -28,7 +28,7 @@ SHARED_NEVER = {
 @given(
     st.integers(3, 6), st.integers(2, 3), st.integers(8, 12), st.integers(0, 5), st.integers(0, 3)
 )
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", SPLIT_SCHEMES)
 def test_parts_share_nothing(
     protocol: str, subjects: int, sessions: int, trials: int, seed: int, folds: int
 ) -> None:

@@ -238,7 +238,7 @@ def _reference_training(n_windows: int) -> Callable[[], float]:
     from torch import nn
     from torch.utils.data import DataLoader, TensorDataset
 
-    class Reference(nn.Module):
+    class ReferenceBranch(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.norm = nn.BatchNorm1d(_N_ELECTRODES)
@@ -260,7 +260,7 @@ def _reference_training(n_windows: int) -> Callable[[], float]:
 
     def job() -> float:
         torch.set_num_threads(1)
-        model = Reference().train()
+        model = ReferenceBranch().train()
         optimiser = torch.optim.Adam(model.parameters(), 1e-4)
         begun = time.process_time()
         for x, y in DataLoader(data, batch_size=128, shuffle=True):

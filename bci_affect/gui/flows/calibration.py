@@ -17,11 +17,11 @@ from bci_affect.gui.aside import run_aside
 from bci_affect.gui.panels.base import Caption, Choice, colour, font, label, set_text
 from bci_affect.gui.panels.quality import QualityPanel
 from bci_affect.gui.panels.report import Scale
-from bci_affect.gui.services import CalibrationDesk, Verdict
+from bci_affect.gui.services import CalibrationResult, CalibrationService
 from bci_affect.gui.texts import clock, tr
 from bci_affect.gui.theme import Theme, style_sheet
 from bci_affect.gui.viewmodel import ViewModel
-from bci_affect.session import Protocol, Rating, Step, View
+from bci_affect.session import GuidedCalibration, Rating, Step, View
 
 CLIPS = (8, 12, 16, 24)
 CLIP_SECONDS = 30.0
@@ -127,7 +127,7 @@ class CalibrationWindow(QtWidgets.QDialog):
     def __init__(
         self,
         vm: ViewModel,
-        desk: CalibrationDesk,
+        desk: CalibrationService,
         theme: Theme,
         *,
         manikins: bool = False,
@@ -137,8 +137,8 @@ class CalibrationWindow(QtWidgets.QDialog):
         self.setWindowTitle(tr("Calibration of {name}", name=desk.profile))
         self.setWindowFlag(QtCore.Qt.WindowType.WindowMinMaxButtonsHint, True)
         self.vm, self._desk, self.theme = vm, desk, theme
-        self.protocol: Protocol | None = None
-        self.verdict: Verdict | None = None
+        self.protocol: GuidedCalibration | None = None
+        self.verdict: CalibrationResult | None = None
         self._step: Step | None = None
         self._evaluating = False
         self.setStyleSheet(style_sheet(theme))
@@ -249,7 +249,7 @@ class CalibrationWindow(QtWidgets.QDialog):
     def _resume(self) -> None:
         self._run(self._desk.resume)
 
-    def _run(self, make: Callable[[], Protocol]) -> None:
+    def _run(self, make: Callable[[], GuidedCalibration]) -> None:
         try:
             protocol = make()
         except BciAffectError as error:
@@ -337,7 +337,7 @@ class CalibrationWindow(QtWidgets.QDialog):
         if not isinstance(error, BciAffectError):
             raise error
 
-    def show_verdict(self, verdict: Verdict) -> None:
+    def show_verdict(self, verdict: CalibrationResult) -> None:
         """Show what was found: the sentence first, then the figures behind it."""
         self.verdict = verdict
         self._evaluating = False

@@ -16,7 +16,7 @@ from bci_affect.gui.flows.preferences import Preferences
 from bci_affect.gui.flows.streampicker import StreamPicker
 from bci_affect.gui.panels.base import Caption, Choice, label
 from bci_affect.gui.panels.quality import QualityPanel, contacts
-from bci_affect.gui.services import StartChoice, StartDesk, Started
+from bci_affect.gui.services import StartChoice, Started, StartService
 from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import THEMES, style_sheet
 from bci_affect.gui.viewmodel import ViewModel
@@ -50,7 +50,7 @@ class StartWindow(QtWidgets.QDialog):
     started = QtCore.Signal(object)
     PAGES = ("Notice", "EEG", "Music", "Contact")
 
-    def __init__(self, desk: StartDesk, theme: str | None = None) -> None:
+    def __init__(self, desk: StartService, theme: str | None = None) -> None:
         super().__init__()
         self.setWindowTitle("bci-affect")
         self.setWindowFlag(QtCore.Qt.WindowType.WindowMinMaxButtonsHint, True)

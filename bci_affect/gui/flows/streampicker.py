@@ -9,7 +9,7 @@ from pyqtgraph.Qt import QtCore, QtWidgets
 from bci_affect.errors import BciAffectError
 from bci_affect.gui.aside import run_aside
 from bci_affect.gui.panels.base import Caption
-from bci_affect.gui.services import StartDesk
+from bci_affect.gui.services import StartService
 from bci_affect.gui.texts import tr
 from bci_affect.streams import FoundStream
 
@@ -22,7 +22,7 @@ class StreamPicker(QtWidgets.QWidget):
 
     picked = QtCore.Signal()
 
-    def __init__(self, desk: StartDesk) -> None:
+    def __init__(self, desk: StartService) -> None:
         super().__init__()
         self._desk = desk
         self._busy = False

@@ -6,7 +6,7 @@ import math
 
 from pyqtgraph.Qt import QtCore, QtWidgets
 
-from bci_affect.gui.pace import Pace
+from bci_affect.gui.pace import FramePacer
 from bci_affect.gui.panels.base import Panel
 from bci_affect.gui.texts import clock, tr
 from bci_affect.gui.viewmodel import ViewModel
@@ -19,7 +19,7 @@ class DiagnosticsPanel(Panel):
     key = "diagnostics"
     divisor = 25
 
-    def __init__(self, vm: ViewModel, pace: Pace) -> None:
+    def __init__(self, vm: ViewModel, pace: FramePacer) -> None:
         super().__init__(vm)
         self._pace = pace
         self._table = QtWidgets.QTableWidget(0, 2)

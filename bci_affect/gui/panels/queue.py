@@ -18,7 +18,7 @@ from bci_affect.session import PINNED
 SHOWN = 5
 
 
-class _Row(QtWidgets.QWidget):
+class _QueueRow(QtWidgets.QWidget):
     """One suggestion."""
 
     def __init__(self, vm: ViewModel) -> None:
@@ -136,7 +136,7 @@ class QueuePanel(Panel):
 
     def __init__(self, vm: ViewModel) -> None:
         super().__init__(vm)
-        self._rows = [_Row(vm) for _ in range(SHOWN)]
+        self._rows = [_QueueRow(vm) for _ in range(SHOWN)]
         self._none = label(tr("Nothing waits: no music fits, or none is in the library"), "muted")
         self._none.setWordWrap(True)
         self._none.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)

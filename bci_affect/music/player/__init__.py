@@ -1,11 +1,11 @@
-"""Playback: a decode thread fills a ring, the device's callback empties it, and nothing waits.
+"""Audio playback: a decode thread fills a ring buffer and the device's callback empties it.
 
-`Player` is the door. `source` reads one track ahead of need, `mixer` puts tracks together, `ring`
-holds what is ready, `speaker` keeps an `output` - a device, or the clock - whatever happens to it.
-`frame_time` says when a frame is heard, `priority` asks the system to run all this in time. What
-never will live here: the choice of what is played.
+`AudioPlayer` is the public class. `track_reader` decodes one track ahead of need, `mixer` joins
+tracks, `audio_ring` holds decoded frames, `speaker` owns the current `output` (a device, or the
+clock) and reopens it after a failure, `frame_time` maps frames to the time at which they are
+audible, and `priority` raises the thread's priority. The choice of tracks never lives here.
 """
 
-from bci_affect.music.player.player import Player, PlayerEvent
+from bci_affect.music.player.player import AudioPlayer, PlayerEvent
 
-__all__ = ["Player", "PlayerEvent"]
+__all__ = ["AudioPlayer", "PlayerEvent"]

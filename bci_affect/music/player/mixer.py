@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.music.player.source import Source
+from bci_affect.music.player.track_reader import TrackReader
 
 _LIMIT = 0.89  # -1 dBFS: where the limiter begins to bend
 
@@ -33,19 +33,19 @@ class Mixer:
         rate_hz: int,
         crossfade_s: float,
         *,
-        started: Callable[[Source, int], None],
-        ended: Callable[[Source, int], None],
-        next_source: Callable[[], Source | None],
+        started: Callable[[TrackReader, int], None],
+        ended: Callable[[TrackReader, int], None],
+        next_source: Callable[[], TrackReader | None],
     ) -> None:
         self.rate_hz = rate_hz
         self.crossfade_s = crossfade_s
-        self.playing: Source | None = None
-        self._fading: Source | None = None
+        self.playing: TrackReader | None = None
+        self._fading: TrackReader | None = None
         self._fade_at = 0  # frames of the crossfade done
         self._fade_n = 0  # and in all
         self._started, self._ended, self._next = started, ended, next_source
 
-    def change_to(self, source: Source, fade_s: float) -> None:
+    def change_to(self, source: TrackReader, fade_s: float) -> None:
         """Go over to a source from the next frame on."""
         self._drop_fading(0)
         before, self.playing = self.playing, source
@@ -91,7 +91,7 @@ class Mixer:
         out[done : done + len(frames)] = frames
         return len(frames)
 
-    def _go_on(self, source: Source, left: int, done: int) -> bool:
+    def _go_on(self, source: TrackReader, left: int, done: int) -> bool:
         """At a track's end: begin the next one, if there is one; say whether anything changed."""
         following = self._next()
         if following is not None:

@@ -33,7 +33,7 @@ class OutputError(Exception):
     """A device that cannot be opened; the reason in words."""
 
 
-class Output(Protocol):
+class AudioOutput(Protocol):
     """Something that asks for frames at a steady rate.
 
     Attributes

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from bci_affect.music.audio import DecodeError
+from bci_affect.music.player.audio_ring import RAMP_S, AudioRing
 from bci_affect.music.player.frame_time import Clock
 from bci_affect.music.player.mixer import Mixer
 from bci_affect.music.player.priority import DECODE, prefer_this_thread
-from bci_affect.music.player.ring import RAMP_S, Ring
-from bci_affect.music.player.source import Source
 from bci_affect.music.player.speaker import Speaker
+from bci_affect.music.player.track_reader import TrackReader
 from bci_affect.music.types import PlayerState, Track
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class _Stretch(NamedTuple):
     offset_s: float
 
 
-class Player:
+class AudioPlayer:
     """Plays tracks, one at a time or crossfaded; never raises for want of a device.
 
     Any thread may call; every command returns at once and is done by the decode thread.
@@ -102,7 +102,7 @@ class Player:
         """Tracks that could not be played in this session."""
         self._speaker = Speaker(clock, device)
         self._rate = self._speaker.rate_hz
-        self._ring = Ring(_RING_S, self._rate)
+        self._ring = AudioRing(_RING_S, self._rate)
         self._mixer = Mixer(
             self._rate,
             min(MAX_CROSSFADE_S, max(0.0, crossfade_s)),
@@ -110,7 +110,7 @@ class Player:
             ended=self._on_ended,
             next_source=self._next_source,
         )
-        self._following: Source | None = None
+        self._following: TrackReader | None = None
         self._stretches: list[_Stretch] = [_Stretch(0, None, 0.0)]
         self._pending: list[tuple[int, PlayerEvent]] = []
         self._started_ids: set[int] = set()
@@ -174,7 +174,7 @@ class Player:
             self._thread.join(5.0)
         self._speaker.close()
 
-    def __enter__(self) -> Player:
+    def __enter__(self) -> AudioPlayer:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -248,9 +248,9 @@ class Player:
             if self._stretches[-1].track is not None:
                 self._stretches.append(_Stretch(end, None, 0.0))
 
-    def _open(self, track: Track, start_s: float = 0.0) -> Source | None:
+    def _open(self, track: Track, start_s: float = 0.0) -> TrackReader | None:
         try:
-            source = Source(track, self._rate, start_s)
+            source = TrackReader(track, self._rate, start_s)
             source.look_ahead(int(_BLOCK_S * self._rate))
             if source.look_ahead(0) == 0:
                 raise DecodeError(source.problem or "no audio in it")
@@ -279,7 +279,7 @@ class Player:
         else:
             self._playing = False
 
-    def _take_back(self, source: Source) -> None:
+    def _take_back(self, source: TrackReader) -> None:
         """Give back what was mixed but will not be heard, so that a change is heard at once."""
         tail = self._ring.take_back(int(_KEEP_S * self._rate))
         start = self._ring.written
@@ -352,20 +352,20 @@ class Player:
             self._following = None
             self._ring.set_draining(False)
 
-    def _next_source(self) -> Source | None:
+    def _next_source(self) -> TrackReader | None:
         following, self._following = self._following, None
         return following
 
     # --- events -----------------------------------------------------------------------------
 
-    def _on_started(self, source: Source, ahead: int) -> None:
+    def _on_started(self, source: TrackReader, ahead: int) -> None:
         frame = self._ring.written + ahead
         self._stretches = [*self._stretches[-8:], _Stretch(frame, source.track, source.position_s)]
         self._started_ids.add(id(source))
         event = PlayerEvent("track_start", self._clock(), source.track.id, source.position_s)
         self._mark(frame, event)
 
-    def _on_ended(self, source: Source, ahead: int) -> None:
+    def _on_ended(self, source: TrackReader, ahead: int) -> None:
         if id(source) not in self._started_ids:
             return
         self._started_ids.discard(id(source))

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from bci_affect.music.player.frame_time import Clock
 from bci_affect.music.player.output import (
+    AudioOutput,
     ClockOutput,
     DeviceOutput,
     Fill,
-    Output,
     OutputError,
     look_again,
     surroundings,
@@ -60,7 +60,7 @@ class Speaker:
         self._retry_at = self._look_until = self._look_anyway_at = 0.0
         self._surroundings = surroundings()
         self._underflows = 0  # of devices that were left
-        self._output: Output = ClockOutput(clock)
+        self._output: AudioOutput = ClockOutput(clock)
         self._openings = 1
         self._lost = False  # a device that was there; one that never was is looked for less
         if device != "none":
@@ -142,7 +142,7 @@ class Speaker:
         """Stop asking and release the device."""
         self._output.close()
 
-    def _change_to(self, output: Output) -> None:
+    def _change_to(self, output: AudioOutput) -> None:
         self._output.close()
         self._underflows += _underflows(self._output)
         self._output = output
@@ -155,9 +155,9 @@ class Speaker:
         log.warning(self.message)
 
 
-def _doubtful(output: Output) -> bool:
+def _doubtful(output: AudioOutput) -> bool:
     return isinstance(output, DeviceOutput) and output.doubtful
 
 
-def _underflows(output: Output) -> int:
+def _underflows(output: AudioOutput) -> int:
     return output.underflows if isinstance(output, DeviceOutput) else 0

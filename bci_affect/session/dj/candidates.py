@@ -21,7 +21,7 @@ _CANDIDATES = 40
 
 
 @dataclass(frozen=True, slots=True)
-class DjSettings:
+class ChooserSettings:
     """Rules of the choice.
 
     Attributes
@@ -97,7 +97,7 @@ class Situation:
 
 
 def ranked(
-    search: Retriever, library: Library, rules: DjSettings, now: Situation
+    search: Retriever, library: Library, rules: ChooserSettings, now: Situation
 ) -> list[Suggestion]:
     """Order what the policy finds, without what the rules bar, unless that leaves nothing."""
     recent = _recent_tracks(library, rules, now)
@@ -123,7 +123,7 @@ def ranked(
     return _with_likes(rules, allowed)
 
 
-def next_waypoint(rules: DjSettings, now: Situation) -> NDArray[np.float64]:
+def next_waypoint(rules: ChooserSettings, now: Situation) -> NDArray[np.float64]:
     """Return where steering goes next: first the present mood, then steps towards the target."""
     target = np.array(now.target if now.target is not None else (0.0, 0.0))
     if now.waypoint is None:
@@ -157,7 +157,7 @@ def plain(value: float | Sequence[float] | NDArray[np.float64] | None) -> Any:
 
 
 def _found(
-    search: Retriever, rules: DjSettings, now: Situation, leave_out: frozenset[int]
+    search: Retriever, rules: ChooserSettings, now: Situation, leave_out: frozenset[int]
 ) -> list[Suggestion]:
     """Return what the policy alone would play, best first."""
     many = max(_CANDIDATES, 2 * rules.repeat_tracks)
@@ -181,7 +181,7 @@ def _found(
     return [replace(s, rule=why) for s in found]
 
 
-def _with_likes(rules: DjSettings, allowed: list[Suggestion]) -> list[Suggestion]:
+def _with_likes(rules: ChooserSettings, allowed: list[Suggestion]) -> list[Suggestion]:
     lifted = [
         replace(s, score=min(1.0, s.score + rules.liked_bonus)) if s.track.liked else s
         for s in allowed
@@ -192,20 +192,20 @@ def _with_likes(rules: DjSettings, allowed: list[Suggestion]) -> list[Suggestion
     return lifted
 
 
-def _recent_tracks(library: Library, rules: DjSettings, now: Situation) -> set[int]:
+def _recent_tracks(library: Library, rules: ChooserSettings, now: Situation) -> set[int]:
     last = min(rules.repeat_tracks, len(library) // 2)
     recent = {track for track, _, _ in now.history[len(now.history) - last :]} if last else set()
     since = now.time_s - rules.repeat_s
     return recent | {track for track, _, at in now.history if at >= since}
 
 
-def _recent_artists(rules: DjSettings, now: Situation) -> set[str]:
+def _recent_artists(rules: ChooserSettings, now: Situation) -> set[str]:
     gap = rules.artist_gap
     return {artist for _, artist, _ in now.history[-gap:]} if gap else set()
 
 
 def draw(
-    rules: DjSettings, found: list[Suggestion], rng: np.random.Generator
+    rules: ChooserSettings, found: list[Suggestion], rng: np.random.Generator
 ) -> tuple[list[Suggestion], int]:
     """Return the best that vary, and which of them is drawn, by softmax of their scores."""
     best = found[: 1 if found[0].rule == LONGEST_AGO else rules.variety]

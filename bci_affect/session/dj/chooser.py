@@ -3,7 +3,7 @@
 A decision is made from what `update` was told, the library, and a seeded generator; nothing else.
 So the same session with the same seed chooses the same, and the log says why each track was chosen.
 
-Rules stand in `choice`, what is known of the listener in `listener`, control conditions in `sham`.
+Rules are in `candidates`, the listener's smoothed mood in `mood`, control conditions in `sham`.
 What is left here is long because it is one state under one lock.
 """
 
@@ -22,7 +22,7 @@ from bci_affect.errors import BciAffectError
 from bci_affect.music import Library, PlayerState, Retriever, Suggestion, Track
 from bci_affect.session.control import PINNED, Policy
 from bci_affect.session.dj.candidates import (
-    DjSettings,
+    ChooserSettings,
     Situation,
     after,
     described,
@@ -31,7 +31,7 @@ from bci_affect.session.dj.candidates import (
     plain,
     ranked,
 )
-from bci_affect.session.dj.listener import Listener
+from bci_affect.session.dj.mood import SmoothedMood
 from bci_affect.session.dj.sham import Decoy, Yoke
 from bci_affect.session.parts import PlayerControl
 
@@ -42,7 +42,7 @@ _QUEUE = 5
 _PATIENCE_S = 5.0  # until what was asked of the player shows in its state
 
 
-class Dj:
+class MusicChooser:
     """Chooses what plays; call `update` some times a second.
 
     Parameters
@@ -61,7 +61,7 @@ class Dj:
         Of every draw.
     target : (float, float), optional
         Valence and arousal to steer to.
-    settings : DjSettings, optional
+    settings : ChooserSettings, optional
         Rules.
     yoke : Yoke, optional
         What a ``sham`` plays again; at random where there is none, and when it is over.
@@ -78,7 +78,7 @@ class Dj:
         policy: Policy = "follow",
         seed: int = 0,
         target: tuple[float, float] | None = None,
-        settings: DjSettings | None = None,
+        settings: ChooserSettings | None = None,
         yoke: Yoke | None = None,
         log: Log | None = None,
     ) -> None:
@@ -87,11 +87,11 @@ class Dj:
         self._seed = seed
         self._rng = np.random.default_rng(seed)
         self._target = target
-        self._rules = settings or DjSettings()
+        self._rules = settings or ChooserSettings()
         self._log = log
         self._lock = threading.RLock()
         self._time = 0.0
-        self._listener = Listener(self._rules.smoothing_s)
+        self._mood = SmoothedMood(self._rules.smoothing_s)
         self._waypoint: NDArray[np.float64] | None = None
         self._current: Track | None = None
         self._why: Suggestion | None = None
@@ -134,7 +134,7 @@ class Dj:
         """
         with self._lock:
             mood = (valence, arousal) if state is State.OK else None
-            self._listener.hear(embedding, mood, confidence, time)
+            self._mood.update(embedding, mood, confidence, time)
             self._time = time
             playing = self._player.state()
             self._follow_player(playing)
@@ -222,7 +222,7 @@ class Dj:
 
     def _aim(self) -> NDArray[np.float64] | None:
         """Return what is followed in the common space: the EEG, or a sham's decoy."""
-        query = self._listener.query
+        query = self._mood.query
         if self._policy == "sham" and query is not None:
             return self._decoy.place(self._time)
         return query
@@ -281,11 +281,11 @@ class Dj:
                 "draw": drawn,
                 "seed": self._seed,
                 "candidates": [[s.track.id, plain(s.score)] for s in best],
-                "mood": plain(self._listener.mood),
-                "confidence": plain(self._listener.confidence),
+                "mood": plain(self._mood.mood),
+                "confidence": plain(self._mood.confidence),
                 "target": plain(self._target),
                 "waypoint": plain(self._waypoint),
-                "query": plain(self._listener.query),
+                "query": plain(self._mood.query),
             }
         )
         return choice
@@ -297,7 +297,7 @@ class Dj:
             time_s=self._time,
             current=self._current,
             history=tuple(self._history),
-            mood=self._listener.mood,
+            mood=self._mood.mood,
             aim=self._aim(),
             target=self._target,
             waypoint=self._waypoint,

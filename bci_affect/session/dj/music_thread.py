@@ -1,7 +1,7 @@
-"""The music's own thread: choosing and playing never hold up the data path.
+"""Thread that chooses and plays music, so that neither ever delays the data path.
 
-The engine leaves the newest estimate here (the newest wins) and commands; this thread runs the `Dj`
-a few times a second. SQLite and retrieval may take their time.
+The engine passes the newest estimate (the newest wins) and commands; the thread runs the
+`MusicChooser` a few times a second. SQLite and retrieval may take their time.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from bci_affect.affect import AffectEstimate, music_log_odds
 from bci_affect.errors import BciAffectError
-from bci_affect.music import Library, Player, PlayerEvent, PlayerState, Suggestion, Track
+from bci_affect.music import AudioPlayer, Library, PlayerEvent, PlayerState, Suggestion, Track
 from bci_affect.session.control import Policy
-from bci_affect.session.dj.chooser import Dj
-from bci_affect.session.parts import OnEvent, Report
+from bci_affect.session.dj.chooser import MusicChooser
+from bci_affect.session.parts import Notify, OnEvent
 
 _LOG = logging.getLogger(__name__)
 _TICK_S = 0.25
@@ -31,32 +31,32 @@ _NOT_YET = PlayerState(None, 0.0, 0.0, False, 0.0, "", message="The music is bei
 
 
 @dataclass(frozen=True)
-class Deck:
+class MusicParts:
     """What music needs once it is prepared; the desk closes player and library at its end."""
 
     library: Library
-    player: Player
-    dj: Dj
+    player: AudioPlayer
+    chooser: MusicChooser
     bring_in: Callable[[], None] | None = None
     """Adds more music while the first plays; ends soon after the desk has told that all ends."""
 
 
 Prepare = Callable[
     [Callable[[PlayerEvent], None], Callable[[dict[str, object]], None], Callable[[], bool]],
-    Deck | None,
+    MusicParts | None,
 ]
 
 
-class MusicDesk:
-    """Runs a `Dj` and its `Player` beside the data path; fulfils `session.parts.Music`.
+class MusicThread:
+    """Runs a `MusicChooser` and its `AudioPlayer` on a thread; fulfils `session.parts.Music`.
 
     Parameters
     ----------
     prepare : callable
-        Opens the library and makes player and `Dj`; gets a receiver of the player's events, one of
-        the decisions, and what tells whether the session has ended meanwhile. It runs on the
-        music's thread, so that a session never waits for a large library. None where there is no
-        music.
+        Opens the library and makes player and `MusicChooser`; gets callbacks for the player's
+        events and for the decisions, and a function that tells whether the session has ended. It
+        runs on the music thread, so that a session never waits for a large library. It returns
+        None if there is no music.
     report : callable
         Takes one sentence for the user when something goes wrong.
     on_event : callable
@@ -66,15 +66,15 @@ class MusicDesk:
     def __init__(
         self,
         prepare: Prepare,
-        report: Report,
+        report: Notify,
         on_event: OnEvent,
     ) -> None:
         self._prepare = prepare
         self._report = report
         self._on_event = on_event
-        self._deck: Deck | None = None
+        self._parts: MusicParts | None = None
         self._newest: AffectEstimate | None = None
-        self._commands: deque[Callable[[Deck], None]] = deque()
+        self._commands: deque[Callable[[MusicParts], None]] = deque()
         self._tracks: dict[int, Track] = {}
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -102,13 +102,13 @@ class MusicDesk:
         self,
     ) -> tuple[PlayerState, Track | None, Suggestion | None, tuple[Suggestion, ...]]:
         """Return player, playing track, why it plays, and what comes next."""
-        deck = self._deck
-        if deck is None:
+        parts = self._parts
+        if parts is None:
             return _NOT_YET, None, None, ()
-        state, why = deck.player.state(), deck.dj.why()
+        state, why = parts.player.state(), parts.chooser.why()
         if why is not None and why.track.id != state.track_id:
             why = None  # the next one plays already, and the choice has not been looked up yet
-        return state, self._known(state.track_id), why, deck.dj.queue()
+        return state, self._known(state.track_id), why, parts.chooser.queue()
 
     def close(self) -> None:
         """Silence the music and end."""
@@ -125,51 +125,51 @@ class MusicDesk:
 
     def play(self) -> None:
         """Start or go on playing."""
-        self._do(lambda deck: deck.player.resume())
+        self._do(lambda parts: parts.player.resume())
 
     def pause(self) -> None:
         """Pause."""
-        self._do(lambda deck: deck.player.pause())
+        self._do(lambda parts: parts.player.pause())
 
     def skip(self) -> None:
         """Change to the next track."""
-        self._do(lambda deck: deck.dj.skip())
+        self._do(lambda parts: parts.chooser.skip())
 
     def seek(self, position_s: float) -> None:
         """Move within the playing track."""
-        self._do(lambda deck: deck.player.seek(position_s))
+        self._do(lambda parts: parts.player.seek(position_s))
 
     def set_volume(self, volume: float) -> None:
         """Set the volume, 0 to 1."""
-        self._do(lambda deck: deck.player.set_volume(volume))
+        self._do(lambda parts: parts.player.set_volume(volume))
 
     def choose(self, track_id: int) -> None:
         """Play this track now."""
-        self._do(lambda deck: deck.dj.choose(track_id))
+        self._do(lambda parts: parts.chooser.choose(track_id))
 
     def pin(self, track_id: int, pinned: bool) -> None:
         """Have a track follow what plays, or take it back."""
-        self._do(lambda deck: deck.dj.pin(track_id, pinned))
+        self._do(lambda parts: parts.chooser.pin(track_id, pinned))
 
     def like(self, track_id: int, liked: bool) -> None:
         """Like a track, or take it back."""
-        self._do(lambda deck: deck.dj.like(track_id, liked))
-        self._do(lambda deck: self._reload(deck, track_id))
+        self._do(lambda parts: parts.chooser.like(track_id, liked))
+        self._do(lambda parts: self._reload(parts, track_id))
 
     def ban(self, track_id: int, banned: bool) -> None:
         """Ban a track, or take it back."""
-        self._do(lambda deck: deck.dj.ban(track_id, banned))
-        self._do(lambda deck: self._reload(deck, track_id))
+        self._do(lambda parts: parts.chooser.ban(track_id, banned))
+        self._do(lambda parts: self._reload(parts, track_id))
 
     def set_policy(self, policy: Policy) -> None:
         """Change how music is chosen."""
-        self._do(lambda deck: deck.dj.set_policy(policy))
+        self._do(lambda parts: parts.chooser.set_policy(policy))
 
     def set_target(self, valence: float, arousal: float) -> None:
         """Set the target of steering."""
-        self._do(lambda deck: deck.dj.set_target(valence, arousal))
+        self._do(lambda parts: parts.chooser.set_target(valence, arousal))
 
-    def _do(self, action: Callable[[Deck], None]) -> None:
+    def _do(self, action: Callable[[MusicParts], None]) -> None:
         """Have something done by the music's thread, soon; return at once."""
         self._commands.append(action)
         self._wake.set()
@@ -177,25 +177,25 @@ class MusicDesk:
     def _known(self, track_id: int | None) -> Track | None:
         return None if track_id is None else self._tracks.get(track_id)
 
-    def _reload(self, deck: Deck, track_id: int) -> None:
-        self._tracks[track_id] = deck.library.track(track_id)
+    def _reload(self, parts: MusicParts, track_id: int) -> None:
+        self._tracks[track_id] = parts.library.track(track_id)
 
     # ---- the music's thread -------------------------------------------------------------------
 
     def _run(self) -> None:
-        deck = self._open()
-        if deck is None:
+        parts = self._open()
+        if parts is None:
             return
         adding = threading.Thread(
-            target=self._add, args=(deck.bring_in,), name="bci-music-add", daemon=False
+            target=self._add, args=(parts.bring_in,), name="bci-music-add", daemon=False
         )
         adding.start()
         try:
-            self._choose(deck)
+            self._choose(parts)
         finally:
-            deck.player.close()
+            parts.player.close()
             adding.join()
-            deck.library.close()
+            parts.library.close()
 
     def _add(self, bring_in: Callable[[], None] | None) -> None:
         """Bring in more music while the first plays."""
@@ -208,15 +208,15 @@ class MusicDesk:
             _LOG.exception("music could not be added")
             self._report("More music could not be added by an internal error; see the log.")
 
-    def _choose(self, deck: Deck) -> None:
+    def _choose(self, parts: MusicParts) -> None:
         while not self._ended():
             self._wake.wait(_TICK_S)
             self._wake.clear()
             try:
                 while self._commands:
-                    self._commands.popleft()(deck)
+                    self._commands.popleft()(parts)
                 if (newest := self._newest) is not None:
-                    deck.dj.update(
+                    parts.chooser.update(
                         newest.embedding,
                         newest.valence,
                         newest.arousal,
@@ -231,9 +231,9 @@ class MusicDesk:
                 self._report("The choice of music failed by an internal error; see the log.")
                 self._stop.wait(1.0)
 
-    def _open(self) -> Deck | None:
+    def _open(self) -> MusicParts | None:
         try:
-            deck = self._prepare(self._heard, self._decided, self._ended)
+            parts = self._prepare(self._heard, self._decided, self._ended)
         except BciAffectError as error:
             self._report(str(error))
             return None
@@ -241,22 +241,22 @@ class MusicDesk:
             _LOG.exception("the music could not be prepared")
             self._report("The music could not be prepared by an internal error; see the log.")
             return None
-        if deck is None:
+        if parts is None:
             self._report("There is no music yet: add some with 'bci-affect music add FOLDER'.")
             return None
-        self._tracks = {track.id: track for track in deck.library.tracks()}
-        self._deck = deck
-        return deck
+        self._tracks = {track.id: track for track in parts.library.tracks()}
+        self._parts = parts
+        return parts
 
     def _heard(self, event: PlayerEvent) -> None:
         """Take an event of the player, on its decode thread."""
         fields: dict[str, object] = {"event": event.kind}
-        deck, track = self._deck, self._known(event.track_id)
-        if deck is not None and event.track_id is not None and track is None:
+        parts, track = self._parts, self._known(event.track_id)
+        if parts is not None and event.track_id is not None and track is None:
             # It came into the library since. Asked for here, where it begins: `state` and `logits`
             # are called on the data path, which waits for no disk.
             with contextlib.suppress(BciAffectError):  # taken out of the library while it plays
-                self._reload(deck, event.track_id)
+                self._reload(parts, event.track_id)
             track = self._known(event.track_id)
         if track is not None:
             fields |= {"track": track.title, "artist": track.artist, "track_id": track.id}
@@ -269,5 +269,5 @@ class MusicDesk:
         self._on_event(fields, event.time)
 
     def _decided(self, entry: dict[str, object]) -> None:
-        """Take a decision of the `Dj`, or a command that it obeyed, with its reasons."""
+        """Take a decision of the `MusicChooser`, or a command that it obeyed, with its reasons."""
         self._on_event(entry, None)

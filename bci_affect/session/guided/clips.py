@@ -39,7 +39,7 @@ class Clip:
     block: int
 
 
-class Felt(Protocol):
+class AffectRating(Protocol):
     """A self-report, each 1-9."""
 
     @property
@@ -121,7 +121,7 @@ def choose_clips(
 def further_clips(
     tracks: Sequence[Track],
     clips: Sequence[Clip],
-    felt: Mapping[int, Felt],
+    felt: Mapping[int, AffectRating],
     *,
     seed: int,
 ) -> tuple[Clip, ...]:
@@ -137,7 +137,7 @@ def further_clips(
         The library.
     clips : sequence of Clip
         What was played, in order.
-    felt : mapping of int to Felt
+    felt : mapping of int to AffectRating
         Reports by number of the clip.
     seed : int
         As for `choose_clips`.

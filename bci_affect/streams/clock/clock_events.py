@@ -43,7 +43,7 @@ class Stretch:
     times: Floats
 
 
-class Gathered:
+class StretchBuilder:
     """Gathers times into stretches."""
 
     def __init__(self) -> None:

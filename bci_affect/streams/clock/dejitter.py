@@ -20,7 +20,7 @@ import math
 
 import numpy as np
 
-from bci_affect.streams.clock.clock_events import ClockEvent, Floats, Gathered, Stretch
+from bci_affect.streams.clock.clock_events import ClockEvent, Floats, Stretch, StretchBuilder
 
 WINDOW_S = 30.0
 BLOCK_S = 0.25
@@ -100,7 +100,7 @@ class Dejitter:
         """Take stamps (n,) in order of arrival; return times of samples that are now certain."""
         stamps = np.asarray(stamps, np.float64)
         self.received += stamps.size
-        out = Gathered()
+        out = StretchBuilder()
         i = 0
         if stamps.size <= FEW and not self._held and self._origin_set:
             few = stamps.tolist()
@@ -129,7 +129,7 @@ class Dejitter:
 
     def flush(self) -> list[Stretch]:
         """Return what is still held, at the end of a stream."""
-        out = Gathered()
+        out = StretchBuilder()
         if self._held:
             self._resolve(out, np.array(self._held) + self._shift)
         return out.stretches
@@ -157,7 +157,7 @@ class Dejitter:
         slope = (sxy - sx * sy / n) / (sxx - sx * sx / n + self._prior)
         return sx / n, sy / n, slope
 
-    def _follow(self, stamps: Floats, out: Gathered) -> int:
+    def _follow(self, stamps: Floats, out: StretchBuilder) -> int:
         """Extend the line by stamps (not shifted yet) that lie on it; return how many did.
 
         `stamps` must fit into the block being filled.
@@ -243,7 +243,7 @@ class Dejitter:
         spread = math.sqrt(self._total[5] / self._total[0])
         self._limit = max(GAP_SAMPLES * self._period, GAP_S, min(GAP_SPREADS * spread, RESET_S))
 
-    def _emit(self, times: Floats, out: Gathered, gap: float | None = None) -> None:
+    def _emit(self, times: Floats, out: StretchBuilder, gap: float | None = None) -> None:
         """Hand on times, kept strictly increasing by a tenth of a period at least."""
         lean = 0.1 * self._period * (self._emitted + np.arange(times.size))
         level = np.maximum.accumulate(np.concatenate(([self._floor], times - lean)))[1:]
@@ -255,7 +255,7 @@ class Dejitter:
 
     # -- stamps that left the line ---------------------------------------------------------------
 
-    def _judge(self, out: Gathered) -> None:
+    def _judge(self, out: StretchBuilder) -> None:
         """Decide about held stamps, if they have shown enough."""
         held = np.array(self._held[-self._max_hold :]) + self._shift
         newest = self._residuals(held[-1:], len(self._held) - 1)[0]
@@ -276,7 +276,7 @@ class Dejitter:
         line: Floats = self._origin + x * self._period + centre_y + slope * (x - centre_x)
         return stamps - line
 
-    def _release(self, out: Gathered) -> None:
+    def _release(self, out: StretchBuilder) -> None:
         """They came back: jitter. Those far off are put onto the line, so as not to bend it."""
         stamps = np.array(self._held) + self._shift
         residual = self._residuals(stamps, 0)
@@ -284,7 +284,7 @@ class Dejitter:
         self._join(stamps, residual, out)
 
     def _join(
-        self, stamps: Floats, residual: Floats, out: Gathered, gap: float | None = None
+        self, stamps: Floats, residual: Floats, out: StretchBuilder, gap: float | None = None
     ) -> None:
         self._held = []
         limit = self._limit
@@ -302,7 +302,7 @@ class Dejitter:
         self._x += stamps.size
         self._emit(times, out, gap)
 
-    def _resolve(self, out: Gathered, stamps: Floats) -> None:
+    def _resolve(self, out: StretchBuilder, stamps: Floats) -> None:
         """They run on beside the line: a gap, or the clock was set."""
         residual = self._residuals(stamps, 0)
         moved = float(np.median(residual[-self._confirm :]))
@@ -324,7 +324,7 @@ class Dejitter:
                 self._x += lost
             self._join(stamps, self._residuals(stamps, 0), out, gap=lost * period)
 
-    def _reset_clock(self, out: Gathered, moved: float, period: float) -> None:
+    def _reset_clock(self, out: StretchBuilder, moved: float, period: float) -> None:
         """No offset explains the jump: go on after our own time, with a hole of unknown length."""
         self.resets += 1
         raw = np.array(self._held)

@@ -23,7 +23,7 @@ AHEAD_S, BEHIND_S = 0.003, 0.004
 EARLY = 0.1  # of a period: where two blocks may have the sample, the first is looked for first
 
 
-class Pace(NamedTuple):
+class BlockTiming(NamedTuple):
     """Pace of the blocks, as of one of them."""
 
     due: float  # when it should have come
@@ -43,7 +43,7 @@ class Arrivals:
 
     def __init__(self) -> None:
         self._blocks: deque[tuple[float, float]] = deque(maxlen=KEPT)  # arrival, newest sample
-        self._pace: Pace | None = None
+        self._pace: BlockTiming | None = None
         self._news = 0  # blocks that came since the pace was learned
 
     def note(self, arrival: float, newest: float) -> None:
@@ -78,7 +78,7 @@ class Arrivals:
         has_it = math.ceil((sample + pace.age - pace.due) / pace.period - EARLY)
         return pace.due + max(came + 1, has_it) * pace.period
 
-    def _learn(self) -> Pace | None:
+    def _learn(self) -> BlockTiming | None:
         if len(self._blocks) < LEAST:
             return None
         arrivals, newest = np.array(self._blocks).T
@@ -89,7 +89,7 @@ class Arrivals:
         due = np.sort(arrivals + (numbers[-1] - numbers) * period)
         if due[len(due) // 2] - due[len(due) // 10] > UNSTEADY_S:
             return None
-        return Pace(
+        return BlockTiming(
             due=float(due[len(due) // 10]),
             newest=float(newest[-1]),
             period=period,

@@ -1,4 +1,4 @@
-"""What has arrived and was not read yet: bounded, and honest about what it had to drop."""
+"""Chunk queue between receiver and reader: bounded, and counting the samples it dropped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KEEP_S = 60.0
 """Chunks wait this long for a reader; then the oldest are dropped and counted as lost."""
 
 
-class Backlog:
+class ChunkQueue:
     """Chunks in order of time; one thread puts, one gets.
 
     Parameters
@@ -24,7 +24,7 @@ class Backlog:
     Attributes
     ----------
     dropped : int
-        Samples that nobody read in time.
+        Samples that were not read in time.
     """
 
     def __init__(self, rate_hz: float) -> None:

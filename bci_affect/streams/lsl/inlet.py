@@ -150,7 +150,7 @@ class LslSource:
         deadline = time.monotonic() + timeout_s
         left = timeout_s
         while True:
-            chunk = receiver.backlog.get()
+            chunk = receiver.queue.get()
             if chunk is not None or left < 0 or self._stop.is_set():
                 return chunk
             self._read_at = time.monotonic()
@@ -167,7 +167,7 @@ class LslSource:
                 finally:
                     self._pulling.release()
             else:
-                receiver.backlog.wait(min(left, PULL_S))
+                receiver.queue.wait(min(left, PULL_S))
             left = deadline - time.monotonic()
 
     def markers(self) -> list[Marker]:

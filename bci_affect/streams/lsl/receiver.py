@@ -14,7 +14,7 @@ from bci_affect.streams.assemble import Assembler
 from bci_affect.streams.clock.offsets import JUMP_S
 from bci_affect.streams.header import StreamHeader
 from bci_affect.streams.lsl import discovery as lsl
-from bci_affect.streams.lsl.chunk_queue import Backlog
+from bci_affect.streams.lsl.chunk_queue import ChunkQueue
 from bci_affect.streams.lsl.link import Link
 from bci_affect.streams.tap import RawTap
 
@@ -40,7 +40,7 @@ class Receiver:
     ----------
     assembler : Assembler
         Makes chunks of them.
-    backlog : Backlog
+    queue : ChunkQueue
         Chunks that wait for the reader.
     told : RawTap or None
         The tap that knows of the stream.
@@ -53,7 +53,7 @@ class Receiver:
     def __init__(self, header: StreamHeader, channels: Sequence[str] | None, key: str) -> None:
         self.key = key
         self.assembler = Assembler(header, channels)
-        self.backlog = Backlog(header.rate_hz)
+        self.queue = ChunkQueue(header.rate_hz)
         self.told: RawTap | None = None
         self.fresh_offset: float | None = None
         self.newest = math.nan
@@ -82,7 +82,7 @@ class Receiver:
             tap.samples(self.key, samples, stamps)
         chunks = self.assembler.push(samples, stamps)
         if chunks:
-            self.backlog.put(chunks)
+            self.queue.put(chunks)
         self.newest = float(stamps[-1]) + offsets.value
 
     def figures(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class Receiver:
             "effective_hz": dejitter.effective_hz,
             "expected": dejitter.expected,
             "received": dejitter.received,
-            "lost": dejitter.lost + self.backlog.dropped,
+            "lost": dejitter.lost + self.queue.dropped,
             "late": dejitter.late,
             "clock_offset_s": self.assembler.offsets.value,
         }

@@ -70,7 +70,7 @@ class _Track:
         self.outlet.push(samples, stamps)
 
 
-class Player:
+class XdfPlayer:
     """Plays an XDF file over LSL.
 
     Samples keep the relative timing of the recording, jitter and holes included; stamps are those

@@ -61,7 +61,7 @@ class Tuned:
 
 
 @dataclass(frozen=True)
-class Trial:
+class TuningTrial:
     """Frozen against tuned, on clips that neither had seen.
 
     Attributes
@@ -134,7 +134,7 @@ def compare(
     seed: int,
     *,
     folds: int = FOLDS,
-) -> Trial:
+) -> TuningTrial:
     """Try fine-tuning fold by fold; clips of one stimulus leave together."""
     fold = _folds(table, seed, folds)
     frozen, tuned = np.full((2, len(table), 2), np.nan)
@@ -155,7 +155,9 @@ def compare(
     rows = known.any(axis=1)
     gain = np.nanmean(loss[0][rows] - loss[1][rows], axis=1)
     wins = gain.mean() > TUNING_MARGIN_SE * gain.std(ddof=1) / np.sqrt(len(gain))
-    return Trial(frozen, tuned, float(np.nanmean(loss[0])), float(np.nanmean(loss[1])), bool(wins))
+    return TuningTrial(
+        frozen, tuned, float(np.nanmean(loss[0])), float(np.nanmean(loss[1])), bool(wins)
+    )
 
 
 def _labels(table: ClipTable) -> Array:

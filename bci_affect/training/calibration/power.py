@@ -35,7 +35,7 @@ from bci_affect.training.calibration.clips import ClipTable, labelled
 from bci_affect.training.calibration.evaluation import permutation_test
 from bci_affect.training.calibration.metrics import balanced_accuracy
 from bci_affect.training.calibration.personal import Calibration, calibrate
-from bci_affect.training.calibration.simulation import EFFECTS, Listener, simulate
+from bci_affect.training.calibration.simulation import EFFECTS, SimulatedListener, simulate
 
 N_CLIPS = (12, 24)
 CURVE = (0.5, 0.6, 0.7, 0.8, 0.9)
@@ -47,7 +47,11 @@ NULL_FACTOR = 5
 
 
 def measure(
-    listener: Listener, n_clips: int, people: Iterable[int], *, n_permutations: int = N_PERMUTATIONS
+    listener: SimulatedListener,
+    n_clips: int,
+    people: Iterable[int],
+    *,
+    n_permutations: int = N_PERMUTATIONS,
 ) -> dict[str, Any]:
     """Calibrate many simulated people of one kind.
 
@@ -101,7 +105,7 @@ def false_positives(
     """
     rejected = []
     for seed in people:
-        clips = labelled(simulate(Listener(), n_clips, seed=seed), "valence")
+        clips = labelled(simulate(SimulatedListener(), n_clips, seed=seed), "valence")
         rejected.append(permutation_test(clips, seed=seed, n_permutations=n_permutations).p < 0.05)
     k, n = int(np.sum(rejected)), len(rejected)
     return {"people": n, "rejected": k / n, "interval": clopper_pearson(k, n)}
@@ -114,7 +118,9 @@ def clopper_pearson(k: int, n: int) -> tuple[float, float]:
     return low, high
 
 
-def _one(listener: Listener, n_clips: int, seed: int, n_permutations: int) -> dict[str, Any]:
+def _one(
+    listener: SimulatedListener, n_clips: int, seed: int, n_permutations: int
+) -> dict[str, Any]:
     """Calibrate one person and judge the result on unseen clips."""
     both = simulate(listener, n_clips, seed=seed, n_test=N_TEST)
     own = _rows(both, slice(0, n_clips))
@@ -186,11 +192,11 @@ def run(people: int, seed: int = 0) -> dict[str, Any]:
         for accuracy in CURVE:
             seeds = range(seed, seed + people)
             out["conditions"][f"{n_clips} clips, oracle {accuracy}"] = measure(
-                Listener(eeg=accuracy), n_clips, seeds
+                SimulatedListener(eeg=accuracy), n_clips, seeds
             )
         # Nothing personal to find: the population head knows the person's direction already.
         out["conditions"][f"{n_clips} clips, oracle 0.8, population head right"] = measure(
-            Listener(eeg=0.8, shared=1.0), n_clips, range(seed, seed + people)
+            SimulatedListener(eeg=0.8, shared=1.0), n_clips, range(seed, seed + people)
         )
     return out
 

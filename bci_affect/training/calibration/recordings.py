@@ -31,7 +31,7 @@ MIN_CLEAN_S = 3.0
 
 
 @dataclass(frozen=True)
-class Gathered:
+class PersonClips:
     """All recordings of one person.
 
     Attributes
@@ -65,7 +65,7 @@ def gather(
     stream: str | None = None,
     settings: LiveSettings | None = None,
     progress: Callable[[str, float], None] = lambda name, share: None,
-) -> Gathered:
+) -> PersonClips:
     """Read recordings of one person into rated clips.
 
     Parameters
@@ -116,7 +116,7 @@ def gather(
             "with 'bci-affect inspect FILE'."
         )
     windows = [_windows(row, runs[row.run]) for row in rows]
-    return Gathered(_table(rows), runs, kept, dropped, states, windows)
+    return PersonClips(_table(rows), runs, kept, dropped, states, windows)
 
 
 def _check_ratings(clips: list[Segment]) -> None:
@@ -132,7 +132,7 @@ def _check_ratings(clips: list[Segment]) -> None:
 
 
 @dataclass(frozen=True)
-class _Row:
+class _ClipReadings:
     embedding: Array  # (n, d), readings of the clip
     logit: Array  # (n, 2)
     quality: float
@@ -142,7 +142,7 @@ class _Row:
     times: Array  # (m,), of all its readings
 
 
-def _windows(row: _Row, run: Run) -> ClipWindows:
+def _windows(row: _ClipReadings, run: Run) -> ClipWindows:
     """Return the windows that were kept of a clip's readings."""
     times = sorted(set(row.times.tolist()) & run.kept.keys())
     return ClipWindows(
@@ -154,9 +154,9 @@ def _windows(row: _Row, run: Run) -> ClipWindows:
 
 def _rows(
     runs: list[Run], window_s: float, smoothing_s: float
-) -> tuple[list[tuple[int, Segment]], list[_Row], list[str]]:
+) -> tuple[list[tuple[int, Segment]], list[_ClipReadings], list[str]]:
     """Take the readings of each rated clip that lie whole inside it."""
-    rows: list[_Row] = []
+    rows: list[_ClipReadings] = []
     dropped: list[str] = []
     for number, run in enumerate(runs):
         for segment in run.segments:
@@ -179,7 +179,7 @@ def _rows(
                 continue
             keep = index[:: max(1, round(EVERY_S / _hop(run.time)))]
             rows.append(
-                _Row(
+                _ClipReadings(
                     embedding=run.embedding[keep],
                     logit=run.logit[keep],
                     quality=quality,
@@ -201,7 +201,7 @@ def _seconds(time: Array) -> float:
     return len(time) * _hop(time) if len(time) > 1 else 0.0
 
 
-def _table(rows: list[_Row]) -> ClipTable:
+def _table(rows: list[_ClipReadings]) -> ClipTable:
     segments = [row.segment for row in rows]
     # A clip whose stimulus is unknown is a stimulus of its own.
     stimuli = [s.stimulus or f"#{i}" for i, s in enumerate(segments)]

@@ -14,7 +14,7 @@ from bci_affect.training.calibration import figures
 from bci_affect.training.calibration.clips import labelled
 from bci_affect.training.calibration.evaluation import Evaluation, Score
 from bci_affect.training.calibration.personal import Calibration
-from bci_affect.training.calibration.recordings import Gathered
+from bci_affect.training.calibration.recordings import PersonClips
 from bci_affect.training.drawing import quality_over_time, topography, write_new
 
 
@@ -72,7 +72,7 @@ def _score(score: Score | None) -> dict[str, Any] | None:
 def write_report(
     path: Path,
     profile: str,
-    gathered: Gathered,
+    gathered: PersonClips,
     calibration: Calibration,
     *,
     model: str,
@@ -108,7 +108,7 @@ def write_report(
     write_new(path, page)
 
 
-def _dimension(name: str, gathered: Gathered, calibration: Calibration) -> dict[str, Any]:
+def _dimension(name: str, gathered: PersonClips, calibration: Calibration) -> dict[str, Any]:
     """All that the page says of one dimension."""
     if name in calibration.refused:
         return {"name": name, "refused": calibration.refused[name]}
@@ -177,7 +177,7 @@ def _table(e: Evaluation) -> list[dict[str, str]]:
     return out
 
 
-def _run(number: int, gathered: Gathered, calibration: Calibration) -> dict[str, Any]:
+def _run(number: int, gathered: PersonClips, calibration: Calibration) -> dict[str, Any]:
     """All that the page says of one recording."""
     run = gathered.runs[number]
     return {

@@ -22,7 +22,7 @@ N_DIM = 32
 
 
 @dataclass(frozen=True)
-class Listener:
+class SimulatedListener:
     """How one simulated person works.
 
     Attributes
@@ -42,13 +42,13 @@ class Listener:
 
 
 def simulate(
-    listener: Listener, n_clips: int, *, seed: int, n_sessions: int = 1, n_test: int = 0
+    listener: SimulatedListener, n_clips: int, *, seed: int, n_sessions: int = 1, n_test: int = 0
 ) -> ClipTable:
     """Draw rated clips of one person, in random order, half of them high on each dimension.
 
     Parameters
     ----------
-    listener : Listener
+    listener : SimulatedListener
     n_clips : int
         Clips to calibrate with.
     seed : int

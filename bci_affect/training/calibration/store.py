@@ -15,7 +15,7 @@ from bci_affect.profiles import ProfileStore, model_identity
 from bci_affect.resources import user_home
 from bci_affect.training.calibration.evaluation import N_PERMUTATIONS
 from bci_affect.training.calibration.personal import calibrate
-from bci_affect.training.calibration.recordings import Gathered, gather
+from bci_affect.training.calibration.recordings import PersonClips, gather
 from bci_affect.training.calibration.report import summary, write_report
 from bci_affect.training.calibration.tuning import tune
 from bci_affect.training.drawing import free_path
@@ -76,7 +76,7 @@ def calibrate_recordings(
     for path, meaning in sources.items():
         sources[path] = _of_person(path, meaning, name) if earlier else meaning
 
-    def read(predictor: Predictor) -> Gathered:
+    def read(predictor: Predictor) -> PersonClips:
         return gather(
             list(sources),
             list(sources.values()),

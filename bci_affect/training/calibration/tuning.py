@@ -15,13 +15,13 @@ from bci_affect.training.calibration.combining import conformal_quantile, fit_fu
 from bci_affect.training.calibration.finetune import (
     MIN_CLIPS,
     MIN_SESSIONS,
-    Trial,
+    TuningTrial,
     compare,
     enough,
     fine_tune,
 )
 from bci_affect.training.calibration.personal import Calibration, territory
-from bci_affect.training.calibration.recordings import Gathered
+from bci_affect.training.calibration.recordings import PersonClips
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Tuning:
     ----------
     calibration : Calibration
         With the tuned encoder where it is used, else as it came.
-    gathered : Gathered
+    gathered : PersonClips
         What live use will see of the recordings then.
     taken : bool
     text : str
@@ -42,7 +42,7 @@ class Tuning:
     """
 
     calibration: Calibration
-    gathered: Gathered
+    gathered: PersonClips
     taken: bool
     text: str
     frozen_error: float = float("nan")
@@ -51,9 +51,9 @@ class Tuning:
 
 def tune(
     calibration: Calibration,
-    gathered: Gathered,
+    gathered: PersonClips,
     predictor: Predictor,
-    again: Callable[[Predictor], Gathered],
+    again: Callable[[Predictor], PersonClips],
     *,
     seed: int,
 ) -> Tuning:
@@ -63,7 +63,7 @@ def tune(
     ----------
     calibration : Calibration
         With the frozen encoder.
-    gathered : Gathered
+    gathered : PersonClips
     predictor : Predictor
         The frozen encoder.
     again : callable
@@ -106,7 +106,7 @@ def tune(
     )
 
 
-def _personal(before: PersonalModel, table: ClipTable, trial: Trial) -> PersonalModel:
+def _personal(before: PersonalModel, table: ClipTable, trial: TuningTrial) -> PersonalModel:
     """Keep the heads; fit all above them on clips that the tuned encoder had not seen."""
     models: dict[str, DimensionModel] = {}
     for j, name in enumerate(DIMENSIONS):

@@ -11,10 +11,10 @@ import pytest
 
 from bci_affect.eeg import State
 from bci_affect.errors import BciAffectError
-from bci_affect.music import Library, Player, PlayerState, Retriever, Track
+from bci_affect.music import AudioPlayer, Library, PlayerState, Retriever, Track
 from bci_affect.session.control import PINNED, Policy
-from bci_affect.session.dj.candidates import DjSettings
-from bci_affect.session.dj.chooser import Dj
+from bci_affect.session.dj.candidates import ChooserSettings
+from bci_affect.session.dj.chooser import MusicChooser
 from bci_affect.simulation import music as studio
 from tests.music.fake_library import fill
 
@@ -71,10 +71,10 @@ def session(
     mood: tuple[float, float] = (0.1, 0.2),
     state: State = State.OK,
     **options: Any,
-) -> tuple[Dj, TapePlayer, list[dict[str, Any]]]:
+) -> tuple[MusicChooser, TapePlayer, list[dict[str, Any]]]:
     """Run a session in which the EEG lies at ``where(time)``; commands act at their second."""
     player, log = TapePlayer(), []
-    dj = Dj(
+    dj = MusicChooser(
         Retriever(library, project=lambda rows: rows),
         player,
         library,
@@ -94,7 +94,9 @@ def session(
 
 def test_follow_plays_what_lies_nearest(stocked: tuple[Library, np.ndarray]) -> None:
     library, centres = stocked
-    dj, player, log = session(library, lambda _: centres[4], 30, settings=DjSettings(variety=1))
+    dj, player, log = session(
+        library, lambda _: centres[4], 30, settings=ChooserSettings(variety=1)
+    )
     assert player.heard == [5]
     why = dj.why()
     assert why is not None
@@ -140,7 +142,7 @@ def test_follow_dwells_and_leaves_only_for_a_clear_and_lasting_gain(
     stocked: tuple[Library, np.ndarray],
 ) -> None:
     library, centres = stocked
-    rules = DjSettings(variety=1, dwell_s=20, smoothing_s=2)
+    rules = ChooserSettings(variety=1, dwell_s=20, smoothing_s=2)
     blip = lambda t: centres[9] if 22 <= t < 25 else centres[4]  # noqa: E731
     _, player, _ = session(library, blip, 45, settings=rules)
     assert player.heard == [5]
@@ -225,7 +227,7 @@ def test_a_pinned_track_comes_next_whatever_the_policy_and_the_skips(
         library,
         lambda _: centres[4],
         40,
-        settings=DjSettings(variety=1),
+        settings=ChooserSettings(variety=1),
         commands={
             5.0: lambda dj: dj.pin(20),
             10.0: lambda dj: dj.set_policy("music-only"),
@@ -248,7 +250,7 @@ def test_a_pin_is_taken_back(stocked: tuple[Library, np.ndarray]) -> None:
         library,
         lambda _: centres[4],
         30,
-        settings=DjSettings(variety=1),
+        settings=ChooserSettings(variety=1),
         commands={
             5.0: lambda dj: dj.pin(12),
             10.0: lambda dj: seen.append([s.track.id for s in dj.queue()]),
@@ -268,7 +270,7 @@ def test_a_banned_track_is_skipped_and_never_comes_again(
         library,
         lambda _: centres[4],
         12 * 60,
-        settings=DjSettings(variety=1, repeat_s=60, repeat_tracks=1, artist_gap=0),
+        settings=ChooserSettings(variety=1, repeat_s=60, repeat_tracks=1, artist_gap=0),
         commands={5.0: lambda dj: dj.ban(5)},
     )
     assert player.heard[0] == 5
@@ -278,7 +280,7 @@ def test_a_banned_track_is_skipped_and_never_comes_again(
 
 def test_likes_lift_a_track(stocked: tuple[Library, np.ndarray]) -> None:
     library, centres = stocked
-    rules = DjSettings(variety=1, liked_bonus=2.0)
+    rules = ChooserSettings(variety=1, liked_bonus=2.0)
     dj, player, _ = session(
         library, lambda _: centres[4], 30, settings=rules, commands={0.0: lambda dj: dj.like(9)}
     )
@@ -312,11 +314,11 @@ def test_tracks_that_cannot_be_played_are_left_out(stocked: tuple[Library, np.nd
     library, centres = stocked
     player = TapePlayer()
     player.failed = frozenset({5})
-    dj = Dj(
+    dj = MusicChooser(
         Retriever(library, project=lambda rows: rows),
         player,
         library,
-        settings=DjSettings(variety=1),
+        settings=ChooserSettings(variety=1),
     )
     dj.update(centres[4], 0.0, 0.0, 0.5, 0.0)
     assert player.heard
@@ -342,12 +344,12 @@ def test_with_the_real_player_and_real_music(tmp_path: Path) -> None:
     with Library(tmp_path / "music.sqlite") as library:
         library.add([tmp_path / "m"], workers=1)
         events: list[tuple[str, int | None]] = []
-        with Player(
+        with AudioPlayer(
             device="none",
             crossfade_s=1.0,
             on_event=lambda e: events.append((e.kind, e.track_id)),
         ) as player:
-            dj = Dj(Retriever(library), player, library, policy="sham")
+            dj = MusicChooser(Retriever(library), player, library, policy="sham")
             until = time.monotonic() + 30
             while time.monotonic() < until:
                 dj.update(None, 0.0, 0.0, 0.5, time.monotonic())

@@ -14,9 +14,9 @@ import pytest
 from bci_affect.affect.estimate import AffectEstimate
 from bci_affect.eeg import State
 from bci_affect.model import Predictor
-from bci_affect.music import Library, Player, PlayerEvent, Retriever
-from bci_affect.session.dj.chooser import Dj
-from bci_affect.session.dj.music_thread import Deck, MusicDesk
+from bci_affect.music import AudioPlayer, Library, PlayerEvent, Retriever
+from bci_affect.session.dj.chooser import MusicChooser
+from bci_affect.session.dj.music_thread import MusicParts, MusicThread
 from bci_affect.simulation.music import PIECES, write
 
 Events = list[tuple[dict[str, object], float | None]]
@@ -41,24 +41,26 @@ def events() -> Events:
     return []
 
 
-def make_desk(database: Path, predictor: Predictor, said: list[str], events: Events) -> MusicDesk:
+def make_desk(database: Path, predictor: Predictor, said: list[str], events: Events) -> MusicThread:
     def prepare(
         on_event: Callable[[PlayerEvent], None],
         log: Callable[[dict[str, object]], None],
         ended: Callable[[], bool],
-    ) -> Deck:
+    ) -> MusicParts:
         library = Library(database)
-        player = Player(clock=time.monotonic, on_event=on_event, device="none")
+        player = AudioPlayer(clock=time.monotonic, on_event=on_event, device="none")
         retriever = Retriever(library, predictor.project_music)
-        return Deck(library, player, Dj(retriever, player, library, seed=1, log=log))
+        return MusicParts(
+            library, player, MusicChooser(retriever, player, library, seed=1, log=log)
+        )
 
-    return MusicDesk(prepare, said.append, lambda fields, at: events.append((fields, at)))
+    return MusicThread(prepare, said.append, lambda fields, at: events.append((fields, at)))
 
 
 @pytest.fixture
 def desk(
     database: Path, predictor: Predictor, said: list[str], events: Events
-) -> Iterator[MusicDesk]:
+) -> Iterator[MusicThread]:
     made = make_desk(database, predictor, said, events)
     yield made
     made.close()
@@ -79,7 +81,7 @@ def until(true: Callable[[], bool], seconds: float = 20) -> bool:
 
 
 def test_it_plays_what_fits_and_says_why(
-    desk: MusicDesk, predictor: Predictor, events: Events
+    desk: MusicThread, predictor: Predictor, events: Events
 ) -> None:
     desk.start()
     assert desk.logits() is None
@@ -101,7 +103,7 @@ def test_it_plays_what_fits_and_says_why(
     np.testing.assert_allclose(2 / (1 + np.exp(-logits)) - 1, [track.valence, track.arousal])
 
 
-def test_why_is_never_said_of_another_track(desk: MusicDesk, predictor: Predictor) -> None:
+def test_why_is_never_said_of_another_track(desk: MusicThread, predictor: Predictor) -> None:
     desk.start()
     desk.offer(estimate(predictor, 0.0))
     seen: set[int] = set()
@@ -118,7 +120,7 @@ def test_why_is_never_said_of_another_track(desk: MusicDesk, predictor: Predicto
     assert until(three_tracks, 60)
 
 
-def test_commands_reach_player_and_library(desk: MusicDesk, predictor: Predictor) -> None:
+def test_commands_reach_player_and_library(desk: MusicThread, predictor: Predictor) -> None:
     desk.start()
     desk.offer(estimate(predictor, 0.0))
     assert until(lambda: desk.state()[1] is not None)
@@ -153,15 +155,15 @@ def test_a_track_that_came_since_is_known_and_whoever_looks_asks_no_disk(
     desk.choose(new)
     assert until(lambda: (track := desk.state()[1]) is not None and track.id == new)
     assert desk.logits() is not None
-    assert desk._deck is not None
-    asking = {thread.name for thread in desk._deck.library.database._connections}
+    assert desk._parts is not None
+    asking = {thread.name for thread in desk._parts.library.database._connections}
     desk.close()
     assert "bci-music" in asking
     assert threading.current_thread().name not in asking
 
 
 def test_a_fault_is_said_and_the_thread_goes_on(
-    desk: MusicDesk, predictor: Predictor, said: list[str]
+    desk: MusicThread, predictor: Predictor, said: list[str]
 ) -> None:
     desk.start()
     desk.choose(987_654)  # no such track
@@ -171,7 +173,7 @@ def test_a_fault_is_said_and_the_thread_goes_on(
 
 
 def test_a_library_without_music_is_said(said: list[str], events: Events) -> None:
-    desk = MusicDesk(lambda *_: None, said.append, lambda fields, at: events.append((fields, at)))
+    desk = MusicThread(lambda *_: None, said.append, lambda fields, at: events.append((fields, at)))
     desk.start()
     assert until(lambda: bool(said))
     assert "music add" in said[0]

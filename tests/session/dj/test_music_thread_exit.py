@@ -15,10 +15,10 @@ WAYS = {"closed": 0, "error": 1, "interrupted": -2}
 PROGRAM = """
 import os, signal, sys, threading, time
 from pathlib import Path
-from bci_affect.music import Library, Player, Retriever
+from bci_affect.music import AudioPlayer, Library, Retriever
 from bci_affect.music.encoders import load_encoder
-from bci_affect.session.dj.chooser import Dj
-from bci_affect.session.dj.music_thread import Deck, MusicDesk
+from bci_affect.session.dj.chooser import MusicChooser
+from bci_affect.session.dj.music_thread import MusicParts, MusicThread
 
 folder = Path(sys.argv[1])
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, where tests run in a job
@@ -29,14 +29,14 @@ def leave(way):
 
     def prepare(on_event, log, ended):
         library = Library(folder / f"{way}.sqlite")
-        player = Player(on_event=on_event, device="none")
-        dj = Dj(Retriever(library), player, library)
+        player = AudioPlayer(on_event=on_event, device="none")
+        chooser = MusicChooser(Retriever(library), player, library)
         rest = lambda: library.add(
             [folder / "music"], workers=1, cancel=ended, progress=lambda at: analysing.set()
         )
-        return Deck(library, player, dj, rest)
+        return MusicParts(library, player, chooser, rest)
 
-    desk = MusicDesk(prepare, print, lambda fields, at: None)
+    desk = MusicThread(prepare, print, lambda fields, at: None)
     desk.start()
     if not analysing.wait(100):
         os._exit(77)

@@ -10,7 +10,7 @@ import pytest
 
 from bci_affect.errors import BciAffectError
 from bci_affect.music import Library
-from bci_affect.session.dj.candidates import DjSettings
+from bci_affect.session.dj.candidates import ChooserSettings
 from bci_affect.session.dj.sham import yoke
 from bci_affect.streams.header import build_header
 from bci_affect.streams.xdf.writer import XdfWriter
@@ -22,7 +22,7 @@ __all__ = ["stocked"]
 def test_a_random_sham_shows_what_following_shows(stocked: tuple[Library, np.ndarray]) -> None:
     library, centres = stocked
     wander = lambda time: centres[int(time // 60) % len(centres)]  # noqa: E731
-    rules = DjSettings(dwell_s=20.0, hold_s=4.0, repeat_s=120.0, repeat_tracks=5)
+    rules = ChooserSettings(dwell_s=20.0, hold_s=4.0, repeat_s=120.0, repeat_tracks=5)
     runs = {
         policy: session(library, wander, 900, policy=policy, seed=5, settings=rules)  # type: ignore[arg-type]
         for policy in ("follow", "sham")

@@ -1,4 +1,4 @@
-"""What is known of the listener: mood and place in the common space, smoothed over time."""
+"""Listener's mood and place in the common space, smoothed over time."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Listener:
-    """Smoothed estimates; readings that are none leave it as it was.
+class SmoothedMood:
+    """Exponential average of valid estimates; other estimates leave it unchanged.
 
     Parameters
     ----------
@@ -28,12 +28,12 @@ class Listener:
 
     def __init__(self, smoothing_s: float) -> None:
         self._smoothing_s = smoothing_s
-        self._heard_at: float | None = None
+        self._updated_at: float | None = None
         self.mood: NDArray[np.float64] | None = None
         self.query: NDArray[np.float64] | None = None
         self.confidence = 0.0
 
-    def hear(
+    def update(
         self,
         embedding: NDArray[np.floating[Any]] | None,
         mood: tuple[float, float] | None,
@@ -41,7 +41,7 @@ class Listener:
         time_s: float,
     ) -> None:
         """Take the newest estimate; `mood` is None while there is none that counts."""
-        last, self._heard_at = self._heard_at, time_s
+        last, self._updated_at = self._updated_at, time_s
         if mood is None or not np.isfinite(mood).all():
             return
         step = 0.0 if last is None else min(max(time_s - last, 0.0), 1.0)

@@ -15,7 +15,7 @@ RAMP_S = 0.02
 """Length of the ramps of pause, resume, seek, stop and volume."""
 
 
-class Ring:
+class AudioRing:
     """Frames between the decode thread (writes) and the callback (reads), with the master gain.
 
     Parameters

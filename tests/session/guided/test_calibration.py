@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from bci_affect.errors import BciAffectError
 from bci_affect.music import Track
+from bci_affect.session.guided.calibration import GuidedCalibration, Rating, Step, Timing
 from bci_affect.session.guided.clips import Clip, choose_clips, further_clips
-from bci_affect.session.guided.protocol import Protocol, Rating, Step, Timing
 
 
 def library(n: int, seed: int = 0, together: float = 0.0) -> list[Track]:
@@ -99,14 +99,16 @@ class Host:
             "silence": lambda: setattr(self, "playing", None),
         }
 
-    def begin(self, timing: Timing | None = None) -> Protocol:
+    def begin(self, timing: Timing | None = None) -> GuidedCalibration:
         clips = choose_clips(library(30), 8, seed=1, seconds=20)
-        return Protocol.begin(self.path, "Ada", clips, seed=1, timing=timing, **self._wires())  # type: ignore[arg-type]
+        return GuidedCalibration.begin(
+            self.path, "Ada", clips, seed=1, timing=timing, **self._wires()
+        )  # type: ignore[arg-type]
 
-    def resume(self) -> Protocol:
-        return Protocol.resume(self.path, **self._wires())  # type: ignore[arg-type]
+    def resume(self) -> GuidedCalibration:
+        return GuidedCalibration.resume(self.path, **self._wires())  # type: ignore[arg-type]
 
-    def run(self, protocol: Protocol, seconds: float, rate: bool = True) -> None:
+    def run(self, protocol: GuidedCalibration, seconds: float, rate: bool = True) -> None:
         end = self.now + seconds
         while self.now < end and protocol.step is not Step.DONE:
             self.now += 0.25

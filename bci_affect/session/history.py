@@ -1,4 +1,4 @@
-"""The estimates of a session, for whoever looks at it: the newest whole, all of them in short."""
+"""Estimates of a running session: the newest in full, all of them in the log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.affect import AffectEstimate, Course
+from bci_affect.affect import AffectEstimate, EstimateLog
 from bci_affect.eeg import FeatureWindow, State
 
 _HISTORY = (
@@ -19,10 +19,10 @@ _HISTORY = (
 _LATENCY_WINDOW_S = 60.0
 
 
-class Readings:
-    """Three minutes of estimates, the course of all, the newest window, and the last latencies.
+class EstimateHistory:
+    """Three minutes of estimates, a log of all, the newest window, and the last latencies.
 
-    One thread takes them; any may look.
+    One thread adds; any thread may read.
     """
 
     def __init__(self) -> None:
@@ -30,32 +30,32 @@ class Readings:
         self._window: FeatureWindow | None = None
         self._estimate: AffectEstimate | None = None
         self._history: deque[AffectEstimate] = deque(maxlen=_HISTORY)
-        self._course = Course()
+        self._log = EstimateLog()
         self._latencies: deque[tuple[float, float]] = deque()
 
-    def take(
+    def add(
         self, window: FeatureWindow, estimate: AffectEstimate, done: float, latency_s: float
     ) -> None:
-        """Take an estimate, made at `done`, so long after its newest sample."""
+        """Add an estimate, made at `done`, `latency_s` after its newest sample."""
         with self._lock:
             self._window = window
             self._estimate = estimate
             self._history.append(estimate)
-            self._course.add(estimate)
+            self._log.add(estimate)
             if estimate.state in (State.OK, State.ARTIFACT):  # the others wait for samples
                 self._latencies.append((done, latency_s))
             while self._latencies and self._latencies[0][0] < done - _LATENCY_WINDOW_S:
                 self._latencies.popleft()
 
-    def lose(self) -> AffectEstimate | None:
-        """Mark the last reading as no reading, for the stream is gone; None where there is none."""
+    def mark_lost(self) -> AffectEstimate | None:
+        """Add the last estimate again as lost (the stream is gone); None if there is none."""
         with self._lock:
             if self._estimate is None:
                 return None
             lost = replace(self._estimate, state=State.LOST, confidence=0.0)
             self._estimate = lost
             self._history.append(lost)
-            self._course.add(lost)
+            self._log.add(lost)
             return lost
 
     def newest(self) -> tuple[FeatureWindow | None, AffectEstimate | None]:
@@ -76,10 +76,10 @@ class Readings:
                 newest.append(estimate)
         return newest[::-1]
 
-    def course(self) -> Course:
-        """Return the whole session in short."""
+    def estimate_log(self) -> EstimateLog:
+        """Return a copy of the log of all estimates."""
         with self._lock:
-            return self._course.copy()
+            return self._log.copy()
 
     def latencies_ms(self) -> NDArray[np.float64]:
         """Return the last minute's moments of estimates and their latencies, shape (2, n).

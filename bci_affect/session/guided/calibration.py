@@ -1,7 +1,7 @@
 """The guided calibration: contact, rest, rated clips; stopped at any time, resumed with no loss.
 
 A state machine without clock, screen, or sound of its own: whoever runs it (window or terminal)
-calls `Protocol.tick` a few times a second with the LSL time, shows `Protocol.view` (and sounds a
+calls `tick` a few times a second with the LSL time, shows `view` (and sounds a
 tone when the step changes: eyes may be closed), plays and silences when told, and hands the
 listener's answers back. Every event goes out as one JSON object for the recording, and the
 progress is on disk after every step.
@@ -22,7 +22,7 @@ from bci_affect.errors import BciAffectError
 from bci_affect.session.guided.clips import Clip
 from bci_affect.session.guided.progress import Progress, Rating, Timing
 
-__all__ = ["Clip", "Protocol", "Rating", "Step", "Timing", "View"]
+__all__ = ["Clip", "GuidedCalibration", "Rating", "Step", "Timing", "View"]
 
 CONTACT_QUALITY = 0.75
 CONTACT_SECONDS = 5.0
@@ -76,7 +76,7 @@ class View:
     contact_ok: bool
 
 
-class Protocol:
+class GuidedCalibration:
     """Leads one listener through calibration.
 
     Parameters
@@ -126,7 +126,7 @@ class Protocol:
         emit: Callable[[str], None],
         play: Callable[[Clip], None],
         silence: Callable[[], None],
-    ) -> Protocol:
+    ) -> GuidedCalibration:
         """Prepare a new calibration; an unfinished one at `path` is refused, not overwritten.
 
         Raises
@@ -151,7 +151,7 @@ class Protocol:
         emit: Callable[[str], None],
         play: Callable[[Clip], None],
         silence: Callable[[], None],
-    ) -> Protocol:
+    ) -> GuidedCalibration:
         """Go on where a calibration stood: rests and rated clips are not repeated.
 
         Raises

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from bci_affect.eeg import FeatureWindow, State
-from bci_affect.session.readings import Readings
+from bci_affect.session.history import EstimateHistory
 from tests.session.test_result_writer import estimate
 
 
@@ -24,47 +24,47 @@ def window(index: int) -> FeatureWindow:
 
 
 def test_history_and_latency_are_of_the_newest() -> None:
-    readings = Readings()
-    assert readings.newest() == (None, None)
-    assert readings.history(10) == []
-    assert all(np.isnan(readings.latency_ms()))
+    history = EstimateHistory()
+    assert history.newest() == (None, None)
+    assert history.history(10) == []
+    assert all(np.isnan(history.latency_ms()))
     for i in range(200):
-        readings.take(window(i), estimate(float(i)), done=float(i), latency_s=i * 1e-3)
-    assert [e.time for e in readings.history(3)] == [196, 197, 198, 199]
-    np.testing.assert_allclose(readings.latencies_ms()[1], np.arange(139, 200))  # the last minute
-    assert readings.latency_ms()[0] == np.median(np.arange(139, 200))
+        history.add(window(i), estimate(float(i)), done=float(i), latency_s=i * 1e-3)
+    assert [e.time for e in history.history(3)] == [196, 197, 198, 199]
+    np.testing.assert_allclose(history.latencies_ms()[1], np.arange(139, 200))  # the last minute
+    assert history.latency_ms()[0] == np.median(np.arange(139, 200))
 
 
 def test_a_lost_stream_leaves_the_last_reading_marked_as_none() -> None:
-    readings = Readings()
-    assert readings.lose() is None
-    readings.take(window(1), estimate(1.0), done=1.0, latency_s=0.001)
-    lost = readings.lose()
+    history = EstimateHistory()
+    assert history.mark_lost() is None
+    history.add(window(1), estimate(1.0), done=1.0, latency_s=0.001)
+    lost = history.mark_lost()
     assert lost is not None
     assert (lost.state, lost.confidence, lost.valence) == (State.LOST, 0.0, 0.1)
-    assert readings.newest()[1] is lost
-    assert [e.state for e in readings.history(10)] == [State.OK, State.LOST]
+    assert history.newest()[1] is lost
+    assert [e.state for e in history.history(10)] == [State.OK, State.LOST]
 
 
 def test_the_course_is_of_the_whole_session_where_the_history_is_of_three_minutes() -> None:
-    readings = Readings()
+    history = EstimateHistory()
     for i in range(6000):
-        readings.take(window(i), estimate(float(i)), done=float(i), latency_s=0.0)
-    assert len(readings.history(1e9)) == 1440
-    course = readings.course()
-    readings.lose()
+        history.add(window(i), estimate(float(i)), done=float(i), latency_s=0.0)
+    assert len(history.history(1e9)) == 1440
+    course = history.estimate_log()
+    history.mark_lost()
     assert len(course) == 6000, "a copy"
     np.testing.assert_array_equal(course.time, np.arange(6000))
-    whole = readings.course()
+    whole = history.estimate_log()
     assert whole.ok.tolist() == [True] * 6000 + [False]
     assert np.isnan(whole.eeg[-1]).all()
     assert whole.attention.shape == (1,)
 
 
 def test_a_window_that_is_still_filling_has_no_latency() -> None:
-    readings = Readings()
+    history = EstimateHistory()
     for state in (State.WARMING, State.GAP):
         filling = replace(estimate(0.0), state=state)
-        readings.take(window(0), filling, done=5.0, latency_s=5.0)
-    assert readings.latencies_ms().shape == (2, 0)
-    assert all(np.isnan(readings.latency_ms()))
+        history.add(window(0), filling, done=5.0, latency_s=5.0)
+    assert history.latencies_ms().shape == (2, 0)
+    assert all(np.isnan(history.latency_ms()))

@@ -1,4 +1,4 @@
-"""What stands against a hop, an electrode, or the whole window: the watch over the signal path."""
+"""Artefact monitor of the signal path: marks hops, electrodes, and windows as unusable."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.config import SignalSettings
-from bci_affect.eeg.artifacts import Artifacts
+from bci_affect.eeg.artifacts import ArtifactDetector
 from bci_affect.eeg.intake import Hops
 from bci_affect.eeg.montage import Montage
 from bci_affect.eeg.quality import TICK_S, Quality
-from bci_affect.eeg.rate import RateWatch
+from bci_affect.eeg.rate import RateMonitor
 from bci_affect.eeg.stages import Filtered
 
 
-class Watch:
-    """Looks at every hop for artefacts and at every full tick for bad electrodes.
+class ArtifactMonitor:
+    """Checks every hop for artefacts, and the electrodes at every full tick.
 
     Hops may come many at once, up to the end of a tick: what is found is the same.
 
@@ -29,7 +29,7 @@ class Watch:
         Bounds, and the length of hops and windows.
     montage : Montage
         Channels of the stream.
-    rate : RateWatch
+    rate : RateMonitor
         Compares stamps and rate.
     settle_s : float
         Seconds after a start in which filters ring; that is no electrode's fault.
@@ -41,7 +41,7 @@ class Watch:
         self,
         settings: SignalSettings,
         montage: Montage,
-        rate: RateWatch,
+        rate: RateMonitor,
         settle_s: float,
         say: Callable[[str], None],
     ) -> None:
@@ -66,12 +66,12 @@ class Watch:
         self.forget()
 
     def forget(self) -> None:
-        """Begin to learn what is usual anew (the unit has turned out to be another)."""
+        """Restart learning after the unit was found to be another."""
         self.quality = Quality(
             self._settings.quality, self._montage, self.hops_per_tick * self._hop_s
         )
         """Votes per electrode."""
-        self._artifacts = Artifacts(self._settings.artifacts, self._montage, self._hop_s)
+        self._artifacts = ArtifactDetector(self._settings.artifacts, self._montage, self._hop_s)
 
     def reset(self) -> None:
         """Forget the last samples (after a gap); votes and what is usual stay."""
@@ -85,7 +85,7 @@ class Watch:
         """Whether the filters have settled so many seconds after their start."""
         return seconds > self._settle_s
 
-    def look(
+    def update(
         self, hops: Hops, filtered: Filtered, good: NDArray[np.bool_], seconds: float
     ) -> list[list[str]]:
         """Find artefacts in hops, and, where a tick is full, judge the electrodes.

@@ -1,9 +1,9 @@
-"""How a session goes on where the last one stood: the normalisation that a profile keeps.
+"""Personal state of a profile: the model and normalisation with which its sessions start.
 
-A session of a profile begins with what the last one left, and writes that beginning into its
-recording, one event. Whoever processes the recording for that profile begins there too, with the
+A session starts from the normalisation that the profile's last session saved, and records that
+state as one event. Processing the recording for the same profile starts from it too, with the
 personal model of that time, so that live and offline agree to the last digit (invariant 1 of the
-design). A recording without such an event is processed as a session that begins today.
+design). A recording without such an event is processed as a session that starts today.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Beginning:
-    """What a recorded session began with.
+class SessionStart:
+    """Personal model and normalisation with which a recorded session started.
 
     Attributes
     ----------
@@ -57,13 +57,13 @@ class Beginning:
     state: dict[str, NDArray[Any]]
 
 
-def beginning(markers: Iterable[Marker]) -> Beginning | None:
-    """Return what a recorded session of a profile began with; None for any other recording.
+def session_start(markers: Iterable[Marker]) -> SessionStart | None:
+    """Return the start of a recorded session of a profile; None for any other recording.
 
     Raises
     ------
     BciAffectError
-        If the recording says so and it cannot be read.
+        If the recording has such an event and it cannot be read.
     """
     for marker in markers:
         if f'"{_EVENT}"' not in marker.text:
@@ -73,7 +73,7 @@ def beginning(markers: Iterable[Marker]) -> Beginning | None:
             if event["event"] != _EVENT:
                 continue
             made = event["calibration"]
-            return Beginning(
+            return SessionStart(
                 profile=str(event["profile"]),
                 model=str(event["model"]),
                 calibration=None if made is None else float(made),
@@ -89,7 +89,7 @@ def beginning(markers: Iterable[Marker]) -> Beginning | None:
     return None
 
 
-class Continuing:
+class PersonalState:
     """A profile's personal model and normalisation, for one model file.
 
     Parameters
@@ -98,9 +98,8 @@ class Continuing:
         Name of the profile.
     model : Path
         The model file.
-    began : Beginning, optional
-        What a recorded session began with: where it was this profile's and this model's, everything
-        begins there.
+    began : SessionStart, optional
+        Start of a recorded session; used if it is of this profile and this model.
 
     Raises
     ------
@@ -108,7 +107,7 @@ class Continuing:
         If the profile does not exist, or was calibrated with another model.
     """
 
-    def __init__(self, profile: str, model: Path, began: Beginning | None = None) -> None:
+    def __init__(self, profile: str, model: Path, began: SessionStart | None = None) -> None:
         self._profile = profile
         self._model = model_identity(model)
         known = (profile.casefold(), self._model)
@@ -134,8 +133,8 @@ class Continuing:
             state = store.normalisation(self._profile, normalisation_key(self._model, channels))
         return None if state is None else Normaliser.from_state(state)
 
-    def event(self, channels: Sequence[str], normaliser: Normaliser) -> dict[str, object]:
-        """Return the event from which `beginning` reads what a session began with."""
+    def start_event(self, channels: Sequence[str], normaliser: Normaliser) -> dict[str, object]:
+        """Return the event that `session_start` reads back."""
         return {
             "event": _EVENT,
             "profile": self._profile,
@@ -146,8 +145,8 @@ class Continuing:
             "state": encode(normaliser.state()),
         }
 
-    def keep(self, channels: Sequence[str], normaliser: Normaliser) -> None:
-        """Keep a normaliser's state for the next session; a failure is logged, never raised."""
+    def save(self, channels: Sequence[str], normaliser: Normaliser) -> None:
+        """Save a normaliser's state for the next session; a failure is logged, never raised."""
         try:
             with ProfileStore() as store:
                 store.save_normalisation(

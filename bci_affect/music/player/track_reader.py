@@ -13,7 +13,7 @@ from bci_affect.music.types import Track
 _BLOCK_S = 0.25
 
 
-class Source:
+class TrackReader:
     """Frames of one track, with what was decoded ahead, so that its true end is known in time.
 
     Parameters
