@@ -1,4 +1,4 @@
-"""A model's card as a page for people."""
+"""Markdown page of a model card."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from bci_affect.model import ModelCard
 _PAGE = """# {name}.safetensors
 
 **{summary}**
-It has never seen a real person's EEG. On real EEG expect chance until it has been calibrated
-(`bci-affect calibrate`), and not much more than that afterwards.
+The model has not seen EEG of any real person. Expect chance level on real EEG before calibration
+(`bci-affect calibrate`), and little more after it.
 
-- **What it is**: `bci_affect.model.AffectModel` with the encoder `{encoder}`. EEG of 4 to 64
-  electrodes in; valence and arousal, attention, and a place in the space shared with music out.
-- **Windows**: {window_s:g} s in steps of {step_s:g} s, bands {bands}; normalised causally to
-  the person, from the person's own first window on.
-- **Trained on**: {trials} trials of {people} simulated people ({windows} windows) with headsets of
-  {headsets} electrodes, while generated music played. Mood changes the simulated EEG
-  by {low:g} to {high:g} times the size of published group averages: easier than reality.
-- **Made by**: `python -m studies.demo_model` (settings in `configs/demo.toml`), code
+- **Model**: `bci_affect.model.AffectModel` with the encoder `{encoder}`. Input: EEG from 4 to 64
+  electrodes. Output: valence and arousal, attention, and an embedding in the space shared with
+  music.
+- **Windows**: {window_s:g} s in steps of {step_s:g} s, bands {bands}; normalised causally per
+  person, starting from the person's first window.
+- **Training data**: {trials} trials of {people} simulated people ({windows} windows) with headsets
+  of {headsets} electrodes and generated music. Mood changes the simulated EEG by {low:g} to
+  {high:g} times the published group averages, so the effect is larger than in reality.
+- **Created by**: `python -m studies.demo_model` (settings in `configs/demo.toml`), revision
   {revision}.
 - **Licence**: MIT, as the code.
 
-## Held-out figures, on simulated data
+## Held-out results on simulated data
 
 {protocol}; {test_people} people.
 
@@ -29,14 +30,15 @@ It has never seen a real person's EEG. On real EEG expect chance until it has be
 |---|---|---|---|---|---|
 {rows}
 
-Finding music by a trial's EEG among {pieces} pieces, none of them trained on ({queries} trials):
-the piece that played, mean reciprocal rank {mrr:.2f} (chance {mrr_chance:.2f}); pieces of the mood
-that was felt, {precision:.0%} of the first three (chance {precision_chance:.0%}).
+Music retrieval by the EEG of a trial, among {pieces} pieces outside the training data ({queries}
+trials): mean reciprocal rank of the piece that was played {mrr:.2f} (chance {mrr_chance:.2f});
+share of pieces with the felt mood among the first three {precision:.0%} (chance
+{precision_chance:.0%}).
 """
 
 
 def page(card: ModelCard) -> str:
-    """Return the page of a model that `demo_model` made, in Markdown."""
+    """Return the Markdown page of a model created by `demo_model`."""
     found, made = card.metrics, card.training
     low, high = made["settings"]["listening"]["effects"]
     music = found["retrieval"]

@@ -124,8 +124,8 @@ def _cpu(pid: int) -> float:
 
 def table(tallies: dict[str, Tally]) -> str:
     """Return the Markdown table of docs/bad-input.md."""
-    head = ("refused in one line", "read with a report", "read, and right", "findings")
-    rows = [f"| file | inputs | {' | '.join(head)} |", "|" + "---|" * 6]
+    head = ("rejected in one line", "read with a report", "read correctly", "findings")
+    rows = [f"| kind of file | inputs | {' | '.join(head)} |", "|" + "---|" * 6]
     total: Counter[str] = Counter()
     for name, tally in tallies.items():
         rows.append(_row(TARGETS[name].title, tally.outcomes))
