@@ -175,7 +175,7 @@ def _retrieval(model: AffectModel, said: Prediction, test: Corpus) -> dict[str, 
 
     features, catalogue = test.features, test.catalogue
     with torch.inference_mode():
-        music = model.place_music(torch.from_numpy(catalogue.rows)).embedding.numpy()
+        music = model.project_music(torch.from_numpy(catalogue.rows)).embedding.numpy()
     trials, queries = per_trial(said.embedding, features.trial)
     scores = track_scores(cosine(queries, music), catalogue.stimulus)
     first = [int(np.flatnonzero(features.trial == trial)[0]) for trial in trials]

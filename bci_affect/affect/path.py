@@ -239,7 +239,9 @@ class AffectPath:
 
     def tuned(self, personal: PersonalModel) -> Predictor:
         """Return the predictor for a person: with an encoder of their own, if they have one."""
-        return self._predictor.tuned(personal.encoder) if personal.encoder else self._predictor
+        return (
+            self._predictor.with_weights(personal.encoder) if personal.encoder else self._predictor
+        )
 
     def personalise(self, personal: Personalisation, predictor: Predictor) -> None:
         """Go on with another personal model, and what `tuned` gave for it."""

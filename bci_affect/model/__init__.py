@@ -1,7 +1,7 @@
-"""The bimodal model: EEG encoder, music projection, common space, heads, losses, model files.
+"""Bimodal model: EEG encoder, music projection, common space, heads, losses and model files.
 
-What lives here: torch modules, each in a file, and `Predictor`, which takes and gives NumPy arrays
-so that other rooms need no torch. What never will: EEG files, LSL, and Qt.
+This room holds the torch modules, one per file, and `Predictor`, the NumPy interface that keeps
+torch out of other rooms. It never holds EEG files, LSL or Qt.
 
 Importing this room does not import torch; the first use of a name that needs it does.
 """

@@ -3,16 +3,18 @@ from .affect import ModelOutput as ModelOutput
 from .card import ModelCard as ModelCard
 from .card import Prediction as Prediction
 from .domain import reversal_strength as reversal_strength
-from .encoder import ENCODERS as ENCODERS
 from .encoder import Encoder as Encoder
+from .encoder import EncoderOutput as EncoderOutput
 from .files import load_model as load_model
 from .files import save_model as save_model
 from .losses import class_weights as class_weights
 from .losses import contrastive_loss as contrastive_loss
+from .losses import contrastive_targets as contrastive_targets
 from .losses import domain_loss as domain_loss
 from .losses import emotion_loss as emotion_loss
-from .losses import positive_shares as positive_shares
 from .predictor import Predictor as Predictor
+from .registry import ENCODERS as ENCODERS
+from .registry import register_encoder as register_encoder
 from .settings import ModelSettings as ModelSettings
 from .streaming import StreamingEncoder as StreamingEncoder
 
@@ -20,6 +22,7 @@ __all__ = [
     "ENCODERS",
     "AffectModel",
     "Encoder",
+    "EncoderOutput",
     "ModelCard",
     "ModelOutput",
     "ModelSettings",
@@ -28,10 +31,11 @@ __all__ = [
     "StreamingEncoder",
     "class_weights",
     "contrastive_loss",
+    "contrastive_targets",
     "domain_loss",
     "emotion_loss",
     "load_model",
-    "positive_shares",
+    "register_encoder",
     "reversal_strength",
     "save_model",
 ]

@@ -1,4 +1,4 @@
-"""The whole model: EEG and music in one space, and what is read from it."""
+"""Bimodal affect model: EEG and music branches, common space and emotion heads."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import torch
 from torch import Tensor, nn
 
 from bci_affect.model.domain import DomainDiscriminator
-from bci_affect.model.encoder import build_encoder
+from bci_affect.model.registry import build_encoder
 from bci_affect.model.settings import ModelSettings
 
 
 class ModelOutput(NamedTuple):
-    """What one branch says of a batch.
+    """Output of one branch (EEG or music) for a batch.
 
     Attributes
     ----------
     embedding : Tensor, shape (batch, space)
-        Place in the common space, of unit length.
+        Unit-length embedding in the common space.
     common : Tensor, shape (batch, space)
-        The same before it was scaled to unit length; heads and discriminator read this.
+        The same before normalisation; the input of the heads and of the discriminator.
     logits : Tensor, shape (batch, 2)
-        Valence and arousal being high, as logits.
+        Logits of high valence and high arousal.
     attention : Tensor, shape (batch, n_channels, n_steps)
-        Of the encoder; empty on the music branch.
+        Attention of the encoder; empty on the music branch.
     """
 
     embedding: Tensor
@@ -34,11 +34,11 @@ class ModelOutput(NamedTuple):
 
 
 class AffectModel(nn.Module):
-    """EEG encoder and music projection into one space with shared emotion heads.
+    """EEG encoder and music projection into a common space with shared emotion heads.
 
-    After Avramidis et al. (ICASSP 2022): a layer shared by both modalities makes the common space,
-    one head reads emotion from it whichever modality it came from, and a discriminator behind
-    gradient reversal tells the modalities apart.
+    After Avramidis et al. (ICASSP 2022): a layer shared by both modalities maps into the common
+    space, one head predicts emotion from either modality, and a discriminator behind gradient
+    reversal classifies the modality.
     """
 
     music_mean: Tensor
@@ -63,30 +63,30 @@ class AffectModel(nn.Module):
 
     @property
     def any_montage(self) -> bool:
-        """Whether electrodes are known by their place (any number) or by their row."""
+        """True if electrodes are identified by position (any number), False if by index."""
         return self.encoder.any_montage
 
     def forward(self, bands: Tensor, mask: Tensor, positions: Tensor) -> ModelOutput:
-        """Place EEG windows in the common space and read their emotion.
+        """Embed EEG windows in the common space and predict their emotion.
 
         Parameters
         ----------
         bands : Tensor of float32, shape (batch, n_steps, n_channels, n_bands)
             Normalised band features.
         mask : Tensor of bool, shape (batch, n_channels)
-            Electrodes that may be used; a window without any gives finite numbers all the same.
+            Valid electrodes; the output is finite even for a window without any.
         positions : Tensor of float32, shape (batch or 1, n_channels, 3)
-            Metres; an electrode of unknown place (NaN) counts as masked where places matter.
+            Metres; encoders with `any_montage` mask electrodes of unknown position (NaN).
         """
         features, attention = self.encoder(bands, mask, positions)
-        return self._place(features, attention)
+        return self._project(features, attention)
 
-    def place_music(self, rows: Tensor) -> ModelOutput:
-        """Place rows of the music tagger, (batch, music_dim), in the common space."""
-        features = self.music((rows - self.music_mean) / self.music_sd)
-        return self._place(features, features.new_zeros(0))
+    def project_music(self, embeddings: Tensor) -> ModelOutput:
+        """Project tagger embeddings, (batch, music_dim), into the common space."""
+        features = self.music((embeddings - self.music_mean) / self.music_sd)
+        return self._project(features, features.new_zeros(0))
 
-    def _place(self, features: Tensor, attention: Tensor) -> ModelOutput:
+    def _project(self, features: Tensor, attention: Tensor) -> ModelOutput:
         common = self.shared_activation(self.shared(features))
         embedding = nn.functional.normalize(common.float(), dim=-1)
         return ModelOutput(embedding, common, self.heads(common), attention)

@@ -1,4 +1,4 @@
-"""What a model file says of itself, and what a prediction is; no torch needed to read either."""
+"""Model card and prediction: plain dataclasses that do not need torch."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Everything that must be known to use a model rightly.
+    """Description of a trained model, stored in its file.
 
     Attributes
     ----------
     name : str
         Short name for screens and logs.
     summary : str
-        One honest sentence on what it was trained on and what it may be used for.
+        One sentence on the training data and the intended use.
     simulated : bool
-        Trained on simulated EEG: for demonstration until calibrated.
+        True if trained on simulated EEG: for demonstration until calibrated.
     bands : dict of str to (float, float)
         Band names and edges in Hz, in the order of the feature axis.
     window_s, step_s, hop_s : float
-        Geometry of the windows that it was trained on.
+        Window length, step and hop of the training features.
     signal : dict
-        All signal settings that made the training features.
+        All signal settings of the training features.
     prior_mean, prior_sd : tuple of float
         Population mean and standard deviation of each band's feature before normalisation to the
-        person, from which the training's normaliser started and every other must; an empty mean
-        says that it started from the person's own first window.
+        person. The normaliser started from them in training and must start from them in use; if
+        empty, it started from the person's first window.
     channels : tuple of str
-        Electrodes of a fixed montage in order; empty for a model that takes any montage.
+        Electrodes of a fixed montage in order; empty for a model that accepts any montage.
     rates_hz : tuple of float
         Sampling rates in the training data.
     training : dict
-        Data, protocol, counts and settings of training.
+        Data, split scheme, counts and settings of training.
     metrics : dict
-        Held-out figures with trial counts and chance.
+        Held-out metrics with trial counts and chance levels.
     git_revision : str
-        Code that trained it.
+        Revision of the code that trained it.
     """
 
     name: str
@@ -62,16 +62,16 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the model says of one window (or, with a leading axis, of many).
+    """Model output for one window or, with a leading axis, for several.
 
     Attributes
     ----------
     embedding : ndarray of float32, shape (space,)
-        Place in the common space, unit length.
+        Unit-length embedding in the common space.
     attention : ndarray of float32, shape (n_channels, n_steps)
-        Share of each electrode and step; sums to one over valid electrodes.
+        Attention weights; they sum to one over valid electrodes and all steps.
     logits : ndarray of float32, shape (2,)
-        Valence and arousal being high.
+        Logits of high valence and high arousal.
     """
 
     embedding: NDArray[np.float32]

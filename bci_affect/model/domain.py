@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 
-class _Reverse(torch.autograd.Function):
-    """Identity forwards; the gradient times ``-strength`` backwards."""
+class _GradientReversal(torch.autograd.Function):
+    """Identity in the forward pass; multiply the gradient by ``-strength`` in the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, strength: float) -> Tensor:
@@ -23,24 +23,27 @@ class _Reverse(torch.autograd.Function):
 
 
 def reverse_gradient(x: Tensor, strength: float) -> Tensor:
-    """Pass `x` on unchanged; on the way back turn its gradient round."""
-    result: Tensor = _Reverse.apply(x, strength)  # type: ignore[no-untyped-call]
+    """Return `x` unchanged and multiply its gradient by ``-strength``."""
+    result: Tensor = _GradientReversal.apply(x, strength)  # type: ignore[no-untyped-call]
     return result
 
 
 def reversal_strength(progress: float) -> float:
-    """Ganin & Lempitsky's schedule: from 0 to 1 as training goes from 0 to 1."""
+    """Return the gradient-reversal strength at a training progress in [0, 1].
+
+    The schedule of Ganin & Lempitsky (2015), which rises from 0 to 1.
+    """
     return 2.0 / (1.0 + math.exp(-10.0 * progress)) - 1.0
 
 
 class DomainDiscriminator(nn.Module):
-    """Tells from a place in the common space whether EEG or music put it there."""
+    """Classifier of the modality (EEG or music) of points in the common space."""
 
     def __init__(self, space: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(nn.Linear(space, 64), nn.LeakyReLU(), nn.Linear(64, 1))
 
     def forward(self, common: Tensor, strength: float) -> Tensor:
-        """Return the logit of each row, (batch,), being music."""
+        """Return the logits, (batch,), of each row of `common` coming from music."""
         logits: Tensor = self.layers(reverse_gradient(common, strength)).squeeze(-1)
         return logits

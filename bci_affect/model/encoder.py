@@ -1,28 +1,24 @@
-"""What every EEG encoder is, and the register of those that there are."""
+"""Base class of EEG encoders."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from bci_affect.errors import BciAffectError
-from bci_affect.model.settings import ModelSettings
 
-
-class Encoded(NamedTuple):
-    """What an encoder says of a window.
+class EncoderOutput(NamedTuple):
+    """Output of an encoder for a batch of windows.
 
     Attributes
     ----------
     features : Tensor, shape (batch, width)
-        Input of the common space.
+        Input of the layer that maps into the common space.
     attention : Tensor, shape (batch, n_channels, n_steps)
-        Share of each electrode and step, summing to one over valid electrodes and all steps; all
-        zero where no electrode is valid.
+        Attention weights, summing to one over valid electrodes and all steps; all zero where no
+        electrode is valid.
     """
 
     features: Tensor
@@ -30,18 +26,18 @@ class Encoded(NamedTuple):
 
 
 class Encoder(nn.Module):
-    """From windows of normalised band features to one vector each, with its attention.
+    """Map from windows of normalised band features to a feature vector and attention weights.
 
     Attributes
     ----------
     any_montage : bool
-        Whether electrodes are known by their place (any number, any order) or by their row.
+        True if electrodes are identified by position (any number, any order), False if by index.
     """
 
     any_montage: bool = True
 
     @abstractmethod
-    def forward(self, bands: Tensor, mask: Tensor, positions: Tensor) -> Encoded:
+    def forward(self, bands: Tensor, mask: Tensor, positions: Tensor) -> EncoderOutput:
         """Encode a batch of windows.
 
         Parameters
@@ -49,49 +45,15 @@ class Encoder(nn.Module):
         bands : Tensor of float32, shape (batch, n_steps, n_channels, n_bands)
             Normalised band features, finite.
         mask : Tensor of bool, shape (batch, n_channels)
-            Electrodes that may be used.
+            Valid electrodes.
         positions : Tensor of float32, shape (batch or 1, n_channels, 3)
             Metres; NaN where unknown.
         """
 
 
-ENCODERS: dict[str, type[Encoder]] = {}
-"""Encoders by the name that settings and model files give them."""
-
-
-def register(name: str) -> Callable[[type[Encoder]], type[Encoder]]:
-    """Enter an encoder class, built as ``cls(settings)``, into `ENCODERS`."""
-
-    def enter(cls: type[Encoder]) -> type[Encoder]:
-        ENCODERS[name] = cls
-        return cls
-
-    return enter
-
-
-def build_encoder(settings: ModelSettings) -> Encoder:
-    """Build the encoder that the settings name.
-
-    Raises
-    ------
-    BciAffectError
-        If there is none of that name.
-    """
-    if settings.encoder not in ENCODERS:
-        raise BciAffectError(
-            f"There is no encoder '{settings.encoder}'; choose one of "
-            f"{', '.join(sorted(ENCODERS))}."
-        )
-    return ENCODERS[settings.encoder](settings)
-
-
 def masked_softmax(scores: Tensor, valid: Tensor, dim: int) -> Tensor:
     """Softmax over the valid entries along `dim`; all zero, never NaN, where none is valid."""
     scores = scores.float().masked_fill(~valid, torch.finfo(torch.float32).min)
-    # Beside any valid entry the others' exponentials are exactly 0; where there is none, all count.
+    # With a valid entry, the exponentials of the invalid ones are exactly 0. Without any, the
+    # softmax is uniform and the product with `valid` makes it 0.
     return torch.softmax(scores, dim=dim) * valid
-
-
-# Importing an encoder's file enters it; this stands last because the files need what is above.
-from bci_affect.model import paper as _paper  # noqa: E402, F401
-from bci_affect.model import streaming as _streaming  # noqa: E402, F401

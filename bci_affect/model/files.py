@@ -1,6 +1,6 @@
-"""Model files: weights as safetensors, everything else as JSON in the same file's metadata.
+"""Model files: weights as safetensors, settings and model card as JSON in the metadata.
 
-Nothing in a model file is ever executed. A file that does not fit is refused with the reason.
+Nothing in a model file is ever executed. Loading an invalid file raises an error with the reason.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from bci_affect.model.settings import ModelSettings
 
 FORMAT = "bci_affect.model"
 FORMAT_VERSION = 1
-_FAR_NATS = 1e3
-"""No logarithm of a band power lies further out than this."""
+_MAX_NATS = 1e3
+"""Bound on the magnitude of the logarithm of a band power, in nats."""
 
 
 def save_model(path: Path, model: AffectModel, card: ModelCard) -> None:
-    """Write a model and its card; an older file of that name survives a failure whole.
+    """Write a model and its card atomically: a failed write keeps the previous file.
 
     Raises
     ------
@@ -44,17 +44,17 @@ def save_model(path: Path, model: AffectModel, card: ModelCard) -> None:
         "format": FORMAT,
         "format_version": str(FORMAT_VERSION),
         "settings": model.settings.model_dump_json(),
-        "card": json.dumps(asdict(card)),  # the order of the bands is the order of the features
+        "card": json.dumps(asdict(card)),  # bands in the order of the feature axis
     }
     weights = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
-    metadata["sum"] = content_sum(metadata["settings"], metadata["card"], weights)
+    metadata["sum"] = content_hash(metadata["settings"], metadata["card"], weights)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(weights, partial, metadata=metadata)
         with partial.open("rb") as written:
             os.fsync(written.fileno())
-        partial.chmod(0o644)  # the library's writer leaves it to the owner alone
+        partial.chmod(0o644)  # safetensors creates files that only the owner can read
         partial.replace(path)
     except (OSError, SafetensorError) as error:
         with suppress(OSError):
@@ -62,27 +62,27 @@ def save_model(path: Path, model: AffectModel, card: ModelCard) -> None:
         raise BciAffectError(f"Cannot write the model to {path}: {error}.") from None
 
 
-def content_sum(settings: str, card: str, weights: Mapping[str, Tensor]) -> str:
-    """Return the SHA-256 of all that a model file says: a flipped bit of a weight is seen by it."""
+def content_hash(settings: str, card: str, weights: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of a model file's settings, card and weights."""
     digest = hashlib.sha256()
     for text in (settings, card):
         digest.update(hashlib.sha256(text.encode()).digest())
     for name in sorted(weights):
         value = weights[name].contiguous()
-        head = f"{name} {value.dtype} {tuple(value.shape)}"
-        digest.update(hashlib.sha256(head.encode()).digest())
+        header = f"{name} {value.dtype} {tuple(value.shape)}"
+        digest.update(hashlib.sha256(header.encode()).digest())
         digest.update(hashlib.sha256(value.numpy().tobytes()).digest())
     return digest.hexdigest()
 
 
 def load_model(path: Path) -> tuple[AffectModel, ModelCard]:
-    """Read a model, in evaluation mode, and its card.
+    """Load a model, in evaluation mode, and its card.
 
     Raises
     ------
     BciAffectError
         If the file is absent, damaged, of another kind or a newer version, or if its weights do not
-        fit its own description; the sentence says which.
+        match its settings; the message says which.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -92,7 +92,7 @@ def load_model(path: Path) -> tuple[AffectModel, ModelCard]:
         raise BciAffectError(f"There is no model file {path}.") from None
     except (OSError, SafetensorError) as error:
         raise BciAffectError(f"{path} is not a readable model file: {error}.") from None
-    settings, card = _describe(path, metadata)
+    settings, card = _parse_metadata(path, metadata)
     model = AffectModel(settings)
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}
@@ -104,20 +104,21 @@ def load_model(path: Path) -> tuple[AffectModel, ModelCard]:
             )
     if not all(bool(value.isfinite().all()) for value in weights.values()):
         raise BciAffectError(f"The model {path} holds weights that are not numbers (NaN).")
-    stored = metadata.get("sum")  # files of the first releases have none
-    if stored is not None and stored != content_sum(
+    stored = metadata.get("sum")  # absent in files of the first releases
+    if stored is not None and stored != content_hash(
         metadata["settings"], metadata["card"], weights
     ):
         raise BciAffectError(
-            f"The model {path} is damaged: its content does not match its checksum. Get it again."
+            f"The model {path} is damaged: its content does not match its checksum. Download or "
+            "copy it again."
         )
     model.load_state_dict(weights)
     return model.eval(), card
 
 
-def _describe(path: Path, metadata: dict[str, str]) -> tuple[ModelSettings, ModelCard]:
+def _parse_metadata(path: Path, metadata: dict[str, str]) -> tuple[ModelSettings, ModelCard]:
     if metadata.get("format") != FORMAT:
-        raise BciAffectError(f"{path} is a safetensors file, but no model of bci_affect.")
+        raise BciAffectError(f"{path} is a safetensors file, but not a model of bci_affect.")
     version = metadata.get("format_version", "")
     if version != str(FORMAT_VERSION):
         raise BciAffectError(
@@ -126,7 +127,7 @@ def _describe(path: Path, metadata: dict[str, str]) -> tuple[ModelSettings, Mode
         )
     try:
         settings = ModelSettings.model_validate_json(metadata["settings"])
-        card = _card(json.loads(metadata["card"]))
+        card = _parse_card(json.loads(metadata["card"]))
     except (KeyError, ValueError, TypeError, ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise BciAffectError(
@@ -138,17 +139,21 @@ def _describe(path: Path, metadata: dict[str, str]) -> tuple[ModelSettings, Mode
             f"{settings.n_bands}."
         )
     for prior in (card.prior_mean, card.prior_sd):
-        if len(prior) not in (0, len(card.bands)) or not all(abs(v) < _FAR_NATS for v in prior):
-            raise BciAffectError(f"The model {path} has a population prior that fits no bands.")
-    if not all(sd > 1 / _FAR_NATS for sd in card.prior_sd):
-        raise BciAffectError(f"The model {path} has a population spread that is not above 0.")
+        if len(prior) not in (0, len(card.bands)) or not all(abs(v) < _MAX_NATS for v in prior):
+            raise BciAffectError(
+                f"The model {path} has a population prior that does not match its bands."
+            )
+    if not all(sd > 1 / _MAX_NATS for sd in card.prior_sd):
+        raise BciAffectError(
+            f"The model {path} has a population standard deviation that is not above 0."
+        )
     return settings, card
 
 
-def _card(raw: Any) -> ModelCard:
-    """Check everything that the rest of the program takes for granted of a card."""
+def _parse_card(raw: Any) -> ModelCard:
+    """Validate the model card read from JSON."""
     if not isinstance(raw, dict):
-        raise ValueError("the card is no table")
+        raise ValueError("the card is not a JSON object")
     known = {f.name for f in fields(ModelCard)}
     values = {key: value for key, value in raw.items() if key in known}
     card = TypeAdapter(ModelCard).validate_python(values)

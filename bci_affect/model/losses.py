@@ -1,4 +1,4 @@
-"""The objectives of training; each is a plain function of a batch."""
+"""Training losses, each a plain function of a batch."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from torch.nn import functional
 
 
 def class_weights(labels: Tensor) -> Tensor:
-    """Return weights, (2 dimensions, 2 classes), under which both classes count alike.
+    """Return class-balancing weights, shape (2 dimensions, 2 classes).
 
     Parameters
     ----------
     labels : Tensor, shape (n, 2)
-        1 high, 0 low, NaN missing. A class that never occurs gets weight 1.
+        1 high, 0 low, NaN missing. If a class never occurs, both weights are 1.
     """
     weights = torch.ones(labels.shape[1], 2)
     for dimension in range(labels.shape[1]):
@@ -27,12 +27,12 @@ def class_weights(labels: Tensor) -> Tensor:
 
 
 def emotion_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Class-balanced binary cross-entropy over what is labelled; 0 where nothing is.
+    """Class-balanced binary cross-entropy over the labelled entries; 0 if there are none.
 
     Parameters
     ----------
     logits, labels : Tensor, shape (batch, 2)
-        Valence and arousal; missing labels are NaN and cost nothing.
+        Valence and arousal; missing labels are NaN and ignored.
     weights : Tensor, shape (2, 2)
         From `class_weights`: rows are dimensions, columns low and high.
     """
@@ -44,7 +44,7 @@ def emotion_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
 
 
 def domain_loss(eeg_logits: Tensor, music_logits: Tensor) -> Tensor:
-    """Cross-entropy of telling EEG (0) from music (1), both modalities weighing the same."""
+    """Cross-entropy of classifying EEG (0) against music (1), with equal weight per modality."""
     terms = [
         functional.binary_cross_entropy_with_logits(logits.float(), torch.full_like(logits, label))
         for logits, label in ((eeg_logits.float(), 0.0), (music_logits.float(), 1.0))
@@ -53,48 +53,56 @@ def domain_loss(eeg_logits: Tensor, music_logits: Tensor) -> Tensor:
     return torch.stack(terms).mean() if terms else eeg_logits.sum()
 
 
-def positive_shares(stimulus: Tensor, labels: Tensor, same_emotion: float) -> Tensor:
-    """Return which music rows are right for which EEG windows, (batch, batch), rows summing to 1.
+def contrastive_targets(stimulus: Tensor, labels: Tensor, same_emotion: float) -> Tensor:
+    """Return the soft targets of `contrastive_loss`.
 
-    Music of the same track is right with weight 1; music of another track that has the same emotion
-    (both dimensions known and equal) with weight `same_emotion`.
+    Music of the same track is a positive with weight 1, music of another track with the same
+    emotion (both dimensions known and equal) with weight `same_emotion`.
 
     Parameters
     ----------
     stimulus : Tensor of int64, shape (batch,)
-        Track of each row; -1 where unknown (then only the row itself is its track).
+        Track index of each window; -1 where unknown (the window is then its own track).
     labels : Tensor, shape (batch, 2)
         Emotion of the music, NaN where missing.
+    same_emotion : float
+        Weight of other tracks with the same emotion.
+
+    Returns
+    -------
+    Tensor, shape (batch, batch)
+        Weight of each music item (column) for each EEG window (row); rows sum to 1.
     """
     same_track = (stimulus[:, None] == stimulus[None]) & (stimulus >= 0)[:, None]
     same_track |= torch.eye(len(stimulus), dtype=torch.bool, device=stimulus.device)
     known = torch.isfinite(labels).all(dim=1)
-    alike = (labels[:, None] == labels[None]).all(dim=-1) & known[:, None] & known[None]
-    shares = same_track.float() + same_emotion * (alike & ~same_track).float()
-    return shares / shares.sum(dim=1, keepdim=True)
+    equal = (labels[:, None] == labels[None]).all(dim=-1) & known[:, None] & known[None]
+    weights = same_track.float() + same_emotion * (equal & ~same_track).float()
+    return weights / weights.sum(dim=1, keepdim=True)
 
 
 def contrastive_loss(
-    eeg: Tensor, music: Tensor, shares: Tensor, temperature: float, stop_gradient: bool = True
+    eeg: Tensor, music: Tensor, targets: Tensor, temperature: float, stop_gradient: bool = True
 ) -> Tensor:
     """Multi-positive InfoNCE from EEG windows to the music of the batch.
 
-    Cross-entropy between the softmax of cosine similarities and the shares of the right ones
-    (Khosla et al. 2020, with soft positives), so that windows of the same track or emotion are not
-    pushed apart as false negatives.
+    Cross-entropy between the softmax of cosine similarities and the soft targets (Khosla et al.
+    2020, with soft positives), so that windows of the same track or emotion are not treated as
+    negatives.
 
     Parameters
     ----------
     eeg, music : Tensor, shape (batch, space)
-        Unit length; row i of `music` was heard in window i.
-    shares : Tensor, shape (batch, batch)
-        From `positive_shares`.
+        Unit-length embeddings; row i of `music` played during window i.
+    targets : Tensor, shape (batch, batch)
+        Soft targets from `contrastive_targets`.
     temperature : float
-        Smaller is sharper.
+        Softmax temperature; smaller is sharper.
     stop_gradient : bool
-        Whether music stands still and only EEG moves; the tagger's space is the better teacher.
+        If True, only the EEG branch receives gradient, because the tagger's space is the better
+        teacher.
     """
     if stop_gradient:
         music = music.detach()
-    log_share = functional.log_softmax(eeg.float() @ music.float().T / temperature, dim=1)
-    return -(shares * log_share).sum(dim=1).mean()
+    log_softmax = functional.log_softmax(eeg.float() @ music.float().T / temperature, dim=1)
+    return -(targets * log_softmax).sum(dim=1).mean()

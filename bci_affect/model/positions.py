@@ -1,7 +1,7 @@
-"""A smooth code of where an electrode sits: real spherical harmonics of its direction.
+"""Position code of electrodes: real spherical harmonics of their direction from the head centre.
 
-A linear function of this code is a smooth function on the head, so whatever a network learns at one
-electrode is known nearby, and a montage that it never saw is no new thing to it.
+A linear function of this code is a smooth function on the head, so a network generalises from the
+electrodes of its training data to neighbouring ones and to other montages.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from bci_affect.config import HEAD_CENTRE_M
 CODE_SIZE = 16  # harmonics of degrees 0 to 3
 
 
-def known_places(positions: Tensor) -> Tensor:
-    """Return which electrodes have a known place, (..., n_channels) from (..., n_channels, 3)."""
+def has_position(positions: Tensor) -> Tensor:
+    """Return the mask, (..., n_channels), of finite positions, (..., n_channels, 3)."""
     return torch.isfinite(positions).all(dim=-1)
 
 
@@ -25,17 +25,17 @@ def position_code(positions: Tensor) -> Tensor:
     Parameters
     ----------
     positions : Tensor, shape (..., 3)
-        Metres, as `eeg.make_montage` gives them; NaN where unknown.
+        Metres, in the coordinates of `eeg.make_montage`; NaN where unknown.
 
     Returns
     -------
     Tensor, shape (..., 16)
-        Normalised to unit mean square over the sphere; 0 for unknown places.
+        Normalised to unit mean square over the sphere; 0 for unknown positions.
     """
-    known = known_places(positions).unsqueeze(-1)
+    known = has_position(positions).unsqueeze(-1)
     centre = positions.new_tensor(HEAD_CENTRE_M)
-    away = torch.where(known, positions - centre, torch.ones_like(positions))
-    x, y, z = torch.nn.functional.normalize(away, dim=-1).unbind(-1)
+    offset = torch.where(known, positions - centre, torch.ones_like(positions))
+    x, y, z = torch.nn.functional.normalize(offset, dim=-1).unbind(-1)
     one = torch.ones_like(x)
     code = torch.stack(
         [

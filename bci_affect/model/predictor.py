@@ -1,4 +1,4 @@
-"""The model for everybody else: NumPy in, NumPy out, one thread, warmed up."""
+"""NumPy interface to a loaded model."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Predictor:
 
     Notes
     -----
-    `StreamingInference` reads for a `streaming` model, torch for any other. It sets torch to one
-    thread: with two on two cores the same LSTM's worst calls took 50 to 1000 times longer.
-    Calls from several threads at once are safe.
+    A `streaming` model runs in `StreamingInference`, any other in torch. Torch is set to one
+    thread: with two threads on two cores the slowest calls of the same LSTM took 50 to 1000 times
+    longer. Concurrent calls from several threads are safe.
     """
 
     def __init__(self, model: Path | str | tuple[AffectModel, ModelCard]) -> None:
@@ -46,7 +46,7 @@ class Predictor:
             StreamingInference(self._model) if settings.encoder == "streaming" else None
         )
         n_channels = settings.n_channels or 8
-        for _ in range(3):  # first calls are slow; no estimate shall wait for them
+        for _ in range(3):  # warm-up: the first calls are slow
             self.predict(
                 np.zeros((settings.n_steps, n_channels, settings.n_bands), np.float32),
                 np.ones(n_channels, np.bool_),
@@ -57,13 +57,18 @@ class Predictor:
         """Return a copy of the model, in evaluation mode, for training."""
         return copy.deepcopy(self._model)
 
-    def tuned(self, weights: Mapping[str, NDArray[np.floating]]) -> Predictor:
-        """Return a predictor with some parameters replaced, by their names in the model.
+    def with_weights(self, weights: Mapping[str, NDArray[np.floating]]) -> Predictor:
+        """Return a predictor with some parameters replaced.
+
+        Parameters
+        ----------
+        weights : mapping of str to ndarray
+            New values by parameter name.
 
         Raises
         ------
         BciAffectError
-            If a name or a shape is not the model's.
+            If the model has no parameter of that name and shape.
         """
         model = self.copy_model()
         state = model.state_dict()
@@ -85,21 +90,21 @@ class Predictor:
     def predict(
         self, bands: Floats, mask: NDArray[np.bool_], positions: NDArray[np.floating]
     ) -> Prediction:
-        """Read one window.
+        """Run the model on one window.
 
         Parameters
         ----------
         bands : ndarray of float32, shape (n_steps, n_channels, n_bands)
-            Features normalised to the person.
+            Band features normalised to the person.
         mask : ndarray of bool, shape (n_channels,)
-            Electrodes that may be used.
+            Valid electrodes.
         positions : ndarray, shape (n_channels, 3)
             Metres; NaN where unknown.
 
         Raises
         ------
         BciAffectError
-            If bands or electrodes do not fit the model.
+            If the bands, steps or electrodes do not match the model.
         """
         many = self.predict_many(bands[None], mask[None], positions)
         return Prediction(many.embedding[0], many.attention[0], many.logits[0])
@@ -107,43 +112,48 @@ class Predictor:
     def predict_many(
         self, bands: Floats, mask: NDArray[np.bool_], positions: NDArray[np.floating]
     ) -> Prediction:
-        """Read windows, (n, n_steps, n_channels, n_bands); results have a leading axis n.
+        """Run the model on several windows; the arrays of the result have a leading axis n.
 
-        `positions` is (n_channels, 3), or (n, n_channels, 3) where windows differ.
+        Parameters
+        ----------
+        bands : ndarray of float32, shape (n, n_steps, n_channels, n_bands)
+        mask : ndarray of bool, shape (n, n_channels)
+        positions : ndarray, shape (n_channels, 3) or (n, n_channels, 3)
+            Metres; one montage for all windows, or one per window.
         """
         self._check(bands, mask, positions)
-        places = np.asarray(positions, np.float32)
-        places = places if places.ndim == 3 else places[None]
+        positions = np.asarray(positions, np.float32)
+        positions = positions if positions.ndim == 3 else positions[None]
         if self._inference is not None:
-            return self._inference.read(np.asarray(bands, np.float32), mask, places)
+            return self._inference.predict(np.asarray(bands, np.float32), mask, positions)
         with torch.inference_mode():
             out = self._model(
                 torch.from_numpy(np.ascontiguousarray(bands, np.float32)),
                 torch.from_numpy(np.ascontiguousarray(mask, np.bool_)),
-                torch.from_numpy(places),
+                torch.from_numpy(positions),
             )
         return Prediction(out.embedding.numpy(), out.attention.numpy(), out.logits.numpy())
 
     @torch.inference_mode()
-    def project_music(self, rows: Floats) -> Floats:
-        """Place rows of the music tagger, (n, music_dim), in the common space, (n, space)."""
-        embedding: Floats = self._model.place_music(self._rows(rows)).embedding.numpy()
-        return embedding
+    def project_music(self, embeddings: Floats) -> Floats:
+        """Project tagger embeddings, (n, music_dim), into the common space, (n, space)."""
+        projected: Floats = self._model.project_music(self._tensor(embeddings)).embedding.numpy()
+        return projected
 
     @torch.inference_mode()
-    def music_logits(self, rows: Floats) -> Floats:
-        """Return logits, (n, 2), of high valence and arousal of rows of the music tagger."""
-        logits: Floats = self._model.place_music(self._rows(rows)).logits.numpy()
+    def music_logits(self, embeddings: Floats) -> Floats:
+        """Return logits, (n, 2), of high valence and arousal for tagger embeddings."""
+        logits: Floats = self._model.project_music(self._tensor(embeddings)).logits.numpy()
         return logits
 
-    def _rows(self, rows: Floats) -> torch.Tensor:
+    def _tensor(self, embeddings: Floats) -> torch.Tensor:
         dim = self._model.settings.music_dim
-        if rows.ndim != 2 or rows.shape[1] != dim:
+        if embeddings.ndim != 2 or embeddings.shape[1] != dim:
             raise BciAffectError(
-                f"The model {self.card.name} wants music features of shape (n, {dim}), not "
-                f"{rows.shape}; embed the music with this program's tagger."
+                f"The model {self.card.name} needs music embeddings of shape (n, {dim}), not "
+                f"{embeddings.shape}; embed the music with this program's tagger."
             )
-        return torch.from_numpy(np.ascontiguousarray(rows, np.float32))
+        return torch.from_numpy(np.ascontiguousarray(embeddings, np.float32))
 
     def _check(
         self, bands: Floats, mask: NDArray[np.bool_], positions: NDArray[np.floating]
@@ -152,18 +162,18 @@ class Predictor:
         n_steps, n_channels, n_bands = bands.shape[1:]
         if n_bands != settings.n_bands:
             raise BciAffectError(
-                f"The model {name} wants {settings.n_bands} bands ({', '.join(self.card.bands)}), "
+                f"The model {name} needs {settings.n_bands} bands ({', '.join(self.card.bands)}), "
                 f"not {n_bands}."
             )
         if n_steps != settings.n_steps:
             raise BciAffectError(
-                f"The model {name} wants windows of {settings.n_steps} steps "
+                f"The model {name} needs windows of {settings.n_steps} steps "
                 f"({self.card.window_s:g} s of {self.card.step_s:g} s), not {n_steps}."
             )
         if settings.n_channels and n_channels != settings.n_channels:
             raise BciAffectError(
-                f"The model {name} knows only its own {settings.n_channels} electrodes, not "
-                f"{n_channels}; use a model that takes any montage."
+                f"The model {name} needs its own {settings.n_channels} electrodes, not "
+                f"{n_channels}; use a model that accepts any montage."
             )
         shape = (len(bands), n_channels)
         if mask.shape != shape or positions.shape[-2:] != (n_channels, 3):

@@ -1,10 +1,10 @@
-"""The streaming encoder's forward pass in NumPy, for those who may not wait.
+"""NumPy forward pass of the streaming encoder, for low latency.
 
-A live estimate is one small window: its arithmetic takes a tenth of a millisecond, and a hundred
-torch operations ten times that. Here everything that follows from weights and montage alone is
-folded once (places into scoring weights, scales into the layers after them, the fit of the field
-into the linear path), and what is left is a few matrix products. `streaming` stays the definition;
-a test holds the two together.
+The arithmetic of one live window takes 0.1 ms, but the overhead of a hundred torch operations takes
+ten times that. Here all terms that depend only on weights and montage are computed once (scoring
+weights per electrode, batch normalisation folded into the next layer, the spherical-harmonic fit
+folded into the linear path), which leaves a few matrix products. `streaming` is the reference
+implementation; a test checks that both agree.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from torch import Tensor, nn
 
 from bci_affect.model.affect import AffectModel
 from bci_affect.model.card import Prediction
-from bci_affect.model.positions import CODE_SIZE, known_places, position_code
+from bci_affect.model.positions import CODE_SIZE, has_position, position_code
 from bci_affect.model.streaming import StreamingEncoder, fit_field
 
 Floats = NDArray[np.float32]
 
-_KEPT = 64
-"""Montages with their masks that are kept worked out; electrodes come and go."""
-_TOGETHER = 64
-"""Windows that are read at once: more of them no longer fit the processor's cache."""
+_CACHE_SIZE = 64
+"""Number of cached montages, one per set of valid electrodes."""
+_BATCH_SIZE = 64
+"""Windows per batch; larger batches exceed the processor's cache."""
 
 
 @dataclass(frozen=True)
 class _Layer:
-    """An affine layer of columns: ``weight @ x + bias``."""
+    """Affine layer on columns: ``weight @ x + bias``."""
 
     weight: Floats  # (n_out, n_in)
     bias: Floats  # (n_out, 1)
 
     @classmethod
-    def of(cls, layer: nn.Linear, scale: nn.BatchNorm1d | None = None) -> _Layer:
-        """Return a linear layer, after a scale that precedes it."""
+    def from_linear(cls, layer: nn.Linear, scale: nn.BatchNorm1d | None = None) -> _Layer:
+        """Convert a linear layer, with the batch normalisation before it folded in."""
         weight, bias = layer.weight.detach().double(), layer.bias.detach().double()
         if scale is not None:
             assert scale.running_mean is not None
@@ -57,9 +57,9 @@ class _Layer:
 
 @dataclass(frozen=True)
 class _Montage:
-    """What follows from the places of the valid electrodes."""
+    """Cached terms of one montage with v valid electrodes."""
 
-    rows: NDArray[np.intp]  # (v,): the valid electrodes
+    rows: NDArray[np.intp]  # (v,): indices of the valid electrodes
     code: Floats  # (16, v)
     fit: Floats  # (16, v)
     score: Floats  # (v, heads, 2 * bands)
@@ -67,12 +67,12 @@ class _Montage:
 
 
 class StreamingInference:
-    """Reads windows as an `AffectModel` with the `streaming` encoder does in evaluation mode.
+    """Inference with a `streaming` `AffectModel` in evaluation mode.
 
     Parameters
     ----------
     model : AffectModel
-        Its weights are taken as they are now.
+        Model whose current weights are copied.
     """
 
     def __init__(self, model: AffectModel) -> None:
@@ -81,37 +81,40 @@ class StreamingInference:
         self._encoder = encoder
         self._n_bands, self._heads = settings.n_bands, settings.attention_heads
         self._slope = 0.01 if settings.shared_activation else 1.0  # of the LeakyReLU
-        self._shared, self._emotion = _Layer.of(model.shared), _Layer.of(model.heads)
+        self._shared, self._emotion = (
+            _Layer.from_linear(model.shared),
+            _Layer.from_linear(model.heads),
+        )
         self._montages: OrderedDict[tuple[bytes, bytes], _Montage] = OrderedDict()
         if encoder.has_linear_path:
-            self._linear = _Layer.of(encoder.linear, encoder.field_scale)
+            self._linear = _Layer.from_linear(encoder.linear, encoder.field_scale)
         if encoder.has_attention_path:
-            self._step = _Layer.of(encoder.step, encoder.map_scale)
-            self._lstm_in, self._lstm_again = _lstm_layers(encoder.lstm)
+            self._step = _Layer.from_linear(encoder.step, encoder.map_scale)
+            self._lstm_in, self._lstm_recurrent = _lstm_layers(encoder.lstm)
             logistic = np.arange(4 * settings.hidden)[:, None] < 3 * settings.hidden
             self._lstm_scale = np.where(logistic, np.float32(0.5), np.float32(1))
             self._lstm_shift = np.where(logistic, np.float32(0.5), np.float32(0))
-            self._time_hidden = _Layer.of(encoder.time_hidden)
+            self._time_hidden = _Layer.from_linear(encoder.time_hidden)
             self._time_score = _floats(encoder.time_score.weight)
-            self._out = _Layer.of(encoder.out)
+            self._out = _Layer.from_linear(encoder.out)
 
-    def read(self, bands: Floats, mask: NDArray[np.bool_], places: Floats) -> Prediction:
-        """Read windows, results with a leading axis n.
+    def predict(self, bands: Floats, mask: NDArray[np.bool_], positions: Floats) -> Prediction:
+        """Run the model on windows; the arrays of the result have a leading axis n.
 
         Parameters
         ----------
         bands : ndarray of float32, shape (n, n_steps, n_channels, n_bands)
         mask : ndarray of bool, shape (n, n_channels)
-        places : ndarray of float32, shape (1 or n, n_channels, 3)
+        positions : ndarray of float32, shape (1 or n, n_channels, 3)
         """
         n, n_steps, n_channels, _ = bands.shape
         features = np.zeros((self._shared.weight.shape[1], n), np.float32)
         attention = np.zeros((n, n_channels, n_steps), np.float32)
-        for which, montage in self._alike(mask, places):
-            for start in range(0, len(which), _TOGETHER):
-                some = which[start : start + _TOGETHER]
-                features[:, some], seen = self._encode(bands[some], montage)
-                attention[some[:, None], montage.rows] = seen
+        for group, montage in self._group_by_montage(mask, positions):
+            for start in range(0, len(group), _BATCH_SIZE):
+                batch = group[start : start + _BATCH_SIZE]
+                features[:, batch], weights = self._encode(bands[batch], montage)
+                attention[batch[:, None], montage.rows] = weights
         common = self._shared(features)
         if self._slope != 1.0:
             common = np.where(common < 0, self._slope * common, common)
@@ -119,46 +122,46 @@ class StreamingInference:
         embedding = (common / np.maximum(length, np.float32(1e-12))).T
         return Prediction(embedding, attention, self._emotion(common).T)
 
-    def _alike(
-        self, mask: NDArray[np.bool_], places: Floats
+    def _group_by_montage(
+        self, mask: NDArray[np.bool_], positions: Floats
     ) -> list[tuple[NDArray[np.intp], _Montage]]:
-        """Return groups of windows whose electrodes are the same; live and replayed, most are."""
+        """Return the indices of the windows that share valid electrodes, with their montage."""
         groups: dict[tuple[bytes, bytes], list[int]] = {}
-        where = [place.tobytes() for place in places]
+        keys = [montage.tobytes() for montage in positions]
         for i, row in enumerate(mask):
-            groups.setdefault((where[i % len(where)], row.tobytes()), []).append(i)
+            groups.setdefault((keys[i % len(keys)], row.tobytes()), []).append(i)
         return [
-            (np.array(rows), self._montage(key, mask[rows[0]], places[rows[0] % len(places)]))
+            (np.array(rows), self._montage(key, mask[rows[0]], positions[rows[0] % len(positions)]))
             for key, rows in groups.items()
         ]
 
     def _montage(
-        self, key: tuple[bytes, bytes], mask: NDArray[np.bool_], places: Floats
+        self, key: tuple[bytes, bytes], mask: NDArray[np.bool_], positions: Floats
     ) -> _Montage:
-        if (known := self._montages.get(key)) is not None:
-            return known
-        places_, encoder = torch.from_numpy(np.array(places)), self._encoder
-        rows = np.flatnonzero(torch.from_numpy(mask) & known_places(places_))
+        if (cached := self._montages.get(key)) is not None:
+            return cached
+        xyz, encoder = torch.from_numpy(np.array(positions)), self._encoder
+        rows = np.flatnonzero(torch.from_numpy(mask) & has_position(xyz))
         with torch.no_grad():
-            code = position_code(places_[rows])
-            one = torch.ones(1, len(rows), dtype=torch.bool)
-            fit = fit_field(torch.eye(len(rows))[None], code[None], one)[0]
+            code = position_code(xyz[rows])
+            valid = torch.ones(1, len(rows), dtype=torch.bool)
+            fit = fit_field(torch.eye(len(rows))[None], code[None], valid)[0]
             score = torch.zeros(len(rows), 2 * self._n_bands + 1, self._heads)
             if encoder.has_attention_path:
                 score = encoder.score_by_place(code).view_as(score)
-            # Scores read x and x * x - 1; the 1 goes into the bias.
+            # Scores are linear in x and x * x - 1; the constant 1 is folded into the bias.
             bias = score[:, -1] - score[:, self._n_bands : -1].sum(dim=1)
-        found = _Montage(
+        montage = _Montage(
             rows,
             code=_floats(code.T),
             fit=_floats(fit),
             score=_floats(score[:, :-1].transpose(1, 2)),
             score_bias=_floats(bias[..., None]),
         )
-        self._montages[key] = found
-        while len(self._montages) > _KEPT:
+        self._montages[key] = montage
+        while len(self._montages) > _CACHE_SIZE:
             self._montages.popitem(last=False)
-        return found
+        return montage
 
     def _encode(self, bands: Floats, montage: _Montage) -> tuple[Floats, Floats]:
         """Return features (width, n) and attention (n, v, n_steps) of windows of one montage."""
@@ -172,33 +175,33 @@ class StreamingInference:
             field = montage.fit @ power.reshape(v, n_bands * n)
             features = self._linear(field.reshape(CODE_SIZE * n_bands, n))
         if self._encoder.has_attention_path:
-            looked_at, shares = self._look(x.reshape(v, n_bands, n_steps * n), montage)
-            maps = montage.code @ looked_at
+            attended, weights = self._attend(x.reshape(v, n_bands, n_steps * n), montage)
+            maps = montage.code @ attended
             steps = _gelu(self._step(maps.reshape(-1, n_steps * n)))
-            hidden = self._remember(steps, n)
+            hidden = self._run_lstm(steps, n)
             hidden += steps
             scores = self._time_score @ np.tanh(self._time_hidden(hidden))
             over_time = _softmax(scores.reshape(n_steps, n))
             context = np.add.reduce(hidden.reshape(-1, n_steps, n) * over_time, axis=1)
             features = features + self._out(context)
-            over_electrodes = np.add.reduce(shares, axis=1).reshape(v, n_steps, n)
+            over_electrodes = np.add.reduce(weights, axis=1).reshape(v, n_steps, n)
             attention = (over_electrodes * (over_time / self._heads)).transpose(2, 0, 1)
         return features, attention
 
-    def _look(self, x: Floats, montage: _Montage) -> tuple[Floats, Floats]:
-        """Return what the heads look at, (v, heads * bands * m), and shares, (v, heads, m)."""
+    def _attend(self, x: Floats, montage: _Montage) -> tuple[Floats, Floats]:
+        """Return weighted features, (v, heads * bands * m), and weights, (v, heads, m)."""
         v, n_bands, m = x.shape
-        seen = np.empty((v, 2 * n_bands, m), np.float32)
-        seen[:, :n_bands] = x
-        np.multiply(x, x, out=seen[:, n_bands:])
-        scores: Floats = montage.score @ seen
+        terms = np.empty((v, 2 * n_bands, m), np.float32)
+        terms[:, :n_bands] = x
+        np.multiply(x, x, out=terms[:, n_bands:])
+        scores: Floats = montage.score @ terms
         scores += montage.score_bias
-        shares = _softmax(scores) if v else scores
-        looked_at = shares[:, :, None] * x[:, None]
-        return looked_at.reshape(v, self._heads * n_bands * m), shares
+        weights = _softmax(scores) if v else scores
+        attended = weights[:, :, None] * x[:, None]
+        return attended.reshape(v, self._heads * n_bands * m), weights
 
-    def _remember(self, steps: Floats, n: int) -> Floats:
-        """Run the LSTM over steps, (hidden, n_steps * n), from rest."""
+    def _run_lstm(self, steps: Floats, n: int) -> Floats:
+        """Run the LSTM over steps, (hidden, n_steps * n), from the zero state."""
         size = len(steps)
         gates = np.ascontiguousarray(
             self._lstm_in(steps).reshape(4 * size, -1, n).transpose(1, 0, 2)
@@ -207,9 +210,9 @@ class StreamingInference:
         before, cell = np.zeros((2, size, n), np.float32)
         for t, gate in enumerate(gates):
             if t:
-                gate += self._lstm_again @ before
+                gate += self._lstm_recurrent @ before
             np.tanh(gate, out=gate)
-            gate *= self._lstm_scale  # from tanh to logistic functions, see `_lstm_layers`
+            gate *= self._lstm_scale  # turn tanh into logistic functions, see `_lstm_layers`
             gate += self._lstm_shift
             cell *= gate[size : 2 * size]
             cell += gate[:size] * gate[3 * size :]
@@ -237,14 +240,15 @@ def _gelu(x: Floats) -> Floats:
 
 
 def _lstm_layers(lstm: nn.LSTM) -> tuple[_Layer, Floats]:
-    """Return the layers of input and memory, gates in the order in, forget, out, new.
+    """Return the input layer and the recurrent weights, gates in the order i, f, o, g.
 
-    A logistic function is ``(tanh(x / 2) + 1) / 2``: halved here, one call of tanh serves all four.
+    A logistic function is ``(tanh(x / 2) + 1) / 2``: with the weights of the logistic gates halved
+    here, one call of tanh serves all four gates.
     """
     size = lstm.hidden_size
     order = np.r_[0 : 2 * size, 3 * size : 4 * size, 2 * size : 3 * size]
     half = np.r_[np.full(3 * size, 0.5), np.ones(size)].astype(np.float32)[:, None]
-    of = {name: _floats(value)[order] for name, value in lstm.named_parameters()}
-    weight, again = of["weight_ih_l0"], of["weight_hh_l0"]
-    bias = of["bias_ih_l0"] + of["bias_hh_l0"]
-    return _Layer(weight * half, bias[:, None] * half), again * half
+    params = {name: _floats(value)[order] for name, value in lstm.named_parameters()}
+    weight, recurrent = params["weight_ih_l0"], params["weight_hh_l0"]
+    bias = params["bias_ih_l0"] + params["bias_hh_l0"]
+    return _Layer(weight * half, bias[:, None] * half), recurrent * half

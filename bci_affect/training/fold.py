@@ -252,7 +252,7 @@ def _place_music(model: AffectModel, catalogue: MusicCatalogue) -> tuple[Floats,
     if not len(catalogue):
         return np.zeros((0, model.settings.space), np.float32), np.zeros((0, 2), np.float32)
     with torch.inference_mode():
-        placed = model.eval().place_music(torch.from_numpy(catalogue.rows))
+        placed = model.eval().project_music(torch.from_numpy(catalogue.rows))
         return placed.embedding.numpy(), _sigmoid(placed.logits.numpy())
 
 

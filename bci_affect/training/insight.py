@@ -77,7 +77,7 @@ def domain_separability(
     found = {}
     for name, one in (("before", untrained), ("after", model)):
         with torch.inference_mode():
-            heard = one.place_music(music).embedding.numpy()
+            heard = one.project_music(music).embedding.numpy()
         found[name] = probe(predict(one, few).embedding, heard, groups)
     return found
 

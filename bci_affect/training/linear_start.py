@@ -77,7 +77,7 @@ def begin(
     if settings.electrode_dropout:
         parts.append(_fields(encoder, train, settings, generator))
     fields = torch.cat(parts)
-    encoder.standardise(fields.to(train.device))
+    encoder.set_field_statistics(fields.to(train.device))
     if not (settings.linear_start and settings.objective.emotion_eeg):
         return False
     learned = FieldWindows(

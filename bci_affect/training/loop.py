@@ -13,9 +13,9 @@ from bci_affect.model import (
     AffectModel,
     class_weights,
     contrastive_loss,
+    contrastive_targets,
     domain_loss,
     emotion_loss,
-    positive_shares,
     reversal_strength,
 )
 from bci_affect.training.settings import TrainSettings
@@ -90,12 +90,12 @@ class Loop:
         if not (chosen.emotion_music or chosen.domain or chosen.contrastive) or not len(heard):
             return terms
         hearing = index[heard]
-        music = self.model.place_music(data.music[hearing])
+        music = self.model.project_music(data.music[hearing])
         labels = data.music_labels[hearing]
         if chosen.emotion_music:
             terms["emotion_music"] = emotion_loss(music.logits, labels, self.music_weights)
         if chosen.contrastive:
-            shares = positive_shares(data.stimulus[hearing], labels, chosen.same_emotion)
+            shares = contrastive_targets(data.stimulus[hearing], labels, chosen.same_emotion)
             terms["contrastive"] = contrastive_loss(
                 eeg.embedding.index_select(0, heard),
                 music.embedding,

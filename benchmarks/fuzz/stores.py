@@ -14,7 +14,7 @@ from bci_affect.affect.fusion import DimensionModel, Personalisation, PersonalMo
 from bci_affect.affect.path import AffectPath
 from bci_affect.eeg import Normaliser, make_montage
 from bci_affect.model import AffectModel, ModelCard, ModelSettings, Predictor, save_model
-from bci_affect.model.files import content_sum
+from bci_affect.model.files import content_hash
 from bci_affect.profiles.exchange import document_sum, export_profile, import_profile
 from bci_affect.profiles.store import ProfileStore
 from benchmarks.fuzz.base import Target, must
@@ -62,7 +62,7 @@ class Model(Target):
             meta[key] = break_json(meta[key], rng) if key in ("settings", "card") else "2"
             if edited:
                 weights = load_weights(self._seed)
-                meta["sum"] = content_sum(meta["settings"], meta["card"], weights)
+                meta["sum"] = content_hash(meta["settings"], meta["card"], weights)
             text = json.dumps(header)
         raw = text.encode("utf-8", "replace")
         data = struct.pack("<Q", len(raw)) + raw + self._seed[self._size :]

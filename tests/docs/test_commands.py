@@ -203,7 +203,7 @@ def test_python_on_the_pages_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("bci_affect.model.encoder.ENCODERS", dict(ENCODERS))  # a page adds one
+    monkeypatch.setattr("bci_affect.model.registry.ENCODERS", dict(ENCODERS))  # a page adds one
     run = CliRunner().invoke
     for words in (
         ["simulate", "xdf", "session.xdf", "--duration", "12"],

@@ -1,4 +1,4 @@
-"""Small models and windows that every test of the model room uses."""
+"""Small models and windows shared by the tests of the model room."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def small_model(encoder: str, seed: int = 0, **changes: object) -> AffectModel:
 
 
 def windows(n: int = 6, seed: int = 1) -> tuple[Tensor, Tensor, Tensor]:
-    """Bands, mask (some electrodes masked) and positions of `n` windows."""
+    """Return bands, mask (some electrodes masked) and positions of `n` windows."""
     g = torch.Generator().manual_seed(seed)
     bands = torch.randn(n, N_STEPS, N_CHANNELS, N_BANDS, generator=g)
     mask = torch.rand(n, N_CHANNELS, generator=g) < 0.8
@@ -51,5 +51,5 @@ def windows(n: int = 6, seed: int = 1) -> tuple[Tensor, Tensor, Tensor]:
 
 @pytest.fixture(params=sorted(ENCODERS))
 def encoder(request: pytest.FixtureRequest) -> str:
-    """Return each registered encoder's name in turn: a new one is tested by being registered."""
+    """Return each registered encoder's name in turn."""
     return str(request.param)

@@ -1,4 +1,4 @@
-"""What every registered encoder must keep to; a new one is tested by being registered."""
+"""Contract of every registered encoder; a newly registered one is tested automatically."""
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ def test_attention_sums_to_one_over_valid_electrodes_and_varies(encoder: str) ->
 def test_attention_carries_gradient(encoder: str) -> None:
     model = small_model(encoder)
     model(*windows(5)).attention[:, 0, 0].sum().backward()
-    moved = [p.grad.abs().max() for p in model.parameters() if p.grad is not None]
-    assert max(moved) > 1e-6  # a softmax over one score, as in the paper's code, gives exactly 0
+    largest = [p.grad.abs().max() for p in model.parameters() if p.grad is not None]
+    assert max(largest) > 1e-6  # a softmax over one score, as in the paper's code, gives exactly 0
 
 
-def test_masked_electrodes_are_not_seen_even_when_nan(encoder: str) -> None:
+def test_masked_electrodes_have_no_effect_even_if_nan(encoder: str) -> None:
     bands, mask, positions = windows(5)
     model = small_model(encoder)
-    spoiled = bands.masked_fill(~mask[:, None, :, None], float("nan"))
-    for a, b in zip(model(bands, mask, positions), model(spoiled, mask, positions), strict=True):
+    with_nan = bands.masked_fill(~mask[:, None, :, None], float("nan"))
+    for a, b in zip(model(bands, mask, positions), model(with_nan, mask, positions), strict=True):
         torch.testing.assert_close(a, b)
 
 
-def test_no_electrode_at_all_gives_finite_numbers(encoder: str) -> None:
+def test_output_without_valid_electrodes_is_finite(encoder: str) -> None:
     bands, mask, positions = windows(3)
     out = small_model(encoder)(bands, torch.zeros_like(mask), positions)
     assert all(bool(part.isfinite().all()) for part in out)
     assert (out.attention == 0).all()
 
 
-def test_a_window_does_not_depend_on_its_batch(encoder: str) -> None:
+def test_output_does_not_depend_on_the_batch(encoder: str) -> None:
     bands, mask, positions = windows(6)
     model = small_model(encoder)
-    whole, alone = model(bands, mask, positions), model(bands[2:3], mask[2:3], positions)
-    torch.testing.assert_close(whole.embedding[2:3], alone.embedding, atol=1e-5, rtol=1e-4)
+    batch, single = model(bands, mask, positions), model(bands[2:3], mask[2:3], positions)
+    torch.testing.assert_close(batch.embedding[2:3], single.embedding, atol=1e-5, rtol=1e-4)
 
 
 def test_seed_fixes_the_weights(encoder: str) -> None:
@@ -65,17 +65,17 @@ def test_seed_fixes_the_weights(encoder: str) -> None:
     assert not torch.allclose(same, small_model(encoder, 5)(*windows()).logits)
 
 
-def test_settings_build_the_same_shape_again(encoder: str) -> None:
-    chosen = small_settings(encoder)
-    again = ModelSettings.model_validate_json(chosen.model_dump_json())
-    assert again == chosen
-    first, second = AffectModel(chosen).state_dict(), AffectModel(again).state_dict()
+def test_settings_round_trip_builds_the_same_shapes(encoder: str) -> None:
+    original = small_settings(encoder)
+    loaded = ModelSettings.model_validate_json(original.model_dump_json())
+    assert loaded == original
+    first, second = AffectModel(original).state_dict(), AffectModel(loaded).state_dict()
     assert {k: v.shape for k, v in first.items()} == {k: v.shape for k, v in second.items()}
 
 
-# torch's own LSTM sets this off while it is traced.
+# Tracing torch's LSTM raises this warning.
 @pytest.mark.filterwarnings("ignore:The tensor attributes:UserWarning")
-def test_it_exports_to_a_graph_that_gives_the_same(encoder: str) -> None:
+def test_exported_graph_gives_the_same_output(encoder: str) -> None:
     model, example = small_model(encoder), windows(4)
     exported = torch.export.export(model, example)
     torch.testing.assert_close(exported.module()(*example).logits, model(*example).logits)
@@ -88,13 +88,13 @@ def test_order_of_channels_does_not_matter(name: str, order: list[int]) -> None:
     bands, mask, positions = windows(4)
     model = small_model(name)
     plain = model(bands, mask, positions)
-    moved = model(bands[:, :, order], mask[:, order], positions[:, order])
-    torch.testing.assert_close(moved.embedding, plain.embedding, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(moved.attention, plain.attention[:, order], atol=1e-6, rtol=1e-4)
+    permuted = model(bands[:, :, order], mask[:, order], positions[:, order])
+    torch.testing.assert_close(permuted.embedding, plain.embedding, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(permuted.attention, plain.attention[:, order], atol=1e-6, rtol=1e-4)
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_a_montage_given_once_is_that_of_every_window(encoder: str, training: bool) -> None:
+def test_one_montage_equals_the_same_montage_per_window(encoder: str, training: bool) -> None:
     bands, mask, positions = windows(4)
     model = small_model(encoder).train(training)
     with torch.random.fork_rng():

@@ -1,4 +1,4 @@
-"""A model must come back as it was, and a file that does not fit must say why."""
+"""Saving and loading of model files, and the errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.model.conftest import small_card, small_model, windows
 
 
 def rewrite(path: Path, drop: str = "", **metadata: str) -> None:
-    """Change a saved model's metadata or leave out a tensor."""
+    """Change a saved model's metadata or drop a tensor."""
     with safe_open(path, framework="pt") as file:
         kept = {**file.metadata(), **metadata}
     save_file({k: v for k, v in load_file(path).items() if k != drop}, path, metadata=kept)
@@ -30,20 +30,20 @@ def saved(tmp_path: Path) -> Path:
     return path
 
 
-def test_weights_and_card_come_back(encoder: str, tmp_path: Path) -> None:
+def test_weights_and_card_survive_a_round_trip(encoder: str, tmp_path: Path) -> None:
     path, model = tmp_path / "m.safetensors", small_model(encoder)
     save_model(path, model, small_card())
-    again, card = load_model(path)
+    loaded, card = load_model(path)
     assert card == small_card()
-    assert again.settings == model.settings
-    torch.testing.assert_close(again(*windows()).logits, model(*windows()).logits)
-    assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]  # nothing half-written stays
+    assert loaded.settings == model.settings
+    torch.testing.assert_close(loaded(*windows()).logits, model(*windows()).logits)
+    assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]  # no partial file is left
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"format": "other"}, "no model of bci_affect"),
+        ({"format": "other"}, "not a model of bci_affect"),
         ({"format_version": "99"}, "version 99"),
         ({"settings": "{"}, "cannot be read"),
         ({"card": json.dumps({"name": "x"})}, "cannot be read"),
@@ -51,7 +51,9 @@ def test_weights_and_card_come_back(encoder: str, tmp_path: Path) -> None:
         ({"drop": "heads.bias"}, "heads.bias"),
     ],
 )
-def test_misfits_are_refused_in_one_line(saved: Path, changes: dict[str, str], reason: str) -> None:
+def test_inconsistent_files_are_refused_in_one_line(
+    saved: Path, changes: dict[str, str], reason: str
+) -> None:
     rewrite(saved, **changes)
     with pytest.raises(BciAffectError, match=reason) as caught:
         load_model(saved)
@@ -74,9 +76,9 @@ def test_weights_that_are_not_numbers_are_refused(tmp_path: Path) -> None:
         load_model(tmp_path / "m.safetensors")
 
 
-def test_a_flipped_bit_of_a_weight_is_seen(saved: Path) -> None:
-    whole = saved.read_bytes()
-    saved.write_bytes(whole[:-3] + bytes([whole[-3] ^ 1]) + whole[-2:])
+def test_flipped_bit_in_a_weight_is_detected(saved: Path) -> None:
+    content = saved.read_bytes()
+    saved.write_bytes(content[:-3] + bytes([content[-3] ^ 1]) + content[-2:])
     with pytest.raises(BciAffectError, match="checksum"):
         load_model(saved)
 
@@ -90,27 +92,27 @@ def test_a_flipped_bit_of_a_weight_is_seen(saved: Path) -> None:
         ("name", None), ("hop_s", 1e-320),
     ],
 )  # fmt: skip
-def test_a_card_that_nothing_can_work_with_is_refused(saved: Path, key: str, value: object) -> None:
+def test_invalid_card_values_are_refused(saved: Path, key: str, value: object) -> None:
     with safe_open(saved, framework="pt") as file:
         card = json.loads(file.metadata()["card"])
     rewrite(saved, card=json.dumps(card | {key: value}))
     with pytest.raises(BciAffectError) as caught:
         load_model(saved)
     assert "\n" not in str(caught.value)
-    assert "checksum" not in str(caught.value)  # the reason itself is told
+    assert "checksum" not in str(caught.value)  # the message names the actual reason
 
 
 def test_absent_damaged_and_foreign_files_are_refused(saved: Path, tmp_path: Path) -> None:
     with pytest.raises(BciAffectError, match="no model file"):
         load_model(tmp_path / "absent.safetensors")
-    whole = saved.read_bytes()
-    for content in (b"", b"not a model", whole[: len(whole) // 2]):
-        saved.write_bytes(content)
+    content = saved.read_bytes()
+    for damaged in (b"", b"not a model", content[: len(content) // 2]):
+        saved.write_bytes(damaged)
         with pytest.raises(BciAffectError, match="not a readable model file"):
             load_model(saved)
 
 
-def test_an_unwritable_place_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+def test_unwritable_folder_is_refused(tmp_path: Path) -> None:
     blocker = tmp_path / "file"
     blocker.write_text("x")
     with pytest.raises(BciAffectError, match="Cannot write"):
@@ -123,11 +125,11 @@ def test_importing_the_room_does_not_import_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_order_of_bands_survives(tmp_path: Path) -> None:
+def test_order_of_bands_is_kept(tmp_path: Path) -> None:
     bands = {"delta": (1.0, 4.0), "theta": (4.0, 8.0), "alpha": (8.0, 13.0), "b": (13.0, 30.0)}
     prior = (1.0,) * len(bands)
     card = small_card(bands=bands, signal={"bands": bands}, prior_mean=prior, prior_sd=prior)
     save_model(tmp_path / "m.safetensors", small_model("streaming", n_bands=4), card)
-    again = load_model(tmp_path / "m.safetensors")[1]
-    assert list(again.bands) == list(bands)
-    assert list(again.signal["bands"]) == list(bands)
+    loaded = load_model(tmp_path / "m.safetensors")[1]
+    assert list(loaded.bands) == list(bands)
+    assert list(loaded.signal["bands"]) == list(bands)

@@ -1,4 +1,4 @@
-"""Other rooms see the model through NumPy; misfits must be told in one sentence."""
+"""NumPy interface of the model, and its errors for features that do not match."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def predictor(encoder: str = "streaming") -> Predictor:
     return Predictor((small_model(encoder), small_card()))
 
 
-def test_it_says_what_the_model_says(encoder: str) -> None:
+def test_predictions_equal_the_model_output(encoder: str) -> None:
     bands, mask, positions = windows(5)
     expected = small_model(encoder)(bands, mask, positions)
     one = predictor(encoder)
@@ -29,26 +29,26 @@ def test_it_says_what_the_model_says(encoder: str) -> None:
     assert single.attention.dtype == np.float32
 
 
-def test_another_mask_or_cap_is_read_as_such_after_many_of_the_same(encoder: str) -> None:
-    """What follows from mask and places alone is worked out once: never for the wrong ones."""
-    model, one = small_model(encoder), predictor(encoder)
+def test_change_of_mask_or_montage_is_not_served_from_the_cache(encoder: str) -> None:
+    """Terms that depend on mask and positions are cached; the key must include both."""
+    model, cached = small_model(encoder), predictor(encoder)
     for seed in (1, 1, 2, 3, 1):
         bands, mask, positions = windows(3, seed)
         for b, m in zip(bands, mask, strict=True):
             expected = model(b[None], m[None], positions)
-            got = one.predict(b.numpy(), m.numpy(), positions[0].numpy())
+            got = cached.predict(b.numpy(), m.numpy(), positions[0].numpy())
             np.testing.assert_allclose(got.logits, expected.logits.detach()[0], atol=1e-5)
             np.testing.assert_allclose(got.attention, expected.attention.detach()[0], atol=1e-6)
 
 
-def test_music_lands_in_the_same_space() -> None:
+def test_music_is_projected_into_the_same_space() -> None:
     one = predictor()
-    rows = np.random.default_rng(0).standard_normal((4, 6)).astype(np.float32)
-    placed = one.project_music(rows)
-    assert placed.shape == (4, one.space)
-    np.testing.assert_allclose(np.linalg.norm(placed, axis=1), 1, atol=1e-5)
-    expected = small_model("streaming").place_music(torch.from_numpy(rows)).logits
-    np.testing.assert_allclose(one.music_logits(rows), expected.detach(), atol=1e-6)
+    music = np.random.default_rng(0).standard_normal((4, 6)).astype(np.float32)
+    projected = one.project_music(music)
+    assert projected.shape == (4, one.space)
+    np.testing.assert_allclose(np.linalg.norm(projected, axis=1), 1, atol=1e-5)
+    expected = small_model("streaming").project_music(torch.from_numpy(music)).logits
+    np.testing.assert_allclose(one.music_logits(music), expected.detach(), atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The quick reading of a window says what the encoder's definition says, whatever the model."""
+"""NumPy inference against the torch implementation of the streaming encoder."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tests.model.conftest import N_BANDS, small_model
     heads=st.integers(1, 4),
     paths=st.sampled_from([(True, True), (True, False), (False, True)]),
     activation=st.booleans(),
-    places_differ=st.booleans(),
+    montage_per_window=st.booleans(),
 )
-def test_it_says_what_the_definition_says(
+def test_it_equals_the_torch_implementation(
     seed: int,
     n: int,
     n_channels: int,
@@ -31,7 +31,7 @@ def test_it_says_what_the_definition_says(
     heads: int,
     paths: tuple[bool, bool],
     activation: bool,
-    places_differ: bool,
+    montage_per_window: bool,
 ) -> None:
     linear, attention = paths
     model = small_model(
@@ -43,32 +43,32 @@ def test_it_says_what_the_definition_says(
         shared_activation=activation,
     )
     g = torch.Generator().manual_seed(seed)
-    for part in model.modules():  # scales as training leaves them
+    for part in model.modules():  # random statistics, as after training
         if isinstance(part, nn.BatchNorm1d):
             part.running_mean.normal_(generator=g)
             part.running_var.uniform_(0.01, 4.0, generator=g)
     bands = 2 * torch.randn(n, n_steps, n_channels, N_BANDS, generator=g)
-    mask = torch.rand(n, n_channels, generator=g) < 0.6  # now and then none is left
-    places = 0.1 * torch.randn(n if places_differ else 1, n_channels, 3, generator=g)
-    places[torch.rand(places.shape[:2], generator=g) < 0.1] = torch.nan
+    mask = torch.rand(n, n_channels, generator=g) < 0.6  # sometimes no electrode is valid
+    positions = 0.1 * torch.randn(n if montage_per_window else 1, n_channels, 3, generator=g)
+    positions[torch.rand(positions.shape[:2], generator=g) < 0.1] = torch.nan
     with torch.no_grad():
-        expected = model(bands, mask, places)
-    got = StreamingInference(model).read(bands.numpy(), mask.numpy(), places.numpy())
+        expected = model(bands, mask, positions)
+    got = StreamingInference(model).predict(bands.numpy(), mask.numpy(), positions.numpy())
     np.testing.assert_allclose(got.logits, expected.logits, atol=2e-5)
     np.testing.assert_allclose(got.embedding, expected.embedding, atol=2e-5)
     np.testing.assert_allclose(got.attention, expected.attention, atol=2e-6)
 
 
-def test_many_windows_are_read_as_one_by_one() -> None:
+def test_a_batch_equals_single_windows() -> None:
     model = small_model("streaming")
     rng = np.random.default_rng(0)
     bands = rng.standard_normal((150, 12, 8, N_BANDS)).astype(np.float32)
     mask = np.ones((150, 8), np.bool_)
     mask[40:90, 3] = False
-    places = 0.1 * rng.standard_normal((1, 8, 3)).astype(np.float32)
+    positions = 0.1 * rng.standard_normal((1, 8, 3)).astype(np.float32)
     inference = StreamingInference(model)
-    many = inference.read(bands, mask, places)
+    many = inference.predict(bands, mask, positions)
     for i in (0, 39, 40, 89, 90, 149):
-        one = inference.read(bands[i : i + 1], mask[i : i + 1], places)
+        one = inference.predict(bands[i : i + 1], mask[i : i + 1], positions)
         np.testing.assert_allclose(one.logits[0], many.logits[i], atol=1e-6)
         np.testing.assert_allclose(one.attention[0], many.attention[i], atol=1e-7)

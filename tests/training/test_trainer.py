@@ -54,7 +54,7 @@ def test_eeg_lands_near_the_music_that_was_heard() -> None:
     held_out = planted(effect=2.0, seed=5)
     eeg = predict(found, held_out).embedding
     with torch.inference_mode():
-        music = found.place_music(torch.from_numpy(held_out.music)).embedding.numpy()
+        music = found.project_music(torch.from_numpy(held_out.music)).embedding.numpy()
     similarity = eeg @ music.T
     alike = (held_out.labels[:, None] == held_out.labels[None]).all(axis=-1)
     assert similarity[alike].mean() > similarity[~alike].mean() + 0.5

@@ -145,7 +145,7 @@ def compare(
             continue
         found = fine_tune(predictor, clips, table, train, seed + f)
         unseen = [clips[int(row)] for row in test]
-        _, tuned[test] = _places(predictor.tuned(found.weights), unseen)
+        _, tuned[test] = _places(predictor.with_weights(found.weights), unseen)
         for j in range(len(DIMENSIONS)):
             frozen[test, j] = _head(base, table, train, test, j)
     high = _labels(table)

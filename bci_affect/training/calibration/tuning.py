@@ -91,7 +91,7 @@ def tune(
     if found is None or not taken:
         text = f"Fine-tuning the encoder was tried and taken back: {errors}."
         return Tuning(calibration, gathered, False, text, trial.frozen_error, trial.tuned_error)
-    seen = again(predictor.tuned(found.weights))
+    seen = again(predictor.with_weights(found.weights))
     personal = _personal(calibration.personal, seen.table, trial)
     return Tuning(
         calibration=dataclasses.replace(

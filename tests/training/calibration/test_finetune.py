@@ -59,7 +59,7 @@ def test_an_own_pattern_is_learned_and_retrieval_stays(predictor: Predictor) -> 
     found = fine_tune(predictor, clips, table, np.arange(N_CLIPS), 0)
     assert any(found.kept)
     assert all(name.startswith("encoder.") for name in found.weights)
-    tuned = predictor.tuned(found.weights)
+    tuned = predictor.with_weights(found.weights)
     rows = np.random.default_rng(1).standard_normal((4, 128)).astype(np.float32)
     np.testing.assert_array_equal(tuned.project_music(rows), predictor.project_music(rows))
 
@@ -77,4 +77,4 @@ def test_too_few_clips_or_sessions_are_not_tried() -> None:
 
 def test_weights_of_another_model_are_refused(predictor: Predictor) -> None:
     with pytest.raises(BciAffectError, match="do not fit"):
-        predictor.tuned({"encoder.nothing": np.zeros(3, np.float32)})
+        predictor.with_weights({"encoder.nothing": np.zeros(3, np.float32)})
