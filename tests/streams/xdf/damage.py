@@ -195,17 +195,17 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         print(
             "| file | damage | trials | reader | raises | wrong numbers | of these silent "
-            "| stamps that are no numbers | samples lost |"
+            "| invalid stamps | samples lost |"
         )
         print("|" + "---|" * 9)
-        for label, checksums in (("with checksums", True), ("without", False)):
+        for label, checksums in (("with checksums", True), ("without checksums", False)):
             path = write_session(Path(folder) / f"{checksums}.xdf", 60, checksums=checksums)
             data = path.read_bytes()
             truth = content(path)[1]
             whole = sum(len(rows) for _, rows in truth.values())
             for kind in KINDS:
                 totals = trial(data, kind, count, truth, folder, readers=(ours, theirs))
-                for reader, total in zip(("ours", "pyxdf"), totals, strict=True):
+                for reader, total in zip(("`read_xdf`", "pyxdf"), totals, strict=True):
                     lost = total["samples lost"] / count / whole
                     print(
                         f"| {label} | {kind} | {count} | {reader} | {total['raised']} "
