@@ -1,7 +1,7 @@
-"""Data sets, each read into one `Trial` type: DEAP, DREAMER, BIDS, recorded sessions, simulated.
+"""Data sets read into a common `Trial` type: DEAP, DREAMER, BIDS, recorded and simulated sessions.
 
-What lives here: readers that check what they read, and simulated people with known ground truth.
-What never will: models, Qt, and LSL.
+This room holds readers that validate their input, and simulated subjects with known ground truth.
+It never holds models, Qt or LSL.
 """
 
 import lazy_loader

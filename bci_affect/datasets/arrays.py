@@ -1,8 +1,8 @@
 """Restricted reader of pickled arrays; nothing that a pickle names is executed.
 
-A pickle is a program: it names functions and has them called. DEAP comes as pickles, so they are
-read by an unpickler that resolves four names, each to a stand-in of ours, and refuses every other:
-three constructors of numpy, and ``_codecs.encode``, by which Python 3 writes bytes in protocol 2.
+Loading a pickle can call arbitrary functions. DEAP is distributed as pickles, so they are read by
+an unpickler that resolves four names, each to a safe stand-in, and refuses all others: three
+constructors of numpy, and ``_codecs.encode``, used by Python 3 for bytes in protocol 2.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from bci_affect.errors import BciAffectError
 
 _MAX_MEMO = 10_000
-"""Upper limit of memo places: a pickle of a few arrays needs far fewer."""
+"""Upper limit of memo indices; a pickle of a few arrays needs far fewer."""
 _MODULES = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy")
 _NAMES = ("_reconstruct", "ndarray", "dtype")
 
@@ -42,12 +42,11 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 _ARRAY = "numpy.ndarray"
-"""Stand-in for the class, which is named but never called: a call would give uninitialised memory.
-"""
+"""Stand-in for the class, which is never called: a call would return uninitialised memory."""
 
 
 def _latin1_bytes(*arguments: Any) -> bytes:
-    """Stand-in for ``_codecs.encode`` that knows text and Latin-1 only; it looks up no codec."""
+    """Stand-in for ``_codecs.encode`` that accepts Latin-1 text only, without a codec lookup."""
     if [type(argument) for argument in arguments] != [str, str] or arguments[1] not in _LATIN_1:
         raise pickle.UnpicklingError("it calls _codecs.encode for something other than Latin-1")
     text: str = arguments[0]
@@ -61,24 +60,24 @@ def _plain_dtype(code: Any, *_: Any) -> np.dtype[Any]:
     """Stand-in for numpy's `dtype` that accepts numbers only."""
     dtype = np.dtype(str(code))
     if dtype.kind not in "fiu":
-        raise pickle.UnpicklingError(f"an array of {dtype} is in it")
+        raise pickle.UnpicklingError(f"it contains an array of {dtype}")
     return dtype
 
 
 def _empty_array(kind: str, shape: tuple[int, ...], code: Any) -> NDArray[Any]:
-    """Stand-in for numpy's `_reconstruct`, which makes the empty array that is then filled."""
+    """Stand-in for numpy's `_reconstruct`, which creates the empty array to be filled."""
     if kind is not _ARRAY or tuple(shape) != (0,):
-        raise pickle.UnpicklingError("an array in it is put together in an unknown way")
+        raise pickle.UnpicklingError("it constructs an array in an unknown way")
     return np.ndarray((0,), dtype=np.int8)
 
 
 def _check_memo(raw: bytes) -> None:
-    """Refuse memo places for which Python would allocate gigabytes."""
+    """Refuse memo indices for which Python would allocate gigabytes."""
     for opcode, argument, _ in pickletools.genops(raw):
         if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and not (
             argument is not None and 0 <= int(argument) <= _MAX_MEMO
         ):
-            raise pickle.UnpicklingError("it asks for memory that no array needs")
+            raise pickle.UnpicklingError("it requests more memory than arrays need")
 
 
 def read_pickled_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -97,7 +96,7 @@ def read_pickled_arrays(path: Path) -> dict[str, NDArray[Any]]:
     Raises
     ------
     BciAffectError
-        If the file cannot be read, is no pickle, or holds anything but arrays of numbers.
+        If the file cannot be read, is not a pickle, or holds anything but arrays of numbers.
     """
     try:
         raw = path.read_bytes()
@@ -111,25 +110,25 @@ def read_pickled_arrays(path: Path) -> dict[str, NDArray[Any]]:
             f"{path} is refused, nothing in it was executed: {error}; only plain numpy arrays are "
             "read."
         ) from None
-    # A damaged or malicious stream can fail in any of numpy's or pickle's own ways.
-    except Exception as error:
+    except Exception as error:  # damaged or malicious data raise many types
         raise BciAffectError(
             f"{path} is not a complete pickle of arrays ({type(error).__name__}); "
-            "get the file again."
+            "download the file again."
         ) from None
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise BciAffectError(f"{path} holds no dictionary of arrays.")
+        raise BciAffectError(f"{path} is not a dictionary of arrays.")
     for key, value in content.items():
         if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
-            raise BciAffectError(f"{path}: '{key}' is no array of numbers.")
+            raise BciAffectError(f"{path}: '{key}' is not an array of numbers.")
     return content
 
 
 def write_python2_pickle(path: Path, arrays: dict[str, NDArray[np.float64]]) -> None:
     """Write arrays byte for byte as Python 2's ``cPickle.dump(..., protocol=2)`` did.
 
-    Python 3 cannot: its protocol 2 writes bytes as a call of ``_codecs.encode``. The opcodes are
-    those of the pickle protocol 2 (PEP 307): a dictionary whose values are `_reconstruct`-ed.
+    Python 3 cannot do this: its protocol 2 writes bytes as a call of ``_codecs.encode``. The
+    opcodes are those of pickle protocol 2 (PEP 307): a dictionary of arrays, each built by
+    `_reconstruct`.
     """
     with path.open("wb") as file:
         file.write(b"\x80\x02}(")

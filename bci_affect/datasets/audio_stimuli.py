@@ -1,4 +1,4 @@
-"""Stimuli as audio files: run through the music tagger once, and kept."""
+"""Embedding of audio stimuli with the music tagger, cached on disk."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from bci_affect.datasets.checks import hash_files
 from bci_affect.errors import BciAffectError
 from bci_affect.resources import user_home
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
-Rows = tuple[NDArray[np.float64], NDArray[np.float32]]
+Embeddings = tuple[NDArray[np.float64], NDArray[np.float32]]
 
 
-def numbered_audio(folder: Path) -> dict[int, Path]:
-    """Return audio files by the video's number, counted from 0 (``01.wav`` is 0).
+def find_numbered_audio(folder: Path) -> dict[int, Path]:
+    """Return audio files by video number, counted from 0 (``01.wav`` is 0).
 
     Raises
     ------
     BciAffectError
-        If a file's name is no number, or two files have the same.
+        If a file name is not a number, or two files have the same number.
     """
     found: dict[int, Path] = {}
     for path in sorted(folder.iterdir()):
@@ -32,39 +32,41 @@ def numbered_audio(folder: Path) -> dict[int, Path]:
             continue
         if not path.stem.isdigit() or int(path.stem) < 1:
             raise BciAffectError(
-                f"{path} does not say which video it is of; name the files 01.wav, 02.wav, ..."
+                f"{path} is not named by its video's number; name the files 01.wav, 02.wav, ..."
             )
         number = int(path.stem) - 1
         if number in found:
-            raise BciAffectError(f"{path} and {found[number]} are of the same video.")
+            raise BciAffectError(
+                f"{path} and {found[number]} are audio of the same video; remove one of them."
+            )
         found[number] = path
     return found
 
 
-def tagged(path: Path) -> Rows:
-    """Return the tagger's rows of a file, from the user's cache where they were made before.
+def embed_stimulus(path: Path) -> Embeddings:
+    """Return the tagger embeddings of an audio file, from the user's cache if present.
 
     Returns
     -------
-    times : ndarray of float64, shape (n_rows,)
-        Centres in seconds from the file's start.
-    rows : ndarray of float32, shape (n_rows, n_dim)
+    times : ndarray of float64, shape (n_embeddings,)
+        Centres in seconds from the start of the file.
+    embeddings : ndarray of float32, shape (n_embeddings, n_dim)
     """
     from bci_affect.music import embed_file, load_encoder
 
     encoder = load_encoder()
     key = hashlib.sha256(f"{hash_files([path])}|{encoder.id}|{encoder.hash}".encode()).hexdigest()
     folder = user_home() / "cache" / "stimuli"
-    kept = folder / f"{key[:32]}.npz"
-    if kept.is_file():
+    cached = folder / f"{key[:32]}.npz"
+    if cached.is_file():
         try:
-            with kept.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            with cached.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 return file["times"], file["rows"]
-        except Exception as error:  # a cache may be cut off anywhere; it is only a cache
-            log.warning("cached rows %s are damaged (%s); made again", kept.name, error)
-    times, rows = embed_file(path)
+        except Exception as error:  # a truncated file can fail in many ways; compute it again
+            logger.warning("cached embeddings %s are damaged (%s); recomputed", cached.name, error)
+    times, embeddings = embed_file(path)
     folder.mkdir(parents=True, exist_ok=True)
-    partial = kept.with_suffix(".partial.npz")
-    np.savez(partial, times=times, rows=rows)
-    partial.replace(kept)
-    return times, rows
+    partial = cached.with_suffix(".partial.npz")
+    np.savez(partial, times=times, rows=embeddings)
+    partial.replace(cached)
+    return times, embeddings

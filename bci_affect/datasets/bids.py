@@ -1,23 +1,22 @@
-"""Daly's music data sets in BIDS (OpenNeuro ds002721 to ds002724), read through mne-bids.
+"""Reader of Daly's music data sets in BIDS (OpenNeuro ds002721 to ds002724), using mne-bids.
 
-Two ways of saying what was felt are understood:
+Two kinds of ratings are supported:
 
-- **Questions after each piece** (ds002721): events 788 (music begins), 800-807 (a question is
-  shown), 833-841 (the answer 1-9). An answer belongs to the last question strictly before it. Of
-  the eight questions (pleasantness, energy, tension, anger, fear, happiness, sadness, tenderness,
-  taken to be numbered in this order) pleasantness stands for valence and energy for arousal. A
-  trial lasts from the music's onset to its first question.
+- **Questions after each piece** (ds002721): events 788 (music onset), 800-807 (question shown),
+  833-841 (answer 1-9). An answer belongs to the last question strictly before it. Of the eight
+  questions (pleasantness, energy, tension, anger, fear, happiness, sadness, tenderness, assumed to
+  be numbered in this order) pleasantness is used as valence and energy as arousal. A trial lasts
+  from the music onset to its first question.
 - **Continuous ratings** (ds002722, ds002723, ds002724): channels VA1 (valence) and VA2 (arousal),
-  0-9, moved while music plays. A trial lasts from 788, or where there is none from any numbered
-  event, to the next one (at most `LONGEST_S`); its ratings are the mean of the channels, spread
-  from 0-9 to 1-9.
+  0-9, recorded during the music. A trial lasts from event 788, or without such events from any
+  numbered event, to the next one (at most `MAX_TRIAL_S`); its ratings are the channel means,
+  rescaled from 0-9 to 1-9.
 
 Old electrode names (T3, T4, T5, T6) are read as T7, T8, P7, P8. mne-bids is the extra ``[bids]``.
 """
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,19 +25,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.datasets.checks import check_trials, hash_files, pick_subjects
+from bci_affect.datasets.checks import check_trials, hash_files, select_subjects
 from bci_affect.datasets.trial import Trial
 from bci_affect.eeg import make_montage
 from bci_affect.errors import BciAffectError
 
-log = logging.getLogger(__name__)
-
-MUSIC_STARTS = 788
+MUSIC_ONSET = 788
 QUESTIONS = range(800, 808)
 ANSWERS = range(833, 842)
 VALENCE_QUESTION, AROUSAL_QUESTION = 800, 801
-LONGEST_S = 60.0
-SHORTEST_S = 5.0
+MAX_TRIAL_S = 60.0
+MIN_TRIAL_S = 5.0
 _CONTINUOUS = {"valence": "VA1", "arousal": "VA2"}
 
 
@@ -50,12 +47,12 @@ class DalyBids:
     root : Path
         Folder with ``sub-01`` ...
     subjects : sequence of str, optional
-        Such as ``("01", "07")``; all when absent.
+        Subjects to read, for example ``("01", "07")``; by default all.
 
     Raises
     ------
     BciAffectError
-        If mne-bids is not installed, or the folder has no subjects, or not those asked for.
+        If mne-bids is not installed, the folder has no subjects, or a requested one is missing.
     """
 
     name = "bids"
@@ -69,7 +66,7 @@ class DalyBids:
             ) from None
         self._root = root
         found = sorted(path.name[4:] for path in root.glob("sub-*") if path.is_dir())
-        self._subjects = tuple(pick_subjects(found, subjects, str(root)))
+        self._subjects = tuple(select_subjects(found, subjects, str(root)))
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -78,11 +75,11 @@ class DalyBids:
 
     @property
     def simulated(self) -> bool:
-        """Whether the data are simulated."""
+        """False: the data are measured."""
         return False
 
     def content_key(self, subject: str) -> str:
-        """Return what decides the subject's trials, as a hash of the files' content."""
+        """Return a hash of all files of the subject."""
         folder = self._root / f"sub-{subject}"
         return hash_files(sorted(path for path in folder.rglob("*") if path.is_file()))
 
@@ -92,13 +89,13 @@ class DalyBids:
         Raises
         ------
         BciAffectError
-            If a recording cannot be read, or none of the runs has a rated piece of music.
+            If a recording cannot be read, or no run contains a rated piece of music.
         """
         trials: list[Trial] = []
         for path in self._recordings(subject):
             raw = _read(path)
             session = path.session or "1"
-            for start, stop, ratings, stimulus in _pieces(raw):
+            for start, stop, ratings, stimulus in _rated_pieces(raw):
                 trials.append(_trial(raw, start, stop, ratings, stimulus, subject, session,
                                      len(trials)))  # fmt: skip
         return check_trials(trials, f"{self._root}, sub-{subject}")
@@ -112,7 +109,7 @@ class DalyBids:
                 self._root, subjects=subject, suffixes="eeg", datatypes="eeg",
                 extensions=[".edf", ".bdf", ".set", ".vhdr", ".fif"],
             )  # fmt: skip
-        # Runs in the order in which they were recorded: sessions, then tasks ("run2"), then runs.
+        # Recording order: by session, then task ("run2"), then run.
         return sorted(paths, key=lambda p: (p.session or "", p.task or "", str(p.run or "")))
 
 
@@ -121,38 +118,38 @@ def _read(path: Any) -> Any:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of sidecars that these data sets lack
+            warnings.simplefilter("ignore")  # these data sets lack some sidecar files
             raw = read_raw_bids(path, verbose="error")
             return raw.load_data(verbose="error")
-    except Exception as error:  # mne raises whatever a damaged header leads it to
+    except Exception as error:  # mne raises many types for damaged headers
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BciAffectError(f"{path.fpath} cannot be read: {reason}.") from None
 
 
-def _pieces(raw: Any) -> Iterator[tuple[float, float, dict[str, float], str]]:
-    """Yield start, stop (seconds), ratings and name of every piece that was rated."""
-    events = _coded_events(raw)
-    starts = [time for time, code in events if code == MUSIC_STARTS]
+def _rated_pieces(raw: Any) -> Iterator[tuple[float, float, dict[str, float], str]]:
+    """Yield start, stop (seconds), ratings and name of every rated piece."""
+    events = _numbered_events(raw)
+    starts = [time for time, code in events if code == MUSIC_ONSET]
     end = float(raw.times[-1])
     continuous = all(name in raw.ch_names for name in _CONTINUOUS.values())
     if continuous and not starts:
         starts = [time for time, _ in events]
     for number, start in enumerate(starts):
         following = starts[number + 1] if number + 1 < len(starts) else end
-        until = min(following, start + LONGEST_S, end)
+        until = min(following, start + MAX_TRIAL_S, end)
         within = [(time, code) for time, code in events if start < time < following]
         if continuous:
             ratings = _mean_ratings(raw, start, until)
         else:
-            asked = [time for time, code in within if code in QUESTIONS]
-            until = min([until, *asked[:1]])
-            ratings = _answers(within)
-        if ratings and until - start >= SHORTEST_S:
+            questions = [time for time, code in within if code in QUESTIONS]
+            until = min([until, *questions[:1]])
+            ratings = _answered_ratings(within)
+        if ratings and until - start >= MIN_TRIAL_S:
             yield start, until, ratings, _stimulus(within)
 
 
-def _coded_events(raw: Any) -> list[tuple[float, int]]:
-    """Return the events that are numbers, in order of time."""
+def _numbered_events(raw: Any) -> list[tuple[float, int]]:
+    """Return times and codes of the numeric events, sorted by time."""
     found = []
     for onset, text in zip(raw.annotations.onset, raw.annotations.description, strict=True):
         digits = str(text).rsplit("/", 1)[-1].strip()
@@ -161,8 +158,8 @@ def _coded_events(raw: Any) -> list[tuple[float, int]]:
     return sorted(found)
 
 
-def _answers(events: list[tuple[float, int]]) -> dict[str, float]:
-    """Give each answer to the last question strictly before it; the last answer counts."""
+def _answered_ratings(events: list[tuple[float, int]]) -> dict[str, float]:
+    """Assign each answer to the last question strictly before it; the last answer wins."""
     ratings: dict[str, float] = {}
     questions = [(time, code) for time, code in events if code in QUESTIONS]
     for time, code in events:
@@ -181,7 +178,7 @@ def _mean_ratings(raw: Any, start: float, stop: float) -> dict[str, float]:
     for name, channel in _CONTINUOUS.items():
         values = raw.get_data(picks=[channel], start=first, stop=last)[0]
         values = values[np.isfinite(values)]
-        # A header that calls the scale microvolts has it read as volts; no rating is that small.
+        # If the header declares the rating channel as microvolts, mne converts it to volts.
         if len(values) and raw.get_data(picks=[channel]).max() < 1e-3:
             values = values * 1e6
         if len(values):
@@ -190,7 +187,7 @@ def _mean_ratings(raw: Any, start: float, stop: float) -> dict[str, float]:
 
 
 def _stimulus(events: list[tuple[float, int]]) -> str:
-    """Name the piece by its own code (301-660), which follows its onset, where there is one."""
+    """Name the piece by its code (301-660), an event after its onset; "" if there is none."""
     codes = [code for _, code in events if 301 <= code <= 660]
     return f"piece{codes[0]}" if codes else ""
 

@@ -1,4 +1,4 @@
-"""Every data set by its name, and what all of them offer."""
+"""Interface of data sets, and opening of a data set by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DatasetName = Literal["deap", "dreamer", "bids", "recorded", "simulated"]
 
 
 class Dataset(Protocol):
-    """People with trials. Reading one person needs nothing of another."""
+    """Subjects with trials; each subject is read independently of the others."""
 
     name: str
 
@@ -23,13 +23,13 @@ class Dataset(Protocol):
 
     @property
     def simulated(self) -> bool:
-        """Whether the data are simulated, which models and reports must say."""
+        """True if the data are simulated; models and reports state it."""
 
     def content_key(self, subject: str) -> str:
-        """Return a hash of everything that decides the subject's trials."""
+        """Return a hash of all data and settings that determine the subject's trials."""
 
     def trials(self, subject: str) -> list[Trial]:
-        """Return the subject's trials, checked, sessions one after the other in their order."""
+        """Return the subject's validated trials in chronological order, session by session."""
 
 
 def open_dataset(name: str, root: Path, subjects: Sequence[str] | None = None) -> Dataset:
@@ -38,21 +38,21 @@ def open_dataset(name: str, root: Path, subjects: Sequence[str] | None = None) -
     Parameters
     ----------
     name : {"deap", "dreamer", "bids", "recorded", "simulated"}
-        Which layout `root` has.
+        Layout of `root`.
     root : Path
         Folder of the data; for ``dreamer`` also the file itself, for ``simulated`` a TOML file of
         `SimulationSettings`.
     subjects : sequence of str, optional
-        Whom to take; all when absent.
+        Subjects to read; by default all.
 
     Raises
     ------
     BciAffectError
-        If there is no such data set, or the folder does not hold it, or subjects are missing.
+        If the name is unknown, the folder does not hold the data set, or subjects are missing.
     """
     if name not in get_args(DatasetName):
         raise BciAffectError(
-            f"Unknown data set '{name}'; there are {', '.join(get_args(DatasetName))}."
+            f"Unknown data set '{name}'; choose one of {', '.join(get_args(DatasetName))}."
         )
     if not root.exists():
         raise BciAffectError(f"{root} does not exist; give the folder of the data set.")
@@ -73,6 +73,6 @@ def open_dataset(name: str, root: Path, subjects: Sequence[str] | None = None) -
 
         return RecordedSessions(root, subjects)
     from bci_affect.config import load_toml
-    from bci_affect.datasets.simulated import Simulated, SimulationSettings
+    from bci_affect.datasets.simulated import SimulatedDataset, SimulationSettings
 
-    return Simulated(load_toml(root, SimulationSettings), subjects)
+    return SimulatedDataset(load_toml(root, SimulationSettings), subjects)

@@ -1,4 +1,4 @@
-"""What every reader checks before it hands over a trial, so that nothing wrong goes far."""
+"""Validation of trials and subjects, shared by all data set readers."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ RATING_LOW, RATING_HIGH = 1.0, 9.0
 
 
 def check_trials(trials: Sequence[Trial], where: str) -> list[Trial]:
-    """Return the trials unchanged if all of them can be worked with.
+    """Return the trials unchanged if all of them are valid.
 
     Parameters
     ----------
     trials : sequence of Trial
         Trials of one subject.
     where : str
-        File or subject that the message names.
+        File or subject to name in the message.
 
     Raises
     ------
     BciAffectError
-        For no trials, a wrong shape, a NaN or infinity, a rate that is no rate, a rating outside
-        1-9, or music rows that do not fit their times; the sentence names the first trial.
+        If there are no trials, or a trial has a wrong shape, NaN or infinite values, an invalid
+        sampling rate, a rating outside 1-9, or embeddings that do not match their times; the
+        message names the first invalid trial.
     """
     if not trials:
         raise BciAffectError(f"{where}: no trials were found; check that the files are complete.")
@@ -46,9 +47,9 @@ def _problem(trial: Trial) -> str:
             "is needed"
         )
     if not np.isfinite(trial.rate_hz) or trial.rate_hz <= 0:
-        return f"a sampling rate of {trial.rate_hz} Hz cannot be"
+        return f"a sampling rate of {trial.rate_hz} Hz is not possible"
     if trial.eeg.shape[1] <= trial.onset_s * trial.rate_hz:
-        return f"only {trial.eeg.shape[1]} samples, which end before the stimulus begins"
+        return f"its {trial.eeg.shape[1]} samples end before the stimulus begins"
     if not np.isfinite(trial.eeg).all():
         channel = int(np.flatnonzero(~np.isfinite(trial.eeg).all(axis=1))[0])
         return (
@@ -62,39 +63,39 @@ def _problem(trial: Trial) -> str:
     if trial.music is not None:
         times = trial.music_times
         if trial.music.ndim != 2 or times is None or len(times) != len(trial.music):
-            return f"music features of shape {trial.music.shape} do not fit their times"
+            return f"music embeddings of shape {trial.music.shape} do not match their times"
         if not np.isfinite(trial.music).all():
-            return "the music features hold NaN or infinite values"
+            return "the music embeddings contain NaN or infinite values"
     return ""
 
 
-def pick_subjects(found: Sequence[str], wanted: Sequence[str] | None, where: str) -> list[str]:
-    """Return the subjects to use, in the order of the data set.
+def select_subjects(found: Sequence[str], wanted: Sequence[str] | None, where: str) -> list[str]:
+    """Return the requested subjects (by default all) in the order of the data set.
 
     Raises
     ------
     BciAffectError
-        If there are none at all, or one that was asked for is missing.
+        If no subject was found, or a requested one is missing.
     """
     if not found:
-        raise BciAffectError(f"{where}: no subjects were found there; check the folder.")
+        raise BciAffectError(f"{where}: no subjects were found; check the folder.")
     if wanted is None:
         return list(found)
     missing = [name for name in wanted if name not in found]
     if missing:
         raise BciAffectError(
-            f"{where}: missing subjects {', '.join(missing)}; there are {', '.join(found)}."
+            f"{where}: missing subjects {', '.join(missing)}; choose from {', '.join(found)}."
         )
     return [name for name in found if name in set(wanted)]
 
 
 def hash_files(paths: Sequence[Path]) -> str:
-    """Return a hash of the files' names and content, whatever folder they lie in.
+    """Return a hash of the names and contents of files, independent of their folder.
 
     Raises
     ------
     BciAffectError
-        If one cannot be read.
+        If a file cannot be read.
     """
     digest = hashlib.sha256()
     for path in paths:

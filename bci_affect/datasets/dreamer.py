@@ -1,7 +1,7 @@
-"""DREAMER (Katsigiannis & Ramzan 2018): 23 people, 18 film clips, EPOC headset, one ``.mat`` file.
+"""Reader of DREAMER (Katsigiannis & Ramzan 2018): 23 subjects, 18 film clips, EPOC headset.
 
-``DREAMER.Data[23].EEG.stimuli[18]`` is (samples, 14) at 128 Hz; ``ScoreValence`` and
-``ScoreArousal`` are 1-5 and are spread to 1-9 here. Clips have soundtracks but no music features.
+``DREAMER.Data[23].EEG.stimuli[18]`` has shape (n_samples, 14) at 128 Hz; ``ScoreValence`` and
+``ScoreArousal`` are 1-5 and are rescaled to 1-9 here. There are no music embeddings of the clips.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from bci_affect.datasets.checks import check_trials, hash_files, pick_subjects
-from bci_affect.datasets.mat_tags import has_sound_tags
+from bci_affect.datasets.checks import check_trials, hash_files, select_subjects
+from bci_affect.datasets.mat_validation import is_valid_mat
 from bci_affect.datasets.trial import Trial
 from bci_affect.eeg import CAPS, make_montage
 from bci_affect.errors import BciAffectError
@@ -31,12 +31,12 @@ class Dreamer:
     root : Path
         The file, or the folder that holds it.
     subjects : sequence of str, optional
-        Such as ``("s01",)``; all when absent.
+        Subjects to read, for example ``("s01",)``; by default all.
 
     Raises
     ------
     BciAffectError
-        If the file is missing, is no DREAMER, or lacks a subject that was asked for.
+        If the file is missing or is not DREAMER.mat, or a requested subject is missing.
     """
 
     name = "dreamer"
@@ -44,8 +44,8 @@ class Dreamer:
     def __init__(self, root: Path, subjects: Sequence[str] | None = None) -> None:
         self._path = root / "DREAMER.mat" if root.is_dir() else root
         self._montage = make_montage(CHANNELS)
-        found = [f"s{number + 1:02d}" for number in range(len(_people(self._path)))]
-        self._subjects = tuple(pick_subjects(found, subjects, str(self._path)))
+        found = [f"s{number + 1:02d}" for number in range(len(_read_subjects(self._path)))]
+        self._subjects = tuple(select_subjects(found, subjects, str(self._path)))
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -54,12 +54,12 @@ class Dreamer:
 
     @property
     def simulated(self) -> bool:
-        """Whether the data are simulated."""
+        """False: the data are measured."""
         return False
 
     def content_key(self, subject: str) -> str:
-        """Return what decides the subject's trials, as a hash of the file's content."""
-        return _key(self._path) + subject
+        """Return a hash of the file's content, with the subject."""
+        return _hash_file(self._path) + subject
 
     def trials(self, subject: str) -> list[Trial]:
         """Return one subject's trials in the order of the clips.
@@ -67,10 +67,10 @@ class Dreamer:
         Raises
         ------
         BciAffectError
-            If the subject's part has another shape, NaN samples or ratings outside 1-5.
+            If the subject's data have an unexpected shape, NaN samples or ratings outside 1-5.
         """
         where = f"{self._path}, {subject}"
-        person = _people(self._path)[int(subject[1:]) - 1]
+        person = _read_subjects(self._path)[int(subject[1:]) - 1]
         try:
             stimuli = list(np.atleast_1d(person.EEG.stimuli))
             scores = {
@@ -78,9 +78,14 @@ class Dreamer:
                 for name in ("valence", "arousal")
             }
         except (AttributeError, ValueError, TypeError):
-            raise BciAffectError(f"{where}: there is no EEG.stimuli or no score in it.") from None
+            raise BciAffectError(
+                f"{where}: EEG.stimuli or scores are missing; download the file again."
+            ) from None
         if any(len(values) != len(stimuli) for values in scores.values()):
-            raise BciAffectError(f"{where}: {len(stimuli)} clips, but another number of scores.")
+            raise BciAffectError(
+                f"{where}: the number of scores differs from the {len(stimuli)} clips; "
+                "download the file again."
+            )
         trials = []
         for index, stimulus in enumerate(stimuli):
             eeg = np.asarray(stimulus)
@@ -105,24 +110,26 @@ class Dreamer:
 
 
 @lru_cache(maxsize=1)
-def _people(path: Path) -> Sequence[Any]:
-    """Read the file once: it is half a gigabyte and holds everybody."""
+def _read_subjects(path: Path) -> Sequence[Any]:
+    """Read all subjects, cached because the file is half a gigabyte."""
     from scipy.io import loadmat
 
     try:
-        if not has_sound_tags(path):
-            raise BciAffectError(f"{path} is no DREAMER.mat (damaged, or not of level 5).")
+        if not is_valid_mat(path):
+            raise BciAffectError(
+                f"{path} is not DREAMER.mat (damaged, or not a MATLAB level 5 file)."
+            )
         content = loadmat(path, squeeze_me=True, struct_as_record=False)
         people = np.atleast_1d(content["DREAMER"].Data)
     except OSError as error:
         raise BciAffectError(f"Cannot read {path}: {error.strerror or error}.") from None
     except BciAffectError:
         raise
-    except Exception as error:  # scipy raises whatever a damaged byte leads it to
-        raise BciAffectError(f"{path} is no DREAMER.mat ({type(error).__name__}).") from None
+    except Exception as error:  # scipy raises many types for damaged files
+        raise BciAffectError(f"{path} is not DREAMER.mat ({type(error).__name__}).") from None
     return list(people)
 
 
 @lru_cache(maxsize=1)
-def _key(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     return hash_files([path])

@@ -1,8 +1,8 @@
-"""Recorded sessions: XDF files of any program, with ratings in events or a ``LABELS.toml``.
+"""Reader of recorded sessions: XDF files with ratings in events or in a ``LABELS.toml``.
 
-``ROOT`` holds ``*.xdf`` (in any folders; LabRecorder's names say subject and session) and, where
-the events themselves hold no ratings, ``LABELS.toml`` (see `segments`). A file whose subject nobody
-names is of the subject "unknown".
+``ROOT`` holds ``*.xdf`` in any subfolders and, if the events hold no ratings, ``LABELS.toml`` (see
+`segments`). Subject and session come from ``LABELS.toml`` or from file names as LabRecorder writes
+them; a file without either belongs to the subject "unknown".
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from bci_affect.config import load_toml
-from bci_affect.datasets.checks import check_trials, hash_files, pick_subjects
+from bci_affect.datasets.checks import check_trials, hash_files, select_subjects
 from bci_affect.datasets.segments import (
     Labels,
     Segment,
     find_segments,
-    marker_names,
+    format_marker_names,
     session_of,
     subject_of,
 )
@@ -27,11 +27,11 @@ from bci_affect.datasets.trial import Trial
 from bci_affect.eeg import Chunk
 from bci_affect.streams import EndOfStream, StreamInfo, XdfSource
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 LABELS_FILE = "LABELS.toml"
 LEAD_S = 5.0
-"""EEG before a trial that is taken along, as far as it is whole, so that filters settle."""
+"""Continuous EEG to include before a trial, so that filters settle; less where there is a gap."""
 
 
 class RecordedSessions:
@@ -40,14 +40,14 @@ class RecordedSessions:
     Parameters
     ----------
     root : Path
-        Folder.
+        Folder of the recordings.
     subjects : sequence of str, optional
-        Whom to take; all when absent.
+        Subjects to read; by default all.
 
     Raises
     ------
     BciAffectError
-        If there is no recording, the labels are wrong, or a subject is missing.
+        If there is no recording, the labels are invalid, or a requested subject is missing.
     """
 
     name = "recorded"
@@ -58,9 +58,9 @@ class RecordedSessions:
         self._label_files = [path] if path.is_file() else []
         self._files: dict[str, list[Path]] = {}
         for file in sorted(root.rglob("*.xdf")):
-            who = subject_of(file, self._labels) or "unknown"
-            self._files.setdefault(who, []).append(file)
-        self._subjects = tuple(pick_subjects(sorted(self._files), subjects, str(root)))
+            subject = subject_of(file, self._labels) or "unknown"
+            self._files.setdefault(subject, []).append(file)
+        self._subjects = tuple(select_subjects(sorted(self._files), subjects, str(root)))
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -69,11 +69,11 @@ class RecordedSessions:
 
     @property
     def simulated(self) -> bool:
-        """Whether the data are simulated."""
+        """False: the data are measured."""
         return False
 
     def content_key(self, subject: str) -> str:
-        """Return what decides the subject's trials, as a hash of the files' content."""
+        """Return a hash of the subject's recordings and of the labels."""
         return hash_files([*self._files[subject], *self._label_files])
 
     def trials(self, subject: str) -> list[Trial]:
@@ -82,7 +82,7 @@ class RecordedSessions:
         Raises
         ------
         BciAffectError
-            If a file cannot be read, or no marker of any of them is a rated trial.
+            If a file cannot be read, or none of the recordings contains a rated trial.
         """
         trials: list[Trial] = []
         for path in self._files[subject]:
@@ -104,18 +104,18 @@ class RecordedSessions:
             if not segment.rest and np.isfinite([segment.valence, segment.arousal]).any()
         ]
         if not segments:
-            log.warning(
-                "%s: no marker (%s) is a rated trial; name its markers in %s",
-                path.name, marker_names(markers), LABELS_FILE,
+            logger.warning(
+                "%s: no marker (%s) starts a rated trial; add its markers to %s",
+                path.name, format_marker_names(markers), LABELS_FILE,
             )  # fmt: skip
-        stretches = _whole_stretches(chunks)
+        stretches = _continuous_stretches(chunks)
         trials: list[Trial] = []
         for segment in segments:
-            cut = _cut(segment, stretches)
-            if cut is None:
-                log.warning("%s: '%s' has a gap or NaN and is left out", path.name, segment.name)
+            extracted = _extract(segment, stretches)
+            if extracted is None:
+                logger.warning("%s: '%s' has a gap or NaN and is skipped", path.name, segment.name)
                 continue
-            eeg, onset_s = cut
+            eeg, onset_s = extracted
             trials.append(
                 _trial(segment, eeg, onset_s, info, subject, session_of(path, self._labels),
                        first + len(trials))
@@ -134,8 +134,8 @@ def _read_all(source: XdfSource) -> list[Chunk]:
             chunks.append(chunk)
 
 
-def _whole_stretches(chunks: Sequence[Chunk]) -> list[Chunk]:
-    """Join chunks between gaps."""
+def _continuous_stretches(chunks: Sequence[Chunk]) -> list[Chunk]:
+    """Concatenate the chunks between gaps."""
     groups: list[list[Chunk]] = []
     for chunk in chunks:
         if not groups or chunk.gap_before > 0:
@@ -150,8 +150,11 @@ def _whole_stretches(chunks: Sequence[Chunk]) -> list[Chunk]:
     ]
 
 
-def _cut(segment: Segment, stretches: Sequence[Chunk]) -> tuple[np.ndarray, float] | None:
-    """Return the trial's samples with what leads to it, and how long that is; None if not whole."""
+def _extract(segment: Segment, stretches: Sequence[Chunk]) -> tuple[np.ndarray, float] | None:
+    """Return the samples of a trial with its lead-in, and the length of the lead-in in seconds.
+
+    None if the trial contains a gap or NaN.
+    """
     for stretch in stretches:
         times = stretch.times
         if times[0] <= segment.start and segment.start < times[-1]:

@@ -1,8 +1,8 @@
-"""From the markers of a recording to what was played when, and what the listener said of it.
+"""Segmentation of a recording into clips and rests with ratings, from its markers.
 
-Two kinds of recording are understood: our own, whose events are JSON objects (``clip_start`` or
+Two kinds of markers are supported: events of this program, JSON objects (``clip_start`` or
 ``track_start``, ``clip_stop`` or ``track_stop``, ``rating``, ``rest_start``, ``rest_stop``), and
-anybody's, whose marker texts a ``LABELS.toml`` maps to feelings. Both may be mixed in one file.
+markers of other programs, mapped to emotions by a ``LABELS.toml``. A file may contain both.
 """
 
 from __future__ import annotations
@@ -21,69 +21,70 @@ from bci_affect.streams import Marker
 
 _START = ("clip_start", "track_start")
 _STOP = ("clip_stop", "track_stop")
-_NAMING = ("event", "label", "emotion", "stimulus", "marker", "condition")
+_NAME_KEYS = ("event", "label", "emotion", "stimulus", "marker", "condition")
 
 
 class AffectLabel(Section):
-    """What a named marker says that the listener felt, each 1-9."""
+    """Emotion denoted by a marker, on 1-9."""
 
     valence: float = Field(ge=1, le=9)
     arousal: float = Field(ge=1, le=9)
 
 
-class Markers(Section):
-    """Marker texts of one meaning."""
+class MarkerTexts(Section):
+    """Marker texts with the same meaning."""
 
     markers: tuple[str, ...] = ()
 
 
-class TrialLength(Section):
-    """How long a trial lasts from its marker."""
+class TrialTiming(Section):
+    """Duration of a trial after its marker."""
 
     seconds: float | None = Field(None, gt=0)
-    """None: until the next marker."""
+    """Length; None: until the next marker."""
     skip_s: float = Field(0.0, ge=0)
-    """Left out at the start of each trial."""
+    """Seconds to skip at the start of each trial."""
 
 
-class FileNote(Section):
-    """Who and which sitting a file is of; the file's name says it where this does not."""
+class FileInfo(Section):
+    """Subject and session of a file; missing values are parsed from the file name."""
 
     subject: str | None = None
     session: str | None = None
 
 
 class Labels(Section):
-    """A ``LABELS.toml``."""
+    """Content of a ``LABELS.toml``."""
 
     labels: dict[str, AffectLabel] = Field(default_factory=dict)
-    rest: Markers = Markers()
-    block: Markers = Markers()
-    """Markers that begin a new block: labels are only compared inside one."""
-    trial: TrialLength = TrialLength()
-    files: dict[str, FileNote] = Field(default_factory=dict)
-    """By the file's name."""
+    rest: MarkerTexts = MarkerTexts()
+    block: MarkerTexts = MarkerTexts()
+    """Markers that start a new block; labels are only compared within a block."""
+    trial: TrialTiming = TrialTiming()
+    files: dict[str, FileInfo] = Field(default_factory=dict)
+    """Subject and session by file name."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of a recording.
+    """Clip or rest in a recording.
 
     Attributes
     ----------
     start, stop : float
-        LSL times.
+        LSL times in seconds.
     name : str
-        For the report.
+        Name shown in reports.
     stimulus : str
-        What was played; "" where only the feeling is known.
+        Identifier of the stimulus; "" if only the label is known.
     valence, arousal : float
-        Reported, 1-9; NaN where missing.
+        Ratings, 1-9; NaN if missing.
     music_valence, music_arousal : float
-        Mood of the music itself in [-1, 1], as the event names it; NaN where unknown.
+        Mood of the music itself in [-1, 1], from the start event; NaN if unknown.
     block : int
+        Number of the block that contains the segment.
     rest : str
-        "" for a clip; else ``open``, ``closed``, ``blinks`` or ``rest``.
+        "" for a clip; ``open``, ``closed``, ``blinks`` or ``rest`` for a rest.
     """
 
     start: float
@@ -99,23 +100,24 @@ class Segment:
 
 
 def find_segments(markers: Iterable[Marker], end: float, labels: Labels) -> list[Segment]:
-    """Read the markers of one recording, in order of time.
+    """Find the clips and rests of one recording.
 
     Parameters
     ----------
     markers : iterable of Marker
+        Markers in any order.
     end : float
         LSL time of the last sample.
     labels : Labels
-        Named feelings; empty where ratings are in the events.
+        Labels of markers; empty if the ratings are in the events.
 
     Returns
     -------
     list of Segment
-        Clips and rests. A rating belongs to the clip that began last before it.
+        Clips and rests in order of time. A rating belongs to the last clip that started before it.
     """
     ordered = sorted(markers, key=lambda marker: marker.time)
-    meanings = [_meaning(marker.text, labels) for marker in ordered]
+    meanings = [_classify(marker.text, labels) for marker in ordered]
     times = [marker.time for marker in ordered]
     segments: list[Segment] = []
     block = 0
@@ -124,12 +126,14 @@ def find_segments(markers: Iterable[Marker], end: float, labels: Labels) -> list
         if kind == "block":
             block += 1
         elif kind == "label":
-            felt = labels.labels[value]
+            label = labels.labels[value]
             segments.append(
                 replace(
-                    _segment(start + labels.trial.skip_s, _until(meanings, times, i, end), value),
-                    valence=felt.valence,
-                    arousal=felt.arousal,
+                    _segment(
+                        start + labels.trial.skip_s, _end_time(meanings, times, i, end), value
+                    ),
+                    valence=label.valence,
+                    arousal=label.arousal,
                     block=block,
                 )
             )
@@ -137,41 +141,41 @@ def find_segments(markers: Iterable[Marker], end: float, labels: Labels) -> list
                 stop = min(segments[-1].stop, start + labels.trial.seconds)
                 segments[-1] = replace(segments[-1], stop=stop)
         elif kind == "rest":
-            stop = _until(meanings, times, i, end)
+            stop = _end_time(meanings, times, i, end)
             segments.append(replace(_segment(start, stop, "rest"), rest=value))
         elif kind == "start":
             segments.append(
-                replace(_clip(value, start, _until(meanings, times, i, end)), block=block)
+                replace(_clip(value, start, _end_time(meanings, times, i, end)), block=block)
             )
         elif kind == "rating":
-            _rate(segments, value)
+            _assign_rating(segments, value)
     return [segment for segment in segments if segment.stop > segment.start]
 
 
 def subject_of(path: Path, labels: Labels) -> str:
-    """Return whose recording it is, by the labels or by its name (``sub-XX``); "" if unknown."""
-    note = _note(path, labels)
-    return (note.subject if note else None) or _from_name(path, "sub") or ""
+    """Return the subject of a recording from the labels or its name (``sub-XX``), else ""."""
+    info = _file_info(path, labels)
+    return (info.subject if info else None) or _from_name(path, "sub") or ""
 
 
 def session_of(path: Path, labels: Labels) -> str:
-    """Return of which sitting it is, by the labels or its name (``ses-XX``); else the file's."""
-    note = _note(path, labels)
-    return (note.session if note else None) or _from_name(path, "ses") or path.name
+    """Return the session of a recording from the labels or its name (``ses-XX``), else its name."""
+    info = _file_info(path, labels)
+    return (info.session if info else None) or _from_name(path, "ses") or path.name
 
 
-def _note(path: Path, labels: Labels) -> FileNote | None:
+def _file_info(path: Path, labels: Labels) -> FileInfo | None:
     return labels.files.get(path.name) or labels.files.get(str(path))
 
 
 def _from_name(path: Path, key: str) -> str | None:
-    """Read ``sub-XX`` or ``ses-XX`` from a LabRecorder file name."""
+    """Parse ``sub-XX`` or ``ses-XX`` in a file name."""
     match = re.search(rf"{key}-([A-Za-z0-9]+)", path.name)
     return match.group(1) if match else None
 
 
-def marker_names(markers: Iterable[Marker], limit: int = 8) -> str:
-    """List the different marker texts for a sentence."""
+def format_marker_names(markers: Iterable[Marker], limit: int = 8) -> str:
+    """Format the distinct marker names as a list for a message."""
     names: list[str] = []
     for marker in markers:
         name = _names(marker.text)[0]
@@ -181,8 +185,8 @@ def marker_names(markers: Iterable[Marker], limit: int = 8) -> str:
     return (shown + (", ..." if len(names) > limit else "")) or "none at all"
 
 
-def _meaning(text: str, labels: Labels) -> tuple[str, Any]:
-    """Classify one marker: kind, and what goes with it."""
+def _classify(text: str, labels: Labels) -> tuple[str, Any]:
+    """Classify one marker; return its kind and its value (label, event or rest)."""
     event = _event(text)
     names = {name.casefold() for name in _names(text)}
     for key in labels.labels:
@@ -201,7 +205,7 @@ def _meaning(text: str, labels: Labels) -> tuple[str, Any]:
         return "rating", event
     if kind in (*_STOP, "rest_stop", "calibration_stop"):
         return "stop", None
-    # Any other event of ours (a mark, a policy) ends nothing; a foreign marker may end a trial.
+    # Other events of this program do not end a trial; a marker of another program may.
     return ("other", None) if event else ("foreign", None)
 
 
@@ -216,16 +220,16 @@ def _event(text: str) -> dict[str, Any] | None:
 
 
 def _names(text: str) -> list[str]:
-    """All that a marker may be called by."""
+    """Return the names by which a label may refer to a marker."""
     event = _event(text)
     if event is None:
         return [text.strip()]
-    named = [str(event[key]) for key in _NAMING if key in event]
-    return named or [text.strip()]
+    names = [str(event[key]) for key in _NAME_KEYS if key in event]
+    return names or [text.strip()]
 
 
-def _until(meanings: list[tuple[str, Any]], times: list[float], i: int, end: float) -> float:
-    """Time of the marker that ends what marker `i` began."""
+def _end_time(meanings: list[tuple[str, Any]], times: list[float], i: int, end: float) -> float:
+    """Return the time of the marker that ends the segment started by marker `i`."""
     for (kind, _), time in zip(meanings[i + 1 :], times[i + 1 :], strict=True):
         if kind not in ("other", "rating") and time > times[i]:
             return time
@@ -238,25 +242,25 @@ def _segment(start: float, stop: float, name: str) -> Segment:
 
 
 def _clip(event: dict[str, Any], start: float, stop: float) -> Segment:
-    """Make a clip of a start event: what played, and what the music's own mood is."""
+    """Create a clip, with the mood of the music, from its start event."""
     track = str(event.get("track", ""))
     title = str(event.get("title") or track.rsplit("/", 1)[-1] or "clip")
     mood = (float("nan"), float("nan"))
     for valence, arousal in (("intended_valence", "intended_arousal"), ("valence", "arousal")):
         try:
-            named = (float(event[valence]), float(event[arousal]))
+            values = (float(event[valence]), float(event[arousal]))
         except (KeyError, TypeError, ValueError, OverflowError):
             continue
-        if all(-1 <= value <= 1 for value in named):  # anything else is no mood
-            mood = named
+        if all(-1 <= value <= 1 for value in values):  # values out of range are ignored
+            mood = values
             break
     return replace(
         _segment(start, stop, title), stimulus=track, music_valence=mood[0], music_arousal=mood[1]
     )
 
 
-def _rate(segments: list[Segment], event: dict[str, Any]) -> None:
-    """Give a rating to the last clip before it; the last rating of a clip counts."""
+def _assign_rating(segments: list[Segment], event: dict[str, Any]) -> None:
+    """Assign a rating to the last clip before it; the last rating of a clip wins."""
     for i in range(len(segments) - 1, -1, -1):
         if segments[i].rest:
             continue

@@ -1,4 +1,4 @@
-"""The one shape in which every data set hands over its trials."""
+"""Trial: the common type returned by all data set readers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bci_affect.eeg import Montage
 
 @dataclass(frozen=True)
 class Trial:
-    """EEG of one person during one stimulus, with what the person said of it.
+    """EEG of one subject during one stimulus, with the subject's ratings.
 
     Attributes
     ----------
@@ -21,21 +21,22 @@ class Trial:
     rate_hz : float
         Sampling rate.
     montage : Montage
-        Positions of the channels.
+        Names and positions of the channels.
     subject, session : str
-        Who, and which sitting.
+        Identifiers of the subject and of the session.
     stimulus : str
-        Identity of the stimulus across people; "" where it is not known.
+        Identifier of the stimulus, the same for all subjects; "" if unknown.
     onset_s : float
-        Seconds from the first sample to the stimulus' onset.
+        Stimulus onset in seconds from the first sample.
     ratings : dict of str to float
-        ``valence``, ``arousal`` and what else there is, on 1-9; a missing rating is absent.
-    music : ndarray of float32, shape (n_rows, n_dim), or None
-        Tagger features of the stimulus.
-    music_times : ndarray of float64, shape (n_rows,), or None
-        Centre of each row in seconds from the stimulus' onset.
+        ``valence``, ``arousal`` and any others, on 1-9; missing ratings are left out.
+    music : ndarray of float32, shape (n_embeddings, n_dim), or None
+        Tagger embeddings of the stimulus.
+    music_times : ndarray of float64, shape (n_embeddings,), or None
+        Centre of each embedding in seconds from the stimulus onset.
     index : int
-        Order of the trial in its session (normalisation runs through a session in this order).
+        Position of the trial in the presentation order of its session, in which normalisation
+        processes the trials.
     """
 
     eeg: NDArray[np.float32]

@@ -11,7 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from bci_affect.config import SignalSettings
-from bci_affect.datasets.segments import AffectLabel, Labels, Markers, find_segments, marker_names
+from bci_affect.datasets.segments import (
+    AffectLabel,
+    Labels,
+    MarkerTexts,
+    find_segments,
+    format_marker_names,
+)
 from bci_affect.eeg import Pipeline
 from bci_affect.streams import EndOfStream, Marker, XdfSource
 from bci_affect.streams.header import build_header, parse_header
@@ -212,7 +218,7 @@ class Events(Target):
             {"label": "happy"},
         ]
         self._labels = Labels(
-            labels={"happy": AffectLabel(valence=8, arousal=7)}, rest=Markers(markers=("rest",))
+            labels={"happy": AffectLabel(valence=8, arousal=7)}, rest=MarkerTexts(markers=("rest",))
         )
 
     def make(self, rng: np.random.Generator) -> bytes:
@@ -232,7 +238,7 @@ class Events(Target):
         """Read them as a calibration does."""
         texts = data.decode("utf-8", "replace").split("\n")
         markers = [Marker(float(i * 5), text, "Events") for i, text in enumerate(texts)]
-        marker_names(markers)
+        format_marker_names(markers)
         for segment in find_segments(markers, 60.0, self._labels):
             must(segment.stop > segment.start, "a clip without length")
             for rating in (segment.valence, segment.arousal):

@@ -20,16 +20,16 @@ def arrays() -> dict[str, np.ndarray]:
     return {"data": rng.standard_normal((2, 3, 5)), "labels": rng.uniform(1, 9, (2, 4))}
 
 
-def test_written_as_python_2_wrote_them(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
+def test_written_file_equals_python_2_output(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
     path = tmp_path / "s01.dat"
     write_python2_pickle(path, arrays)
     assert path.read_bytes()[:2] == b"\x80\x02"  # protocol 2
-    assert b"_codecs" not in path.read_bytes()  # which Python 3 would call, and Python 2 never did
+    assert b"_codecs" not in path.read_bytes()  # Python 3 would write such a call
     with path.open("rb") as file:
-        ordinary = pickle.load(file, encoding="latin1")
+        standard = pickle.load(file, encoding="latin1")
     ours = read_pickled_arrays(path)
     for key, value in arrays.items():
-        np.testing.assert_array_equal(ordinary[key], value)
+        np.testing.assert_array_equal(standard[key], value)
         np.testing.assert_array_equal(ours[key], value)
 
 
@@ -117,7 +117,7 @@ def test_no_other_name_of_the_codecs_is_known(tmp_path: Path, module: str, name:
         read_pickled_arrays(path)
 
 
-class _Runs:
+class _OpensFile:
     def __init__(self, marker: str) -> None:
         self.marker = marker
 
@@ -126,10 +126,10 @@ class _Runs:
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_what_would_run_is_refused_and_does_not_run(tmp_path: Path, protocol: int) -> None:
+def test_pickle_that_calls_a_function_is_refused(tmp_path: Path, protocol: int) -> None:
     marker = tmp_path / "executed"
     path = tmp_path / "evil.dat"
-    path.write_bytes(pickle.dumps({"data": _Runs(str(marker))}, protocol=protocol))
+    path.write_bytes(pickle.dumps({"data": _OpensFile(str(marker))}, protocol=protocol))
     with pytest.raises(BciAffectError, match="refused, nothing in it was executed") as caught:
         read_pickled_arrays(path)
     assert "\n" not in str(caught.value)
@@ -152,7 +152,7 @@ def test_what_would_run_is_refused_and_does_not_run(tmp_path: Path, protocol: in
         pickle.dumps({"data": np.array([{}, {}], dtype=object)}, protocol=4),
     ],
 )
-def test_anything_but_arrays_of_numbers_is_one_line(tmp_path: Path, content: bytes) -> None:
+def test_content_other_than_numeric_arrays_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "odd.dat"
     path.write_bytes(content)
     with pytest.raises(BciAffectError) as caught:
@@ -160,11 +160,11 @@ def test_anything_but_arrays_of_numbers_is_one_line(tmp_path: Path, content: byt
     assert "\n" not in str(caught.value)
 
 
-def test_every_cut_is_refused(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
+def test_every_truncation_is_refused(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
     path = tmp_path / "s01.dat"
     write_python2_pickle(path, arrays)
-    whole = path.read_bytes()
-    for length in range(len(whole)):
-        path.write_bytes(whole[:length])
+    content = path.read_bytes()
+    for length in range(len(content)):
+        path.write_bytes(content[:length])
         with pytest.raises(BciAffectError):
             read_pickled_arrays(path)

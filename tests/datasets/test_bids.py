@@ -1,4 +1,4 @@
-"""Daly's BIDS sets are read in their true layout: EDF, event tables, questions and answers."""
+"""Reader of Daly's BIDS data sets on files with the original layout."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHANNELS = ("Fp1", "Fp2", "T3", "T4", "T5", "T6", "Cz", "ECG")
 
 
 def write_edf(path: Path, samples: np.ndarray, names: tuple[str, ...], dims: list[str]) -> None:
-    """Write EDF by its specification (Kemp et al. 1992): one-second records of 16-bit samples."""
+    """Write an EDF file (Kemp et al. 1992) with one-second records of 16-bit samples."""
     n_records = samples.shape[1] // RATE
     low, high = -3276.8, 3276.7
 
@@ -72,7 +72,7 @@ def write_subject(
     return samples
 
 
-def test_answers_belong_to_the_question_before_them(tmp_path: Path) -> None:
+def test_answers_belong_to_the_preceding_question(tmp_path: Path) -> None:
     events = [
         (2.0, 788), (2.1, 345), (14.0, 800), (15.0, 840), (16.0, 801), (17.0, 835), (18.0, 802),
         (19.0, 833),
@@ -83,12 +83,12 @@ def test_answers_belong_to_the_question_before_them(tmp_path: Path) -> None:
     assert data.subjects == ("01",)
     first, second = data.trials("01")
     assert first.ratings == {"valence": 8.0, "arousal": 3.0}
-    # 841 at the very moment of the question answers what was asked before it: nothing yet.
+    # 841 at the time of the question belongs to an earlier question, and there is none.
     assert second.ratings == {"arousal": 4.0, "valence": 1.0}
     assert first.stimulus == "piece345"
     assert first.eeg.shape == (7, 12 * RATE)  # from the music's onset to the first question
     assert first.montage.names == ("Fp1", "Fp2", "T3", "T4", "T5", "T6", "Cz")  # no ECG
-    assert first.montage.placed.all()  # old names have places
+    assert first.montage.placed.all()  # old electrode names have positions
     start = 2 * RATE
     np.testing.assert_allclose(first.eeg[0], samples[0, start : start + 12 * RATE], atol=0.06)
 
@@ -103,7 +103,7 @@ def test_continuous_ratings_are_averaged(tmp_path: Path) -> None:
     assert "VA1" not in first.montage.names
 
 
-def test_runs_come_in_order(tmp_path: Path) -> None:
+def test_runs_are_in_recording_order(tmp_path: Path) -> None:
     rated = [(2.0, 788), (12.0, 800), (13.0, 840)]
     write_subject(tmp_path, "01", rated, task="run3", seconds=20)
     write_subject(tmp_path, "01", [(2.0, 788), (12.0, 800), (13.0, 834)], task="run2", seconds=20)
@@ -112,7 +112,7 @@ def test_runs_come_in_order(tmp_path: Path) -> None:
     assert [trial.index for trial in trials] == [0, 1]
 
 
-def test_bad_folders_and_files_are_one_line(tmp_path: Path) -> None:
+def test_invalid_folders_and_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BciAffectError, match="no subjects"):
         open_dataset("bids", tmp_path)
     write_subject(tmp_path, "01", [(2.0, 788)], seconds=10)

@@ -1,4 +1,4 @@
-"""DEAP's layout is read as it is, the simulated one is the true one, and damage is one line."""
+"""Reader of DEAP on simulated and full-size files, and its errors for damaged ones."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from bci_affect.datasets import open_dataset
 from bci_affect.datasets.arrays import read_pickled_arrays, write_python2_pickle
-from bci_affect.datasets.deap import PRESENTED, SHAPE, TRUTH, WITHOUT_MUSIC, Deap
-from bci_affect.datasets.simulated import Simulated, SimulationSettings, write_deap
+from bci_affect.datasets.deap import ORDER_FILE, SHAPE, TRUTH_FILE, VIDEOS_WITHOUT_MUSIC, Deap
+from bci_affect.datasets.simulated import SimulatedDataset, SimulationSettings, write_deap
 from bci_affect.errors import BciAffectError
 
 SMALL = SimulationSettings(subjects=2, trials=4, seconds=10, effect=2.0, seed=3)
@@ -24,30 +24,30 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_trials_are_what_was_simulated(root: Path) -> None:
-    read = open_dataset("deap", root)
-    assert read.subjects == ("s01", "s02")
-    made = Simulated(SMALL)
-    for ours, theirs in zip(read.trials("s02"), made.trials("s02"), strict=True):
-        np.testing.assert_array_equal(ours.eeg, theirs.eeg)
-        np.testing.assert_array_equal(ours.music, theirs.music)
-        assert ours.stimulus == theirs.stimulus
-        assert ours.ratings == pytest.approx(theirs.ratings)
-        assert ours.onset_s == 3.0
-        assert ours.eeg.shape == (32, (13 * 128))
+def test_trials_equal_the_simulated_ones(root: Path) -> None:
+    dataset = open_dataset("deap", root)
+    assert dataset.subjects == ("s01", "s02")
+    simulated = SimulatedDataset(SMALL)
+    for actual, expected in zip(dataset.trials("s02"), simulated.trials("s02"), strict=True):
+        np.testing.assert_array_equal(actual.eeg, expected.eeg)
+        np.testing.assert_array_equal(actual.music, expected.music)
+        assert actual.stimulus == expected.stimulus
+        assert actual.ratings == pytest.approx(expected.ratings)
+        assert actual.onset_s == 3.0
+        assert actual.eeg.shape == (32, (13 * 128))
 
 
-def test_full_size_has_the_true_shapes_and_leaves_out_six_videos(tmp_path: Path) -> None:
-    """One file of DEAP's own size, with nothing in it: only the layout counts here."""
+def test_full_size_file_is_read_without_six_videos(tmp_path: Path) -> None:
+    """Noise in the size and layout of DEAP."""
     rng = np.random.default_rng(0)
     data = rng.standard_normal((1, 40, SHAPE[2])).repeat(40, axis=0)
     labels = np.full((40, 4), 5.0)
     labels[:, 0] = np.linspace(1, 9, 40)
     write_python2_pickle(tmp_path / "s01.dat", {"data": data, "labels": labels})
     (tmp_path / "stimuli").mkdir()
-    rows = rng.standard_normal((34 * 58, 128))
+    embeddings = rng.standard_normal((34 * 58, 128))
     track = np.repeat(np.arange(34), 58)
-    np.save(tmp_path / "stimuli" / "tracks_embeds.npy", rows)
+    np.save(tmp_path / "stimuli" / "tracks_embeds.npy", embeddings)
     np.save(
         tmp_path / "stimuli" / "tracks_labels.npy",
         np.stack([np.full(34 * 58, 4.0), np.full(34 * 58, 6.0), track], axis=1),
@@ -55,70 +55,70 @@ def test_full_size_has_the_true_shapes_and_leaves_out_six_videos(tmp_path: Path)
     trials = Deap(tmp_path).trials("s01")
     assert len(trials) == 34
     videos = [int(trial.stimulus[5:]) - 1 for trial in trials]
-    assert not set(videos) & set(WITHOUT_MUSIC)
+    assert not set(videos) & set(VIDEOS_WITHOUT_MUSIC)
     tracks = [sorted(videos).index(video) for video in videos]
     for trial, video, number in zip(trials, videos, tracks, strict=True):
         assert trial.ratings["valence"] == labels[video, 0]
         assert trial.ratings["music_arousal"] == 6.0
-        np.testing.assert_array_equal(trial.music, rows[track == number].astype(np.float32))
+        np.testing.assert_array_equal(trial.music, embeddings[track == number].astype(np.float32))
         assert trial.music_times is not None
         assert trial.music_times[0] == 1.5
 
 
-def test_trials_come_as_they_were_presented(root: Path, tmp_path: Path) -> None:
-    """Files are sorted by video, the same for all: a place in the sitting would tell the track."""
-    files = [path for path in root.iterdir() if path.is_file() and path.name != PRESENTED]
+def test_trials_are_in_presentation_order(root: Path, tmp_path: Path) -> None:
+    """In the order of the files, the position of a trial would identify its track."""
+    files = [path for path in root.iterdir() if path.is_file() and path.name != ORDER_FILE]
     for path in files:
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    drawn = {name: stimuli(tmp_path, name) for name in ("s01", "s02")}
-    assert drawn["s01"] != drawn["s02"]
-    assert sorted(drawn["s01"]) == sorted(drawn["s02"])
+    random_order = {name: stimuli(tmp_path, name) for name in ("s01", "s02")}
+    assert random_order["s01"] != random_order["s02"]
+    assert sorted(random_order["s01"]) == sorted(random_order["s02"])
     before = Deap(tmp_path).content_key("s01")
     (tmp_path / "metadata_csv").mkdir()
-    rows = [f"1,{place},{video},0,5.0" for place, video in ((1, 3), (2, 1), (3, 4), (4, 2))]
+    rows = [f"1,{trial},{video},0,5.0" for trial, video in ((1, 3), (2, 1), (3, 4), (4, 2))]
     table = "\n".join(["Participant_id,Trial,Experiment_id,Start_time,Valence", *rows])
-    (tmp_path / "metadata_csv" / PRESENTED).write_text(table)
+    (tmp_path / "metadata_csv" / ORDER_FILE).write_text(table)
     assert stimuli(tmp_path, "s01") == ["video03", "video01", "video04", "video02"]
-    assert stimuli(tmp_path, "s02") == drawn["s02"]  # of whom the table says nothing
+    assert stimuli(tmp_path, "s02") == random_order["s02"]  # not in the table
     assert Deap(tmp_path).content_key("s01") != before
 
 
 @pytest.mark.parametrize(
     "table", ["no,table\n1,2\n", "Participant_id,Trial,Experiment_id\n1,1,2\n1,2,2\n", "\0", ""]
 )
-def test_a_damaged_table_of_presentation_is_refused(root: Path, tmp_path: Path, table: str) -> None:
+def test_damaged_presentation_table_is_refused(root: Path, tmp_path: Path, table: str) -> None:
     (tmp_path / "s01.dat").write_bytes((root / "s01.dat").read_bytes())
-    (tmp_path / PRESENTED).write_text(table)
-    with pytest.raises(BciAffectError, match=PRESENTED):
+    (tmp_path / ORDER_FILE).write_text(table)
+    with pytest.raises(BciAffectError, match=ORDER_FILE):
         Deap(tmp_path)
 
 
-def test_each_simulated_person_has_an_order_of_their_own() -> None:
-    made = Simulated(SMALL.model_copy(update={"subjects": 8}))
-    orders = {tuple(trial.stimulus for trial in made.trials(name)) for name in made.subjects}
+def test_simulated_subjects_have_individual_orders() -> None:
+    data = SimulatedDataset(SMALL.model_copy(update={"subjects": 8}))
+    orders = {tuple(trial.stimulus for trial in data.trials(name)) for name in data.subjects}
     assert len(orders) > 4
-    assert [trial.index for trial in made.trials("s01")] == [0, 1, 2, 3]
+    assert [trial.index for trial in data.trials("s01")] == [0, 1, 2, 3]
 
 
 def stimuli(root: Path, subject: str) -> list[str]:
     return [trial.stimulus for trial in Deap(root).trials(subject)]
 
 
-def test_the_same_seed_gives_the_same_data_and_another_does_not() -> None:
-    first, again = (Simulated(SMALL).trials("s01")[0] for _ in range(2))
+def test_seed_determines_the_data() -> None:
+    first, again = (SimulatedDataset(SMALL).trials("s01")[0] for _ in range(2))
     np.testing.assert_array_equal(first.eeg, again.eeg)
-    other = Simulated(SMALL.model_copy(update={"seed": 4})).trials("s01")[0]
+    other = SimulatedDataset(SMALL.model_copy(update={"seed": 4})).trials("s01")[0]
     assert not np.array_equal(first.eeg, other.eeg)
 
 
-def test_the_effect_is_there_and_the_null_is_null() -> None:
-    """Parietal alpha falls with felt arousal as far as stated, and not at all at effect 0."""
+def test_effect_size_and_null_effect() -> None:
+    """Parietal alpha decreases with arousal as specified, and not at effect 0."""
 
     def slope(effect: float) -> float:
         settings = SimulationSettings(
             subjects=1, trials=24, seconds=12, effect=effect, individuality=0, seed=1
         )
-        trials = Simulated(settings).trials("s01")
+        trials = SimulatedDataset(settings).trials("s01")
         spectra = [np.abs(np.fft.rfft(trial.eeg[15, 384:])) ** 2 for trial in trials]  # Pz
         hz = np.fft.rfftfreq(trials[0].eeg.shape[1] - 384, 1 / 128)
         alpha = np.log([s[(hz > 8) & (hz < 13)].mean() for s in spectra])
@@ -129,40 +129,40 @@ def test_the_effect_is_there_and_the_null_is_null() -> None:
     assert abs(slope(0.0)) < 0.2
 
 
-def test_music_carries_the_mood_unless_it_is_null() -> None:
+def test_music_depends_on_the_mood_unless_the_effect_is_zero() -> None:
     def spread(music_effect: float) -> float:
         settings = SimulationSettings(
             subjects=1, trials=16, seconds=12, music_effect=music_effect, seed=2
         )
-        trials = Simulated(settings).trials("s01")
-        rows = np.array([t.music.mean(axis=0) for t in trials if t.music is not None])
+        trials = SimulatedDataset(settings).trials("s01")
+        music = np.array([t.music.mean(axis=0) for t in trials if t.music is not None])
         mood = np.array([t.ratings["music_arousal"] - 5 for t in trials])
-        direction = rows[mood > 0].mean(axis=0) - rows[mood < 0].mean(axis=0)
+        direction = music[mood > 0].mean(axis=0) - music[mood < 0].mean(axis=0)
         return float(np.linalg.norm(direction))
 
     assert spread(1.0) > 2 * spread(0.0)
 
 
-def test_truth_is_written_beside_the_data(root: Path) -> None:
-    truth = json.loads((root / TRUTH).read_text())
+def test_truth_is_written_with_the_data(root: Path) -> None:
+    truth = json.loads((root / TRUTH_FILE).read_text())
     assert truth["settings"]["effect"] == 2.0
     assert truth["simulated"] is True
 
 
-def test_an_existing_data_set_is_never_overwritten(root: Path) -> None:
+def test_existing_data_set_is_not_overwritten(root: Path) -> None:
     with pytest.raises(BciAffectError, match="already"):
         write_deap(root, SMALL)
 
 
 def damage(root: Path, to: Path, **changes: np.ndarray) -> Deap:
-    for name in ("s01.dat", TRUTH):
+    for name in ("s01.dat", TRUTH_FILE):
         (to / name).write_bytes((root / name).read_bytes())
     arrays = {**read_pickled_arrays(to / "s01.dat"), **changes}
     write_python2_pickle(to / "s01.dat", arrays)
     return Deap(to)
 
 
-def test_bad_content_is_one_line(root: Path, tmp_path: Path) -> None:
+def test_invalid_content_is_refused(root: Path, tmp_path: Path) -> None:
     arrays = read_pickled_arrays(root / "s01.dat")
     with_nan = arrays["data"].copy()
     with_nan[2, 5, 100] = np.nan
@@ -192,8 +192,8 @@ def test_missing_subjects_are_named(root: Path, tmp_path: Path) -> None:
         open_dataset("deap", tmp_path / "absent")
 
 
-def test_stimuli_that_do_not_fit_are_refused(root: Path, tmp_path: Path) -> None:
-    for name in ("s01.dat", TRUTH):
+def test_inconsistent_stimuli_are_refused(root: Path, tmp_path: Path) -> None:
+    for name in ("s01.dat", TRUTH_FILE):
         (tmp_path / name).write_bytes((root / name).read_bytes())
     (tmp_path / "stimuli").mkdir()
     np.save(tmp_path / "stimuli" / "tracks_embeds.npy", np.zeros((6, 128)))
@@ -202,11 +202,11 @@ def test_stimuli_that_do_not_fit_are_refused(root: Path, tmp_path: Path) -> None
     with pytest.raises(BciAffectError, match="6 tracks"):
         Deap(tmp_path).trials("s01")
     np.save(tmp_path / "stimuli" / "tracks_labels.npy", labels[:, :2])
-    with pytest.raises(BciAffectError, match="do not fit"):
+    with pytest.raises(BciAffectError, match="do not match"):
         Deap(tmp_path)
 
 
-def test_a_change_of_any_file_changes_the_key(root: Path, tmp_path: Path) -> None:
+def test_content_key_depends_on_content_not_on_folder(root: Path, tmp_path: Path) -> None:
     import shutil
 
     copy = tmp_path / "moved"
@@ -218,7 +218,7 @@ def test_a_change_of_any_file_changes_the_key(root: Path, tmp_path: Path) -> Non
     assert Deap(copy).content_key("s01") != Deap(root).content_key("s01")
 
 
-def test_audio_files_stand_for_features(
+def test_audio_files_replace_embeddings(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import soundfile
@@ -226,25 +226,25 @@ def test_audio_files_stand_for_features(
     from bci_affect.datasets import audio_stimuli
     from bci_affect.music import embed
 
-    for name in ("s01.dat", TRUTH):
+    for name in ("s01.dat", TRUTH_FILE):
         (tmp_path / name).write_bytes((root / name).read_bytes())
     audio = tmp_path / "stimuli" / "audio"
     audio.mkdir(parents=True)
     tone = 0.2 * np.sin(2 * np.pi * 330 * np.arange(16000 * 8) / 16000)
     for number, gain in ((1, 1.0), (3, 0.5)):
         soundfile.write(audio / f"{number:02d}.wav", gain * tone, 16000)
-    heard = sorted(Deap(tmp_path).trials("s01"), key=lambda trial: trial.stimulus)
-    first, second = heard  # only videos that have audio
+    trials = sorted(Deap(tmp_path).trials("s01"), key=lambda trial: trial.stimulus)
+    first, second = trials  # only videos with audio
     assert (first.stimulus, second.stimulus) == ("video01", "video03")
     assert first.music is not None
     assert first.music_times is not None
     assert first.music.shape == (len(first.music_times), 128)
     assert "music_valence" not in first.ratings
-    # A second reader embeds nothing again.
+    # A second reader uses the cache.
     monkeypatch.setattr(embed, "embed_file", lambda path: pytest.fail(f"{path} embedded again"))
     again = Deap(tmp_path).trials("s01")[first.index]
     np.testing.assert_array_equal(again.music, first.music)
-    assert audio_stimuli.numbered_audio(audio).keys() == {0, 2}
+    assert audio_stimuli.find_numbered_audio(audio).keys() == {0, 2}
     soundfile.write(audio / "intro.wav", tone, 16000)
-    with pytest.raises(BciAffectError, match="which video"):
+    with pytest.raises(BciAffectError, match="not named by its video's number"):
         Deap(tmp_path)

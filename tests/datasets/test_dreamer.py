@@ -1,4 +1,4 @@
-"""DREAMER's nested .mat is read in its true layout."""
+"""Reader of DREAMER on a file with the original layout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from scipy.io import savemat
 
 from bci_affect.datasets import open_dataset
-from bci_affect.datasets.mat_tags import has_sound_tags
+from bci_affect.datasets.mat_validation import is_valid_mat
 from bci_affect.errors import BciAffectError
 
 
@@ -41,12 +41,12 @@ def test_clips_and_scores(tmp_path: Path) -> None:
     assert trials[1].stimulus == "clip02"
 
 
-def test_wrong_files_are_one_line(tmp_path: Path) -> None:
+def test_invalid_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BciAffectError, match="Cannot read"):
         open_dataset("dreamer", tmp_path)
     path = tmp_path / "DREAMER.mat"
     path.write_bytes(b"MATLAB 5.0 MAT-file" + bytes(200))
-    with pytest.raises(BciAffectError, match="no DREAMER"):
+    with pytest.raises(BciAffectError, match="not DREAMER"):
         open_dataset("dreamer", path)
     five = tmp_path / "five.mat"
     write_dreamer(five, channels=5)
@@ -55,13 +55,13 @@ def test_wrong_files_are_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_a_type_that_does_not_exist_is_seen_before_its_reader_crashes(
+def test_unknown_data_type_is_refused_before_scipy_reads_it(
     tmp_path: Path, compressed: bool
 ) -> None:
-    """SciPy looked the type up where there was none: a segmentation fault."""
+    """SciPy crashes with a segmentation fault on unknown types."""
     path = tmp_path / "DREAMER.mat"
     savemat(path, {"DREAMER": np.arange(9.0)}, do_compression=compressed)
-    assert has_sound_tags(path)
+    assert is_valid_mat(path)
     raw = path.read_bytes()
     inside = bytearray(zlib.decompress(raw[136:]) if compressed else raw[128:])
     at = inside.rindex((9).to_bytes(4, "little") + (72).to_bytes(4, "little"))
@@ -69,6 +69,6 @@ def test_a_type_that_does_not_exist_is_seen_before_its_reader_crashes(
     broken = zlib.compress(inside) if compressed else bytes(inside)
     head = raw[:128] + (15).to_bytes(4, "little") + len(broken).to_bytes(4, "little")
     path.write_bytes((head if compressed else raw[:128]) + broken)
-    assert not has_sound_tags(path)
-    with pytest.raises(BciAffectError, match=r"no DREAMER\.mat"):
+    assert not is_valid_mat(path)
+    with pytest.raises(BciAffectError, match=r"not DREAMER\.mat"):
         open_dataset("dreamer", tmp_path)

@@ -1,4 +1,4 @@
-"""Recordings become trials: the right samples, the right ratings, nothing across a gap."""
+"""Trials of recorded sessions: samples, ratings and gaps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMES = ["Fp1", "Fp2", "C3", "C4"]
 def write_xdf(
     path: Path, markers: list[tuple[float, str]], *, gap: tuple[float, float] | None = None
 ) -> np.ndarray:
-    """Write channels that count samples, at stamps from 100 s on; a gap loses its samples."""
+    """Write channels that contain sample numbers, from time 100 s; samples in a gap are lost."""
     stamps = 100 + np.arange(SECONDS * RATE) / RATE
     count = np.arange(SECONDS * RATE, dtype=np.float32)
     samples = np.stack([count + 1000 * row for row in range(4)], axis=1)
@@ -92,7 +92,7 @@ def test_labels_of_other_programs(tmp_path: Path) -> None:
     assert open_dataset("recorded", tmp_path).content_key("A") != before
 
 
-def test_no_trial_reaches_across_a_gap(tmp_path: Path) -> None:
+def test_trials_with_a_gap_are_left_out(tmp_path: Path) -> None:
     rated = [
         (5, event("clip_start", track="a")), (15, event("clip_stop")),
         (16, event("rating", valence=7, arousal=7)),
@@ -105,10 +105,10 @@ def test_no_trial_reaches_across_a_gap(tmp_path: Path) -> None:
     write_xdf(tmp_path / "sub-B.xdf", rated, gap=(26, 28))
     first, second = open_dataset("recorded", tmp_path).trials("B")
     assert first.stimulus == "a"
-    assert second.onset_s == pytest.approx(2.0, abs=0.05)  # only what follows the gap leads to it
+    assert second.onset_s == pytest.approx(2.0, abs=0.05)  # the lead-in starts after the gap
 
 
-def test_what_has_no_rated_trial_is_one_line(tmp_path: Path) -> None:
+def test_recordings_without_rated_trials_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BciAffectError, match="no subjects"):
         open_dataset("recorded", tmp_path)
     write_xdf(tmp_path / "sub-A.xdf", [(5, "beep")])

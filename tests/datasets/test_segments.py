@@ -1,4 +1,4 @@
-"""Markers must become the right clips with the right ratings, whoever wrote them."""
+"""Clips, rests and ratings found in the markers of this and of other programs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bci_affect.config import load_toml
-from bci_affect.datasets import Labels, Segment, find_segments, marker_names
+from bci_affect.datasets import Labels, Segment, find_segments, format_marker_names
 from bci_affect.errors import BciAffectError
 from bci_affect.streams import Marker
 from tests.training.calibration.conftest import LABELS
@@ -33,7 +33,7 @@ def spans(segments: list[Segment]) -> list[tuple[str, float, float]]:
     return [(s.name, s.start, s.stop) for s in segments]
 
 
-def test_named_markers_last_until_the_next_or_for_the_stated_time(tmp_path: Path) -> None:
+def test_trials_last_until_the_next_marker_or_for_the_configured_time(tmp_path: Path) -> None:
     markers = bare((10, "happy"), (25, "Sad "), (32, "beep"), (60, "nothing"))
     found = find_segments(markers, 100.0, labels(tmp_path))
     assert spans(found) == [("happy", 10, 25), ("sad", 25, 32)]
@@ -59,7 +59,7 @@ def test_rest_and_blocks(tmp_path: Path) -> None:
     ]
 
 
-def test_our_events_with_ratings() -> None:
+def test_events_of_this_program_with_ratings() -> None:
     markers = events(
         (0, {"event": "rest_start", "kind": "closed"}),
         (5, {"event": "rest_stop"}),
@@ -85,27 +85,27 @@ def test_our_events_with_ratings() -> None:
     assert (first.start, first.stop, first.stimulus) == (6, 20, "/m/a.mp3")
     assert (first.valence, first.arousal) == (7, 2), "the last rating of a clip counts"
     assert (first.music_valence, first.music_arousal) == (0.5, -1.0)
-    assert np.isnan(second.valence), "a rating out of range is no rating"
+    assert np.isnan(second.valence), "a rating out of range is ignored"
     assert np.isnan(second.music_valence)
 
 
-def test_a_label_may_be_named_inside_an_event(tmp_path: Path) -> None:
+def test_label_inside_a_json_event(tmp_path: Path) -> None:
     markers = events((3, {"event": "stimulus", "label": "happy"}), (9, {"event": "clip_stop"}))
     assert spans(find_segments(markers, 20.0, labels(tmp_path))) == [("happy", 3, 9)]
 
 
 @pytest.mark.parametrize("text", ["{", '{"event": 3}', "[1]", "", '{"event": "rating"}'])
-def test_odd_markers_harm_nothing(text: str, tmp_path: Path) -> None:
+def test_invalid_markers_are_ignored(text: str, tmp_path: Path) -> None:
     markers = [Marker(1.0, "happy"), Marker(2.0, text), Marker(9.0, "sad")]
     found = find_segments(markers, 20.0, labels(tmp_path))
     assert [s.name for s in found] == ["happy", "sad"]
 
 
-def test_marker_names_are_listed_for_the_user() -> None:
+def test_format_of_marker_names() -> None:
     many = bare(*[(float(i), f"m{i % 12}") for i in range(40)])
-    assert marker_names(many).startswith("'m0', 'm1'")
-    assert marker_names(many).endswith("...")
-    assert marker_names([]) == "none at all"
+    assert format_marker_names(many).startswith("'m0', 'm1'")
+    assert format_marker_names(many).endswith("...")
+    assert format_marker_names([]) == "none at all"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_marker_names_are_listed_for_the_user() -> None:
         ("[trial]\nseconds = -1", "trial.seconds"),
     ],
 )
-def test_wrong_labels_are_refused_with_their_place(tmp_path: Path, text: str, named: str) -> None:
+def test_invalid_labels_are_refused_with_their_key(tmp_path: Path, text: str, named: str) -> None:
     path = tmp_path / "labels.toml"
     path.write_text(text)
     with pytest.raises(BciAffectError, match=named):

@@ -11,7 +11,7 @@ import pytest
 
 from bci_affect.config import SignalSettings, WindowSettings
 from bci_affect.datasets import Trial
-from bci_affect.datasets.simulated import Simulated, SimulationSettings
+from bci_affect.datasets.simulated import SimulatedDataset, SimulationSettings
 from bci_affect.eeg import Chunk, Normaliser, Pipeline
 from bci_affect.errors import BciAffectError
 from bci_affect.training import corpus as corpus_module
@@ -27,7 +27,7 @@ SMALL = SimulationSettings(subjects=2, trials=4, seconds=12)
 
 
 def extract_everybody() -> dict[str, SubjectWindows]:
-    data = Simulated(SMALL)
+    data = SimulatedDataset(SMALL)
     return {
         name: extract_subject(data.trials(name), SIGNAL, ExtractionSettings())
         for name in data.subjects
@@ -36,7 +36,7 @@ def extract_everybody() -> dict[str, SubjectWindows]:
 
 @pytest.fixture(scope="module")
 def trials() -> list[Trial]:
-    return Simulated(SMALL).trials("s01")
+    return SimulatedDataset(SMALL).trials("s01")
 
 
 def test_windows_are_those_of_a_live_run(trials: list[Trial]) -> None:
@@ -114,7 +114,7 @@ def test_what_cannot_be_is_one_line(trials: list[Trial]) -> None:
 def test_cache_is_used_keyed_and_mended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    data = Simulated(SMALL)
+    data = SimulatedDataset(SMALL)
     made: list[str] = []
     extract = extract_subject
 
@@ -130,7 +130,7 @@ def test_cache_is_used_keyed_and_mended(
 
     load_corpus(data, SIGNAL, ExtractionSettings(threshold=4.0), cache=tmp_path)
     assert made == ["s01", "s02"] * 2  # another setting
-    other = Simulated(SMALL.model_copy(update={"seed": 9}))
+    other = SimulatedDataset(SMALL.model_copy(update={"seed": 9}))
     load_corpus(other, SIGNAL, cache=tmp_path)
     assert made == ["s01", "s02"] * 3  # other data
     monkeypatch.setattr(corpus_module, "code_key", lambda: "another version")
@@ -147,7 +147,7 @@ def test_cache_is_used_keyed_and_mended(
 
 
 def test_people_are_numbered_apart_and_stimuli_together() -> None:
-    data = Simulated(SMALL)
+    data = SimulatedDataset(SMALL)
     people = {
         s: extract_subject(data.trials(s), SIGNAL, ExtractionSettings()) for s in data.subjects
     }
@@ -165,7 +165,7 @@ def test_people_are_numbered_apart_and_stimuli_together() -> None:
 
 
 def test_other_montages_are_padded_and_masked() -> None:
-    data = Simulated(SMALL)
+    data = SimulatedDataset(SMALL)
     people = {
         s: extract_subject(data.trials(s), SIGNAL, ExtractionSettings()) for s in data.subjects
     }

@@ -19,7 +19,14 @@ from bci_affect.affect import (
     analyse,
 )
 from bci_affect.config import LiveSettings
-from bci_affect.datasets import Labels, Segment, find_segments, marker_names, session_of, subject_of
+from bci_affect.datasets import (
+    Labels,
+    Segment,
+    find_segments,
+    format_marker_names,
+    session_of,
+    subject_of,
+)
 from bci_affect.eeg import FeatureWindow, Normaliser, State
 from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
@@ -230,7 +237,7 @@ def _segments(path: Path, markers: list[Marker], end: float, labels: Labels) -> 
     if not clips:
         wanted = ", ".join(f"'{name}'" for name in labels.labels) or "clip_start with ratings"
         raise BciAffectError(
-            f"No marker of {path.name} ({marker_names(markers)}) is one of the labels "
+            f"No marker of {path.name} ({format_marker_names(markers)}) is one of the labels "
             f"({wanted}); name its markers under [labels]."
         )
     if not any(np.isfinite(s.valence) for s in clips):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bci_affect.config import LiveSettings
-from bci_affect.datasets import FileNote, Labels, session_of, subject_of
+from bci_affect.datasets import FileInfo, Labels, session_of, subject_of
 from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
 from bci_affect.profiles import ProfileStore, model_identity
@@ -147,6 +147,6 @@ def _earlier(profile: str, model: str) -> dict[Path, Labels]:
 
 def _of_person(path: Path, labels: Labels, profile: str) -> Labels:
     """Say that a file is of the profile's person, whatever its name says."""
-    note = FileNote(subject=profile, session=session_of(path, labels))
+    note = FileInfo(subject=profile, session=session_of(path, labels))
     files = {key: one for key, one in labels.files.items() if key != path.name}
     return labels.model_copy(update={"files": files | {str(path): note}})
