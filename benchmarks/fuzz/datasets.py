@@ -198,10 +198,10 @@ class DreamerMat(Target):
         return break_bytes(data, rng)
 
     def use(self, data: bytes, folder: Path) -> str:
-        """Read everybody in it."""
+        """Read all subjects."""
         path = folder / "DREAMER.mat"
         path.write_bytes(data)
-        for cached in (dreamer._people, dreamer._key):
+        for cached in (dreamer._read_subjects, dreamer._hash_file):
             cached.cache_clear()
         found = Dreamer(path)
         for subject in found.subjects:
