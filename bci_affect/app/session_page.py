@@ -18,6 +18,7 @@ import numpy as np
 from bci_affect import __version__
 from bci_affect.affect import DIMENSIONS
 from bci_affect.app.session_record import Heard, SessionRecord, heard
+from bci_affect.storage import write_atomically
 from bci_affect.training import (
     GREY,
     HIGH,
@@ -29,7 +30,6 @@ from bci_affect.training import (
     quality_over_time,
     svg,
     topography,
-    write_new,
 )
 
 POLICIES = {
@@ -60,7 +60,7 @@ def write_session_report(
     BciAffectError
         If the file exists or cannot be written.
     """
-    write_new(path, render(record, calibration))
+    write_atomically(path, render(record, calibration), overwrite=False)
 
 
 def render(record: SessionRecord, calibration: Mapping[str, Any] | None = None) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bci_affect.errors import BciAffectError
 from bci_affect.resources import user_home
+from bci_affect.storage import free_path
 
 if TYPE_CHECKING:
     from bci_affect.session import SessionControl
@@ -36,7 +37,6 @@ class SessionReport:
         """
         from bci_affect.app.session_page import write_session_report
         from bci_affect.app.session_record import of_session
-        from bci_affect.training import free_path
 
         record = of_session(self._session)
         stamp = time.strftime("%Y%m%d-%H%M%S")

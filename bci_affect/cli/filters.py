@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bci_affect.cli.output import print_json
+from bci_affect.storage import atomic_file
 
 if TYPE_CHECKING:
     from bci_affect.eeg import Pipeline
@@ -98,8 +99,6 @@ def _draw(pipeline: Pipeline, path: Path) -> None:
     import matplotlib.pyplot as plt
     import numpy as np
 
-    from bci_affect.errors import BciAffectError
-
     hz = np.geomspace(0.1, 0.49 * pipeline.rate_hz, 1500)
     colours = ("#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7", "#0072B2", "#F0E442")
     figure, (gains, delays) = plt.subplots(2, 1, figsize=(8, 6), sharex=True)
@@ -120,9 +119,7 @@ def _draw(pipeline: Pipeline, path: Path) -> None:
     figure.suptitle(f"From the electrode to each band, {pipeline.rate_hz:g} Hz")
     figure.tight_layout()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=90)
-    except OSError as error:
-        raise BciAffectError(f"Cannot write {path}: {error.strerror or error}.") from None
+        with atomic_file(path) as partial:
+            figure.savefig(partial, dpi=90, format=path.suffix[1:] or "png")
     finally:
         plt.close(figure)

@@ -36,10 +36,11 @@ def process(
     from rich.progress import Progress
 
     from bci_affect.affect import EstimateCsv, analyse, features_document
-    from bci_affect.cli.output import new_file, print_json
+    from bci_affect.cli.output import print_json
     from bci_affect.config import LiveSettings, load_toml
     from bci_affect.profiles import PersonalState, session_start
     from bci_affect.session import load_predictor, model_path, path_factory
+    from bci_affect.storage import atomic_file
     from bci_affect.streams import XdfSource
 
     settings = load_toml(config, LiveSettings) if config else LiveSettings()
@@ -53,7 +54,7 @@ def process(
     states: Counter[str] = Counter()
     kept = []
     with (
-        new_file(out) as partial,
+        atomic_file(out, overwrite=False) as partial,
         Progress(console=console, disable=not console.is_terminal) as progress,
     ):
         task = progress.add_task(file.name, total=source.duration_s)
@@ -67,7 +68,7 @@ def process(
                     kept.append(window)
                 progress.update(task, completed=window.time - first)
         if features is not None:
-            with new_file(features) as partial_features:
+            with atomic_file(features, overwrite=False) as partial_features:
                 arrays = features_document(
                     kept, info.labels, tuple(path.settings.bands), info.rate_hz
                 )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bci_affect.datasets.checks import hash_files
 from bci_affect.errors import BciAffectError
 from bci_affect.resources import user_home
+from bci_affect.storage import atomic_file
 
 logger = logging.getLogger(__name__)
 
@@ -65,8 +66,6 @@ def embed_stimulus(path: Path) -> Embeddings:
         except Exception as error:  # a truncated file can fail in many ways; compute it again
             logger.warning("cached embeddings %s are damaged (%s); recomputed", cached.name, error)
     times, embeddings = embed_file(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = cached.with_suffix(".partial.npz")
-    np.savez(partial, times=times, rows=embeddings)
-    partial.replace(cached)
+    with atomic_file(cached) as partial, partial.open("wb") as file:
+        np.savez(file, times=times, rows=embeddings)
     return times, embeddings

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bci_affect.errors import BciAffectError
 from bci_affect.gui.display import check_display
+from bci_affect.storage import atomic_file
 
 if TYPE_CHECKING:
     from bci_affect.gui.services import Services, Started, StartService
@@ -254,17 +255,15 @@ def run_start(desk: StartService, *, theme: str | None = None) -> int:
 
 
 def save_picture(window: Any, path: Path) -> None:
-    """Save what the window shows as PNG, whole or not at all.
+    """Save a picture of the window as PNG.
 
     Raises
     ------
     BciAffectError
         If the file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    if not window.grab().save(str(part), "PNG"):
-        raise BciAffectError(
-            f"Cannot write the picture {path}; choose a folder that you may write."
-        )
-    part.replace(path)
+    with atomic_file(path) as partial:
+        if not window.grab().save(str(partial), "PNG"):
+            raise BciAffectError(
+                f"Cannot write the picture {path}; choose a folder that you may write."
+            )

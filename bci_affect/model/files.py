@@ -8,9 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from bci_affect.errors import BciAffectError
 from bci_affect.model.affect import AffectModel
 from bci_affect.model.card import ModelCard
 from bci_affect.model.settings import ModelSettings
+from bci_affect.storage import atomic_file
 
 FORMAT = "bci_affect.model"
 FORMAT_VERSION = 1
@@ -48,18 +47,12 @@ def save_model(path: Path, model: AffectModel, card: ModelCard) -> None:
     }
     weights = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
     metadata["sum"] = content_hash(metadata["settings"], metadata["card"], weights)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(weights, partial, metadata=metadata)
-        with partial.open("rb") as written:
-            os.fsync(written.fileno())
+    with atomic_file(path) as partial:
+        try:
+            save_file(weights, partial, metadata=metadata)
+        except SafetensorError as error:
+            raise BciAffectError(f"Cannot write {path}: {error}.") from None
         partial.chmod(0o644)  # safetensors creates files that only the owner can read
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise BciAffectError(f"Cannot write the model to {path}: {error}.") from None
 
 
 def content_hash(settings: str, card: str, weights: Mapping[str, Tensor]) -> str:

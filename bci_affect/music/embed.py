@@ -11,6 +11,7 @@ from bci_affect.errors import BciAffectError
 from bci_affect.music.analysis import one_thread
 from bci_affect.music.audio import MAX_ANALYSED_S, DecodeError, analysis_audio, decode
 from bci_affect.music.encoders import load_encoder
+from bci_affect.storage import atomic_file
 
 
 def embed_file(
@@ -42,7 +43,7 @@ def embed_file(
 
 
 def save_rows(path: Path, times: NDArray[np.float64], rows: NDArray[np.float32]) -> None:
-    """Write rows as ``.npy``, or times and rows as ``.npz``; nothing half-written is left.
+    """Write rows as ``.npy``, or times and rows as ``.npz``.
 
     Raises
     ------
@@ -51,15 +52,8 @@ def save_rows(path: Path, times: NDArray[np.float64], rows: NDArray[np.float32])
     """
     if path.suffix not in (".npy", ".npz"):
         raise BciAffectError(f"'{path}' must end in .npy or .npz.")
-    part = path.with_name(f".part-{path.name}")
-    try:
-        with part.open("wb") as file:
-            if path.suffix == ".npy":
-                np.save(file, rows)
-            else:
-                np.savez(file, times=times, rows=rows)
-        part.replace(path)
-    except OSError as error:
-        raise BciAffectError(f"Cannot write {path}: {error.strerror or error}.") from None
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic_file(path, parents=False) as partial, partial.open("wb") as file:
+        if path.suffix == ".npy":
+            np.save(file, rows)
+        else:
+            np.savez(file, times=times, rows=rows)

@@ -20,6 +20,7 @@ from bci_affect.errors import BciAffectError
 from bci_affect.music import frontend
 from bci_affect.music.tags import TAGS
 from bci_affect.resources import shipped, user_home
+from bci_affect.storage import write_atomically
 
 CUES = ("brightness", "onsets", "pulse", "mode", "register", "smoothness", "dissonance")
 """Acoustic cues of a track; `measure_cues` says what each is."""
@@ -250,8 +251,8 @@ def fit_head(
 
 
 def save_head(head: EmotionHead, path: Path) -> None:
-    """Write a head as JSON."""
-    path.write_text(json.dumps(asdict(head), indent=1) + "\n", encoding="utf-8")
+    """Write a head as JSON; raises `BciAffectError` if it cannot be written."""
+    write_atomically(path, json.dumps(asdict(head), indent=1) + "\n")
 
 
 def own_head() -> Path:

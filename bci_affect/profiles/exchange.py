@@ -13,7 +13,7 @@ from bci_affect.profiles.personal_model import join, split
 from bci_affect.profiles.records import Profile
 from bci_affect.profiles.schema import SCHEMA_VERSION
 from bci_affect.profiles.store import ProfileStore
-from bci_affect.storage import decode, encode
+from bci_affect.storage import decode, encode, write_atomically
 
 FORMAT = "bci_affect profile"
 
@@ -56,13 +56,7 @@ def export_profile(store: ProfileStore, name: str, path: Path) -> None:
         ],
     }
     document["sum"] = document_sum(document)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            json.dump(document, file)
-    except FileExistsError:
-        raise BciAffectError(f"{path} exists already; choose another file.") from None
-    except OSError as error:
-        raise BciAffectError(f"Cannot write {path} ({error.strerror}).") from None
+    write_atomically(path, json.dumps(document), overwrite=False)
 
 
 def import_profile(store: ProfileStore, path: Path, name: str | None = None) -> Profile:

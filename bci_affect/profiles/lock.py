@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +9,7 @@ from filelock import FileLock, Timeout
 
 from bci_affect.errors import BciAffectError
 from bci_affect.resources import user_home
+from bci_affect.storage import unique_name
 
 
 @contextmanager
@@ -34,10 +33,8 @@ def hold_profile(profile: str) -> Iterator[None]:
         return
     folder = user_home() / "locks"
     folder.mkdir(exist_ok=True)
-    name = profile.casefold()
-    readable = re.sub(r"[^\w-]", "_", name)[:40]
-    file = folder / f"{readable}-{zlib.crc32(name.encode()):08x}.lock"
-    lock = FileLock(file, thread_local=False)  # taken beside the window, released by its end
+    file = folder / f"{unique_name(profile.casefold())}.lock"
+    lock = FileLock(file, thread_local=False)  # acquired and released on different threads
     try:
         lock.acquire(timeout=0.1)
     except Timeout:

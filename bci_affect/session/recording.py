@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 
 from bci_affect.affect import AffectEstimate
 from bci_affect.session.publish import ESTIMATE_CHANNELS, ESTIMATE_UNITS, estimate_row
 from bci_affect.session.snapshot import RecordingStatus
+from bci_affect.storage import bids_label
 from bci_affect.streams import Recorder, Source, build_header, recording_path
 
 _ESTIMATE = "bci_affect.estimate"
@@ -28,7 +28,7 @@ class SessionRecording:
 
     def __init__(self, folder: Path, participant: str = "") -> None:
         self._folder = folder
-        self._participant = re.sub(r"[^A-Za-z0-9]", "", participant) or "P001"
+        self._participant = bids_label(participant, "P001")
         self._recorder: Recorder | None = None
         self._source: Source | None = None
         self._active = False

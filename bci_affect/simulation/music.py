@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from bci_affect.errors import BciAffectError
 from bci_affect.simulation import synth
 from bci_affect.simulation.synth import RATE_HZ
+from bci_affect.storage import atomic_file, write_atomically
 
 _MODES: dict[str, tuple[int, ...]] = {
     "lydian": (0, 2, 4, 6, 7, 9, 11),
@@ -311,9 +312,8 @@ def write(
             "about": "Composed and rendered by `bci-affect simulate music`; public domain (CC0).",
             "pieces": listed,
         }
-        (folder / "pieces.json").write_text(
-            json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        text = json.dumps(about, indent=2, ensure_ascii=False)
+        write_atomically(folder / "pieces.json", text + "\n")
     except OSError as error:
         raise BciAffectError(
             f"Cannot write music to {folder}: {error.strerror or error}."
@@ -324,9 +324,8 @@ def write(
 def _write_one(path: Path, piece: Piece) -> None:
     import soundfile
 
-    part = path.with_name(f".part-{path.name}")  # a half-written piece is never taken for a whole
     audio, rate = render(piece), RATE_HZ
-    encoding: dict[str, Any] = {"subtype": "PCM_16"}
+    encoding: dict[str, Any] = {"format": path.suffix[1:].upper(), "subtype": "PCM_16"}
     if path.suffix == ".ogg":
         encoding = {"format": "OGG", "subtype": "VORBIS"}
     elif path.suffix == ".mp3":
@@ -336,17 +335,16 @@ def _write_one(path: Path, piece: Piece) -> None:
 
         audio, rate = soxr.resample(audio, RATE_HZ, 48_000), 48_000
         encoding = {"format": "OGG", "subtype": "OPUS"}
-    try:
-        with soundfile.SoundFile(part, "w", rate, 2, **encoding) as file:
-            file.title, file.artist = piece.title, piece.artist
-            file.album, file.license = "bci_affect demonstration", "CC0"
-            for first in range(0, len(audio), 1 << 16):  # Vorbis overflows its stack on one write
-                file.write(audio[first : first + (1 << 16)])
-        part.replace(path)
-    except soundfile.SoundFileError as error:
-        raise OSError(0, f"{path.name}: {error}") from None
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic_file(path) as partial:
+        try:
+            with soundfile.SoundFile(partial, "w", rate, 2, **encoding) as file:
+                file.title, file.artist = piece.title, piece.artist
+                file.album, file.license = "bci_affect demonstration", "CC0"
+                # In parts: one long write overflows the stack of the Vorbis encoder.
+                for first in range(0, len(audio), 1 << 16):
+                    file.write(audio[first : first + (1 << 16)])
+        except soundfile.SoundFileError as error:
+            raise BciAffectError(f"Cannot write music to {path}: {error}.") from None
 
 
 def intended(folder: Path) -> dict[str, tuple[float, float]]:

@@ -3,11 +3,25 @@ from .arrays import decode as decode
 from .arrays import encode as encode
 from .arrays import from_bytes as from_bytes
 from .arrays import to_bytes as to_bytes
+from .atomic import atomic_file as atomic_file
+from .atomic import write_atomically as write_atomically
+from .documents import plain as plain
+from .names import bids_label as bids_label
+from .names import free_path as free_path
+from .names import safe_name as safe_name
+from .names import unique_name as unique_name
 
 __all__ = [
     "Arrays",
+    "atomic_file",
+    "bids_label",
     "decode",
     "encode",
+    "free_path",
     "from_bytes",
+    "plain",
+    "safe_name",
     "to_bytes",
+    "unique_name",
+    "write_atomically",
 ]

@@ -10,12 +10,10 @@ from .drawing import LOW as LOW
 from .drawing import MAX_POINTS as MAX_POINTS
 from .drawing import MUSIC as MUSIC
 from .drawing import broken as broken
-from .drawing import free_path as free_path
 from .drawing import new_figure as new_figure
 from .drawing import quality_over_time as quality_over_time
 from .drawing import svg as svg
 from .drawing import topography as topography
-from .drawing import write_new as write_new
 from .extract import extract_subject as extract_subject
 from .features import FeatureSet as FeatureSet
 from .report import interval as interval
@@ -44,7 +42,6 @@ __all__ = [
     "evaluate_again",
     "extract_subject",
     "fit",
-    "free_path",
     "interval",
     "load_study",
     "measure",
@@ -54,6 +51,5 @@ __all__ = [
     "simulate",
     "svg",
     "topography",
-    "write_new",
     "write_report",
 ]

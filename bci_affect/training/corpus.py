@@ -168,8 +168,8 @@ def _one_subject(
     windows = extract_subject(dataset.trials(name), signal, settings)
     try:
         windows.save(path)
-    except OSError as error:
-        log.warning("features of %s are not cached: %s", name, error.strerror)
+    except BciAffectError as error:
+        log.warning("the features of %s are not cached: %s", name, error)
     return name, windows
 
 

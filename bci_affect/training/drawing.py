@@ -1,4 +1,4 @@
-"""What the pages of calibrations and sessions share: figures as SVG text, and how a page is saved.
+"""Figures of the pages of calibrations and sessions, as SVG text.
 
 A page holds its figures as text: it asks nothing of any network.
 """
@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from bci_affect.errors import BciAffectError
 
 Array = NDArray[np.float64]
 HIGH, LOW, MUSIC, GREY = "#D55E00", "#0072B2", "#009E73", "#777777"
@@ -89,30 +86,3 @@ def broken(time: Array, values: Array) -> tuple[Array, Array]:
         return time, values
     gaps = np.flatnonzero(np.diff(time) > 5 * np.median(np.diff(time))) + 1
     return np.insert(time, gaps, np.nan), np.insert(values, gaps, np.nan)
-
-
-def write_new(path: Path, page: str) -> None:
-    """Write a page; an existing file is not overwritten.
-
-    Raises
-    ------
-    BciAffectError
-        If the file exists or cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(page)
-    except FileExistsError:
-        raise BciAffectError(f"{path} exists already; choose another file.") from None
-    except OSError as error:
-        raise BciAffectError(f"Cannot write {path} ({error.strerror}).") from None
-
-
-def free_path(path: Path) -> Path:
-    """Return the path, or the next free one beside it."""
-    candidate, number = path, 2
-    while candidate.exists():
-        candidate = path.with_stem(f"{path.stem}-{number}")
-        number += 1
-    return candidate

@@ -23,6 +23,7 @@ from bci_affect.config import Section, SignalSettings
 from bci_affect.datasets import Trial
 from bci_affect.eeg import TRACE_S, Chunk, FeatureWindow, Normaliser, Pipeline, State
 from bci_affect.errors import BciAffectError
+from bci_affect.storage import atomic_file
 
 log = logging.getLogger(__name__)
 
@@ -83,10 +84,9 @@ class SubjectWindows:
     raw_sd: NDArray[np.float32]
 
     def save(self, path: Path) -> None:
-        """Write to an ``.npz``, all or nothing."""
-        partial = path.with_suffix(".partial.npz")
-        np.savez(partial, **{field.name: getattr(self, field.name) for field in fields(self)})
-        partial.replace(path)
+        """Write to an ``.npz``; raises `BciAffectError` if it cannot be written."""
+        with atomic_file(path) as partial, partial.open("wb") as file:
+            np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
 
     @classmethod
     def load(cls, path: Path) -> SubjectWindows:

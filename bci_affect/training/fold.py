@@ -7,7 +7,6 @@ process, in another, or on another machine, with the same result.
 from __future__ import annotations
 
 import io
-import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.model import ENCODERS, AffectModel
+from bci_affect.storage import unique_name
 from bci_affect.training.corpus import Corpus, MusicCatalogue
 from bci_affect.training.features import FeatureSet
 from bci_affect.training.insight import deletion_test, domain_separability
@@ -27,16 +27,6 @@ from bci_affect.training.study_settings import TARGETS, StudyConfig
 from bci_affect.training.trainer import FitResult, fit, predict
 
 Floats = NDArray[np.float32]
-
-
-def _folder(name: str) -> str:
-    """Return a folder's name for what a configuration or a data set calls a thing.
-
-    Names come from files of others, so that no character of them may lead elsewhere; what had to
-    be changed is told apart by a checksum.
-    """
-    safe = re.sub(r"[^\w+=,@.-]", "_", name, flags=re.ASCII).lstrip(".")[:80]
-    return safe if safe == name else f"{safe}-{zlib.crc32(name.encode()):08x}"
 
 
 @dataclass(frozen=True)
@@ -50,7 +40,7 @@ class FoldTask:
     @property
     def key(self) -> str:
         """Folder of the fold below the run's ``folds``."""
-        return f"{_folder(self.variant)}/seed-{self.seed}/{_folder(self.split.name)}"
+        return f"{unique_name(self.variant)}/seed-{self.seed}/{unique_name(self.split.name)}"
 
 
 @dataclass(frozen=True)

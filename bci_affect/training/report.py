@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from bci_affect.errors import BciAffectError
+from bci_affect.storage import write_atomically
 from bci_affect.training import report_figures as figures
-from bci_affect.training.run_folder import write_bytes
 from bci_affect.training.study import Study, open_study
 from bci_affect.training.study_settings import TARGETS
 
@@ -48,10 +47,7 @@ def write_report(
     study = open_study(run, data, cache=cache, progress=progress)
     page = render(study)
     path = out if out is not None else run / "report.html"
-    try:
-        write_bytes(path, page.encode())
-    except OSError as error:
-        raise BciAffectError(f"Cannot write {path}: {error.strerror or error}.") from None
+    write_atomically(path, page)
     return path
 
 

@@ -16,23 +16,21 @@
       model.safetensors  trained on everybody, for use (never evaluated)
       music_emotion.json  valence and arousal of music, where the stimuli were rated
 
-Every file is written beside its place and moved there, so that ``kill -9`` leaves whole files.
+Every file is written atomically, so that ``kill -9`` leaves complete files.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bci_affect import __version__
 from bci_affect.errors import BciAffectError
+from bci_affect.storage import plain, write_atomically
 from bci_affect.training.fold import FoldResult, PhaseResult, pack, unpack
 from bci_affect.training.study_settings import StudyConfig
 
@@ -78,12 +76,8 @@ class RunFolder:
             "versions": _versions(),
             "machine": platform.platform(),
         }
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self.write_json("study.json", study)
-            self.write_json("config.json", asked["config"])  # last: it makes this a study
-        except OSError as error:
-            raise BciAffectError(f"Cannot write to {self.path}: {error.strerror}.") from None
+        self.write_json("study.json", study)
+        self.write_json("config.json", asked["config"])  # last: it makes this a study
 
     @property
     def study(self) -> dict[str, Any]:
@@ -108,13 +102,12 @@ class RunFolder:
     def write_fold(self, result: FoldResult) -> None:
         """Keep a fold's result."""
         folder = self.path / "folds" / result.key
-        folder.mkdir(parents=True, exist_ok=True)
         for phase, found in result.phases.items():
-            write_bytes(folder / f"{phase}.npz", pack(found))
-            write_bytes(folder / f"{phase}.safetensors", result.weights[phase])
-        write_bytes(folder / "history.jsonl", _lines(result.history))
+            write_atomically(folder / f"{phase}.npz", pack(found))
+            write_atomically(folder / f"{phase}.safetensors", result.weights[phase])
+        write_atomically(folder / "history.jsonl", _lines(result.history))
         insight = {phase: found.insight for phase, found in result.phases.items()}
-        write_bytes(folder / "fold.json", json.dumps({"insight": insight}).encode())
+        write_atomically(folder / "fold.json", json.dumps({"insight": insight}).encode())
 
     def read_fold(self, key: str) -> dict[str, PhaseResult]:
         """Return a fold's phases."""
@@ -125,7 +118,7 @@ class RunFolder:
     def join_histories(self, keys: Sequence[str]) -> None:
         """Write all folds' histories into one file, in order."""
         parts = [(self.path / "folds" / key / "history.jsonl").read_bytes() for key in keys]
-        write_bytes(self.path / "history.jsonl", b"".join(parts))
+        write_atomically(self.path / "history.jsonl", b"".join(parts))
 
     def histories(self) -> Iterator[dict[str, Any]]:
         """Yield one entry for each epoch of each fold."""
@@ -134,8 +127,8 @@ class RunFolder:
 
     def write_json(self, name: str, document: Any) -> None:
         """Write a JSON document, NaN as null."""
-        text = json.dumps(_plain(document), indent=1, allow_nan=False)
-        write_bytes(self.path / name, text.encode() + b"\n")
+        text = json.dumps(plain(document), indent=1, allow_nan=False)
+        write_atomically(self.path / name, text + "\n")
 
     def _read(self, name: str) -> Any:
         try:
@@ -146,16 +139,6 @@ class RunFolder:
             ) from None
         except (OSError, ValueError) as error:
             raise BciAffectError(f"{self.path / name} cannot be read: {error}.") from None
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, even if the machine stops."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def git_revision() -> str:
@@ -187,16 +170,4 @@ def _versions() -> dict[str, str]:
 
 
 def _lines(entries: list[dict[str, Any]]) -> bytes:
-    return b"".join(json.dumps(_plain(entry)).encode() + b"\n" for entry in entries)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic | np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
+    return b"".join(json.dumps(plain(entry)).encode() + b"\n" for entry in entries)

@@ -16,13 +16,14 @@ from bci_affect.datasets import Dataset, open_dataset
 from bci_affect.errors import BciAffectError
 from bci_affect.model import ENCODERS, AffectModel, ModelCard, save_model
 from bci_affect.music import save_head
+from bci_affect.storage import write_atomically
 from bci_affect.training.baselines import baseline_names, run_baseline
 from bci_affect.training.corpus import Corpus, load_corpus
 from bci_affect.training.engines import run_all
 from bci_affect.training.evaluation import evaluate
 from bci_affect.training.fold import FoldTask, fold_seed, hide_targets, run_fold, shaped
 from bci_affect.training.music_head import fit_music_head
-from bci_affect.training.run_folder import MUSIC_HEAD, RunFolder, write_bytes
+from bci_affect.training.run_folder import MUSIC_HEAD, RunFolder
 from bci_affect.training.splits import Split, make_splits
 from bci_affect.training.study_settings import TARGETS, StudyConfig
 from bci_affect.training.trainer import fit
@@ -290,7 +291,7 @@ def _write_baselines(study: Study) -> None:
         said[name] = whole
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **said)  # type: ignore[arg-type]
-    write_bytes(path, buffer.getvalue())
+    write_atomically(path, buffer.getvalue())
 
 
 def _data_key(dataset: Dataset) -> str:

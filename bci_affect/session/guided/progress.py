@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bci_affect.errors import BciAffectError
 from bci_affect.session.guided.clips import Clip
+from bci_affect.storage import write_atomically
 
 FORMAT = "bci_affect calibration 1"
 
@@ -109,11 +109,5 @@ class Progress:
             ) from None
 
     def save(self, path: Path) -> None:
-        """Write it so that a crash leaves either the old or the new file, whole."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump(self.document(), file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        """Write it atomically; raises `BciAffectError` if it cannot be written."""
+        write_atomically(path, json.dumps(self.document()))

@@ -10,12 +10,13 @@ import numpy as np
 
 from bci_affect import __version__
 from bci_affect.affect import DIMENSIONS
+from bci_affect.storage import write_atomically
 from bci_affect.training.calibration import figures
 from bci_affect.training.calibration.clips import labelled
 from bci_affect.training.calibration.evaluation import Evaluation, Score
 from bci_affect.training.calibration.personal import Calibration
 from bci_affect.training.calibration.recordings import PersonClips
-from bci_affect.training.drawing import quality_over_time, topography, write_new
+from bci_affect.training.drawing import quality_over_time, topography
 
 
 def summary(calibration: Calibration) -> dict[str, Any]:
@@ -105,7 +106,7 @@ def write_report(
         dropped=gathered.dropped,
         n_clips=len(gathered.table),
     )
-    write_new(path, page)
+    write_atomically(path, page, overwrite=False)
 
 
 def _dimension(name: str, gathered: PersonClips, calibration: Calibration) -> dict[str, Any]:

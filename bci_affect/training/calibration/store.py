@@ -13,12 +13,12 @@ from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
 from bci_affect.profiles import ProfileStore, model_identity
 from bci_affect.resources import user_home
+from bci_affect.storage import free_path, safe_name
 from bci_affect.training.calibration.evaluation import N_PERMUTATIONS
 from bci_affect.training.calibration.personal import calibrate
 from bci_affect.training.calibration.recordings import PersonClips, gather
 from bci_affect.training.calibration.report import summary, write_report
 from bci_affect.training.calibration.tuning import tune
-from bci_affect.training.drawing import free_path
 
 _LABELS = "labels"  # in a calibration's summary: what the markers of its recordings mean
 
@@ -92,8 +92,7 @@ def calibrate_recordings(
     tuning = tune(first, frozen, predictor, read, seed=seed)
     found, gathered = tuning.calibration, tuning.gathered
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(found.personal.created))
-    safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)
-    page = report or free_path(user_home() / "reports" / f"{safe}-{stamp}.html")
+    page = report or free_path(user_home() / "reports" / f"{safe_name(name)}-{stamp}.html")
     document = summary(found) | {
         "fine_tuning": {
             "taken": tuning.taken,
