@@ -16,11 +16,12 @@ import os
 import subprocess
 import sys
 import time
-import uuid
 from pathlib import Path
 from typing import IO
 
 import numpy as np
+
+from bci_affect.streams import write_lsl_config
 
 COMMAND = (sys.executable, "-m", "bci_affect")
 
@@ -39,11 +40,7 @@ def main() -> None:
     arguments = parser.parse_args()
     home: Path = arguments.home
     home.mkdir(parents=True)
-    config = home / "lsl_api.cfg"
-    config.write_text(
-        "[log]\nlevel=-2\n[ports]\nIPv6=disable\n[multicast]\nResolveScope=machine\n"
-        f"[lab]\nSessionID={uuid.uuid4().hex}\n"
-    )
+    config = write_lsl_config(home)
     env = os.environ | {"BCI_AFFECT_HOME": str(home), "LSLAPICFG": str(config)}
     for words in (("simulate", "music"), ("music", "add")):
         subprocess.run(

@@ -23,6 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bci_affect.streams import write_lsl_config
+
 NUMBERS = ("valence", "arousal", "valence_prob", "arousal_prob", "confidence", "quality")
 PROGRAM = (sys.executable, "-m", "bci_affect")
 
@@ -67,13 +69,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0)
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder) / "lsl_api.cfg"
-        config.write_text(
-            "[log]\nlevel=-2\n[ports]\nIPv6=disable\n"
-            f"BasePort={18_000 + 64 * (os.getpid() % 200)}\nPortRange=64\n"
-            "[multicast]\nResolveScope=machine\n"
-            f"[lab]\nSessionID=live-vs-process-{os.getpid()}\n"
-        )
+        config = write_lsl_config(Path(folder))
         environment = {**os.environ, "LSLAPICFG": str(config)}
         live, process = Path(folder) / "live.csv", Path(folder) / "process.csv"
         player = subprocess.Popen(

@@ -23,6 +23,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bci_affect.streams import write_lsl_config
+
 BIN_S = 10.0
 
 
@@ -32,14 +34,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600.0)
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder) / "lsl_api.cfg"
-        config.write_text(
-            "[log]\nlevel=-3\n[ports]\nIPv6=disable\n"
-            f"BasePort={18_000 + 64 * (os.getpid() % 200)}\nPortRange=64\n"
-            "[multicast]\nResolveScope=machine\n"
-            f"[lab]\nSessionID=drift-{os.getpid()}\n"
-        )
-        os.environ["LSLAPICFG"] = str(config)
+        os.environ["LSLAPICFG"] = str(write_lsl_config(Path(folder)))
         from bci_affect.eeg import CAPS
         from bci_affect.simulation.recording import simulate_xdf
         from bci_affect.simulation.session import SessionPlan

@@ -35,6 +35,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from bci_affect.app.benchmarks.machine import BareLoop, Stolen  # noqa: E402
+from bci_affect.streams import write_lsl_config  # noqa: E402
 from benchmarks.soak_disk import SmallDisk  # noqa: E402
 from benchmarks.soak_headset import COUNTER, RATE_HZ  # noqa: E402
 from benchmarks.soak_judge import judge, machine, write_report  # noqa: E402
@@ -367,14 +368,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bci-affect-soak-") as own:
         folder = wanted.keep or Path(own)
         folder.mkdir(parents=True, exist_ok=True)
-        config = folder / "lsl_api.cfg"
-        config.write_text(
-            "[log]\nlevel=-3\n[ports]\nIPv6=disable\n"
-            f"BasePort={18_000 + 64 * (os.getpid() % 200)}\nPortRange=64\n"
-            "[multicast]\nResolveScope=machine\n"
-            f"[lab]\nSessionID=soak-{os.getpid()}\n"
-        )
-        os.environ["LSLAPICFG"] = str(config)
+        os.environ["LSLAPICFG"] = str(write_lsl_config(folder))
         os.environ["BCI_AFFECT_HOME"] = str(folder / "home")
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
         os.environ["PYTHONPATH"] = str(HERE.parent)

@@ -1,4 +1,6 @@
 from .benchmarks import BENCHMARKS as BENCHMARKS
+from .benchmarks.runner import BenchmarkResult as BenchmarkResult
+from .benchmarks.runner import run_benchmark as run_benchmark
 from .demo import DEMO_RECORDING as DEMO_RECORDING
 from .demo import demo_library as demo_library
 from .demo import publisher as publisher
@@ -13,11 +15,13 @@ from .session_report import report_recording as report_recording
 __all__ = [
     "BENCHMARKS",
     "DEMO_RECORDING",
+    "BenchmarkResult",
     "GuidedOptions",
     "bring_in_music",
     "demo_library",
     "publisher",
     "report_recording",
+    "run_benchmark",
     "run_guided",
     "run_session",
     "scan_with_progress",

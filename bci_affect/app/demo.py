@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from bci_affect.streams import write_lsl_config
+
 if TYPE_CHECKING:
     from bci_affect.music import Library
-
 
 DEMO_RECORDING = "recordings/demo.xdf"
 FIRST_PIECES = 2
@@ -76,12 +77,7 @@ def publisher(recording: Path) -> Iterator[str]:
     suffix = f"-demo-{os.getpid()}"
     with tempfile.TemporaryDirectory(prefix="bci-affect-") as folder:
         if "LSLAPICFG" not in os.environ:
-            configuration = Path(folder) / "lsl_api.cfg"
-            configuration.write_text(
-                "[log]\nlevel=-2\n[ports]\nIPv6=disable\n[multicast]\nResolveScope=machine\n",
-                encoding="utf-8",
-            )
-            os.environ["LSLAPICFG"] = str(configuration)
+            os.environ["LSLAPICFG"] = str(write_lsl_config(Path(folder), private=False))
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "bci_affect", "play", str(recording)),

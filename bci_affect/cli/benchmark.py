@@ -1,7 +1,8 @@
-"""`bci-affect benchmark`: how fast the parts are on this machine."""
+"""`bci-affect benchmark`: speed of the parts on this machine."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,23 +13,32 @@ def benchmark(
         str | None, typer.Option(help="Names, separated by commas; default: all.")
     ] = None,
     quick: Annotated[bool, typer.Option(help="Shorter and noisier.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1.0, help="Limit for each benchmark.")
+    ] = 3600.0,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.json", help="New file, written again after each benchmark."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document at the end.")
+    ] = False,
 ) -> None:
     """Measure how fast every part is on this machine.
 
-    Latency, replay, signal, streams, training, tagger, retrieval, window, start.
+    Latency, replay, signal, streams, training, tagger, retrieval, window, start. Each benchmark
+    runs in a process of its own; one that fails becomes a row with the reason, and the exit status
+    is 1. Ctrl-C ends the run and keeps what was measured.
 
     Example: bci-affect benchmark --only live,signal --json
     """
-    import importlib
-    import os
-    import platform
-
     from rich.console import Console
-    from rich.table import Table
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from bci_affect.app import BENCHMARKS
-    from bci_affect.cli.output import print_json
+    from bci_affect.app import BENCHMARKS, BenchmarkResult, run_benchmark
+    from bci_affect.cli.output import json_text, print_json
+    from bci_affect.errors import BciAffectError
+    from bci_affect.storage import write_atomically
 
     names = [name.strip() for name in only.split(",")] if only else list(BENCHMARKS)
     unknown = [name for name in names if name not in BENCHMARKS]
@@ -36,26 +46,61 @@ def benchmark(
         raise typer.BadParameter(
             f"'{unknown[0]}' is none of {', '.join(BENCHMARKS)}", param_hint="--only"
         )
-    document: dict[str, Any] = {
-        "machine": {
-            "platform": platform.platform(),
-            "python": platform.python_version(),
-            "cores": os.cpu_count(),
-            "load_1min": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        }
-    }
+    if out is not None and out.exists():
+        raise BciAffectError(f"{out} exists already and is not overwritten; choose another name.")
+    document: dict[str, Any] = {"machine": _machine(), "seconds": {}}
     console = Console(stderr=True)
-    for name in names:
-        with console.status(f"Measuring {name} ..."):
-            document[name] = importlib.import_module(BENCHMARKS[name]).run(quick)
+    failed, stopped = 0, False
+    for number, name in enumerate(names, 1):
+        of = f"{name} ({number} of {len(names)})"
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        try:
+            with Progress(
+                *columns, console=console, transient=True, disable=not console.is_terminal
+            ) as bar:
+                bar.add_task(f"Measuring {of}", total=None)
+                result = run_benchmark(name, quick=quick, timeout_s=timeout)
+        except KeyboardInterrupt:
+            stopped = True
+            result = BenchmarkResult(name, 0.0, error="stopped by the user")
+        failed += result.error is not None
+        document[name] = {"error": result.error} if result.error else result.figures
+        document["seconds"][name] = round(result.seconds, 1)
+        console.print(f"{of}: {result.error or f'{result.seconds:.0f} s'}", highlight=False)
+        if out is not None:
+            write_atomically(out, json_text(document))
+        if not as_json:
+            _print_rows(result)
+        if stopped:
+            break
     if as_json:
         print_json(document)
-        return
-    table = Table("benchmark", "figure", "value", box=None)
-    for name in names:
-        for key, value in _flat(document[name]):
-            table.add_row(name, key, f"{value:.4g}" if isinstance(value, float) else str(value))
-    Console().print(table)
+    if stopped:
+        raise typer.Exit(130)
+    if failed:
+        raise BciAffectError(f"{failed} of {len(names)} benchmarks failed.")
+
+
+def _machine() -> dict[str, Any]:
+    import os
+    import platform
+
+    from bci_affect import __version__
+
+    return {
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "bci_affect": __version__,
+        "cores": os.cpu_count(),
+        "load_1min": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    }
+
+
+def _print_rows(result: Any) -> None:
+    rows = [("failed", result.error)] if result.error else _flat(result.figures)
+    for key, value in rows:
+        shown = f"{value:.4g}" if isinstance(value, float) else value
+        print(f"{result.name:<12} {key:<52} {shown}", flush=True)
 
 
 def _flat(figures: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

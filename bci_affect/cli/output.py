@@ -17,6 +17,10 @@ TYPER: dict[str, Any] = {
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document on stdout; not-a-number becomes null, as JSON knows none."""
-    json.dump(plain(document), sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
-    sys.stdout.write("\n")
+    """Print one JSON document on stdout; not-a-number becomes null, as JSON has none."""
+    sys.stdout.write(json_text(document))
+
+
+def json_text(document: Any) -> str:
+    """Return a document as `print_json` prints it."""
+    return json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,4 +1,8 @@
-"""What `bci-affect benchmark` can measure: one module each, with ``run(quick) -> figures``."""
+"""Benchmarks of `bci-affect benchmark`: one module each, with ``run(quick) -> figures``.
+
+This folder holds the measurements, the process that each of them runs in, and the runner. It never
+holds tests of behaviour or limits that a figure has to keep.
+"""
 
 BENCHMARKS: dict[str, str] = {
     "calibration": "bci_affect.app.benchmarks.calibration",
@@ -13,3 +17,4 @@ BENCHMARKS: dict[str, str] = {
     "tagger": "bci_affect.app.benchmarks.tagger",
     "train": "bci_affect.app.benchmarks.train",
 }
+"""Modules of the benchmarks, by name."""

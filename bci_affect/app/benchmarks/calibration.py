@@ -1,8 +1,8 @@
 """Calibration: seconds of one, and how often it claims an effect that is there or is not.
 
 People are simulated at the level of clips (`bci_affect.training.calibration.simulation`) with 12
-clips each: none has an effect, or all a large one. The whole power curve is made by
-``python -m bci_affect.training.calibration.power``.
+clips each: none has an effect, or all a large one. ``python -m studies.calibration_power`` makes
+the full power curve.
 """
 
 from __future__ import annotations

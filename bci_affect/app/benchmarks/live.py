@@ -12,13 +12,10 @@ as a share of one core.
 from __future__ import annotations
 
 import math
-import os
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from bci_affect.app.benchmarks.machine import BareLoop, Stolen, percentiles
@@ -31,20 +28,11 @@ HEADSETS = {
 
 def run(quick: bool) -> dict[str, Any]:
     """Return latency percentiles, CPU, estimates and losses for each headset."""
-    with TemporaryDirectory() as folder:
-        if "LSLAPICFG" not in os.environ:  # keep to this machine, and apart from other streams
-            config = Path(folder) / "lsl_api.cfg"
-            config.write_text(
-                "[log]\nlevel=-2\n[ports]\nIPv6=disable\n[multicast]\nResolveScope=machine\n"
-                f"[lab]\nSessionID=benchmark-{os.getpid()}\n",
-                encoding="utf-8",
-            )
-            os.environ["LSLAPICFG"] = str(config)
-        seconds = 15 if quick else 60
-        figures = {name: measure(command, seconds) for name, command in HEADSETS.items()}
-        first = next(iter(HEADSETS))
-        figures[f"{first}_asleep"] = measure(HEADSETS[first], seconds, asleep=True)
-        return figures
+    seconds = 15 if quick else 60
+    figures = {name: measure(command, seconds) for name, command in HEADSETS.items()}
+    first = next(iter(HEADSETS))
+    figures[f"{first}_asleep"] = measure(HEADSETS[first], seconds, asleep=True)
+    return figures
 
 
 def measure(command: tuple[str, ...], seconds: float, *, asleep: bool = False) -> dict[str, Any]:

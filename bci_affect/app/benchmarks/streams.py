@@ -15,7 +15,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
-import os
 import subprocess
 import sys
 import tempfile
@@ -34,27 +33,19 @@ def run(quick: bool) -> dict[str, Any]:
     seconds = 6.0 if quick else 30.0
     with tempfile.TemporaryDirectory() as folder:
         return {
-            "inlet": {name: _inlet(*case, seconds, folder) for name, case in CASES.items()},
+            "inlet": {name: _inlet(*case, seconds) for name, case in CASES.items()},
             "recorder_MB_per_s": _recorder(Path(folder), 50 if quick else 400),
             "xdf": _xdf(Path(folder), 60 if quick else 600),
         }
 
 
-def _inlet(rate_hz: float, n_channels: int, seconds: float, folder: str) -> dict[str, Any]:
+def _inlet(rate_hz: float, n_channels: int, seconds: float) -> dict[str, Any]:
     """Run a publisher and both receivers side by side."""
-    config = Path(folder) / "lsl_api.cfg"
-    config.write_text(
-        "[log]\nlevel=-3\n[ports]\nIPv6=disable\n"
-        f"BasePort={18_000 + 64 * (os.getpid() % 200)}\nPortRange=64\n"
-        "[multicast]\nResolveScope=machine\n"
-        f"[lab]\nSessionID=benchmark-{os.getpid()}-{n_channels}\n"
-    )
-    env = {**os.environ, "LSLAPICFG": str(config)}
     receivers = ["ours"] + (["mne_lsl"] if importlib.util.find_spec("mne_lsl") else [])
     # It sends until both have had their time.
-    publisher = _start("publish", rate_hz, n_channels, seconds * 2 + 40, env=env)
+    publisher = _start("publish", rate_hz, n_channels, seconds * 2 + 40)
     try:
-        started = [_start(who, rate_hz, n_channels, seconds, env=env) for who in receivers]
+        started = [_start(who, rate_hz, n_channels, seconds) for who in receivers]
         figures = {
             who: json.loads(process.communicate(timeout=seconds * 4 + 120)[0].splitlines()[-1])
             for who, process in zip(receivers, started, strict=True)
@@ -70,13 +61,12 @@ def _inlet(rate_hz: float, n_channels: int, seconds: float, folder: str) -> dict
     return figures
 
 
-def _start(*arguments: object, env: dict[str, str]) -> subprocess.Popen[str]:
+def _start(*arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", WORKER, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env=env,
     )
 
 
@@ -110,7 +100,7 @@ def _xdf(folder: Path, seconds: int) -> dict[str, Any]:
             writer.flush()
     figures: dict[str, Any] = {"MB": path.stat().st_size / 1e6}
     for who in ("ours", "pyxdf"):
-        done = _start(f"read-{who}", path, env=dict(os.environ)).communicate(timeout=600)[0]
+        done = _start(f"read-{who}", path).communicate(timeout=600)[0]
         figures[who] = json.loads(done.splitlines()[-1])
     figures["times_faster"] = figures["pyxdf"]["seconds"] / figures["ours"]["seconds"]
     return figures

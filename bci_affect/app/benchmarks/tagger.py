@@ -56,7 +56,7 @@ def _stages(folder: Path, quick: bool) -> dict[str, Any]:
         TaggerEncoder,
         analyse,
         decode,
-        frontend,
+        log_mel,
         measure_cues,
         normalised,
         one_thread,
@@ -77,7 +77,7 @@ def _stages(folder: Path, quick: bool) -> dict[str, Any]:
         mono = to_mono(frames)
         stages["resample"], mono = _timed(lambda: soxr.resample(mono, rate, encoder.rate_hz))
         mono = normalised(mono, encoder.rate_hz)
-        stages["mel"], mel = _timed(lambda: frontend.log_mel(mono))
+        stages["mel"], mel = _timed(lambda: log_mel(mono))
         stages["cues"], _ = _timed(lambda: measure_cues(mono, mel))
         stages["network"], _ = _timed(lambda: encoder.from_log_mel(mel))
     seconds = len(frames) / rate
