@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bci_affect.training.study import prepare, run_study
+from bci_affect.training.study import prepare_study, run_study
 from bci_affect.training.study_settings import StudyConfig, load_study
 from studies.comparison_tables import Found, tables, write_docs
 
@@ -93,7 +93,7 @@ def run_comparison(
             own_seed = config.model_copy(
                 update={"study": config.study.model_copy(update={"seeds": (seed,)})}
             )
-            study = prepare(
+            study = prepare_study(
                 own_seed,
                 _people(work, data, seed),
                 _run(work, name, seed),

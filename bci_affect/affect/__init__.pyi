@@ -15,14 +15,12 @@ from .fusion import personal_logits as personal_logits
 from .fusion import sigmoid as sigmoid
 from .offline import analyse as analyse
 from .offline import features_document as features_document
-from .path import AffectEstimator as AffectEstimator
 from .path import AffectPath as AffectPath
 
 __all__ = [
     "DIMENSIONS",
     "MAX_LOGIT",
     "AffectEstimate",
-    "AffectEstimator",
     "AffectPath",
     "Array",
     "DimensionModel",

@@ -1,7 +1,7 @@
 """Use cases behind the commands: run a session, start, calibrate, report, demonstrate.
 
-This room connects sessions, screens, profiles and recordings. It never holds argument parsing,
-which is the task of `bci_affect.cli`, or signal processing.
+This room holds the code that connects sessions, screens, profiles and recordings. It never holds
+argument parsing, which is the task of `bci_affect.cli`, or signal processing.
 """
 
 import lazy_loader

@@ -1,7 +1,9 @@
-"""The command line: one command per file, each thin: parse, call, print.
+"""Command line: one command per file, each thin: parse, call, print.
 
-What lives here: arguments, progress bars, tables and exit codes. What never will: work of its own.
-Command modules import the rooms that they call inside their function, so that ``--help`` is quick.
+This room holds arguments, progress bars, tables and exit codes. It never holds work of its own,
+which is the task of the rooms below it.
+
+Command modules import those rooms inside their function, so that ``--help`` is quick.
 """
 
 import lazy_loader

@@ -30,12 +30,11 @@ def simulate_listener(
 
     Example: bci-affect simulate listener --cap epoc --effect 3
     """
-    from bci_affect.simulation import Artifacts, publish_listener
-    from bci_affect.simulation import session as synthetic
+    from bci_affect.simulation import Artifacts, SessionPlan, cap_channels, publish_listener
 
-    plan = synthetic.SessionPlan(
+    plan = SessionPlan(
         seconds=duration,
-        channels=synthetic.cap(cap),
+        channels=cap_channels(cap),
         rate_hz=rate,
         person=person,
         seed=seed,

@@ -30,13 +30,13 @@ def simulate_music(
     from rich.progress import Progress
 
     from bci_affect.cli.output import print_json
-    from bci_affect.simulation import music as studio
+    from bci_affect.simulation import PIECES, random_pieces, write
 
-    pieces = studio.random_pieces(count, seed, seconds) if count else list(studio.PIECES)
+    pieces = random_pieces(count, seed, seconds) if count else list(PIECES)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Rendering", total=len(pieces))
-        paths = studio.write(
+        paths = write(
             folder,
             pieces,
             file_format=file_format,

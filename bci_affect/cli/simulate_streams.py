@@ -150,12 +150,11 @@ def _plan(
     jitter_ms: float,
     rate_error: float,
 ) -> SessionPlan:
-    from bci_affect.simulation import Artifacts
-    from bci_affect.simulation import session as synthetic
+    from bci_affect.simulation import Artifacts, SessionPlan, cap_channels, parse_faults
 
-    return synthetic.SessionPlan(
+    return SessionPlan(
         seconds=duration,
-        channels=synthetic.cap(cap),
+        channels=cap_channels(cap),
         rate_hz=rate,
         person=person,
         seed=seed,
@@ -163,7 +162,5 @@ def _plan(
         clip_s=clip_s,
         rest_s=min(10.0, duration / 6),
         artifacts=Artifacts(blinks=blinks, jaw=blinks, offset_uv=offset_uv),
-        faults=synthetic.parse_faults(
-            drop or (), clock_reset or (), flat or (), jitter_ms, rate_error
-        ),
+        faults=parse_faults(drop or (), clock_reset or (), flat or (), jitter_ms, rate_error),
     )

@@ -32,14 +32,13 @@ def train(
     Example: bci-affect train streaming --data DEAP --out runs/streaming --jobs 4
     """
     from bci_affect.cli.study_output import print_study, study_progress
-    from bci_affect.training import load_study
-    from bci_affect.training import study as studies
+    from bci_affect.training import load_study, prepare_study, run_study
 
     settings = load_study(config)
     with study_progress("Features of") as shown:
-        study = studies.prepare(settings, data, out, cache=cache, n_jobs=jobs, progress=shown)
+        study = prepare_study(settings, data, out, cache=cache, n_jobs=jobs, progress=shown)
     with study_progress("Fold") as shown:
-        metrics = studies.run_study(
+        metrics = run_study(
             study, n_jobs=jobs, cluster=cluster, folds_per_gpu=folds_per_gpu, progress=shown
         )
     if as_json:

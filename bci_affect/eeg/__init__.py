@@ -1,8 +1,8 @@
-"""The signal: from chunks of raw EEG to windows of band features, causally and exactly.
+"""EEG signal path: chunks of raw EEG to windows of band features, causally and exactly.
 
-What lives here: `Chunk` and `Montage`, the ring buffer, causal filters, signal quality, artefacts,
+This room holds `Chunk` and `Montage`, the ring buffer, causal filters, signal quality, artifacts,
 band features, normalisation to the person, and `Pipeline`, the one path that live use, replay and
-training share. What never will: torch, LSL, Qt, and files.
+training share. It never holds torch, LSL, Qt, or files.
 """
 
 import lazy_loader

@@ -1,5 +1,3 @@
-from .bands import asymmetry as asymmetry
-from .bands import relative_power as relative_power
 from .caps import CAPS as CAPS
 from .chunk import Chunk as Chunk
 from .export import to_mne as to_mne
@@ -7,7 +5,6 @@ from .montage import Montage as Montage
 from .montage import known_places as known_places
 from .montage import make_montage as make_montage
 from .montage import map_electrodes as map_electrodes
-from .montage import montage_messages as montage_messages
 from .montage import unique_names as unique_names
 from .normalise import Normaliser as Normaliser
 from .pipeline import TRACE_S as TRACE_S
@@ -26,13 +23,10 @@ __all__ = [
     "Normaliser",
     "Pipeline",
     "State",
-    "asymmetry",
     "judge_units",
     "known_places",
     "make_montage",
     "map_electrodes",
-    "montage_messages",
-    "relative_power",
     "to_mne",
     "unique_names",
     "units_scale",

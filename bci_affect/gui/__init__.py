@@ -1,8 +1,7 @@
-"""The Qt window: draws what the session says, and sends the user's intents back.
+"""Qt window: draws the state of a session and sends the user's commands to it.
 
-What lives here: a model of what is shown (`viewmodel`, without Qt), the main window, one panel or
-flow per file, themes and shortcuts as data. What never will: LSL, torch, and any step of the data
-path.
+This room holds the view model (without Qt), the main window, one panel or flow per file, and themes
+and shortcuts as data. It never holds LSL, torch, or a step of the data path.
 
 The window pulls: one timer asks a `SessionControl` for a snapshot, so a window that is frozen or
 hidden costs the session nothing. `run_window` is the one entry; Qt is imported inside it.

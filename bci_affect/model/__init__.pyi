@@ -1,5 +1,4 @@
 from .affect import AffectModel as AffectModel
-from .affect import ModelOutput as ModelOutput
 from .card import ModelCard as ModelCard
 from .card import Prediction as Prediction
 from .domain import reversal_strength as reversal_strength
@@ -19,12 +18,11 @@ from .settings import ModelSettings as ModelSettings
 from .streaming import StreamingEncoder as StreamingEncoder
 
 __all__ = [
-    "ENCODERS",
     "AffectModel",
+    "ENCODERS",
     "Encoder",
     "EncoderOutput",
     "ModelCard",
-    "ModelOutput",
     "ModelSettings",
     "Prediction",
     "Predictor",

@@ -1,7 +1,7 @@
 """Music: decoding, the tagger, the library, retrieval, and playback.
 
-What lives here: everything about audio files and what is in them. What never will: EEG and Qt. The
-common space is the model room's: retrieval takes rows that somebody has projected.
+This room holds everything about audio files and their content. It never holds EEG or Qt; the common
+space belongs to `bci_affect.model`, and retrieval works on rows that are already projected into it.
 """
 
 import lazy_loader

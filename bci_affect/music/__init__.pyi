@@ -9,8 +9,8 @@ from .audio import open_audio as open_audio
 from .audio import to_mono as to_mono
 from .embed import embed_file as embed_file
 from .embed import save_rows as save_rows
-from .emotion import LEAST_TRACKS as LEAST_TRACKS
 from .emotion import EmotionHead as EmotionHead
+from .emotion import LEAST_TRACKS as LEAST_TRACKS
 from .emotion import fit_head as fit_head
 from .emotion import load_head as load_head
 from .emotion import measure_cues as measure_cues
@@ -18,15 +18,14 @@ from .emotion import own_head as own_head
 from .emotion import save_head as save_head
 from .encoders import MusicEncoder as MusicEncoder
 from .encoders import load_encoder as load_encoder
+from .frontend import log_mel as log_mel
 from .index import ExactIndex as ExactIndex
 from .library import Library as Library
 from .loudness import LoudnessMeter as LoudnessMeter
 from .loudness import normalised as normalised
 from .player.player import AudioPlayer as AudioPlayer
 from .player.player import PlayerEvent as PlayerEvent
-from .records import Rows as Rows
 from .retrieval import Retriever as Retriever
-from .scan import ScanProgress as ScanProgress
 from .scan import ScanReport as ScanReport
 from .tagger import TaggerEncoder as TaggerEncoder
 from .types import PlayerState as PlayerState
@@ -35,19 +34,17 @@ from .types import Track as Track
 
 __all__ = [
     "AV_SUFFIXES",
-    "LEAST_TRACKS",
     "AudioPlayer",
     "DecodeError",
     "EmotionHead",
     "ExactIndex",
+    "LEAST_TRACKS",
     "Library",
     "LoudnessMeter",
     "MusicEncoder",
     "PlayerEvent",
     "PlayerState",
     "Retriever",
-    "Rows",
-    "ScanProgress",
     "ScanReport",
     "Suggestion",
     "TaggerEncoder",
@@ -60,6 +57,7 @@ __all__ = [
     "fit_head",
     "load_encoder",
     "load_head",
+    "log_mel",
     "measure_cues",
     "normalised",
     "one_thread",

@@ -1,10 +1,10 @@
-"""The live session: source to pipeline to affect to music, with everything that it publishes.
+"""Live session: source to pipeline to affect to music, with everything that it publishes.
 
-What lives here: the engine with its threads and bounded queues, the affect estimator, the choice of
-music, LSL outlets, the session's recording, protocols and profiles. What never will: Qt. Whoever
-shows a session asks for a `SessionSnapshot` and sends commands back.
+This room holds the engine with its threads and bounded queues, the choice of music, LSL outlets,
+recording, and protocols. It never holds Qt: a window asks for a `SessionSnapshot` and sends
+commands back.
 
-What needs torch is imported when it is first asked for, so that light commands stay quick.
+Code that needs torch is imported on first use, so that light commands stay quick.
 """
 
 import lazy_loader

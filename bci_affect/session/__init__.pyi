@@ -16,7 +16,6 @@ from .guided.calibration import View as View
 from .guided.clips import choose_clips as choose_clips
 from .guided.clips import further_clips as further_clips
 from .snapshot import Message as Message
-from .snapshot import RecordingStatus as RecordingStatus
 from .snapshot import SessionSnapshot as SessionSnapshot
 
 __all__ = [
@@ -27,7 +26,6 @@ __all__ = [
     "Message",
     "Policy",
     "Rating",
-    "RecordingStatus",
     "SessionControl",
     "SessionOptions",
     "SessionSnapshot",

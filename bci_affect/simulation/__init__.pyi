@@ -9,6 +9,8 @@ from .music import write as write
 from .recording import simulate_stream as simulate_stream
 from .recording import simulate_xdf as simulate_xdf
 from .session import SessionPlan as SessionPlan
+from .session import cap_channels as cap_channels
+from .session import parse_faults as parse_faults
 from .simulator import CLEAN as CLEAN
 from .simulator import Artifacts as Artifacts
 from .simulator import EegSimulator as EegSimulator
@@ -23,7 +25,9 @@ __all__ = [
     "Piece",
     "SessionPlan",
     "SimulatedPerson",
+    "cap_channels",
     "embedded",
+    "parse_faults",
     "publish_listener",
     "random_pieces",
     "render",

@@ -18,8 +18,7 @@ import numpy as np
 from bci_affect.eeg import make_montage
 from bci_affect.simulation.session import SessionPlan, SimulatedSession
 from bci_affect.simulation.simulator import Activity, EegSimulator, SimulatedPerson
-from bci_affect.streams import Collector, RawOutlet
-from bci_affect.streams.lsl import discovery as lsl
+from bci_affect.streams import Collector, RawOutlet, local_clock
 
 EVENTS = "bci_affect.events"
 BLOCK_S = 0.02
@@ -93,9 +92,9 @@ def publish_listener(plan: SessionPlan, stop: threading.Event) -> int:
     sent = 0
     ears.start()
     try:
-        origin = lsl.local_clock()
+        origin = local_clock()
         while sent < total:
-            if stop.wait(max(0.0, origin + (sent + size) / plan.rate_hz - lsl.local_clock())):
+            if stop.wait(max(0.0, origin + (sent + size) / plan.rate_hz - local_clock())):
                 break
             for marker in ears.take():
                 mind.hear(marker.text)

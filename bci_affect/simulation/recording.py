@@ -8,8 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from bci_affect.simulation.session import SessionPlan, SimulatedSession
-from bci_affect.streams import MARKER_PATIENCE_S, RawOutlet, StreamHeader, XdfWriter, build_header
-from bci_affect.streams.lsl import discovery as lsl
+from bci_affect.streams import (
+    MARKER_PATIENCE_S,
+    RawOutlet,
+    StreamHeader,
+    XdfWriter,
+    build_header,
+    local_clock,
+)
 
 FILE_START_S = 1000.0
 """Time of a simulated file's first sample, on its recorder's clock."""
@@ -95,15 +101,15 @@ def simulate_stream(plan: SessionPlan, stop: threading.Event, *, wait: bool = Tr
     while wait and not eeg.has_consumers():
         if stop.wait(0.02):
             return 0
-    patient_until = lsl.local_clock() + (MARKER_PATIENCE_S if wait else 0.0)
-    while not events.has_consumers() and lsl.local_clock() < patient_until:
+    patient_until = local_clock() + (MARKER_PATIENCE_S if wait else 0.0)
+    while not events.has_consumers() and local_clock() < patient_until:
         if stop.wait(0.02):  # readers look for markers after the EEG
             return 0
-    origin = lsl.local_clock()
+    origin = local_clock()
     marks = session.events()
     done = sent = 0
     for block in session.blocks():
-        while (left := origin + block.arrival_s - lsl.local_clock()) > 0:
+        while (left := origin + block.arrival_s - local_clock()) > 0:
             if stop.wait(left):
                 return sent
         while done < len(marks) and marks[done][0] <= block.arrival_s:

@@ -276,7 +276,7 @@ class SimulatedSession:
         return {"event": "rating", "valence": valence, "arousal": arousal, "track": part.title}
 
 
-def cap(name_or_labels: str) -> tuple[str, ...]:
+def cap_channels(name_or_labels: str) -> tuple[str, ...]:
     """Return the electrodes of a headset's name, or those that are listed with commas."""
     if name_or_labels in CAPS:
         return CAPS[name_or_labels]

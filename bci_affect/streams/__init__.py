@@ -1,8 +1,9 @@
-"""Where EEG comes from and goes to: LSL, XDF recordings, headsets, the simulator.
+"""Sources and sinks of EEG and markers: LSL, XDF recordings, headsets.
 
-What lives here: `Source` and those who fulfil it, outlets, the player and recorder of XDF files,
-and clocks. What never will: filtering (that is the signal room's), torch, and Qt. Importing the
-room loads no LSL: that happens when a live stream is first used.
+This room holds `Source` and its implementations, outlets, clocks, and the player and recorder of
+XDF files. It never holds filters, which are tasks of `bci_affect.eeg`, torch, or Qt.
+
+Importing the room does not load LSL: the first use of a live stream does.
 """
 
 import lazy_loader

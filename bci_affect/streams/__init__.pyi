@@ -7,6 +7,7 @@ from .lsl.discovery import FoundStream as FoundStream
 from .lsl.discovery import find_streams as find_streams
 from .lsl.discovery import local_clock as local_clock
 from .lsl.inlet import LslSource as LslSource
+from .lsl.isolation import write_lsl_config as write_lsl_config
 from .lsl.outlet import EventOutlet as EventOutlet
 from .lsl.outlet import FloatOutlet as FloatOutlet
 from .lsl.outlet import RawOutlet as RawOutlet
@@ -24,35 +25,31 @@ from .xdf.player import MARKER_PATIENCE_S as MARKER_PATIENCE_S
 from .xdf.player import XdfPlayer as XdfPlayer
 from .xdf.reader import read_xdf as read_xdf
 from .xdf.recorder import Recorder as Recorder
-from .xdf.recorder import RecorderStatus as RecorderStatus
-from .xdf.recording import XdfRecording as XdfRecording
 from .xdf.source import FAST_CHUNK_S as FAST_CHUNK_S
 from .xdf.source import XdfSource as XdfSource
 from .xdf.writer import XdfWriter as XdfWriter
 
 __all__ = [
-    "FAST_CHUNK_S",
-    "MARKER_PATIENCE_S",
     "BoardSettings",
     "Bridge",
     "Collector",
     "ConnectionState",
     "EndOfStream",
     "EventOutlet",
+    "FAST_CHUNK_S",
     "FloatOutlet",
     "FoundStream",
     "Health",
     "LslSource",
+    "MARKER_PATIENCE_S",
     "Marker",
     "RawOutlet",
     "RawTap",
     "Recorder",
-    "RecorderStatus",
     "Source",
     "StreamHeader",
     "StreamInfo",
     "XdfPlayer",
-    "XdfRecording",
     "XdfSource",
     "XdfWriter",
     "build_header",
@@ -62,4 +59,5 @@ __all__ = [
     "read_xdf",
     "record_streams",
     "recording_path",
+    "write_lsl_config",
 ]

@@ -1,6 +1,6 @@
 """Offline training: splits that cannot leak, the trainer, metrics, studies, reports, calibration.
 
-What lives here: everything that fits something to data. What never will: Qt and LSL.
+This room holds everything that fits a model to data. It never holds Qt or LSL.
 """
 
 import lazy_loader

@@ -21,6 +21,8 @@ from .report import write_report as write_report
 from .settings import ObjectiveSettings as ObjectiveSettings
 from .settings import TrainSettings as TrainSettings
 from .study import evaluate_again as evaluate_again
+from .study import prepare_study as prepare_study
+from .study import run_study as run_study
 from .study_settings import load_study as load_study
 from .trainer import fit as fit
 from .trainer import predict as predict
@@ -47,7 +49,9 @@ __all__ = [
     "measure",
     "new_figure",
     "predict",
+    "prepare_study",
     "quality_over_time",
+    "run_study",
     "simulate",
     "svg",
     "topography",

@@ -45,7 +45,7 @@ class Study:
     simulated: bool
 
 
-def prepare(
+def prepare_study(
     config: StudyConfig,
     data: Path,
     out: Path,
@@ -212,7 +212,7 @@ def open_study(
     folder = RunFolder(run)
     config = folder.config()
     root = data if data is not None else Path(folder.study["data_root"])
-    study = prepare(config, root, run, cache=cache, progress=progress)
+    study = prepare_study(config, root, run, cache=cache, progress=progress)
     missing = [task.key for task in study.tasks if not folder.has_fold(task.key)]
     if missing:
         raise BciAffectError(

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from bci_affect.config import CLASSIC_BANDS, SignalSettings, WindowSettings
-from bci_affect.eeg import asymmetry, make_montage, relative_power
-from bci_affect.eeg.bands import GAUSS, BandPower
+from bci_affect.eeg import make_montage
+from bci_affect.eeg.bands import GAUSS, BandPower, asymmetry, relative_power
 from tests.eeg.signals import CAP_8, pink, run
 
 LONG = SignalSettings(

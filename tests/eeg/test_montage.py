@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bci_affect.eeg import make_montage, map_electrodes, montage_messages, unique_names
+from bci_affect.eeg import make_montage, map_electrodes, unique_names
+from bci_affect.eeg.montage import montage_messages
 from bci_affect.errors import BciAffectError
 from tests.eeg.signals import CAP_32
 

@@ -18,8 +18,9 @@ from bci_affect.affect.estimate_log import EstimateLog
 from bci_affect.affect.fusion import PersonalReading
 from bci_affect.eeg import CAPS, FeatureWindow, Montage, State, make_montage
 from bci_affect.music import PlayerState, Suggestion, Track
-from bci_affect.session import Message, RecordingStatus, SessionSnapshot
+from bci_affect.session import Message, SessionSnapshot
 from bci_affect.session.control import PINNED
+from bci_affect.session.snapshot import RecordingStatus
 from bci_affect.streams import ConnectionState, Health, StreamInfo
 
 NAMES = {len(names): names for names in CAPS.values()}

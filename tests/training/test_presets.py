@@ -9,7 +9,7 @@ import pytest
 
 from bci_affect.datasets.simulated import SimulationSettings
 from bci_affect.training.fold import run_fold
-from bci_affect.training.study import prepare
+from bci_affect.training.study import prepare_study
 from bci_affect.training.study_settings import StudyConfig, load_study
 
 PRESETS = ("ablation", "eeg-only", "paper", "streaming")
@@ -32,7 +32,7 @@ def test_a_preset_trains(preset: str, people: Path, tmp_path: Path) -> None:
     raw["cotrain"]["epochs"] = 1
     raw["study"] |= {"cotrain_folds": 2, "seeds": (0,)}
     config = StudyConfig.model_validate(raw)
-    study = prepare(config, people, tmp_path / "run", cache=people.parent / "cache")
+    study = prepare_study(config, people, tmp_path / "run", cache=people.parent / "cache")
     first = study.splits[0].name
     tasks = [task for task in study.tasks if task.split.name == first]
     assert [task.variant for task in tasks] == list(config.variant_names)

@@ -18,7 +18,7 @@ from bci_affect.datasets.simulated import SimulationSettings, write_deap
 from bci_affect.errors import BciAffectError
 from bci_affect.model import load_model
 from bci_affect.training import study as studies
-from bci_affect.training.study import evaluate_again, open_study, prepare, run_study
+from bci_affect.training.study import evaluate_again, open_study, prepare_study, run_study
 from bci_affect.training.study_settings import StudyConfig
 
 TOML = """
@@ -74,7 +74,7 @@ def serial(
 ) -> Path:
     """Return a study that ran in this process, from beginning to end."""
     out = tmp_path_factory.mktemp("runs") / "serial"
-    run_study(prepare(config, data, out, cache=cache))
+    run_study(prepare_study(config, data, out, cache=cache))
     return out
 
 
@@ -128,8 +128,10 @@ def test_evaluating_again_gives_the_same_bytes(serial: Path, data: Path, cache: 
 def test_two_processes_give_the_same_metrics(
     serial: Path, data: Path, cache: Path, config: StudyConfig, tmp_path: Path
 ) -> None:
-    run_study(prepare(config, data, tmp_path / "joblib", cache=cache), n_jobs=2)
-    run_study(prepare(config, data, tmp_path / "joblib", cache=cache), n_jobs=2)  # all is done
+    run_study(prepare_study(config, data, tmp_path / "joblib", cache=cache), n_jobs=2)
+    run_study(
+        prepare_study(config, data, tmp_path / "joblib", cache=cache), n_jobs=2
+    )  # all is done
     assert (tmp_path / "joblib/metrics.json").read_bytes() == (serial / "metrics.json").read_bytes()
 
 
@@ -138,7 +140,7 @@ def test_two_processes_give_the_same_metrics(
 def test_two_ray_workers_give_the_same_metrics(
     serial: Path, data: Path, cache: Path, config: StudyConfig, tmp_path: Path
 ) -> None:
-    study = prepare(config, data, tmp_path / "ray", cache=cache)
+    study = prepare_study(config, data, tmp_path / "ray", cache=cache)
     run_study(study, n_jobs=2, cluster="local")
     assert (tmp_path / "ray/metrics.json").read_bytes() == (serial / "metrics.json").read_bytes()
 
@@ -146,7 +148,7 @@ def test_two_ray_workers_give_the_same_metrics(
 def test_a_cluster_that_is_not_there_is_one_line(
     data: Path, cache: Path, config: StudyConfig, tmp_path: Path
 ) -> None:
-    study = prepare(config, data, tmp_path / "run", cache=cache)
+    study = prepare_study(config, data, tmp_path / "run", cache=cache)
     with pytest.raises(BciAffectError, match="cannot be reached") as caught:
         run_study(study, cluster="127.0.0.1:1")
     assert "\n" not in str(caught.value)
@@ -173,7 +175,7 @@ def test_killed_and_run_again_it_goes_on(
     assert 1 <= len(kept) < 3
     assert not (out / "metrics.json").exists()
 
-    run_study(prepare(config, data, out, cache=cache))
+    run_study(prepare_study(config, data, out, cache=cache))
     for path, written in kept.items():
         assert os.stat(path).st_mtime_ns == written
     assert (out / "metrics.json").read_bytes() == (serial / "metrics.json").read_bytes()
@@ -184,10 +186,10 @@ def test_another_study_is_never_mixed_in(
 ) -> None:
     other = config.model_copy(update={"train": config.train.model_copy(update={"epochs": 3})})
     with pytest.raises(BciAffectError, match="another configuration"):
-        prepare(other, data, serial, cache=cache)
+        prepare_study(other, data, serial, cache=cache)
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(BciAffectError, match="not empty"):
-        prepare(config, data, tmp_path, cache=cache)
+        prepare_study(config, data, tmp_path, cache=cache)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +237,9 @@ def test_what_cannot_be_studied_is_refused_before_any_training(
         raw[section] = {**raw[section], **values}
     monkeypatch.setattr(studies, "run_fold", _must_not_run)
     with pytest.raises(BciAffectError, match=named) as caught:
-        run_study(prepare(StudyConfig.model_validate(raw), data, tmp_path / "run", cache=cache))
+        run_study(
+            prepare_study(StudyConfig.model_validate(raw), data, tmp_path / "run", cache=cache)
+        )
     assert "\n" not in str(caught.value)
 
 
@@ -248,7 +252,7 @@ def test_unfinished_studies_say_so(
 ) -> None:
     with pytest.raises(BciAffectError, match="no finished study"):
         evaluate_again(tmp_path, data)
-    prepare(config, data, tmp_path / "begun", cache=cache)
+    prepare_study(config, data, tmp_path / "begun", cache=cache)
     with pytest.raises(BciAffectError, match="3 folds have not been run"):
         evaluate_again(tmp_path / "begun", data, cache=cache)
 
@@ -267,7 +271,7 @@ def test_targets_that_are_not_learned_are_hidden(
 ) -> None:
     from bci_affect.training.fold import hide_targets
 
-    study = prepare(config, data, tmp_path / "run", cache=cache)
+    study = prepare_study(config, data, tmp_path / "run", cache=cache)
     only = config.model_copy(
         update={"study": config.study.model_copy(update={"targets": ("arousal",)})}
     )

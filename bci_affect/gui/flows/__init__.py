@@ -1,5 +1,5 @@
-"""What the window leads through, one flow per file: start, calibration, replay, end, preferences.
+"""Flows of the window, one per file: start, calibration, replay, end, preferences.
 
-What lives here: pages and dialogs that stand beside the session and never cover it while it runs.
-What never will: the work itself (services do it), and blocking calls.
+This folder holds pages and dialogs that never cover a running session. It never holds the work
+itself, which services do, or blocking calls.
 """

@@ -1,5 +1,5 @@
-"""The window's panels, one per file: each draws the view model and sends commands to the session.
+"""Panels of the window, one per file: each draws the view model and sends commands to the session.
 
-What lives here: drawing and the widgets of one panel each. What never will: asking the session for
-data (the view model does), timers, and layout (the main window does).
+This folder holds drawing code and the widgets of one panel each. It never holds requests for data,
+which are the view model's, timers, or layout, which is the main window's.
 """

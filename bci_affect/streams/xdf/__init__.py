@@ -1,7 +1,9 @@
-"""XDF files: a reader that reports damage instead of passing it on, and a writer that survives.
+"""XDF files: a reader that reports damage, a crash-safe writer, a recorder, and a player.
 
-Both stand alone (NumPy only): ``read_xdf`` gives every stream of a recording with its raw stamps,
-clock offsets and a damage report; ``XdfWriter`` writes files that any XDF reader opens.
+This folder holds everything that knows the XDF format: `read_xdf` returns every stream of a
+recording with its raw stamps, clock offsets and a damage report, and `XdfWriter` writes files that
+any XDF reader opens. It never holds corrections of clocks, which are tasks of
+`bci_affect.streams.clock`.
 """
 
 from bci_affect.streams.xdf.reader import read_xdf

@@ -1,9 +1,9 @@
-"""Calibration to one person, with statistics that a sceptic accepts.
+"""Calibration to one person, with statistics that withstand a sceptic.
 
-What lives here: the ladder from the population head to a personal one, its nested evaluation on
+This folder holds the ladder from the population head to a personal one, its nested evaluation on
 the person's own clips, the verdict in words, the way from recordings to rated clips, simulated
-people that show the statistics' power and false positives, and the report. What never will: what a
-live session does with the result (that is `bci_affect.affect.fusion`), Qt, and LSL.
+people that show the statistics' power and false positives, and the report. It never holds the use
+of the result in a live session (see `bci_affect.affect`), Qt, or LSL.
 """
 
 from bci_affect.training.calibration.clips import ClipTable, labelled

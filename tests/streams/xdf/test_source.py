@@ -11,7 +11,13 @@ import pytest
 
 from bci_affect.errors import BciAffectError
 from bci_affect.simulation.recording import simulate_xdf
-from bci_affect.simulation.session import Faults, SessionPlan, SimulatedSession, cap, parse_faults
+from bci_affect.simulation.session import (
+    Faults,
+    SessionPlan,
+    SimulatedSession,
+    cap_channels,
+    parse_faults,
+)
 from bci_affect.simulation.simulator import CLEAN
 from bci_affect.streams import EndOfStream, XdfSource, XdfWriter, build_header, read_xdf
 
@@ -110,7 +116,12 @@ def test_eeg_without_a_unit_is_judged_by_its_size(tmp_path):
 
 def simulated(tmp_path, **more):
     plan = SessionPlan(
-        seconds=24.0, channels=cap("muse"), rate_hz=128.0, clip_s=6.0, rest_s=4.0, artifacts=CLEAN
+        seconds=24.0,
+        channels=cap_channels("muse"),
+        rate_hz=128.0,
+        clip_s=6.0,
+        rest_s=4.0,
+        artifacts=CLEAN,
     )
     plan = SessionPlan(**{**plan.__dict__, **more})
     simulate_xdf(tmp_path / "s.xdf", plan)
@@ -171,6 +182,6 @@ def test_faults_that_cannot_be_read_are_refused(wrong):
 
 def test_headsets_and_electrodes_are_checked():
     with pytest.raises(BciAffectError, match="no headset"):
-        cap("toaster")
+        cap_channels("toaster")
     with pytest.raises(BciAffectError, match="not worn"):
         SimulatedSession(SessionPlan(faults=Faults(flat=(("Fz", 1.0),))))
