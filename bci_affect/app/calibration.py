@@ -66,7 +66,7 @@ class CalibrationOptions:
 class CalibrationRunner:
     """Makes protocols on a live session and evaluates what they gathered.
 
-    It fulfils `bci_affect.gui.services.CalibrationDesk`. The session's own music is paused while a
+    It fulfils `bci_affect.gui.services.CalibrationService`. The session's own music is paused while a
     protocol runs and goes on after the verdict; close the desk before the session.
 
     Parameters

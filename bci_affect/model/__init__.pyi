@@ -18,8 +18,8 @@ from .settings import ModelSettings as ModelSettings
 from .streaming import StreamingEncoder as StreamingEncoder
 
 __all__ = [
-    "AffectModel",
     "ENCODERS",
+    "AffectModel",
     "Encoder",
     "EncoderOutput",
     "ModelCard",

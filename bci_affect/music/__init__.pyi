@@ -9,8 +9,8 @@ from .audio import open_audio as open_audio
 from .audio import to_mono as to_mono
 from .embed import embed_file as embed_file
 from .embed import save_rows as save_rows
-from .emotion import EmotionHead as EmotionHead
 from .emotion import LEAST_TRACKS as LEAST_TRACKS
+from .emotion import EmotionHead as EmotionHead
 from .emotion import fit_head as fit_head
 from .emotion import load_head as load_head
 from .emotion import measure_cues as measure_cues
@@ -34,11 +34,11 @@ from .types import Track as Track
 
 __all__ = [
     "AV_SUFFIXES",
+    "LEAST_TRACKS",
     "AudioPlayer",
     "DecodeError",
     "EmotionHead",
     "ExactIndex",
-    "LEAST_TRACKS",
     "Library",
     "LoudnessMeter",
     "MusicEncoder",

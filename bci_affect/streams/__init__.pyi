@@ -30,18 +30,18 @@ from .xdf.source import XdfSource as XdfSource
 from .xdf.writer import XdfWriter as XdfWriter
 
 __all__ = [
+    "FAST_CHUNK_S",
+    "MARKER_PATIENCE_S",
     "BoardSettings",
     "Bridge",
     "Collector",
     "ConnectionState",
     "EndOfStream",
     "EventOutlet",
-    "FAST_CHUNK_S",
     "FloatOutlet",
     "FoundStream",
     "Health",
     "LslSource",
-    "MARKER_PATIENCE_S",
     "Marker",
     "RawOutlet",
     "RawTap",
