@@ -66,8 +66,8 @@ class CalibrationOptions:
 class CalibrationRunner:
     """Makes protocols on a live session and evaluates what they gathered.
 
-    It fulfils `bci_affect.gui.services.CalibrationService`. The session's own music is paused while a
-    protocol runs and goes on after the verdict; close the desk before the session.
+    Implements `bci_affect.gui.services.CalibrationService`. The session's own music is paused while
+    a protocol runs and resumes after the verdict; close the desk before the session.
 
     Parameters
     ----------
