@@ -110,9 +110,9 @@ def test_replay_ends_by_itself(tmp_path: Path) -> None:
 
 def test_the_sender_ends_with_a_demonstration_that_is_killed() -> None:
     code = (
-        "import time\nfrom bci_affect.cli.demo import RECORDING, publisher\n"
+        "import time\nfrom bci_affect.app import DEMO_RECORDING, publisher\n"
         "from bci_affect.resources import shipped\n"
-        "with publisher(shipped(RECORDING)):\n    print('on', flush=True)\n    time.sleep(600)"
+        "with publisher(shipped(DEMO_RECORDING)):\n    print('on', flush=True)\n    time.sleep(600)"
     )
     demonstration = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert demonstration.stdout is not None
