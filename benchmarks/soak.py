@@ -1,15 +1,14 @@
-"""An hour of real life: a whole live session under faults, and what becomes of it.
+"""Soak test: a complete live session under injected faults.
 
     python benchmarks/soak.py --seconds 3600 --seed 1 --report docs/reliability.md
 
-A headset (32 channels at 256 Hz, its samples counted) publishes in one process; the session runs in
-another: window (offscreen where there is no screen), music (to a sound server of its own, where
-PulseAudio is installed), recording, publishing. This process
-injects faults on a seeded schedule, reads the session's estimates over LSL as any program would,
-looks at its memory, threads and files from outside, and checks the recordings sample by sample
-against what the headset's log says was sent. Prints one JSON document; exit status 1 where a
-criterion is missed. Memory and latency drift are judged in runs of 20 minutes and more: a shorter
-one only tells them. Linux only.
+A simulated headset (32 channels at 256 Hz, numbered samples) publishes in one process. The session
+runs in another: window (offscreen without a display), music (to its own sound server if PulseAudio
+is installed), recording, publishing. This process injects faults on a seeded schedule, reads the
+session's estimates over LSL like any other program, monitors its memory, threads and files, and
+compares the recordings with the headset's log sample by sample. It prints one JSON document; the
+exit status is 1 if a criterion is missed. Memory growth and latency drift are criteria in runs of
+20 minutes or more and only reported in shorter ones. Linux only.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ TEMPLATE_S = 60.0
 
 
 class Watch:
-    """Everything that is seen of the session from outside, with times on the LSL clock."""
+    """Observations of the session from outside, with times on the LSL clock."""
 
     def __init__(self, session: subprocess.Popen[str], clock: Callable[[], float]) -> None:
         self.session, self.clock = session, clock
@@ -66,14 +65,14 @@ class Watch:
         ]
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start observing."""
         self.bare.start()
         self.stolen.start()
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """End; the session's output must have ended before."""
+        """Stop; the session's output must have ended before."""
         self._stop.set()
         for thread in self._threads:
             thread.join()
@@ -82,17 +81,17 @@ class Watch:
 
     @property
     def now(self) -> dict[str, Any]:
-        """Newest status of the session; empty before the first."""
+        """Latest status of the session; empty before the first."""
         return self.statuses[-1][1] if self.statuses else {}
 
     def wait(self, condition: Callable[[dict[str, Any]], bool], timeout_s: float) -> float:
-        """Wait for a condition on a status that is yet to come; return seconds, or infinity."""
+        """Wait until a future status meets a condition; return seconds, or infinity on timeout."""
         began, seen = time.monotonic(), len(self.statuses)
         while time.monotonic() - began < timeout_s:
             if any(condition(status) for _, status in self.statuses[seen:]):
                 return time.monotonic() - began
             if self.session.poll() is not None:
-                raise RuntimeError(f"the session ended by itself ({self.session.returncode})")
+                raise RuntimeError(f"the session ended unexpectedly ({self.session.returncode})")
             time.sleep(0.1)
         return float("inf")
 
@@ -139,7 +138,7 @@ class Watch:
 
 
 class Soak:
-    """Runs headset and session, and injects the faults."""
+    """Headset, session, and the faults injected into them."""
 
     def __init__(
         self,
@@ -210,7 +209,7 @@ class Soak:
         process.stdin.flush()
 
     def run(self, *, calm: bool = False) -> int:
-        """Go through the schedule, an empty one if `calm`; return the session's exit status."""
+        """Run the schedule, without faults if `calm`; return the session's exit status."""
         self.watch.start()
         try:
             if self.watch.wait(lambda s: s["estimate"] == "ok", 2 * PATIENCE_S) == float("inf"):
@@ -236,7 +235,7 @@ class Soak:
         return status
 
     def schedule(self, start: float, stop: float) -> list[tuple[float, str]]:
-        """Every kind of fault in every round, in a new order, about 45 s apart."""
+        """Return every kind of fault once per round, in random order, about 45 s apart."""
         rounds = max(1, round((stop - start) / (45.0 * len(self.KINDS))))
         kinds = [str(k) for _ in range(rounds) for k in self.rng.permutation(list(self.KINDS))]
         step = (stop - start) / len(kinds)
@@ -244,7 +243,7 @@ class Soak:
         return list(zip(times.tolist(), kinds, strict=True))
 
     def fault(self, kind: str) -> None:
-        """Inject one, and note how long the session took to be well again after it."""
+        """Inject one fault and record the recovery time of the session."""
         at = self.clock()
         seen = self.KINDS[kind](self)
         over = self.clock()
@@ -257,30 +256,30 @@ class Soak:
         )
         print(json.dumps(self.faults[-1]), file=sys.stderr, flush=True)
 
-    # -- the faults: each returns what the session showed of it ----------------------------------
+    # -- faults: each returns what the session displayed ------------------------------------------
 
     def _away(self, least: float, most: float) -> None:
         time.sleep(float(self.rng.uniform(least, most)) * max(self.length, 0.2))
 
     def outlet_killed(self) -> str:
-        """Switch the headset off, and on again."""
+        """Switch the headset off and on again."""
         self.switch_off()
         shown = self.watch.wait(lambda s: s["state"] in ("lost", "stalled"), PATIENCE_S)
         self._away(2, 20)
         self.switch_on()
-        return f"shown after {shown:.1f} s"
+        return f"displayed after {shown:.1f} s"
 
     def outlet_paused(self) -> str:
-        """Hold the headset, which then sends what it kept."""
+        """Suspend the headset, which then sends its buffered samples."""
         assert self.headset is not None
         self.headset.send_signal(signal.SIGSTOP)
         shown = self.watch.wait(lambda s: s["state"] in ("lost", "stalled"), PATIENCE_S)
         self._away(1, 10)
         self.headset.send_signal(signal.SIGCONT)
-        return f"shown after {shown:.1f} s"
+        return f"displayed after {shown:.1f} s"
 
     def rate_changed(self) -> str:
-        """Let the headset come back at another rate, then as it was."""
+        """Restart the headset at another rate, then at its own."""
         self.switch_off()
         self.switch_on(RATE_HZ / 2)
         self.watch.wait(lambda s: "Hz instead of" in s["reason"], PATIENCE_S)
@@ -290,7 +289,7 @@ class Soak:
         return reason
 
     def nan_burst(self) -> str:
-        """Four electrodes send what is no number."""
+        """Send NaN on four electrodes."""
         seconds = float(self.rng.uniform(0.5, 3.0))
         self.tell(self.headset, f"nan {seconds}")
         shown = self.watch.wait(lambda s: s["estimate"] != "ok", 3.0)
@@ -298,16 +297,16 @@ class Soak:
         return "estimates held" if shown < np.inf else "electrodes masked"
 
     def clock_reset(self) -> str:
-        """Set the headset's clock, with nothing lost."""
+        """Set the headset's clock without losing samples."""
         jump = float(self.rng.choice([-3000.0, -100.0, 7200.0, 250_000.0]))
         self.tell(self.headset, f"clock {jump}")
         time.sleep(2.0)
         return f"{jump:+g} s"
 
     def audio_gone(self) -> str:
-        """Take the sound server away under the player and, where it was a real one, start it anew.
+        """Kill the player's sound server and restart it.
 
-        Without a server the output is ended from inside the session, as one that is unplugged.
+        Without a server the session closes its own output, like an unplugged device.
         """
         if self.sound is None:
             self.tell(self.session, json.dumps({"do": "audio"}))
@@ -320,14 +319,14 @@ class Soak:
             lambda s: s["playing"] and (s["track"], s["position_s"]) != before, PATIENCE_S
         )
         if self.sound is None:
-            return f"music went on after {moved:.1f} s"
+            return f"music continued after {moved:.1f} s"
         self._away(1, 5)
         self.sound.start()
         back = self.watch.wait(lambda s: not s["silent"], PATIENCE_S)
-        return f"silent music after {moved:.1f} s; sound {back:.1f} s after it was there again"
+        return f"silent playback after {moved:.1f} s; sound {back:.1f} s after the server returned"
 
     def disk_full(self) -> str:
-        """Fill the disk; make room again, and begin a new recording."""
+        """Fill the disk, free it again, and start a new recording."""
         self.disk.fill(self.session.pid, self.watch.now["recording"])
         self.watch.wait(lambda s: s["recording_error"] != "", PATIENCE_S)
         error = str(self.watch.now["recording_error"]).replace(str(self.disk.folder), "")
@@ -337,12 +336,12 @@ class Soak:
         return error
 
     def slow_screen(self) -> str:
-        """Every drawing takes long, and once the window freezes."""
+        """Slow down every frame, and freeze the window once."""
         seconds = 20.0 * max(self.length, 0.2)
         self.tell(self.session, json.dumps({"do": "slow", "seconds": seconds}))
         self.tell(self.session, json.dumps({"do": "freeze", "seconds": seconds / 4}))
         time.sleep(1.25 * seconds)
-        return f"{seconds:.0f} s at 2 frames a second after {seconds / 4:.0f} s of none"
+        return f"{seconds:.0f} s at 2 frames per second after {seconds / 4:.0f} s without frames"
 
     KINDS: ClassVar[dict[str, Callable[[Soak], str]]] = {
         "outlet killed": outlet_killed,
@@ -357,13 +356,15 @@ class Soak:
 
 
 def main() -> int:
-    """Run and report."""
+    """Run the soak test and report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=180.0)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--calm", action="store_true", help="no faults: what a session costs")
+    parser.add_argument(
+        "--calm", action="store_true", help="no faults: measure the cost of a session"
+    )
     parser.add_argument("--report", type=Path, help="write the report here (Markdown)")
-    parser.add_argument("--keep", type=Path, help="new folder for logs and recordings, kept")
+    parser.add_argument("--keep", type=Path, help="keep logs and recordings in this new folder")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bci-affect-soak-") as own:
         folder = wanted.keep or Path(own)

@@ -1,4 +1,4 @@
-"""What a soak shows: its figures, the criteria they meet or miss, and the page that tells them."""
+"""Figures and criteria of a soak test, and the Markdown report of them."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from benchmarks.soak import Soak
 
 LONG_RUN_S = 1200.0
-"""From this length on memory and latency drift are judged; before it they are only told."""
+"""Shortest run in which memory growth and latency drift are criteria and not only reported."""
 SETTLE_S = 8.0
-"""After a fault: one window of EEG, until estimates are readings again."""
+"""Time after a fault until estimates are valid again: one window of EEG."""
 IN_FLIGHT_S = 1.0
-"""What a headset that is killed may have kept in its own buffers."""
+"""Longest time that samples stay in the buffers of a headset that is killed."""
 BEGIN, END = "<!-- soak: written by benchmarks/soak.py -->", "<!-- soak ends -->"
 
 
 def judge(soak: Soak, status: int, counter: str) -> dict[str, Any]:
-    """Return everything that was measured, and each criterion with what it came to."""
+    """Return all figures, and each criterion with its result."""
     watch = soak.watch
     began, ended = soak.began, soak.ended
     memory = _memory(np.array(watch.process), began, ended)
     latency = _latency(np.array(watch.estimates), soak.faults, began, ended)
-    # In the first minute of its life a session composes the demonstration's music beside it.
+    # A session generates the demonstration's music during its first minute.
     since = max(began, watch.began + 60.0)
     latency["within"] = _by_sixths(np.array(watch.within).T, soak, since)
     latency["bare"] = _by_sixths(watch.bare.latencies_ms(), soak, began)
@@ -47,31 +47,35 @@ def judge(soak: Soak, status: int, counter: str) -> dict[str, Any]:
 
     check("unhandled exceptions", len(uncaught), "0", not uncaught)
     check("exit status of the session", status, "0", status == 0)
-    check("faults that the session did not get over", len(unwell), "0", not unwell)
-    check("samples missing without a reason", recording["unexplained"], "0",
+    check("faults without recovery", len(unwell), "0", not unwell)
+    check("unexplained missing samples", recording["unexplained"], "0",
           recording["unexplained"] == 0)  # fmt: skip
-    check("samples recorded with another value", recording["wrong"], "0", recording["wrong"] == 0)
-    check("damaged places in the recordings", recording["damaged"], "0", recording["damaged"] == 0)
-    check("recorded before the disk was full, but not kept (s)",
+    check("samples recorded with a wrong value", recording["wrong"], "0", recording["wrong"] == 0)
+    check(
+        "damaged intervals in the recordings", recording["damaged"], "0", recording["damaged"] == 0
+    )
+    check("recording lost before the disk was full (s)",
           recording["lost_at_full_disk_s"], "<= 1.5" if long else "<= 10",
           recording["lost_at_full_disk_s"] <= (1.5 if long else 10.0))  # fmt: skip
-    check("lost samples: counted beside true", f"{recording['lost_counted']} / "
+    check("lost samples: counted / true", f"{recording['lost_counted']} / "
           f"{recording['lost_true']}", "within 2 % and 64", recording["lost_agree"])  # fmt: skip
-    check("threads: last sixth beside first", f"{memory['threads'][1]} / {memory['threads'][0]}",
+    check("threads: last / first sixth", f"{memory['threads'][1]} / {memory['threads'][0]}",
           f"no more than {2 if long else 10} added",
           memory["threads"][1] <= memory["threads"][0] + (2 if long else 10))  # fmt: skip
-    check("open files: last sixth beside first", f"{memory['files'][1]} / {memory['files'][0]}",
+    check("open files: last / first sixth", f"{memory['files'][1]} / {memory['files'][0]}",
           f"no more than {4 if long else 20} added",
           memory["files"][1] <= memory["files"][0] + (4 if long else 20))  # fmt: skip
     check("memory growth after warm-up (%)", memory["growth_percent"],
-          "< 2" if long else "told only", not long or memory["growth_percent"] < 2.0)  # fmt: skip
-    check("p99 latency, last sixth to first", latency["p99_ratio"],
-          "<= 1.5" if long else "told only", not long or latency["p99_ratio"] <= 1.5)  # fmt: skip
+          "< 2" if long else "reported", not long or memory["growth_percent"] < 2.0)  # fmt: skip
+    check("p99 latency, last / first sixth", latency["p99_ratio"],
+          "<= 1.5" if long else "reported", not long or latency["p99_ratio"] <= 1.5)  # fmt: skip
     return {
         "seconds": ended - began,
         "machine": soak.machine,
         "disk": soak.disk.how,
-        "sound": "played to a sound server" if soak.sound else "silent: there is no PulseAudio",
+        "sound": "played to a sound server"
+        if soak.sound
+        else "silent, because PulseAudio is not installed",
         "checks": checks,
         "faults": _by_kind(soak.faults),
         "latency": latency,
@@ -84,7 +88,7 @@ def judge(soak: Soak, status: int, counter: str) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the soak begins on: the machine, its load, and the code, which may move on."""
+    """Return the machine, its load and the code revision at the start of the soak."""
     revision = subprocess.run(
         ["git", "describe", "--always", "--dirty"],
         capture_output=True, text=True, cwd=Path(__file__).parent,
@@ -104,7 +108,7 @@ def _sixths(times: np.ndarray, began: float, ended: float) -> tuple[np.ndarray, 
 
 
 def _memory(seen: np.ndarray, began: float, ended: float) -> dict[str, Any]:
-    """RSS, threads, open files and CPU, by (time, RSS, threads, files, CPU seconds, load) rows."""
+    """Summarise rows of (time, RSS, threads, open files, CPU seconds, load)."""
     seen = seen[(seen[:, 0] >= began) & (seen[:, 0] <= ended)]
     times, rss = seen[:, 0], seen[:, 1] / 1e6
     warm = times >= began + min(600.0, (ended - began) / 4.0)
@@ -125,7 +129,7 @@ def _memory(seen: np.ndarray, began: float, ended: float) -> dict[str, Any]:
 
 
 def _at_faults(when: np.ndarray, faults: list[dict[str, Any]]) -> np.ndarray:
-    """Whether moments are within faults, or so soon after that windows still miss samples."""
+    """Mark times within faults, or so soon after them that windows still miss samples."""
     during = np.zeros(when.size, bool)
     for fault in faults:
         during |= (when >= fault["begin"]) & (when <= fault["end"] + SETTLE_S)
@@ -133,7 +137,7 @@ def _at_faults(when: np.ndarray, faults: list[dict[str, Any]]) -> np.ndarray:
 
 
 def _by_sixths(seen: np.ndarray, soak: Soak, since: float) -> dict[str, Any]:
-    """Percentiles of latencies, seen (2, n) as moments and ms, where there is no fault."""
+    """Return percentiles of latencies outside faults; `seen` (2, n) holds times and ms."""
     when, ms = seen
     stolen = soak.watch.stolen
     keep = ~_at_faults(when, soak.faults) & (when >= since) & (when <= soak.ended)
@@ -149,7 +153,7 @@ def _by_sixths(seen: np.ndarray, soak: Soak, since: float) -> dict[str, Any]:
 def _latency(
     seen: np.ndarray, faults: list[dict[str, Any]], began: float, ended: float
 ) -> dict[str, Any]:
-    """From the newest sample used to the estimate in another program's hand, over LSL."""
+    """Return latencies from the newest sample used to the estimate in an LSL receiver."""
     when, stamp = seen.T
     during = _at_faults(when, faults)
     keep = ~during & (when >= began) & (when <= ended)
@@ -176,7 +180,7 @@ def _latency(
 
 
 def _recordings(soak: Soak, counter: str) -> dict[str, Any]:
-    """Compare the recordings with what the headset's log says was sent."""
+    """Compare the recordings with the headset's log of sent samples."""
     from bci_affect.streams import read_xdf
 
     log = np.fromfile(soak.log, RECORD)
@@ -189,7 +193,7 @@ def _recordings(soak: Soak, counter: str) -> dict[str, Any]:
     got = np.zeros(sent.size, bool)
     unexplained = wrong = damaged = 0
     numbers = np.zeros(0, np.int64)
-    inside = np.zeros(sent.size, bool)  # of a recording, from its first sample to its last
+    inside = np.zeros(sent.size, bool)  # a recording, from its first sample to its last
     edges: list[tuple[int, int]] = []
     for file in files:
         recording = read_xdf(file)
@@ -206,7 +210,7 @@ def _recordings(soak: Soak, counter: str) -> dict[str, Any]:
         inside[int(at[0]) : int(at[-1]) + 1] = True
         edges.append((int(at[0]), int(at[-1])))
     for start, stop in zip(births, [*births[1:], sent.size], strict=True):
-        life = slice(int(start), int(stop))  # of a headset: found a while after birth, then killed
+        life = slice(int(start), int(stop))  # of a headset: discovered after a while, then killed
         found = np.maximum.accumulate(got[life])
         dying = sent_at[life] > sent_at[life][-1] - IN_FLIGHT_S
         unexplained += int(np.count_nonzero(inside[life] & ~got[life] & found & ~dying))
@@ -247,7 +251,7 @@ def _by_kind(faults: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def write_report(path: Path, result: dict[str, Any]) -> None:
-    """Put the report into a page, in place of the last one; the rest of the page stays."""
+    """Replace the report in a page; the rest of the page stays."""
     page = path.read_text(encoding="utf-8") if path.exists() else "# Reliability\n\n"
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
@@ -258,15 +262,13 @@ def write_report(path: Path, result: dict[str, Any]) -> None:
 def report(result: dict[str, Any]) -> str:
     """Return the report as Markdown."""
     machine, memory, latency = result["machine"], result["memory"], result["latency"]
-    within, still = latency["within"], latency["within"]["nothing_stolen"]
-    bare = latency["bare"]
+    within = latency["within"]
     recording = result["recording"]
     lines = [
-        f"`{machine['command']}` at {machine['revision']}; {machine['system']}, "
+        f"`{machine['command']}` at revision {machine['revision']}; {machine['system']}, "
         f"{machine['cores']} cores, median load {memory['load'][0]:.1f} in the first sixth and "
-        f"{memory['load'][1]:.1f} in the last; "
-        f"{result['seconds']:.0f} s; the full disk was {result['disk']}; music was "
-        f"{result['sound']}.",
+        f"{memory['load'][1]:.1f} in the last; duration {result['seconds']:.0f} s; full disk: "
+        f"{result['disk']}; music: {result['sound']}.",
         "",
         "| criterion | goal | measured | met |",
         "|---|---|---|---|",
@@ -275,7 +277,7 @@ def report(result: dict[str, Any]) -> str:
             for c in result["checks"]
         ),
         "",
-        "| fault | times | well again after, median and most (s) | seen, the last time |",
+        "| fault | count | recovery time, median and maximum (s) | last observation |",
         "|---|---|---|---|",
         *(
             f"| {kind} | {row['times']} | {row['well_after_s_median']:.1f}, "
@@ -283,40 +285,39 @@ def report(result: dict[str, Any]) -> str:
             for kind, row in result["faults"].items()
         ),
         "",
+        "| latency outside faults (ms) | p50 | p99 | p99, last / first sixth "
+        "| p50, no steal | p99, no steal |",
+        "|---|---|---|---|---|---|",
+        f"| newest sample to the estimate in an LSL receiver | {latency['all']['p50_ms']:.1f} | "
+        f"{latency['all']['p99_ms']:.1f} | {latency['p99_ratio']:.2f} | | |",
+        _latency_row("newest sample to the estimate within the session", within),
+        _latency_row("control loop of 2 ms in its own process", latency["bare"]),
+        "",
+        f"Faults and the {SETTLE_S:.0f} s after each are excluded. The latency in an LSL receiver "
+        "includes the samples that follow the newest one used in its packet of "
+        f"{1e3 * PIECE / RATE_HZ:.0f} ms ({latency['estimates']} estimates). The host of the "
+        f"virtual machine took {100 * within['stolen_share_of_a_core']:.0f} % of one core; "
+        '"no steal" covers estimates during which it took nothing '
+        f"({within['nothing_stolen']['n']} of {within['n']}).",
+        "",
         f"Memory: {memory['MB_after_warm_up']:.0f} MB after warm-up, {memory['MB_at_end']:.0f} MB "
-        f"at the end, {memory['slope_MB_per_hour']:+.1f} MB an hour by a straight line. "
-        f"CPU: {100 * memory['cpu_share_of_one_core']:.0f} % of one core, window and music "
-        "included.",
-        "",
-        "Latency (newest sample used to the estimate in another program's hand, over LSL, with "
-        f"what came after that sample in its packet of {1e3 * PIECE / RATE_HZ:.0f} ms; "
-        f"{SETTLE_S:.0f} s after each fault left out): p50 {latency['all']['p50_ms']:.1f} ms, "
-        f"p99 {latency['all']['p99_ms']:.1f} ms; first sixth {latency['first_sixth']['p50_ms']:.1f}"
-        f" and {latency['first_sixth']['p99_ms']:.1f} ms, last sixth "
-        f"{latency['last_sixth']['p50_ms']:.1f} and {latency['last_sixth']['p99_ms']:.1f} ms; "
-        f"{latency['estimates']} estimates.",
-        "",
-        "Within the session (newest sample to estimate, the same moments): p50 "
-        f"{within['p50']:.1f} ms, p99 {within['p99']:.1f} ms. The machine's host took "
-        f"{100 * within['stolen_share_of_a_core']:.0f} % of one core away; the {still['n']} of "
-        f"{within['n']} estimates during which it took nothing: {still['p50']:.1f} and "
-        f"{still['p99']:.1f} ms, its 99th percentile in the first and the last sixth "
-        f"{within['first_sixth']['nothing_stolen']['p99']:.1f} and "
-        f"{within['last_sixth']['nothing_stolen']['p99']:.1f} ms.",
-        "",
-        "The machine's own part, by a loop of 2 ms that does nothing else, in a process of its own "
-        f"beside the session, at the same moments: p50 {bare['p50']:.1f} ms, p99 {bare['p99']:.1f} "
-        f"ms, {bare['first_sixth']['p99']:.1f} ms in the first sixth and "
-        f"{bare['last_sixth']['p99']:.1f} ms in the last ({bare['p99_ratio']:.2f} times; within "
-        f"the session {within['p99_ratio']:.2f} times); where nothing was taken "
-        f"{bare['nothing_stolen']['p50']:.1f} and {bare['nothing_stolen']['p99']:.1f} ms.",
+        f"at the end, {memory['slope_MB_per_hour']:+.1f} MB per hour by linear fit. CPU: "
+        f"{100 * memory['cpu_share_of_one_core']:.0f} % of one core, window and music included.",
         "",
         f"Recording: {recording['files']} files, {recording['MB']:.0f} MB, "
-        f"{recording['recorded']:,} of {recording['sent']:,} samples sent; the others fell into "
-        "the times when the disk was full, the headset had just died, or had not been found again.",
+        f"{recording['recorded']:,} of {recording['sent']:,} sent samples. The others were sent "
+        "while the disk was full, just before a headset was killed, or before it was found again.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _latency_row(name: str, figures: dict[str, Any]) -> str:
+    idle = figures["nothing_stolen"]
+    return (
+        f"| {name} | {figures['p50']:.1f} | {figures['p99']:.1f} | {figures['p99_ratio']:.2f} | "
+        f"{idle['p50']:.1f} | {idle['p99']:.1f} |"
+    )
 
 
 def _short(value: object) -> str:

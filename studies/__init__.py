@@ -1,1 +1,1 @@
-"""Programs that make the shipped artefacts and the tables of the docs; no user calls them."""
+"""Programs that create the shipped artefacts and the tables of the documentation."""

@@ -1,15 +1,14 @@
-"""Compares our model with the paper's, on simulated people, and the null.
+"""Comparison of the presets ``streaming`` and ``paper`` on simulated people and on null data.
 
 Run it with::
 
     python -m studies.comparison --work /tmp/comparison --docs docs/study.md
 
-It simulates groups of people, each group with music and a seed of its own, with a stated effect
-and with none, and runs the presets ``streaming`` and ``paper`` on both: on people that were left
-out, on tracks that were left out, on people and tracks that were both left out, and on each
-person's own held-out trials; and the terms of the objective one by one. Studies go on where they
-stood. The tables (`comparison_tables`) replace what stands between the marks in the document; with
-``--tables`` they are written from the studies that are done, and nothing is run.
+It simulates groups of people, each with its own music and seed, with a given effect and without
+one, and runs both presets on held-out people, held-out tracks, held-out people and tracks, and each
+person's held-out trials, and each term of the objective separately. Interrupted studies resume. The
+tables (`comparison_tables`) replace the text between the marks in the document; with ``--tables``
+they are written from the finished studies and nothing is run.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from studies.comparison_tables import Found, tables, write_docs
 log = logging.getLogger(__name__)
 
 SEEDS = (0, 1, 2, 3, 4, 5)
-NULL_SEEDS = tuple(range(18))  # an effect that is not there asks for more people
+NULL_SEEDS = tuple(range(18))  # detecting a missing effect needs more people
 PEOPLE, NULL_PEOPLE, TRIALS, SECONDS, EFFECT = 12, 8, 20, 24.0, 0.7
 EVERY_S, BATCH, EPOCHS = 4.0, 64, 10
 
@@ -40,7 +39,7 @@ _TRACKS = {"protocol": "stimulus", "folds": 3, "cotrain": False}
 _BOTH = {"protocol": "loso-stimulus", "folds": 2, "cotrain": False}
 _OWN = {"protocol": "loso", "folds": 3, "cotrain": True, "cotrain_folds": 2}
 
-# The preset's rate is meant for DEAP's 60,000 windows; on so few it would hardly move.
+# The preset's rate is for DEAP's 60,000 windows; on so few the model would hardly change.
 _PAPER = {"paper": {"learning_rate": 1e-3}}
 TERMS: dict[str, dict[str, Any]] = {
     "with the adversarial term (0.1)": {"objective": {"domain": 0.1}},
@@ -51,9 +50,9 @@ TERMS: dict[str, dict[str, Any]] = {
 
 
 def studies() -> dict[str, tuple[str, StudyConfig]]:
-    """Return every study by name: its data ("effect" or "null"), and its configuration.
+    """Return the data ("effect" or "null") and configuration of every study, by name.
 
-    In the order in which they are run: what the others are compared with comes first.
+    The studies are in running order: those that others are compared with come first.
     """
     return {
         "people": ("effect", _study("streaming", _PEOPLE)),
@@ -78,7 +77,7 @@ def _study(
     own = {"final_model": False, "baselines": variants is None, "permutations": 0}
     raw["study"] |= {**study, **own}
     raw["features"]["every_s"] = EVERY_S
-    raw["train"] |= {"batch_size": BATCH, "epochs": EPOCHS}  # so few windows are soon learned
+    raw["train"] |= {"batch_size": BATCH, "epochs": EPOCHS}  # few windows need few epochs
     raw["variants"] = dict(variants or {preset: {}})
     return StudyConfig.model_validate(raw)
 
@@ -86,7 +85,7 @@ def _study(
 def run_comparison(
     work: Path, docs: Path | None, n_jobs: int, seeds: Sequence[int] | None = None
 ) -> None:
-    """Run every study (or go on with it), writing the tables anew as each is done."""
+    """Run or resume every study, and rewrite the tables after each."""
     found: Found = {}
     for name, (data, config) in studies().items():
         for seed in _seeds(data) if seeds is None else seeds:
@@ -104,11 +103,11 @@ def run_comparison(
             found.setdefault(name, []).append(metrics)
             if docs is not None:
                 write_docs(docs, tables(found, _EFFECT))
-            log.warning("%s is done with seed %d", name, seed)
+            log.warning("%s finished with seed %d", name, seed)
 
 
 def finished(work: Path, seeds: Sequence[int] | None = None) -> Found:
-    """Return the metrics of the studies that are done; of each, the groups before the first gap."""
+    """Return the metrics of finished studies; of each, the groups before the first gap."""
     found: Found = {}
     for name, (data, _) in studies().items():
         for seed in _seeds(data) if seeds is None else seeds:
@@ -128,7 +127,7 @@ def _run(work: Path, name: str, seed: int) -> Path:
 
 
 def _people(work: Path, data: str, seed: int) -> Path:
-    """Write what simulates a group of people, and return its path."""
+    """Write the settings of a simulated group of people, and return their path."""
     null = data == "null"
     path = work / f"{data}-{seed}.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -149,10 +148,10 @@ def main() -> None:
     """Run the comparison and write its tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="data, features and runs")
-    parser.add_argument("--docs", type=Path, help="document with the marks; none: run only")
-    parser.add_argument("--tables", action="store_true", help="write the tables, run nothing")
+    parser.add_argument("--docs", type=Path, help="document with the marks; omit to run only")
+    parser.add_argument("--tables", action="store_true", help="write the tables only")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--seeds", type=int, nargs="*", help="of these groups of people only")
+    parser.add_argument("--seeds", type=int, nargs="*", help="only these groups of people")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     if arguments.tables:

@@ -1,7 +1,7 @@
-"""The comparison's tables, as Markdown: all groups' people together, differences by person.
+"""Markdown tables of the comparison: all people together, paired differences per person.
 
-Every interval is a 95 % bootstrap interval over people, every p two-sided by sign flips over people
-(against chance, or between two models); the means of the groups stand beside the differences.
+Every interval is a 95 % bootstrap interval over people. Every p is two-sided, by sign flips over
+people (against chance, or between two models). The difference tables also list each group's mean.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from bci_affect.training.stats import Comparison, Interval, bootstrap_mean, pair
 from bci_affect.training.study_settings import TARGETS
 
 Found = dict[str, list[dict[str, Any]]]
-"""Study to the metrics of each group of people."""
+"""Metrics of each group of people, by study."""
 
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 
 _MRR = {"all": "retrieval/stimulus/all/trial", "unseen": "retrieval/stimulus/unseen/trial"}
-# After co-training the right track is always one that co-training left out: among all tracks it is
-# no draw by chance even where EEG says nothing, among those left out it is.
+# After co-training the correct track is always outside co-training, so chance holds only among
+# those tracks.
 _RANKED = {"pretrain": "all", "cotrain": "unseen"}
 _PARTS = (  # title, studies, phase, tracks that are ranked
     ("Held-out people", ("people", "people-paper"), "pretrain", "all"),
@@ -34,21 +34,21 @@ _PARTS = (  # title, studies, phase, tracks that are ranked
 
 
 def tables(found: Found, effect: str) -> str:
-    """Write the metrics as Markdown; studies that have not been run are left out.
+    """Return the metrics as Markdown, without studies that have not been run.
 
     Parameters
     ----------
     found : dict of str to list of dict
         Metrics of each study, one for each group of people.
     effect : str
-        What was put into the data, in words.
+        Description of the simulated effect.
     """
     groups = found["people"]
     counts = [one["counts"] for one in groups]
     head = (
         f"{len(groups)} groups of {counts[0]['people']} simulated people ({len(groups)} seeds of "
         f"people, music, and training), {sum(c['trials'] for c in counts)} trials, "
-        f"{counts[0]['tracks']} tracks a group, {sum(c['windows'] for c in counts)} windows. "
+        f"{counts[0]['tracks']} tracks per group, {sum(c['windows'] for c in counts)} windows. "
         f"{effect}; the null has none. Trial level; mean over people with the 95 % bootstrap "
         "interval over people; p against chance, two-sided, by sign flips over people.\n"
     )
@@ -56,7 +56,7 @@ def tables(found: Found, effect: str) -> str:
     for title, names, phase, which in _PARTS:
         there = [name for name in names if name in found]
         if there:
-            # A comparison that was stopped has fewer groups in some tables.
+            # An interrupted comparison has fewer groups in some tables.
             people = [f"{name}: {_count(found[name])} people" for name in there]
             parts += [f"### {title}\n", ", ".join(people) + ".\n"]
             parts += [_scores(found, there, phase, which)]
@@ -73,7 +73,7 @@ def _count(metrics: Sequence[Mapping[str, Any]]) -> int:
 
 
 def _values(metrics: Sequence[Mapping[str, Any]], name: str, measure: str) -> dict[str, float]:
-    """Return every person's value, the groups' people told apart."""
+    """Return every person's value, by group and person."""
     return {
         f"{group}/{who}": value
         for group, one in enumerate(metrics)
@@ -116,7 +116,7 @@ def _score_row(metrics: Sequence[Mapping[str, Any]], model: str, which: str) -> 
 
 
 def _null(found: Found) -> str:
-    """Count the intervals of `streaming` on the null, and those of them that leave chance out."""
+    """Count the intervals of `streaming` on the null, and those that exclude chance."""
     looked: list[Comparison] = []
     for phase in ("pretrain", "cotrain"):
         model = f"streaming/{phase}"
@@ -134,14 +134,14 @@ def _null(found: Found) -> str:
     outside = sum(one.difference.low > 0 or one.difference.high < 0 for one in looked)
     least = min(one.p for one in looked)
     return (
-        f"Of the {len(looked)} intervals of streaming on the null, {outside} leave chance out "
-        f"({0.05 * len(looked):.1f} are expected of 95 % intervals); the smallest p is "
-        f"{least:.4f}, times their number {min(1.0, least * len(looked)):.2f}.\n"
+        f"Of the {len(looked)} intervals of streaming on the null, {outside} exclude chance "
+        f"({0.05 * len(looked):.1f} expected for 95 % intervals); the smallest p is "
+        f"{least:.4f}, corrected for their number {min(1.0, least * len(looked)):.2f}.\n"
     )
 
 
 def _differences(found: Found) -> str:
-    """Pair streaming with the paper's encoder and with the linear baseline, person by person."""
+    """Return paired differences of `streaming` from `paper` and from the linear baseline."""
     rows = [
         "| streaming minus | on held-out | measure | difference | p | by group |",
         "|---|---|---|---|---|---|",
@@ -187,7 +187,7 @@ def _terms(found: Found) -> str:
 
 
 def _pair(first: Mapping[str, float], second: Mapping[str, float]) -> str:
-    """Return the cells of a paired difference: interval, p, and the mean of each group."""
+    """Return the cells of a paired difference: interval, p, and mean of each group."""
     people = [who for who in first if who in second]
     result = paired([first[who] for who in people], [second[who] for who in people])
     groups: dict[str, list[float]] = {}
@@ -211,7 +211,7 @@ def _interval(found: Interval, *, sign: bool = False) -> str:
 
 
 def write_docs(path: Path, text: str) -> None:
-    """Replace what stands between the marks of a document.
+    """Replace the text between the marks of a document.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The tables of the documentation hold what the studies found, and leave out what was not run."""
+"""Tables of the comparison in the documentation."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def metrics(model: str, values: list[float]) -> dict[str, Any]:
     }
 
 
-def test_tables_say_what_was_found_of_all_groups_together() -> None:
+def test_tables_pool_all_groups() -> None:
     text = tables(
         {
             "people": [metrics("streaming", [0.6, 0.7, 0.8]), metrics("streaming", [0.5, 0.9])],
@@ -39,7 +39,7 @@ def test_tables_say_what_was_found_of_all_groups_together() -> None:
         },
         "Effect 1",
     )
-    assert "60 trials, 10 tracks a group, 600 windows. Effect 1; the null" in text
+    assert "60 trials, 10 tracks per group, 600 windows. Effect 1; the null" in text
     assert "people: 6 people, people-paper: 6 people." in text
     row = next(line for line in text.splitlines() if line.startswith("| streaming |"))
     assert row.startswith("| streaming | 0.700 [0.5")
@@ -52,16 +52,16 @@ def test_tables_say_what_was_found_of_all_groups_together() -> None:
     assert "Null" not in text  # those studies were not run
 
 
-def test_the_null_says_how_many_intervals_were_looked_at() -> None:
+def test_null_reports_the_number_of_intervals() -> None:
     null = metrics("streaming", [0.52, 0.49, 0.48, 0.51])
     people = {"people": [metrics("streaming", [0.6, 0.7, 0.8])], "null": [null]}
     text = tables(people, "Effect 1")
     # Track MRR is .5 where .2 is chance: one of five intervals, p = 2 of 2^4 sign flips.
-    assert "Of the 5 intervals of streaming on the null, 1 leave chance out" in text
-    assert "the smallest p is 0.1250, times their number 0.62." in text
+    assert "Of the 5 intervals of streaming on the null, 1 exclude chance" in text
+    assert "the smallest p is 0.1250, corrected for their number 0.62." in text
 
 
-def test_only_what_stands_between_the_marks_is_replaced(tmp_path: Path) -> None:
+def test_only_the_text_between_the_marks_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "doc.md"
     path.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     write_docs(path, "new")
@@ -72,7 +72,7 @@ def test_only_what_stands_between_the_marks_is_replaced(tmp_path: Path) -> None:
         write_docs(path, "new")
 
 
-def test_what_is_done_is_read_and_no_group_is_taken_for_another(tmp_path: Path) -> None:
+def test_finished_studies_are_read_without_shifting_groups(tmp_path: Path) -> None:
     for name in ("people-0", "people-2", "null-0", "null-1"):
         folder = tmp_path / "runs" / name
         folder.mkdir(parents=True)
