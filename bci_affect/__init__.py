@@ -1,10 +1,9 @@
-"""Affective music brain-computer interface: live EEG in, affect and fitting music out.
+"""Affective music brain-computer interface: live EEG to affect estimates and matching music.
 
-The package is a house of five floors (see ``docs/architecture.md``): ``cli`` on top of ``gui``
-and ``training``, these on ``session`` and ``datasets``, these on ``streams``, and all on ``eeg``,
-``music`` and ``model``. A room imports from lower floors only.
+The package is divided into rooms (subpackages) on floors; a room imports from lower floors only
+(see ``docs/architecture.md``).
 
-Nothing is imported here, so that ``bci-affect --help`` and light scripts start at once.
+This module imports nothing, so that ``bci-affect --help`` and small scripts start quickly.
 """
 
 __version__ = "0.1.0"

@@ -1,11 +1,10 @@
-"""Open pages in a real browser at two widths: pictures, console, requests.
+"""Check of HTML pages in a real browser at two widths: screenshots, console, requests.
 
     python docs/open_pages.py OUT PAGE.html [PAGE.html or FOLDER ...]
 
-Needs ``pip install playwright`` and a Chromium (``apt-get install chromium``, or its path in
-CHROMIUM). Pages are opened as files, as a user does who was handed one. A request to anywhere but
-the page's own folder, a word on the console, or a page wider than the screen is a fault: exit
-status 1.
+Requires ``pip install playwright`` and Chromium (``apt-get install chromium``, or its path in
+CHROMIUM). Pages are opened from disk. A request outside the page's own folder, a console message,
+or a page wider than the screen is a fault; the exit status is 1 if there are faults.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ WIDTHS = (390, 1280)
 
 
 def main() -> int:
-    """Open all pages; return the number of faults."""
+    """Open all pages and return the number of faults."""
     from playwright.sync_api import sync_playwright
 
     out, *named = map(Path, sys.argv[1:])
     out.mkdir(parents=True, exist_ok=True)
     pages = [p for n in named for p in (sorted(n.rglob("*.html")) if n.is_dir() else [n])]
-    pages = [page for page in pages if page.name != "404.html"]  # only a server shows it
+    pages = [page for page in pages if page.name != "404.html"]  # shown by servers only
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chrome")
     faults: list[str] = []
     with sync_playwright() as driver:
@@ -39,10 +38,12 @@ def main() -> int:
                     "request",
                     lambda request, name=name, own=own: (
                         request.url.startswith((own, "data:", "blob:"))
-                        or faults.append(f"{name}: asks for {request.url[:120]}")
+                        or faults.append(f"{name}: requests {request.url[:120]}")
                     ),
                 )
-                page.on("console", lambda said, name=name: faults.append(f"{name}: {said.text}"))
+                page.on(
+                    "console", lambda message, name=name: faults.append(f"{name}: {message.text}")
+                )
                 page.on("pageerror", lambda error, name=name: faults.append(f"{name}: {error}"))
                 page.goto(path.resolve().as_uri(), wait_until="load")
                 page.wait_for_timeout(300)
@@ -56,8 +57,8 @@ def main() -> int:
                 )
                 page.close()
         browser.close()
-    print("\n".join(faults) or "nothing asked for, nothing said")
-    print(f"{len(pages)} pages at {WIDTHS}: {len(faults)} faults; pictures in {out}")
+    print("\n".join(faults) or "no request, no console message")
+    print(f"{len(pages)} pages at {WIDTHS}: {len(faults)} faults; screenshots in {out}")
     return len(faults)
 
 

@@ -1,11 +1,11 @@
-"""Make the pictures of the window that the documentation shows: real sessions, under Xvfb.
+"""Screenshots of the window for the documentation, from real sessions.
 
     python docs/screenshots.py                      # all, into docs/pictures
     python docs/screenshots.py --only session,lost --themes dark --sizes 1280x720
 
-Every picture is of the real program: the demonstration's recording is published over LSL by
-another process, the engine runs the shipped model on it, music is rendered and chosen, and the
-stream is lost by halting its sender. Needs Xvfb (`apt-get install xvfb`) where there is no screen.
+Another process publishes the demonstration's recording over LSL, the engine runs the shipped model
+on it, music is generated and selected, and the stream is lost by suspending its sender. Without a
+display the script needs Xvfb (`apt-get install xvfb`).
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ BASELINE_S = 30.0
 WARM_S = 50.0
 COLOURS = 255
 LARGEST = 190_000
-"""Bytes of a picture above which its colours are reduced."""
+"""File size in bytes above which the number of colours is reduced."""
 
 
 @contextmanager
 def screen() -> Iterator[None]:
-    """Have a screen: the one there is, or an Xvfb of our own."""
+    """Provide a display: the existing one, or a new Xvfb."""
     if os.environ.get("DISPLAY") or os.environ.get("QT_QPA_PLATFORM"):
         yield
         return
@@ -50,8 +50,8 @@ def screen() -> Iterator[None]:
         server.wait(10)
 
 
-class Photographer:
-    """Opens windows on one running session and saves what they show."""
+class Camera:
+    """Windows on one running session, saved as screenshots."""
 
     def __init__(self, out: Path, sizes: list[tuple[int, int]], themes: list[str]) -> None:
         from bci_affect.gui.app import application
@@ -61,14 +61,14 @@ class Photographer:
         out.mkdir(parents=True, exist_ok=True)
 
     def wait(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
-        """Let the program live."""
+        """Process Qt events for some seconds, or until a condition holds."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and not until():
             self.app.processEvents()
             time.sleep(0.01)
 
     def save(self, widget: Any, name: str) -> None:
-        """Save a small PNG."""
+        """Save a widget as a PNG file, with fewer colours if it is large."""
         from PIL import Image
 
         path = self.out / f"{name}.png"
@@ -80,7 +80,7 @@ class Photographer:
         print(f"{path}  {path.stat().st_size / 1000:.0f} kB")
 
     def each(self, control: Any, services: Any) -> Iterator[tuple[Any, str]]:
-        """Open the main window in every size and theme, live, one after the other."""
+        """Open the main window in every size and theme, one after the other."""
         from bci_affect.gui.window import MainWindow
 
         for width, height in self.sizes:
@@ -96,8 +96,8 @@ class Photographer:
                 self.wait(0.2)
 
 
-def first_start(camera: Photographer, desk: Any) -> tuple[Any, Any]:
-    """Picture every page of the first start, and start the demonstration; return the session."""
+def first_start(camera: Camera, desk: Any) -> tuple[Any, Any]:
+    """Capture every page of the first start, start the demonstration, and return its session."""
     from dataclasses import replace
 
     from bci_affect.gui.flows.start import StartWindow
@@ -123,12 +123,12 @@ def first_start(camera: Photographer, desk: Any) -> tuple[Any, Any]:
 
 
 def recordings() -> Path:
-    """Return a folder for the recordings that the pictures show being made."""
+    """Return a folder for the recordings of the pictured sessions."""
     return Path(tempfile.mkdtemp(prefix="recordings-", dir=os.environ["BCI_AFFECT_HOME"]))
 
 
-def session(camera: Photographer, control: Any, services: Any) -> None:
-    """Picture the running session, its arrangements and its panels in tabs."""
+def session(camera: Camera, control: Any, services: Any) -> None:
+    """Capture the running session, its layouts and its panels in tabs."""
     control.mark("eyes open")
     control.rate(6.5, 4.0)
     for window, name in camera.each(control, services):
@@ -147,8 +147,8 @@ def session(camera: Photographer, control: Any, services: Any) -> None:
             camera.save(window, f"{key}-{name}")
 
 
-def dialogs(camera: Photographer, control: Any, services: Any) -> None:
-    """Picture help and preferences."""
+def dialogs(camera: Camera, control: Any, services: Any) -> None:
+    """Capture help and preferences."""
     from bci_affect.gui.flows.preferences import PreferencesDialog
     from bci_affect.gui.help import HelpDialog
 
@@ -168,8 +168,8 @@ def dialogs(camera: Photographer, control: Any, services: Any) -> None:
             dialog.close()
 
 
-def lost(camera: Photographer, control: Any, services: Any) -> None:
-    """Picture a stream that is gone: its sender is halted, and goes on afterwards."""
+def lost(camera: Camera, control: Any, services: Any) -> None:
+    """Capture a lost stream by suspending its sender; resume the sender afterwards."""
     import psutil
 
     senders = [p for p in psutil.Process().children(recursive=True) if "play" in p.cmdline()]
@@ -185,8 +185,8 @@ def lost(camera: Photographer, control: Any, services: Any) -> None:
     camera.wait(12.0)
 
 
-def ending(camera: Photographer, control: Any, services: Any) -> None:
-    """Picture the end of the session."""
+def ending(camera: Camera, control: Any, services: Any) -> None:
+    """Capture the end page of the session."""
     from bci_affect.gui.flows.ending import EndPage
 
     control.stop()
@@ -199,8 +199,8 @@ def ending(camera: Photographer, control: Any, services: Any) -> None:
             page.close()
 
 
-def replay(camera: Photographer, control: Any, services: Any) -> None:
-    """Picture a recording that is replayed, with its transport."""
+def replay(camera: Camera, control: Any, services: Any) -> None:
+    """Capture a replayed recording with its transport bar."""
     from bci_affect.app.demo import RECORDING
     from bci_affect.config import LiveSettings
     from bci_affect.gui.services import Services
@@ -225,10 +225,10 @@ def replay(camera: Photographer, control: Any, services: Any) -> None:
         made.stop()
 
 
-def calibration(camera: Photographer, control: Any, services: Any) -> None:
-    """Picture a guided calibration of a simulated listener, from its first page to its verdict.
+def calibration(camera: Camera, control: Any, services: Any) -> None:
+    """Capture a guided calibration of a simulated listener, from its first page to its verdict.
 
-    The listener is another process that feels what is played; clips are the shortest there are.
+    The listener runs in another process and responds to the music; clips have the shortest length.
     """
     from bci_affect.app.start import SessionStarter
     from bci_affect.gui.services import StartChoice
@@ -237,7 +237,7 @@ def calibration(camera: Photographer, control: Any, services: Any) -> None:
 
     with ProfileStore() as store:
         store.create("Ada")
-    control.pause()  # the listener feels what any session plays
+    control.pause()  # the listener responds to the music of any session
     listener = subprocess.Popen(
         [
             *(sys.executable, "-m", "bci_affect", "simulate", "listener"),
@@ -251,7 +251,9 @@ def calibration(camera: Photographer, control: Any, services: Any) -> None:
         with SessionStarter(options, wait_s=60.0) as desk:
             found: list[Any] = []
             while not found:
-                found = [s for s in desk.find() if s.n_channels == 14]  # the demonstration has 8
+                found = [
+                    s for s in desk.find() if s.n_channels == 14
+                ]  # the demonstration's stream has 8 channels
                 camera.wait(0.2)
             choice = StartChoice(found[0], music=False, profile="Ada", record_dir=recordings())
             started = desk.start(choice, print)
@@ -263,8 +265,8 @@ def calibration(camera: Photographer, control: Any, services: Any) -> None:
         control.play()
 
 
-def _calibrate(camera: Photographer, started: Any) -> None:
-    """Go through the protocol; every page is pictured once, in all themes."""
+def _calibrate(camera: Camera, started: Any) -> None:
+    """Run the protocol and capture every page once, in all themes."""
     from bci_affect.gui.flows.calibration import CalibrationWindow
     from bci_affect.gui.theme import THEMES
     from bci_affect.gui.viewmodel import ViewModel
@@ -285,7 +287,7 @@ def _calibrate(camera: Photographer, started: Any) -> None:
             camera.save(flow, f"calibration-{name}-{theme}")
 
     picture("begin")
-    lead._run(lambda: desk.begin(12, 20.0))  # some may be lost on a busy machine
+    lead._run(lambda: desk.begin(12, 20.0))  # a busy machine may lose some
     for flow in flows:
         flow.protocol = lead.protocol
     protocol = lead.protocol
@@ -313,7 +315,7 @@ def _calibrate(camera: Photographer, started: Any) -> None:
         flow.protocol = None
         if lead.verdict is not None and flow is not lead:
             flow.show_verdict(lead.verdict)
-    if lead.verdict is not None:  # else the listener was held up by a busy machine
+    if lead.verdict is not None:  # no verdict if a busy machine delayed the listener
         picture("verdict")
     for flow in flows:
         flow.close()
@@ -330,7 +332,7 @@ SCENES = {
 
 
 def main() -> None:
-    """Make the pictures that were asked for."""
+    """Capture the requested screenshots."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "pictures")
     parser.add_argument("--sizes", default="1280x720,1920x1080")
@@ -346,10 +348,10 @@ def main() -> None:
         from bci_affect.app.start import SessionStarter
         from bci_affect.session import SessionOptions
 
-        camera = Photographer(asked.out, sizes, asked.themes.split(","))
+        camera = Camera(asked.out, sizes, asked.themes.split(","))
         with SessionStarter(SessionOptions(), wait_s=60.0) as desk:
             control, services = first_start(camera, desk)
-            control.baseline(BASELINE_S)  # as a listener would begin: band powers are against it
+            control.baseline(BASELINE_S)  # band powers are relative to the baseline
             camera.wait(WARM_S)
             for name, scene in SCENES.items():
                 if name in wanted:
