@@ -1,1 +1,1 @@
-"""Programs that create the shipped artefacts and the tables of the documentation."""
+"""Programs that create the shipped files and the tables of the documentation."""
