@@ -39,7 +39,8 @@ def false_positives(
     rejected = []
     for seed in people:
         clips = labelled(simulate(SimulatedListener(), n_clips, seed=seed), "valence")
-        rejected.append(permutation_test(clips, seed=seed, n_permutations=n_permutations).p < 0.05)
+        test = permutation_test(clips, seed=seed, n_permutations=n_permutations)
+        rejected.append(test.against_chance.above < 0.05)
     k, n = int(np.sum(rejected)), len(rejected)
     return {"people": n, "rejected": k / n, "interval": clopper_pearson(k, n)}
 

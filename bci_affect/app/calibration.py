@@ -328,6 +328,8 @@ def _verdict(document: dict[str, Any]) -> CalibrationResult:
 
 def _words(document: dict[str, object]) -> tuple[list[str], list[tuple[str, str]]]:
     """Sentences and figures of a calibration for the screen."""
+    from bci_affect.training import limit_percent
+
     sentences: list[str] = []
     figures: list[tuple[str, str]] = []
     dimensions = document["dimensions"]
@@ -342,7 +344,10 @@ def _words(document: dict[str, object]) -> tuple[list[str], list[tuple[str, str]
         figures += [
             (f"{name}: clips", str(found["n_clips"])),
             (f"{name}: balanced accuracy", f"{eeg['balanced_accuracy']:.0%} (chance 50 %)"),
-            (f"{name}: 95 % interval", f"{low:.0%} to {high:.0%}"),
+            (
+                f"{name}: {100 * eeg['interval_level']:.0f} % interval",
+                f"{limit_percent(low)} to {limit_percent(high)}",
+            ),
             (f"{name}: p (corrected)", f"{found['p']:.3f} ({found['p_corrected']:.3f})"),
         ]
     return sentences, figures

@@ -4,6 +4,7 @@ from .calibration.simulation import EFFECTS as EFFECTS
 from .calibration.simulation import SimulatedListener as SimulatedListener
 from .calibration.simulation import simulate as simulate
 from .calibration.store import calibrate_recordings as calibrate_recordings
+from .calibration.verdict import limit_percent as limit_percent
 from .drawing import GREY as GREY
 from .drawing import HIGH as HIGH
 from .drawing import LOW as LOW
@@ -45,6 +46,7 @@ __all__ = [
     "extract_subject",
     "fit",
     "interval",
+    "limit_percent",
     "load_study",
     "measure",
     "new_figure",

@@ -1,4 +1,4 @@
-"""A study as one HTML page: tables, figures, and what may be concluded; no outside requests."""
+"""HTML page of a study: tables, figures and conclusions, without outside requests."""
 
 from __future__ import annotations
 
@@ -74,20 +74,18 @@ def render(study: Study) -> str:
 
 
 def conclusions(metrics: dict[str, Any]) -> list[str]:
-    """Return one plain sentence for each variant, phase and target: above chance, or not."""
+    """Return one plain sentence for each variant, phase and target: above chance, or not.
+
+    Two questions are kept apart. The test exchanges labels among the trials of each person: can the
+    result of these people be chance? The interval draws people: would other people show it too?
+    Above chance needs both; where only one says so, the sentence names which and why they differ.
+    """
     sentences = []
     for variant, phases in metrics["results"].items():
         for phase, result in phases.items():
             for target, p in result["p"].items():
                 found = result[target]["trial"]["balanced_accuracy"]
-                if found["mean"] is None or p is None:
-                    verdict = "cannot be said: nobody has trials of both kinds"
-                elif found["low"] is not None and found["low"] > 0.5 and p < 0.05:
-                    verdict = "is above chance"
-                elif found["mean"] < 0.5 and found["high"] is not None and found["high"] < 0.5:
-                    verdict = "is below chance: look for a mistake"
-                else:
-                    verdict = "is not shown to be above chance"
+                verdict = _verdict(found, p)
                 where = "held-out people" if phase == "pretrain" else "people's own held-out trials"
                 if metrics["protocol"] != "loso" and phase == "pretrain":
                     where = f"the held-out part (protocol {metrics['protocol']})"
@@ -96,6 +94,32 @@ def conclusions(metrics: dict[str, Any]) -> list[str]:
                     f"({interval(found)}, chance 0.5, p = {'-' if p is None else f'{p:.3f}'})."
                 )
     return sentences
+
+
+def _verdict(found: dict[str, Any], p: float | None) -> str:
+    """Return the verdict on one balanced accuracy, with its interval over people and its p."""
+    if found["mean"] is None or p is None:
+        return "cannot be determined: no person has trials of both kinds"
+    low, high = found["low"], found["high"]
+    people, labels = low is not None and low > 0.5, p < 0.05
+    if people and labels:
+        return "is above chance"
+    if high is not None and high < 0.5:
+        return "is below chance: look for a mistake"
+    if labels and low is None:
+        return "is above chance in this one person, which says nothing of others"
+    if labels:
+        return (
+            "is above chance in these people by the test, which exchanges labels within each "
+            "person, but is not shown to be above chance in people at large: the interval, over "
+            "people, includes it"
+        )
+    if people:
+        return (
+            "is not shown to be above chance: the interval, over people, excludes it, but the "
+            "test, which exchanges labels within each person, reaches as much by chance"
+        )
+    return "is not shown to be above chance"
 
 
 def interval(found: dict[str, Any] | None) -> str:

@@ -1,9 +1,10 @@
-"""How much the EEG of one person tells: nested held-out scores with chance beside them.
+"""Nested held-out scores of one person's EEG, with chance levels and a permutation test.
 
 Everything fitted (components, prior strength, head, temperature, fusion weights) is fitted again
-without the clips that it is judged on. The p-value re-runs all of that for every permutation of
+without the clips that it is evaluated on. The p-value re-runs all of that for every permutation of
 the labels; its statistic is the mean probability that held-out clips' true side was given, which
-tells small effects from chance in fewer clips than the share of right clips does.
+finds small effects in fewer clips than the share of right clips does. The interval of the balanced
+accuracy is calibrated by the same test, so that it excludes chance exactly where the test rejects.
 """
 
 from __future__ import annotations
@@ -18,7 +19,13 @@ from bci_affect.training.calibration.clips import Labelled
 from bci_affect.training.calibration.combining import fit_fusion, fit_gain
 from bci_affect.training.calibration.ladder import Index
 from bci_affect.training.calibration.nested import HeldOut, held_out
-from bci_affect.training.calibration.permutation import came_in_runs, p_value, permuted_labels
+from bci_affect.training.calibration.permutation import (
+    ALPHA,
+    ChanceTest,
+    came_in_runs,
+    p_value,
+    permuted_labels,
+)
 
 N_PERMUTATIONS = 999
 N_RANDOM_EMBEDDINGS = 20
@@ -28,8 +35,9 @@ N_RANDOM_EMBEDDINGS = 20
 class Score:
     """Clip-level scores of one way to predict, on clips that it had not seen.
 
-    ``interval`` and ``auc_interval`` are 95 % bootstrap intervals over clips, NaN where none was
-    drawn; ``right`` is how many clips were on the right side.
+    ``interval`` and ``auc_interval`` are intervals of level ``level`` over clips
+    (`metrics.bootstrap`), NaN where none was drawn; ``right`` is how many clips were on the right
+    side.
     """
 
     n: int
@@ -40,24 +48,27 @@ class Score:
     calibration_error: float
     interval: tuple[float, float] = (float("nan"), float("nan"))
     auc_interval: tuple[float, float] = (float("nan"), float("nan"))
+    level: float = 0.95
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that is said about one dimension of one person.
+    """Evaluation of one dimension of one person.
 
     Attributes
     ----------
     dimension : str
     n_clips, n_high, n_sessions : int
     eeg : Score
-        Personal EEG estimate, nested leave-one-clip-out.
+        Personal EEG estimate, nested leave-one-clip-out; its interval agrees with `p` at `alpha`.
     p : float
         One-sided permutation p-value of `eeg` against chance.
     p_below : float
         The same, for being *below* chance.
+    alpha : float
+        One-sided level of both tests.
     scheme : str
-        What was permuted, in words.
+        Description of the permutations.
     fused, music, population : Score or None
         Both sources, the music alone, the population head alone (music: None where unknown).
     baselines : dict of str to Score
@@ -68,8 +79,9 @@ class Evaluation:
         Leave-one-session-out, with more than one session that has both sides elsewhere.
     p_across_sessions : float
     drawn : ndarray
-        The statistic under each permutation, for the histogram.
+        Mean probability given to the true side under each permutation, for the histogram.
     statistic : float
+        The same for the real labels.
     eeg_logit, music_logit, fused_logit : ndarray, shape (n_clips,)
         Held-out calibrated log-odds, for the report.
     high : ndarray, shape (n_clips,)
@@ -84,6 +96,7 @@ class Evaluation:
     eeg: Score
     p: float
     p_below: float
+    alpha: float
     scheme: str
     population: Score
     music: Score | None
@@ -113,6 +126,8 @@ def evaluate(
     seed: int = 0,
     n_permutations: int = N_PERMUTATIONS,
     n_random: int = N_RANDOM_EMBEDDINGS,
+    test: PermutationTest | None = None,
+    alpha: float = ALPHA / 2,
 ) -> Evaluation:
     """Evaluate one dimension of one person; see `Evaluation`.
 
@@ -125,8 +140,13 @@ def evaluate(
         999 resolves p to .001.
     n_random : int
         Random embeddings for that baseline; 0 leaves it out (NaN).
+    test : PermutationTest, optional
+        `permutation_test` of these clips, where it has been run already.
+    alpha : float
+        One-sided level of the test and of each limit of the interval.
     """
-    test = permutation_test(clips, seed=seed, n_permutations=n_permutations)
+    if test is None:
+        test = permutation_test(clips, seed=seed, n_permutations=n_permutations)
     nested, labels, drawn, runs = test.nested, test.labels, test.drawn, test.runs
     rng = np.random.default_rng([seed, 1])
     high = clips.high
@@ -139,9 +159,10 @@ def evaluate(
         n_clips=len(clips),
         n_high=int(high.sum()),
         n_sessions=len(np.unique(clips.session)),
-        eeg=score(calibrated, high, clips.group, rng),
-        p=test.p,
-        p_below=p_value(-drawn[0], -drawn[1:]),
+        eeg=score(calibrated, high, clips.group, rng, alpha=alpha, test=test.against_chance),
+        p=test.against_chance.above,
+        p_below=test.against_chance.below,
+        alpha=alpha,
         scheme=_scheme(clips, runs),
         population=score(clips.eeg_logit, high, clips.group, rng),
         music=score(music[known], high[known], clips.group[known], rng)
@@ -164,10 +185,10 @@ def evaluate(
 
 @dataclass(frozen=True)
 class PermutationTest:
-    """The whole nested procedure under the real labels (first row) and permuted ones.
+    """Complete nested procedure under the real labels (first row) and permuted ones.
 
-    ``labels`` (1 + n, n_clips), what was `held_out` for each, the statistic ``drawn`` (1 + n,),
-    and whether whole ``runs`` were exchanged.
+    ``labels`` (1 + n, n_clips), held-out predictions ``nested`` for each, the statistic ``drawn``
+    (1 + n,), and whether complete ``runs`` were exchanged.
     """
 
     labels: Array
@@ -176,9 +197,10 @@ class PermutationTest:
     runs: bool
 
     @property
-    def p(self) -> float:
-        """One-sided p-value against chance."""
-        return p_value(float(self.drawn[0]), self.drawn[1:])
+    def against_chance(self) -> ChanceTest:
+        """P-values against chance in both directions; see `chance_test`."""
+        accuracy = float(metrics.balanced_accuracy(self.nested.logit[0], self.labels[0]))
+        return chance_test(self.drawn, accuracy)
 
 
 def permutation_test(clips: Labelled, *, seed: int, n_permutations: int) -> PermutationTest:
@@ -191,14 +213,39 @@ def permutation_test(clips: Labelled, *, seed: int, n_permutations: int) -> Perm
     return PermutationTest(labels, nested, statistic(nested.logit, labels), runs)
 
 
+def chance_test(drawn: Array, accuracy: float) -> ChanceTest:
+    """Return p-values of the statistic, the first of `drawn`, among its permutations.
+
+    A side of chance on which the balanced accuracy does not lie is never significant: there the
+    p-value is at least one half, so that no claim contradicts the accuracy next to it. It is only
+    ever raised, so the test keeps its level.
+    """
+    above = p_value(drawn[0], drawn[1:])
+    below = p_value(-drawn[0], -drawn[1:])
+    return ChanceTest(
+        above=above if accuracy > metrics.CHANCE + 1e-9 else max(above, 0.5),
+        below=below if accuracy < metrics.CHANCE - 1e-9 else max(below, 0.5),
+        smallest=1 / len(drawn),
+    )
+
+
 def score(
-    logit: Array, high: Array, group: Index | None = None, rng: np.random.Generator | None = None
+    logit: Array,
+    high: Array,
+    group: Index | None = None,
+    rng: np.random.Generator | None = None,
+    *,
+    alpha: float = ALPHA / 2,
+    test: ChanceTest | None = None,
 ) -> Score:
-    """Score held-out log-odds against labels; with `group` and `rng` intervals are drawn too."""
+    """Score held-out log-odds against labels; with `group` and `rng` intervals are drawn too.
+
+    `alpha` and `test` are those of `metrics.bootstrap`.
+    """
     nan = (float("nan"), float("nan"))
     intervals = {"balanced_accuracy": nan, "auc": nan}
     if group is not None and rng is not None:
-        intervals = metrics.bootstrap(logit, high, group, rng)
+        intervals = metrics.bootstrap(logit, high, group, rng, alpha=alpha, test=test)
     right = np.where(logit == 0, 0.5, (logit > 0) == (high > 0.5))
     return Score(
         n=len(high),
@@ -209,6 +256,7 @@ def score(
         calibration_error=metrics.calibration_error(logit, high),
         interval=intervals["balanced_accuracy"],
         auc_interval=intervals["auc"],
+        level=1 - 2 * alpha,
     )
 
 
@@ -290,4 +338,5 @@ def _across_sessions(clips: Labelled, labels: Array) -> tuple[Score | None, floa
     nested = held_out(clips.embedding, clips.eeg_logit, labels, clips.group, clips.session)
     drawn = statistic(nested.logit, labels)
     calibrated, _ = _combine(nested, clips, clips.session)
-    return score(calibrated, clips.high), p_value(drawn[0], drawn[1:])
+    found = score(calibrated, clips.high)
+    return found, chance_test(drawn, found.balanced_accuracy).above

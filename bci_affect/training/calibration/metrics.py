@@ -8,10 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import norm, rankdata
 
 from bci_affect.affect import Array, sigmoid
 from bci_affect.training.calibration.ladder import Index, balance
+from bci_affect.training.calibration.permutation import ChanceTest
+
+CHANCE = 0.5
 
 
 def balanced_accuracy(logit: Array, high: Array) -> Array:
@@ -72,14 +75,39 @@ def reliability(logit: Array, high: Array, n_bins: int = 5) -> list[Bin]:
 
 
 def bootstrap(
-    logit: Array, high: Array, group: Index, rng: np.random.Generator, n: int = 4000
+    logit: Array,
+    high: Array,
+    group: Index,
+    rng: np.random.Generator,
+    n: int = 4000,
+    *,
+    alpha: float = 0.025,
+    test: ChanceTest | None = None,
 ) -> dict[str, tuple[float, float]]:
-    """95 % intervals by the Bayesian bootstrap over clips (those of one stimulus weigh alike).
+    """Intervals by the Bayesian bootstrap over clips (those of one stimulus weigh alike).
 
     Every draw gives each clip a random weight (Rubin 1981, doi:10.1214/aos/1176345338). Half a
     right and half a wrong pseudo-clip a side are added for the balanced accuracy, so that a few
     clips that are all right do not get an interval of no width; for independent clips the rates'
     intervals are then Jeffreys'.
+
+    With a permutation `test` the bootstrap's distribution is shifted on the normal scale so that
+    its share at or below chance is the test's p-value (as the bias correction of Efron 1987,
+    doi:10.1080/01621459.1987.10478410, shifts it to the estimate). The lower limit of the balanced
+    accuracy then lies above chance exactly where ``test.above < alpha``, the upper limit below it
+    exactly where ``test.below < alpha``.
+
+    Parameters
+    ----------
+    logit, high : ndarray, shape (n_clips,)
+    group : ndarray of int, shape (n_clips,)
+    rng : numpy Generator
+    n : int
+        Draws.
+    alpha : float
+        One-sided level of each limit; the interval has level ``1 - 2 alpha``.
+    test : ChanceTest, optional
+        Permutation test of the same predictions.
 
     Returns
     -------
@@ -103,6 +131,38 @@ def bootstrap(
         ("balanced_accuracy", (rates[0] + rates[1]) / 2, float(balanced_accuracy(logit, high))),
         ("auc", area, float(auc(logit, high))),
     ):
-        low, top = np.quantile(values, [0.025, 0.975])
-        out[name] = (min(float(low), estimate), max(float(top), estimate))
+        out[name] = _limits(values, estimate, alpha, test)
     return out
+
+
+def _limits(
+    draws: Array, estimate: float, alpha: float, test: ChanceTest | None
+) -> tuple[float, float]:
+    """Limits from the draws, which agree with the test; they enclose the estimate."""
+    if test is None:
+        low, top = np.quantile(draws, [alpha, 1 - alpha])
+        return min(float(low), estimate), max(float(top), estimate)
+    share = float(np.clip(np.mean(draws <= CHANCE), 1 / len(draws), 1 - 1 / len(draws)))
+    above, not_below = test.above, 1 - test.below
+    if test.above <= test.smallest:  # all that is known is that p is no larger
+        above = min(above, share)
+    if test.below <= test.smallest:
+        not_below = max(not_below, share)
+    low = min(float(np.quantile(draws, _shifted(alpha, share, above, test))), estimate)
+    top = max(float(np.quantile(draws, _shifted(1 - alpha, share, not_below, test))), estimate)
+    # Draws and p-values are discrete: at the edge the test decides.
+    if not test.above < alpha:
+        low = min(low, CHANCE)
+    elif estimate > CHANCE:
+        low = max(low, float(np.nextafter(CHANCE, 1)))
+    if not test.below < alpha:
+        top = max(top, CHANCE)
+    elif estimate < CHANCE:
+        top = min(top, float(np.nextafter(CHANCE, 0)))
+    return low, top
+
+
+def _shifted(level: float, share: float, p: float, test: ChanceTest) -> float:
+    """Level at which to read a distribution whose `share` below chance should have been `p`."""
+    p = float(np.clip(p, min(test.smallest, share), 1 - min(test.smallest, 1 - share)))
+    return float(norm.cdf(norm.ppf(level) + norm.ppf(share) - norm.ppf(p)))

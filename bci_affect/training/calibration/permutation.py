@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from bci_affect.affect import Array
 from bci_affect.training.calibration.ladder import Index
+
+ALPHA = 0.05
+"""Familywise error of "above chance" over the dimensions of one person."""
+
+
+@dataclass(frozen=True)
+class ChanceTest:
+    """P-values of one permutation test, in both directions.
+
+    Attributes
+    ----------
+    above, below : float
+        One-sided p-values of being above and below chance.
+    smallest : float
+        Smallest p-value that so few permutations can give.
+    """
+
+    above: float
+    below: float
+    smallest: float
 
 
 def permuted_labels(
@@ -63,10 +85,27 @@ def p_value(observed: float, drawn: Array) -> float:
 
 
 def holm(p: dict[str, float]) -> dict[str, float]:
-    """Holm's correction over the dimensions that are tested on one person."""
+    """Return the p-values corrected by Holm over the dimensions that are tested on one person."""
     adjusted: dict[str, float] = {}
     floor = 0.0
     for i, name in enumerate(sorted(p, key=lambda key: p[key])):
         floor = max(floor, min(1.0, (len(p) - i) * p[name]))
         adjusted[name] = floor
     return adjusted
+
+
+def holm_levels(p: dict[str, float], alpha: float = ALPHA) -> dict[str, float]:
+    """Return the one-sided level at which Holm's procedure tests each dimension.
+
+    The smallest p-value is tested at ``alpha`` over the number of dimensions, the next at ``alpha``
+    over the number that is left, and so on; from the first that fails on, the level stays. So
+    ``p[name] < holm_levels(p)[name]`` exactly where ``holm(p)[name] < alpha``, and an interval of
+    that level agrees with the corrected test.
+    """
+    levels: dict[str, float] = {}
+    left = len(p)
+    for name in sorted(p, key=lambda key: p[key]):
+        levels[name] = alpha / left
+        if p[name] < levels[name]:
+            left -= 1
+    return levels

@@ -16,9 +16,10 @@ from bci_affect.training.calibration.evaluation import (
     N_RANDOM_EMBEDDINGS,
     Evaluation,
     evaluate,
+    permutation_test,
 )
 from bci_affect.training.calibration.ladder import fit_head
-from bci_affect.training.calibration.permutation import holm
+from bci_affect.training.calibration.permutation import holm, holm_levels
 from bci_affect.training.calibration.verdict import Verdict, judge
 
 TERRITORY_COMPONENTS = 4
@@ -85,11 +86,20 @@ def calibrate(
             refused[dimension] = str(error)
     if not sets:
         raise BciAffectError(next(iter(refused.values())))
+    tests = {
+        dimension: permutation_test(clips, seed=seed + i, n_permutations=n_permutations)
+        for i, (dimension, clips) in enumerate(sets.items())
+    }
+    p = {dimension: test.against_chance.above for dimension, test in tests.items()}
+    adjusted, levels = holm(p), holm_levels(p)
     for i, (dimension, clips) in enumerate(sets.items()):
         evaluations[dimension] = evaluate(
-            clips, seed=seed + i, n_permutations=n_permutations, n_random=n_random
+            clips,
+            seed=seed + i,
+            n_random=n_random,
+            test=tests[dimension],
+            alpha=levels[dimension],
         )
-    adjusted = holm({name: e.p for name, e in evaluations.items()})
     quality = float(np.mean(table.quality))
     verdicts = {name: judge(e, adjusted[name], quality) for name, e in evaluations.items()}
     for dimension, clips in sets.items():

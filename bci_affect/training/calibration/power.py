@@ -49,7 +49,9 @@ def measure(
         people's first dimension; ``claimed``: share of people of whom anything is said to be above
         chance (Holm over both dimensions); balanced accuracies on unseen clips of the
         population head, the personal EEG, the music, and both; the loss of fusing against the
-        better single estimate; the EEG's weight; conformal coverage and share of decisions.
+        better single estimate; the EEG's weight; conformal coverage and share of decisions;
+        ``interval_coverage``: share of intervals of the personal EEG that contain its accuracy on
+        unseen clips, and ``interval_above`` of those that lie above it.
     """
     rows = [_one(listener, n_clips, seed, n_permutations) for seed in people]
     n = len(rows)
@@ -80,6 +82,8 @@ def measure(
         "eeg_weight_mean": float(weight.mean()),
         "conformal_coverage": float(np.mean([row["coverage"] for row in rows])),
         "decided": float(np.mean([row["decided"] for row in rows])),
+        "interval_coverage": float(np.mean([row["interval"] == 0 for row in rows])),
+        "interval_above": float(np.mean([row["interval"] > 0 for row in rows])),
     }
 
 
@@ -93,12 +97,13 @@ def clopper_pearson(k: int, n: int) -> tuple[float, float]:
 def _one(
     listener: SimulatedListener, n_clips: int, seed: int, n_permutations: int
 ) -> dict[str, Any]:
-    """Calibrate one person and judge the result on unseen clips."""
+    """Calibrate one person and test the result on unseen clips."""
     both = simulate(listener, n_clips, seed=seed, n_test=N_TEST)
     own = _rows(both, slice(0, n_clips))
     unseen = _rows(both, slice(n_clips, None))
     found = calibrate(own, seed=seed, n_permutations=n_permutations, n_random=0, created=0.0)
-    test, coverage, decided = _unseen(found, unseen)
+    test, coverage, decided, personal = _unseen(found, unseen)
+    limits = np.array([found.evaluations[name].eeg.interval for name in DIMENSIONS])  # (2, 2)
     return {
         "p": [found.evaluations[name].p for name in DIMENSIONS],
         "claimed": any(v.above_chance for v in found.verdicts.values()),
@@ -107,6 +112,7 @@ def _one(
         "weight": [model.eeg_weight for model in found.personal.dimensions],
         "coverage": coverage,
         "decided": decided,
+        "interval": (personal < limits[:, 0]).astype(int) - (personal > limits[:, 1]),
     }
 
 
@@ -121,8 +127,11 @@ def _rows(table: ClipTable, rows: slice) -> ClipTable:
     )
 
 
-def _unseen(found: Calibration, unseen: ClipTable) -> tuple[list[float], float, float]:
-    """Mean accuracies of population, personal, music and fused; coverage; share decided."""
+def _unseen(found: Calibration, unseen: ClipTable) -> tuple[list[float], float, float, Array]:
+    """Mean accuracies of population, personal, music and fused; coverage; share decided.
+
+    Last comes the accuracy of the personal EEG in each dimension.
+    """
     personal: PersonalModel = found.personal
     high = (unseen.ratings > 5).astype(np.float64)
     eeg = np.empty_like(high)
@@ -131,15 +140,16 @@ def _unseen(found: Calibration, unseen: ClipTable) -> tuple[list[float], float, 
         eeg[i] = personal_logits(personal, unseen.eeg_logit[i], unseen.embedding[i])
         fused[i], _ = fuse(personal, eeg[i], unseen.music_logit[i])
     sources = (unseen.eeg_logit, eeg, unseen.music_logit, fused)
-    accuracy = [
-        float(np.mean([balanced_accuracy(z[:, j], high[:, j]) for j in range(2)])) for z in sources
-    ]
+    each = np.array(
+        [[float(balanced_accuracy(z[:, j], high[:, j])) for j in range(2)] for z in sources]
+    )  # (4, 2)
     covered, decided = [], []
     for j, model in enumerate(personal.dimensions):
         c, d = _conformal(model, sigmoid(eeg[:, j]), high[:, j])
         covered.append(c)
         decided.append(d)
-    return accuracy, float(np.mean(covered)), float(np.mean(decided))
+    accuracy = [float(value) for value in each.mean(axis=1)]
+    return accuracy, float(np.mean(covered)), float(np.mean(decided)), each[1]
 
 
 def _conformal(model: DimensionModel, prob: Array, high: Array) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The report of a calibration: one HTML file that says what was found and how, and nothing more."""
+"""HTML report of a calibration: one file with the findings and the methods."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from bci_affect.training.calibration.clips import labelled
 from bci_affect.training.calibration.evaluation import Evaluation, Score
 from bci_affect.training.calibration.personal import Calibration
 from bci_affect.training.calibration.recordings import PersonClips
+from bci_affect.training.calibration.verdict import limit_percent
 from bci_affect.training.drawing import quality_over_time, topography
 
 
@@ -63,6 +64,7 @@ def _score(score: Score | None) -> dict[str, Any] | None:
         "right": score.right,
         "balanced_accuracy": score.balanced_accuracy,
         "balanced_accuracy_interval": list(score.interval),
+        "interval_level": score.level,
         "auc": score.auc,
         "auc_interval": list(score.auc_interval),
         "brier": score.brier,
@@ -155,7 +157,9 @@ def _table(e: Evaluation) -> list[dict[str, str]]:
                 "label": label,
                 "right": f"{score.right:g} of {score.n}",
                 "accuracy": f"{score.balanced_accuracy:.0%}",
-                "interval": f"{low:.0%} to {high:.0%}" if np.isfinite(low) else "",
+                "interval": f"{limit_percent(low)} to {limit_percent(high)} ({score.level:.0%})"
+                if np.isfinite(low)
+                else "",
                 "auc": f"{score.auc:.2f}",
                 "brier": f"{score.brier:.3f}",
                 "ece": f"{score.calibration_error:.2f}",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 from scipy.stats import binom
 
 from bci_affect.training.calibration.evaluation import Evaluation
+from bci_affect.training.calibration.metrics import CHANCE
+from bci_affect.training.calibration.permutation import ALPHA
 
 Standing = Literal["above chance", "not (yet) above chance", "worse than chance"]
-ALPHA = 0.05
 POOR_QUALITY = 0.75
 MAX_CLIPS = 96
 
@@ -50,13 +52,14 @@ def judge(evaluation: Evaluation, p_adjusted: float, quality: float) -> Verdict:
     standing: Standing = "not (yet) above chance"
     if p_adjusted < ALPHA:
         standing = "above chance"
-    elif e.p_below < ALPHA / 2:
+    elif e.p_below < e.alpha:
         standing = "worse than chance"
     low, high = e.eeg.interval
     text = (
         f"{e.dimension.capitalize()}: your EEG is {standing}. It had {e.eeg.right:g} of "
         f"{e.n_clips} clips on the right side, each predicted without itself (balanced accuracy "
-        f"{e.eeg.balanced_accuracy:.0%}, 95 % interval {low:.0%} to {high:.0%}, chance 50 %, "
+        f"{e.eeg.balanced_accuracy:.0%}, {100 * e.eeg.level:.0f} % interval {limit_percent(low)} "
+        f"to {limit_percent(high)}, chance 50 %, "
         f"permutation p = {_p(e.p)}, corrected for two dimensions {_p(p_adjusted)})."
     )
     if e.music is not None:
@@ -68,6 +71,21 @@ def judge(evaluation: Evaluation, p_adjusted: float, quality: float) -> Verdict:
             f"(p = {_p(e.p_across_sessions)})."
         )
     return Verdict(e.dimension, standing, p_adjusted, text, tuple(_advice(e, standing, quality)))
+
+
+def limit_percent(value: float) -> str:
+    """Write a limit of an interval so that rounding never puts it on chance.
+
+    Examples
+    --------
+    >>> limit_percent(0.6931), limit_percent(0.5004), limit_percent(0.4999), limit_percent(0.5)
+    ('69%', '50.1%', '49.9%', '50%')
+    """
+    text = f"{value:.0%}"
+    if value == CHANCE or text != f"{CHANCE:.0%}":
+        return text
+    away = math.ceil if value > CHANCE else math.floor
+    return f"{away(1000 * value) / 10:.1f}%"
 
 
 def clips_needed(accuracy: float, power: float = 0.8, alpha: float = ALPHA) -> int | None:
