@@ -82,20 +82,20 @@ def calibrate(folder: Path) -> None:
     }  # fmt: skip
     path = folder / "progress.json"
     if path.exists():
-        protocol = GuidedCalibration.resume(path, **wires)
+        guided = GuidedCalibration.resume(path, **wires)
     else:
-        protocol = GuidedCalibration.begin(
+        guided = GuidedCalibration.begin(
             path, "Ada", _clips(), seed=1, timing=Timing(0, 0, 0, 2), **wires
         )
     now = 100.0
-    protocol.start(now)
-    print(len(protocol.ratings), flush=True)
-    while protocol.step is not Step.DONE:
+    guided.start(now)
+    print(len(guided.ratings), flush=True)
+    while guided.step is not Step.DONE:
         now += 0.25
-        protocol.tick(now, quality=1.0)
-        if protocol.step is Step.RATING:
-            protocol.rate(now, Rating(7, 3))
-            print(len(protocol.ratings), flush=True)
+        guided.tick(now, quality=1.0)
+        if guided.step is Step.RATING:
+            guided.rate(now, Rating(7, 3))
+            print(len(guided.ratings), flush=True)
         time.sleep(0.002)
 
 

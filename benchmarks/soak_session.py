@@ -90,7 +90,8 @@ def status(session: Any, uncaught: Uncaught, since: float) -> dict[str, Any]:
     from bci_affect.music.player.output import NO_DEVICE
 
     snapshot = session.snapshot()
-    health, recording, player = snapshot.health, snapshot.recording, snapshot.player
+    health, recording = snapshot.stream.health, snapshot.recording
+    player = snapshot.music.player if snapshot.music else None
     return {
         "state": str(health.state),
         "reason": health.reason,
@@ -105,7 +106,7 @@ def status(session: Any, uncaught: Uncaught, since: float) -> dict[str, Any]:
         "silent": player is None or player.device == NO_DEVICE,
         "track": player.track_id if player else None,
         "position_s": player.position_s if player else 0.0,
-        "estimate": str(snapshot.estimate.state) if snapshot.estimate else "",
+        "estimate": str(snapshot.affect.estimate.state) if snapshot.affect.estimate else "",
         "messages": [f"{m.level}: {m.text}" for m in snapshot.messages],
         "threads": sorted(thread.name for thread in threading.enumerate()),
         "uncaught": uncaught.found,

@@ -237,7 +237,7 @@ def calibration(camera: Camera, control: Any, services: Any) -> None:
 
     with ProfileStore() as store:
         store.create("Ada")
-    control.pause()  # the listener responds to the music of any session
+    control.music.pause()  # the listener responds to the music of any session
     listener = subprocess.Popen(
         [
             *(sys.executable, "-m", "bci_affect", "simulate", "listener"),
@@ -262,11 +262,11 @@ def calibration(camera: Camera, control: Any, services: Any) -> None:
     finally:
         listener.terminate()
         listener.wait()
-        control.play()
+        control.music.play()
 
 
 def _calibrate(camera: Camera, started: Any) -> None:
-    """Run the protocol and capture every page once, in all themes."""
+    """Run the calibration and capture every page once, in all themes."""
     from bci_affect.gui.flows.calibration import CalibrationWindow
     from bci_affect.gui.theme import THEMES
     from bci_affect.gui.viewmodel import ViewModel
@@ -281,7 +281,7 @@ def _calibrate(camera: Camera, started: Any) -> None:
     def picture(name: str) -> None:
         for flow, theme in zip(flows, camera.themes, strict=True):
             flow.show()
-            if flow.protocol is not None:
+            if flow.guided is not None:
                 flow.tick()
             camera.wait(0.5)
             camera.save(flow, f"calibration-{name}-{theme}")
@@ -289,30 +289,30 @@ def _calibrate(camera: Camera, started: Any) -> None:
     picture("begin")
     lead._run(lambda: desk.begin(12, 20.0))  # a busy machine may lose some
     for flow in flows:
-        flow.protocol = lead.protocol
-    protocol = lead.protocol
-    assert protocol is not None
+        flow.guided = lead.guided
+    guided = lead.guided
+    assert guided is not None
     names = {Step.REST_OPEN: "rest", Step.CLIP: "clip", Step.RATING: "rating"}
     camera.wait(3.0, lambda: model.tick() or False)
     picture("contact")
-    while protocol.step is not Step.DONE:
+    while guided.step is not Step.DONE:
         model.tick()
         lead.tick()
         camera.wait(0.1)
-        step = protocol.step
-        left = protocol.view().seconds_left
+        step = guided.step
+        left = guided.view().seconds_left
         if step in names and (step is not Step.CLIP or left < 12):
             picture(names.pop(step))
         if step in (Step.CONTACT, Step.REST_OPEN, Step.REST_CLOSED, Step.BLINKS):
             lead._go_on()
         elif step is Step.RATING:
-            clip = protocol.clips[protocol.view().clip - 1]
+            clip = guided.clips[guided.view().clip - 1]
             felt = [7.5 if value > 0 else 2.5 for value in (clip.valence, clip.arousal)]
             lead._rate(Rating(*felt))
     camera.wait(300.0, lambda: lead.verdict is not None or bool(lead.status.text()))
     print(lead.status.text() or lead.verdict)
     for flow in flows:
-        flow.protocol = None
+        flow.guided = None
         if lead.verdict is not None and flow is not lead:
             flow.show_verdict(lead.verdict)
     if lead.verdict is not None:  # no verdict if a busy machine delayed the listener

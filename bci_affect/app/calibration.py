@@ -64,10 +64,10 @@ class CalibrationOptions:
 
 
 class CalibrationRunner:
-    """Makes protocols on a live session and evaluates what they gathered.
+    """Makes guided calibrations on a live session and evaluates what they gathered.
 
-    Implements `bci_affect.gui.services.CalibrationService`. The session's own music is paused while
-    a protocol runs and resumes after the verdict; close the desk before the session.
+    It fulfils `bci_affect.gui.services.CalibrationService`. The session's own music is paused while
+    a calibration runs and resumes after the verdict; close the runner before the session.
 
     Parameters
     ----------
@@ -230,13 +230,13 @@ class CalibrationRunner:
         snapshot = self._session.snapshot()
         status = snapshot.recording
         recorded = status is not None and status.active
-        music = snapshot.player is not None
+        music = self._session.music
         if self._before is None:
-            playing = snapshot.player is not None and snapshot.player.playing
-            self._before = _Before(self._session.policy, playing, recorded)
-        if music:
-            self._session.pause()
-            self._session.set_policy("manual")
+            playing = music is not None and music.status().player.playing
+            self._before = _Before(music.policy if music else "manual", playing, recorded)
+        if music is not None:
+            music.pause()
+            music.set_policy("manual")
         self._session.start_recording()
         status = self._session.snapshot().recording
         if status is None or not status.active:
@@ -247,7 +247,7 @@ class CalibrationRunner:
                 file.write(f"{Path(status.path).resolve()}\n")
 
     def _emit(self, text: str) -> None:
-        """Record an event of the protocol; the session goes on as it was where it is stopped."""
+        """Record an event of the calibration; the session goes on as it was where it is stopped."""
         self._session.event(text)
         if json.loads(text).get("event") == "calibration_stop":
             self._go_on_as_before()
@@ -261,15 +261,15 @@ class CalibrationRunner:
             return
         if before.recorded:
             self._session.start_recording()
-        if self._session.snapshot().player is not None:
-            self._session.set_policy(before.policy)
+        if (music := self._session.music) is not None:
+            music.set_policy(before.policy)
             if before.playing:
-                self._session.play()
+                music.play()
 
     def _use_at_once(self) -> None:
         from bci_affect.profiles import ProfileStore
 
-        if self._session.snapshot().profile.casefold() != self.profile.casefold():
+        if self._session.snapshot().model.profile.casefold() != self.profile.casefold():
             return
         with ProfileStore() as store:
             personal = store.load(self.profile).personal

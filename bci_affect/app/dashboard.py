@@ -57,13 +57,13 @@ def _over(session: LiveSession, until: float) -> bool:
 
 def line(snapshot: SessionSnapshot) -> str:
     """Say in one line how the session stands."""
-    parts = [f"{snapshot.elapsed_s:6.1f} s"]
-    if snapshot.health:
-        health = snapshot.health
+    parts = [f"{snapshot.clock.elapsed_s:6.1f} s"]
+    if snapshot.stream:
+        health = snapshot.stream.health
         parts.append(f"{health.state.value}, {health.received} samples, {health.lost} lost")
         if health.reason:
             parts.append(health.reason)
-    estimate = snapshot.estimate
+    estimate = snapshot.affect.estimate
     if estimate is None:
         parts.append("no estimate yet")
     else:
@@ -75,8 +75,8 @@ def line(snapshot: SessionSnapshot) -> str:
         if estimate.reading is not None and estimate.state.value == "ok":
             parts += [": ".join(words) for words in three_estimates(estimate.reading)]
             parts += estimate.reading.reasons
-    if snapshot.track:
-        parts.append(f"plays {snapshot.track.title}")
+    if snapshot.music and snapshot.music.track:
+        parts.append(f"plays {snapshot.music.track.title}")
     if snapshot.messages:
         parts.append(snapshot.messages[-1].text)
     return " | ".join(parts)
@@ -104,7 +104,7 @@ def render(snapshot: SessionSnapshot) -> RenderableType:
     rows.add_column(style="bold", width=11)
     rows.add_column(width=40)
     rows.add_column()
-    estimate = snapshot.estimate
+    estimate = snapshot.affect.estimate
     reading = estimate is not None and estimate.state.value == "ok"
     for name, value in (
         ("valence", estimate.valence if estimate else float("nan")),
@@ -127,45 +127,45 @@ def render(snapshot: SessionSnapshot) -> RenderableType:
         for reason in estimate.reading.reasons if estimate.reading is not None else ():
             rows.add_row("", Text(reason, "yellow"))
         state = estimate.state.value
-        reasons = "; ".join(snapshot.window.reasons) if snapshot.window else ""
+        reasons = "; ".join(snapshot.affect.window.reasons) if snapshot.affect.window else ""
         rows.add_row("state", Text(state, _STATE_STYLE[state]), reasons)
         rows.add_row("attention", _attention(snapshot), "share of the encoder's weight")
-    if snapshot.player:
-        title = snapshot.track.title if snapshot.track else "-"
-        player = snapshot.player
+    if music := snapshot.music:
+        title = music.track.title if music.track else "-"
+        player = music.player
         rows.add_row(
             "music",
             title,
             f"{player.position_s:.0f}/{player.duration_s:.0f} s "
             + (player.device or player.message or "no sound device: silent"),
         )
-        if snapshot.why:
-            rows.add_row("why", snapshot.why.rule, f"similarity {snapshot.why.score:.2f}")
+        if music.why:
+            rows.add_row("why", music.why.rule, f"similarity {music.why.score:.2f}")
     messages = [Text(message.text, "yellow") for message in snapshot.messages[-3:]]
     return Panel(Group(_head(snapshot), "", rows, *messages), title="bci_affect")
 
 
 def _head(snapshot: SessionSnapshot) -> Text:
     text = Text()
-    if snapshot.info and snapshot.health:
-        health = snapshot.health
-        badge = " SIMULATED " if snapshot.info.simulated else ""
+    if snapshot.stream:
+        info, health, affect = snapshot.stream.info, snapshot.stream.health, snapshot.affect
+        badge = " SIMULATED " if info.simulated else ""
         text.append(badge, "reverse yellow")
         text.append(
-            f"{snapshot.info.name}  {health.state.value}  {health.nominal_hz:g} Hz nominal  "
-            f"lost {health.lost} of {health.expected}  latency {snapshot.latency_p50_ms:.1f}/"
-            f"{snapshot.latency_p99_ms:.1f} ms  {snapshot.elapsed_s:.0f} s"
+            f"{info.name}  {health.state.value}  {health.nominal_hz:g} Hz nominal  "
+            f"lost {health.lost} of {health.expected}  latency {affect.latency_p50_ms:.1f}/"
+            f"{affect.latency_p99_ms:.1f} ms  {snapshot.clock.elapsed_s:.0f} s"
         )
         if health.reason:
             text.append(f"\n{health.reason}", "yellow")
-    text.append(f"\n{snapshot.model_name}: {snapshot.model_summary}", "dim")
+    text.append(f"\n{snapshot.model.name}: {snapshot.model.summary}", "dim")
     return text
 
 
 def _attention(snapshot: SessionSnapshot) -> str:
-    estimate, info = snapshot.estimate, snapshot.info
-    if estimate is None or info is None:
+    estimate, stream = snapshot.affect.estimate, snapshot.stream
+    if estimate is None or stream is None:
         return ""
     share = estimate.attention.sum(axis=1)
     best = np.argsort(share)[::-1][:4]
-    return "  ".join(f"{info.labels[index]} {share[index]:.0%}" for index in best)
+    return "  ".join(f"{stream.info.labels[index]} {share[index]:.0%}" for index in best)

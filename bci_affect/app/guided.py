@@ -135,11 +135,11 @@ def _in_terminal(
 ) -> None:
     from bci_affect.app.guided_terminal import guide
 
-    protocol = desk.resume() if options.resume else desk.begin(options.clips, options.seconds)
-    if guide(session, protocol, desk):
+    guided = desk.resume() if options.resume else desk.begin(options.clips, options.seconds)
+    if guide(session, guided, desk):
         with console.status("Evaluating; this takes a minute ..."):
             try:
-                desk.evaluate(protocol)
+                desk.evaluate(guided)
             except BciAffectError as error:
                 raise BciAffectError(
                     f"{error} What was rated is kept: the same command with --resume plays a few "

@@ -28,17 +28,17 @@ _QUESTIONS = (
 
 def guide(
     session: SessionControl,
-    protocol: GuidedCalibration,
+    guided: GuidedCalibration,
     desk: CalibrationRunner,
     ask: Callable[[str], str] | None = None,
 ) -> bool:
-    """Lead a listener through the protocol; return whether it came to its end.
+    """Lead a listener through the calibration; return whether it came to its end.
 
     Parameters
     ----------
     session : SessionControl
         For its clock and the quality of the electrodes.
-    protocol : GuidedCalibration
+    guided : GuidedCalibration
     desk : CalibrationRunner
         For its tone.
     ask : callable, optional
@@ -46,19 +46,19 @@ def guide(
         may be for JSON) when left out. ``q`` stops; `EOFError` and `KeyboardInterrupt` too.
     """
     console = Console(stderr=True)
-    protocol.start(session.snapshot().time)
+    guided.start(session.snapshot().clock.time)
     shown: tuple[Step, int] | None = None
     try:
         with console.status("") as status:
-            while protocol.step not in (Step.DONE, Step.STOPPED):
+            while guided.step not in (Step.DONE, Step.STOPPED):
                 snapshot = session.snapshot()
-                if snapshot.ended:
+                if snapshot.clock.ended:
                     console.print("The EEG stream ended.")
-                    protocol.stop(snapshot.time)
+                    guided.stop(snapshot.clock.time)
                     break
-                quality = snapshot.estimate.quality if snapshot.estimate else math.nan
-                protocol.tick(snapshot.time, quality)
-                view = protocol.view()
+                quality = snapshot.affect.estimate.quality if snapshot.affect.estimate else math.nan
+                guided.tick(snapshot.clock.time, quality)
+                view = guided.view()
                 if (view.step, view.clip) != shown:
                     if shown is not None:
                         desk.cue()
@@ -70,14 +70,14 @@ def guide(
                     status.stop()
                     rating = _ask(console, ask or partial(console.input, markup=False))
                     if rating is None:
-                        protocol.stop(session.snapshot().time)
+                        guided.stop(session.snapshot().clock.time)
                         break
-                    protocol.rate(session.snapshot().time, rating)
+                    guided.rate(session.snapshot().clock.time, rating)
                     status.start()
                 time.sleep(_TICK_S)
     except (KeyboardInterrupt, EOFError):
-        protocol.stop(session.snapshot().time)
-    return protocol.step is Step.DONE
+        guided.stop(session.snapshot().clock.time)
+    return guided.step is Step.DONE
 
 
 def _title(step: Step, clip: int, n_clips: int) -> str:

@@ -78,15 +78,15 @@ def of_session(control: SessionControl) -> SessionRecord:
     """
     snapshot = control.snapshot()
     estimates = control.estimate_log()
-    if snapshot.info is None or not len(estimates):
+    if snapshot.stream is None or not len(estimates):
         raise BciAffectError("There is nothing to report yet: the session has no estimate.")
     recording = snapshot.recording
     return _record(
-        snapshot.info,
+        snapshot.stream.info,
         estimates,
         [(time, _event(text)) for time, text in control.events()],
-        profile=snapshot.profile,
-        model=snapshot.model_name,
+        profile=snapshot.model.profile,
+        model=snapshot.model.name,
         source=Path(recording.path) if recording is not None else None,
     )
 

@@ -68,14 +68,14 @@ def report_recording(
     from bci_affect.app.session_page import write_session_report
     from bci_affect.app.session_record import of_recording
     from bci_affect.config import LiveSettings
-    from bci_affect.profiles import PersonalState, session_start
+    from bci_affect.profiles import PersonalState, starting_state
     from bci_affect.session import load_predictor, model_path, path_factory
     from bci_affect.streams import read_xdf
 
     path = out or recording.with_suffix(".html")
     if path.exists():
         raise BciAffectError(f"{path} exists already; choose another file with --out.")
-    began = session_start(read_xdf(recording).markers())
+    began = starting_state(read_xdf(recording).markers())
     if not profile and began is not None and _is_known(began.profile):
         profile = began.profile
     person = PersonalState(profile, model_path(model), began) if profile else None

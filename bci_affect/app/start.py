@@ -21,7 +21,7 @@ _SEARCH_S = 1.0
 
 
 class SessionStarter:
-    """Fulfils `bci_affect.gui.services.StartService`; ends what it started when it is left.
+    """Fulfils `bci_affect.gui.services.StartService`; ends its session when the context is left.
 
     Parameters
     ----------

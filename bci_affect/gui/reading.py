@@ -82,17 +82,17 @@ _STATE_WORDS = {
 
 def judge(snapshot: SessionSnapshot) -> Reading:
     """Decide how the newest estimate of a snapshot may be shown."""
-    estimate = snapshot.estimate
+    estimate = snapshot.affect.estimate
     lost = _connection_trouble(snapshot)
     if estimate is None or not (
         math.isfinite(estimate.valence) and math.isfinite(estimate.arousal)
     ):
         why = lost or (_state_reason(snapshot, estimate) if estimate else tr("No estimate yet"))
         return Reading(Kind.NONE, math.nan, math.nan, 0.0, why, math.nan)
-    age = max(0.0, snapshot.time - estimate.time)
+    age = max(0.0, snapshot.clock.time - estimate.time)
     if lost:
         kind, why = Kind.HELD, lost
-    elif snapshot.paused:
+    elif snapshot.clock.paused:
         kind, why = Kind.HELD, tr("The session is paused")
     elif estimate.state is not State.OK:
         kind, why = Kind.HELD, _state_reason(snapshot, estimate)
@@ -132,9 +132,9 @@ def _fused(estimate: AffectEstimate) -> tuple[float, float] | None:
 
 
 def _connection_trouble(snapshot: SessionSnapshot) -> str:
-    if snapshot.ended:
+    if snapshot.clock.ended:
         return tr("The session has ended")
-    health = snapshot.health
+    health = snapshot.stream.health if snapshot.stream is not None else None
     if health is None or health.state is ConnectionState.STREAMING:
         return ""
     return health.reason or tr("The source is {state}", state=health.state.value)
@@ -143,7 +143,7 @@ def _connection_trouble(snapshot: SessionSnapshot) -> str:
 def _state_reason(snapshot: SessionSnapshot, estimate: AffectEstimate) -> str:
     if estimate.state is State.OK:
         return ""
-    window = snapshot.window
+    window = snapshot.affect.window
     if window is not None and window.reasons and window.state is estimate.state:
         return window.reasons[0]
     return tr(_STATE_WORDS[estimate.state])

@@ -1,6 +1,6 @@
 """What the window asks for beyond the running session; the command line fills these in.
 
-Small protocols, each for one panel or flow, so that the window knows neither LSL nor the library's
+Small interfaces, each for one panel or flow, so that the window knows neither LSL nor the library's
 database nor torch. A service that is not given hides or disables what needs it. Where a method is
 called *slow*, the window calls it on a thread of its own.
 """
@@ -90,7 +90,7 @@ class CalibrationResult:
 
 
 class CalibrationService(Protocol):
-    """Makes protocols for the guided calibration and evaluates what they gathered."""
+    """Makes guided calibrations and evaluates them."""
 
     @property
     def profile(self) -> str:

@@ -17,13 +17,17 @@ from bci_affect.affect import AffectEstimate
 from bci_affect.eeg import State
 from bci_affect.gui.notes import Note, read_note
 from bci_affect.gui.reading import Reading, is_sure, judge
-from bci_affect.session import Message, SessionControl, SessionSnapshot
+from bci_affect.gui.texts import tr
+from bci_affect.music import PlayerState, Track
+from bci_affect.session import Message, MusicControl, SessionControl, SessionSnapshot
+from bci_affect.streams import Health, StreamInfo
 
 T = TypeVar("T")
 Pause = tuple[float, float]
 """Beginning and end of a break, LSL time; the end of one that lasts is infinite."""
 JUMP_S = 2.0
 """Time that goes back by more than this is a jump in a replay."""
+_NO_MUSIC = "There is no music in this session; add some with 'bci-affect music add'."
 
 
 class Event(Generic[T]):
@@ -138,22 +142,53 @@ class ViewModel:
     @property
     def started(self) -> float:
         """LSL time at which the session began."""
-        return self.snapshot.time - self.snapshot.elapsed_s
+        return self.snapshot.clock.time - self.snapshot.clock.elapsed_s
+
+    @property
+    def info(self) -> StreamInfo | None:
+        """Description of the stream; None until it is open."""
+        return self.snapshot.stream.info if self.snapshot.stream is not None else None
+
+    @property
+    def health(self) -> Health | None:
+        """Health of the stream; None until it is open."""
+        return self.snapshot.stream.health if self.snapshot.stream is not None else None
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names of the stream's channels; empty until it is known."""
-        info = self.snapshot.info
-        return info.labels if info is not None else ()
+        """Names of the stream's channels; empty until it is open."""
+        return self.info.labels if self.info is not None else ()
+
+    @property
+    def player(self) -> PlayerState | None:
+        """State of the player; None for a session without music."""
+        return self.snapshot.music.player if self.snapshot.music is not None else None
+
+    @property
+    def track(self) -> Track | None:
+        """Playing track; None while none plays."""
+        return self.snapshot.music.track if self.snapshot.music is not None else None
+
+    @property
+    def target(self) -> tuple[float, float] | None:
+        """Valence and arousal of the target of steering; None without one."""
+        return self.snapshot.music.target if self.snapshot.music is not None else None
+
+    def music_command(self, command: Callable[[MusicControl], None]) -> None:
+        """Send a command to the music; show a message if the session has none."""
+        if self.control.music is not None:
+            command(self.control.music)
+        else:
+            self.message_added.emit(Message(self.snapshot.clock.time, "warning", tr(_NO_MUSIC)))
 
     def tick(self) -> None:
         """Ask the session once, and tell listeners what has changed."""
         self.snapshot = snapshot = self.control.snapshot()
-        if snapshot.time < self.timeline.newest - JUMP_S:
+        if snapshot.clock.time < self.timeline.newest - JUMP_S:
             self.timeline.clear()  # a replay went back: what follows is shown anew
         self._read_events()
         before = self.timeline.newest
-        gone = snapshot.time - before if np.isfinite(before) else snapshot.elapsed_s
+        gone = snapshot.clock.time - before if np.isfinite(before) else snapshot.clock.elapsed_s
         if gone > 0:
             self.timeline.add(self.control.history(gone + 1.0), self.pauses)
         self.reading = judge(snapshot)
@@ -170,7 +205,7 @@ class ViewModel:
             self.note_added.emit(note)
 
     def _tell(self, snapshot: SessionSnapshot) -> None:
-        stream = snapshot.info.labels if snapshot.info is not None else None
+        stream = self.labels if self.info is not None else None
         if stream != self._stream:
             self._stream = stream
             self.manual_bad &= set(stream or ())
@@ -180,7 +215,7 @@ class ViewModel:
             if key not in self._messages_seen:
                 self._messages_seen.add(key)
                 self.message_added.emit(message)
-        if snapshot.ended and not self._was_ended:
+        if snapshot.clock.ended and not self._was_ended:
             self._was_ended = True
             self.ended.emit(snapshot)
 

@@ -179,7 +179,7 @@ class MainWindow(QtWidgets.QMainWindow):
     def arrange(self, key: str) -> None:
         """Put the panels into one of the arrangements."""
         layouts()[key][1](self, self.docks)
-        if self.services.music is None and self.vm.snapshot.player is None:
+        if self.services.music is None and self.vm.snapshot.music is None:
             for name in ("nowplaying", "queue", "embedding"):
                 self.docks[name].close()  # this session has no music
         self.settings.setValue("arrangement", key)
@@ -252,7 +252,7 @@ class MainWindow(QtWidgets.QMainWindow):
 
     def skip(self) -> None:
         """Change to the next track."""
-        self.control.skip()
+        self.nowplaying.skip()
 
     def like(self) -> None:
         """Like the playing track, or take it back."""
@@ -296,15 +296,15 @@ class MainWindow(QtWidgets.QMainWindow):
         self.report.valence.setFocus()
 
     def _schedule_report(self) -> None:
-        self._report_due = self.vm.snapshot.elapsed_s + 60 * self.preferences.ask_every_min
+        self._report_due = self.vm.snapshot.clock.elapsed_s + 60 * self.preferences.ask_every_min
 
     def _prompt_report(self) -> None:
         every = self.preferences.ask_every_min
-        if every <= 0 or self.vm.snapshot.ended:
+        if every <= 0 or self.vm.snapshot.clock.ended:
             return
         if self._report_due <= 0:
             self._schedule_report()
-        elif self.vm.snapshot.elapsed_s >= self._report_due:
+        elif self.vm.snapshot.clock.elapsed_s >= self._report_due:
             self._schedule_report()
             self.rate()
             self.sessionbar.say(tr("How do you feel right now?"))
@@ -347,7 +347,7 @@ class MainWindow(QtWidgets.QMainWindow):
     # --- messages, end ------------------------------------------------------------------------
 
     def _show_message(self, message: Message) -> None:
-        left = _MESSAGE_S - (self.vm.snapshot.time - message.time)
+        left = _MESSAGE_S - (self.vm.snapshot.clock.time - message.time)
         if left > 0:  # a window that opens late does not tell what is long over
             self.sessionbar.say(message.text, left, level=message.level)
 
@@ -357,7 +357,7 @@ class MainWindow(QtWidgets.QMainWindow):
 
     def stop(self) -> None:
         """End the session beside the window; the end page comes when it has ended."""
-        if self._stopping or self.vm.snapshot.ended:
+        if self._stopping or self.vm.snapshot.clock.ended:
             return
         self._stopping = True
         self.sessionbar.say(tr("Finishing the session and its files"), 60.0)
@@ -386,7 +386,7 @@ class MainWindow(QtWidgets.QMainWindow):
         return may_end_recording(self)
 
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:
-        if not (self._stopped or self.vm.snapshot.ended):
+        if not (self._stopped or self.vm.snapshot.clock.ended):
             event.ignore()
             if self._may_close():
                 self._closing = True

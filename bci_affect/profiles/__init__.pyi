@@ -2,7 +2,7 @@ from .exchange import export_profile as export_profile
 from .exchange import import_profile as import_profile
 from .lock import hold_profile as hold_profile
 from .personal_state import PersonalState as PersonalState
-from .personal_state import session_start as session_start
+from .personal_state import starting_state as starting_state
 from .records import model_identity as model_identity
 from .records import normalisation_key as normalisation_key
 from .store import ProfileStore as ProfileStore
@@ -15,5 +15,5 @@ __all__ = [
     "import_profile",
     "model_identity",
     "normalisation_key",
-    "session_start",
+    "starting_state",
 ]

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class SessionStart:
+class StartingState:
     """Personal model and normalisation with which a recorded session started.
 
     Attributes
@@ -57,7 +57,7 @@ class SessionStart:
     state: dict[str, NDArray[Any]]
 
 
-def session_start(markers: Iterable[Marker]) -> SessionStart | None:
+def starting_state(markers: Iterable[Marker]) -> StartingState | None:
     """Return the start of a recorded session of a profile; None for any other recording.
 
     Raises
@@ -73,7 +73,7 @@ def session_start(markers: Iterable[Marker]) -> SessionStart | None:
             if event["event"] != _EVENT:
                 continue
             made = event["calibration"]
-            return SessionStart(
+            return StartingState(
                 profile=str(event["profile"]),
                 model=str(event["model"]),
                 calibration=None if made is None else float(made),
@@ -98,7 +98,7 @@ class PersonalState:
         Name of the profile.
     model : Path
         The model file.
-    began : SessionStart, optional
+    began : StartingState, optional
         Start of a recorded session; used if it is of this profile and this model.
 
     Raises
@@ -107,7 +107,7 @@ class PersonalState:
         If the profile does not exist, or was calibrated with another model.
     """
 
-    def __init__(self, profile: str, model: Path, began: SessionStart | None = None) -> None:
+    def __init__(self, profile: str, model: Path, began: StartingState | None = None) -> None:
         self._profile = profile
         self._model = model_identity(model)
         known = (profile.casefold(), self._model)
@@ -134,7 +134,7 @@ class PersonalState:
         return None if state is None else Normaliser.from_state(state)
 
     def start_event(self, channels: Sequence[str], normaliser: Normaliser) -> dict[str, object]:
-        """Return the event that `session_start` reads back."""
+        """Return the event that `starting_state` reads back."""
         return {
             "event": _EVENT,
             "profile": self._profile,

@@ -1,10 +1,10 @@
-"""Live session: source to pipeline to affect to music, with everything that it publishes.
+"""Live session: source to estimates to music, with everything that it publishes and records.
 
 This room holds the engine with its threads and bounded queues, the choice of music, LSL outlets,
-recording, and protocols. It never holds Qt: a window asks for a `SessionSnapshot` and sends
-commands back.
+the session's recording, and the guided calibration. It never holds Qt: a window polls
+`SessionSnapshot`s and sends commands to `SessionControl`.
 
-Code that needs torch is imported on first use, so that light commands stay quick.
+Names are imported on first use, so that commands which need no torch start fast.
 """
 
 import lazy_loader

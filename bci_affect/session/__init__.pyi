@@ -4,7 +4,7 @@ from .build import load_predictor as load_predictor
 from .build import model_path as model_path
 from .build import path_factory as path_factory
 from .control import PINNED as PINNED
-from .control import Policy as Policy
+from .control import MusicControl as MusicControl
 from .control import SessionControl as SessionControl
 from .engine import LiveSession as LiveSession
 from .guided.calibration import Clip as Clip
@@ -16,6 +16,7 @@ from .guided.calibration import View as View
 from .guided.clips import choose_clips as choose_clips
 from .guided.clips import further_clips as further_clips
 from .snapshot import Message as Message
+from .snapshot import Policy as Policy
 from .snapshot import SessionSnapshot as SessionSnapshot
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "GuidedCalibration",
     "LiveSession",
     "Message",
+    "MusicControl",
     "Policy",
     "Rating",
     "SessionControl",

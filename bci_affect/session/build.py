@@ -16,7 +16,6 @@ from bci_affect.model import Predictor
 from bci_affect.music import AudioPlayer, Library, PlayerEvent, Retriever
 from bci_affect.profiles import PersonalState
 from bci_affect.resources import shipped
-from bci_affect.session.control import Policy
 from bci_affect.session.dj.chooser import MusicChooser
 from bci_affect.session.dj.music_thread import MusicParts, MusicThread, Prepare
 from bci_affect.session.dj.sham import read_log, yoke
@@ -24,6 +23,7 @@ from bci_affect.session.engine import LiveSession
 from bci_affect.session.publish import Publisher
 from bci_affect.session.realtime import limit_malloc_arenas
 from bci_affect.session.recording import SessionRecording
+from bci_affect.session.snapshot import Policy
 from bci_affect.streams import Source, StreamInfo, local_clock
 
 DEFAULT_MODEL = "models/demo.safetensors"
@@ -161,6 +161,9 @@ def build_session(
         if options.publish
         else None
     )
+    make_music = partial(
+        MusicThread, _music(predictor, options), policy=options.policy, target=options.target
+    )
     return LiveSession(
         source,
         path_factory(predictor, options.settings, person),
@@ -170,10 +173,8 @@ def build_session(
         normalisers=person,
         publisher=publisher,
         estimates=estimates,
-        make_music=partial(MusicThread, _music(predictor, options)) if options.music else None,
+        make_music=make_music if options.music else None,
         recording=recording,
-        policy=options.policy,
-        target=options.target,
     )
 
 

@@ -1,57 +1,31 @@
-"""The one handle that a window, dashboard or script holds on a session: look and command.
+"""Handle that a window, dashboard or script holds on a session: snapshots and commands.
 
-`LiveSession` fulfils it. Every command returns at once; what it did shows in the next snapshot (and
-a failure as a message there). Any thread may call.
+`LiveSession` fulfils it. Every command returns at once; its effect shows in the next snapshot (a
+failure as a message there). Any thread may call.
 """
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.affect import AffectEstimate, EstimateLog
-from bci_affect.session.snapshot import SessionSnapshot
+from bci_affect.session.snapshot import Policy, SessionSnapshot
 
-Policy = Literal["follow", "steer", "sham", "music-only", "manual"]
 PINNED = "pinned by you"
 """Rule of a suggestion that the listener has pinned."""
 
 
-class SessionControl(Protocol):
-    """What can be asked of, and told to, a session."""
-
-    def snapshot(self) -> SessionSnapshot:
-        """Return everything that is shown, of one moment."""
-
-    def due_in_s(self) -> float:
-        """Return in how many seconds the EEG is expected that the next estimate needs.
-
-        Negative while that is late or being worked on; NaN where nobody can tell. Who computes much
-        leaves this moment to the session.
-        """
-
-    def traces(self, seconds: float) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Return the newest filtered EEG: times (n,) and microvolts (n_channels, n).
-
-        A gap shows as one NaN column between its neighbours.
-        """
-
-    def history(self, seconds: float) -> list[AffectEstimate]:
-        """Return the newest estimates, oldest first; three minutes of them at most."""
-
-    def estimate_log(self) -> EstimateLog:
-        """Return all estimates of the session in short."""
-
-    def events(self) -> list[tuple[float, str]]:
-        """Return everything marked so far: LSL time and one JSON object, as recorded."""
+class MusicControl(Protocol):
+    """Commands to the music of a session."""
 
     def play(self) -> None:
-        """Start or go on playing."""
+        """Start or resume playing."""
 
     def pause(self) -> None:
-        """Pause the music; the session goes on."""
+        """Pause the music; the session continues."""
 
     def skip(self) -> None:
         """Change to the next track."""
@@ -66,19 +40,52 @@ class SessionControl(Protocol):
         """Play this track now (manual choice always wins)."""
 
     def pin(self, track_id: int, pinned: bool = True) -> None:
-        """Have this track follow what plays, whatever the policy; or take it back."""
+        """Queue this track next under any policy, or unpin it."""
 
     def like(self, track_id: int, liked: bool = True) -> None:
-        """Like a track, or take it back."""
+        """Like a track, or remove the like."""
 
     def ban(self, track_id: int, banned: bool = True) -> None:
-        """Never play a track again, or take it back; a playing one is skipped."""
+        """Ban a track (a playing one is skipped), or lift the ban."""
 
     def set_policy(self, policy: Policy) -> None:
-        """Change how music is chosen."""
+        """Change how music is chosen; a sham stays a sham where following is asked for."""
 
     def set_target(self, valence: float, arousal: float) -> None:
         """Set the target of steering, each in [-1, 1]."""
+
+
+class SessionControl(Protocol):
+    """State of a session and commands to it."""
+
+    @property
+    def music(self) -> MusicControl | None:
+        """Commands to the music; None for a session without music."""
+
+    def snapshot(self) -> SessionSnapshot:
+        """Return the session's state at this moment."""
+
+    def due_in_s(self) -> float:
+        """Return in how many seconds the EEG is expected that the next estimate needs.
+
+        Negative while it is late or being processed; NaN where it is unknown. Callers with long
+        computations leave this moment to the session.
+        """
+
+    def traces(self, seconds: float) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Return the newest filtered EEG: times (n,) and microvolts (n_channels, n).
+
+        A gap shows as one NaN column between its neighbours.
+        """
+
+    def history(self, seconds: float) -> list[AffectEstimate]:
+        """Return the newest estimates, oldest first; three minutes of them at most."""
+
+    def estimate_log(self) -> EstimateLog:
+        """Return a compact log of all estimates of the session."""
+
+    def events(self) -> list[tuple[float, str]]:
+        """Return all events so far: LSL time and one JSON object, as recorded."""
 
     def mark(self, note: str = "") -> None:
         """Put a mark with a note at this moment."""
@@ -87,15 +94,16 @@ class SessionControl(Protocol):
         """Store a self-report on 1-9 (familiarity and liking among `other`)."""
 
     def set_bad(self, channel: str, bad: bool = True) -> None:
-        """Take a channel out of use by hand, or let the program judge it again."""
+        """Exclude a channel by hand, or return it to automatic quality control."""
 
     def baseline(self, seconds: float = 60.0) -> None:
-        """Measure a rest baseline from now on; the normalisation starts anew from it."""
+        """Measure a rest baseline from now on; the normalisation restarts from it."""
 
     def set_paused(self, paused: bool) -> None:
-        """Take a break, or go on: silence, no choices, and estimates that count as no readings.
+        """Pause or resume the session.
 
-        EEG and recording go on; the events ``session_pause`` and ``session_resume`` bound it.
+        During a pause there is silence, no music is chosen, and estimates do not count as readings.
+        EEG and recording continue; the events ``session_pause`` and ``session_resume`` bound it.
         """
 
     def start_recording(self) -> None:

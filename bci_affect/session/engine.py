@@ -1,20 +1,19 @@
-"""The live session: its threads, its queues, and the handle that a window holds on it.
+"""Live session: its threads, its queues, and the handle that a window holds on it.
 
 Three threads, each with one duty, so that the data path never waits for disk, network, music or
 screen (invariant 7 of the design):
 
-- ``bci-eeg`` reads chunks and makes estimates. It hands them on and never waits for anybody.
-- ``bci-out`` (`writer`) writes estimates to the CSV file, the recording and the LSL outlets.
-- ``bci-music`` (`music_desk`) chooses and plays; the newest estimate wins.
+- ``bci-eeg`` reads chunks, makes estimates, and passes them on without waiting.
+- ``bci-out`` (`result_writer`) writes estimates to the CSV file, the recording and the LSL outlets.
+- ``bci-music`` (`dj.music_thread`) chooses and plays; the newest estimate wins.
 
-Whoever draws asks for a snapshot when it likes.
+A window polls snapshots at its own pace.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import math
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -23,16 +22,37 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.affect import AffectEstimate, AffectPath, EstimateCsv, EstimateLog
+from bci_affect.affect import (
+    AffectEstimate,
+    AffectPath,
+    EstimateCsv,
+    EstimateLog,
+    Personalisation,
+    PersonalModel,
+)
 from bci_affect.eeg import FeatureWindow
 from bci_affect.errors import BciAffectError
-from bci_affect.session.commands import SessionCommands
-from bci_affect.session.control import Policy
 from bci_affect.session.history import EstimateHistory
-from bci_affect.session.parts import Music, NormaliserStore, Notify, OnEvent, Publishing, Recording
+from bci_affect.session.parts import (
+    NormaliserStore,
+    Notify,
+    OnEvent,
+    Publishing,
+    Recording,
+    SessionMusic,
+)
 from bci_affect.session.realtime import RealtimeMode
 from bci_affect.session.result_writer import ResultWriter
-from bci_affect.session.snapshot import Message, SessionSnapshot
+from bci_affect.session.snapshot import (
+    AffectStatus,
+    BaselineStatus,
+    Level,
+    Message,
+    ModelStatus,
+    SessionClock,
+    SessionSnapshot,
+    StreamStatus,
+)
 from bci_affect.streams import (
     ConnectionState,
     EndOfStream,
@@ -47,8 +67,10 @@ _LOG = logging.getLogger(__name__)
 _READ_S = 0.2
 
 
-class LiveSession(SessionCommands):
+class LiveSession:
     """A running session; fulfils `bci_affect.session.control.SessionControl`.
+
+    Commands return at once: what concerns the data path is queued for its thread.
 
     Parameters
     ----------
@@ -57,9 +79,9 @@ class LiveSession(SessionCommands):
     make_path : callable
         Builds the `AffectPath` once the stream's rate and channels are known.
     model_name, model_summary, profile : str
-        What the snapshot says of them.
+        As the snapshot shows them.
     make_music : callable, optional
-        Builds the music; gets a function that reports a sentence and one that takes events.
+        Builds the music from `notify` and a callback for events.
     publisher : Publishing, optional
         LSL outlets of the results.
     estimates : EstimateCsv, optional
@@ -69,10 +91,6 @@ class LiveSession(SessionCommands):
     normalisers : NormaliserStore, optional
         Saves the normaliser for the person's next session, once a minute and at the end, and gives
         the event that records the session's initial normalisation.
-    policy : str
-        How music is chosen at the start.
-    target : (float, float), optional
-        Target of steering.
     """
 
     def __init__(
@@ -83,23 +101,17 @@ class LiveSession(SessionCommands):
         model_name: str,
         model_summary: str,
         profile: str = "",
-        make_music: Callable[[Notify, OnEvent], Music] | None = None,
+        make_music: Callable[[Notify, OnEvent], SessionMusic] | None = None,
         publisher: Publishing | None = None,
         estimates: EstimateCsv | None = None,
         recording: Recording | None = None,
         normalisers: NormaliserStore | None = None,
-        policy: Policy = "follow",
-        target: tuple[float, float] | None = None,
     ) -> None:
         self._source = source
         self._make_path = make_path
-        self._model_name = model_name
-        self._model_summary = model_summary
-        self._profile = profile
+        self._model = ModelStatus(model_name, model_summary, profile)
         self._recording = recording
         self._normalisers = normalisers
-        self._policy = policy
-        self._target = target
         self._path: AffectPath | None = None
         self._info: StreamInfo | None = None
         self._lock = threading.Lock()
@@ -112,10 +124,10 @@ class LiveSession(SessionCommands):
             publisher,
             recording,
             playing=self._playing,
-            notify=lambda text: self._say("error", text),
+            notify=self.notify,
             chore=self._save_normaliser,
         )
-        self._told = 0  # messages of the pipeline that were handed on
+        self._n_notified = 0  # messages of the pipeline that were passed on
         self._baseline_end: float | None = None
         self._baseline: NDArray[np.float32] | None = None
         self._paused = False
@@ -128,7 +140,7 @@ class LiveSession(SessionCommands):
         self.failure: BaseException | None = None
         self._replayed = isinstance(source, XdfSource)
         self._behind = 0.0  # this machine's clock minus the recording's, where one is replayed
-        self._music = make_music(self.warn, self._heard) if make_music else None
+        self._music = make_music(self.notify, self._music_event) if make_music else None
 
     # ---- life ---------------------------------------------------------------------------------
 
@@ -155,8 +167,14 @@ class LiveSession(SessionCommands):
             if self._recording:
                 self._recording.discard()
             raise
-        # The electrode map of the settings may know places that the stream does not.
+        # The electrode map of the settings may have positions that the stream lacks.
         self._info = replace(info, montage=self._path.pipeline.montage)
+        self._model = replace(
+            self._model,
+            band_names=tuple(self._path.settings.bands),
+            step_s=self._path.settings.window.step_s,
+            smoothing_s=self._path.smoothing_s,
+        )
         self._started = local_clock()
         self._record_normalisation()
         self._writer.start()
@@ -164,9 +182,9 @@ class LiveSession(SessionCommands):
         self._thread.start()
         if self._music:
             self._music.start()
-        begin: dict[str, object] = {"event": "session_start", "model": self._model_name}
-        begin |= {"profile": self._profile} if self._profile else {}
-        begin |= {"policy": self._policy} if self._music else {}
+        begin: dict[str, object] = {"event": "session_start", "model": self._model.name}
+        begin |= {"profile": self._model.profile} if self._model.profile else {}
+        begin |= {"policy": self._music.policy} if self._music else {}
         self._event(begin)
         return self._info
 
@@ -187,7 +205,7 @@ class LiveSession(SessionCommands):
         self._ended.set()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the source is at its end or the session has stopped; tell whether it has."""
+        """Wait until the source has ended or the session was stopped; return whether it has."""
         if self._thread:
             self._thread.join(timeout_s)
             return not self._thread.is_alive()
@@ -203,11 +221,11 @@ class LiveSession(SessionCommands):
             while not self._stop.is_set():
                 while self._commands:
                     self._commands.popleft()(path)
-                # What does not need the next samples is done before they come.
+                # Work that does not need the next samples is done before they arrive.
                 for marker in self._source.markers():
                     self._writer.put(marker)
                 if self._music:
-                    path.estimator.set_music(self._music.logits())
+                    path.estimator.set_music(self._music.log_odds())
                 chunk = self._source.read(_READ_S)
                 if chunk is None:
                     state = self._source.health.state
@@ -227,16 +245,16 @@ class LiveSession(SessionCommands):
                 for window, estimate in results:
                     self._take(window, estimate, done, done - float(chunk.times[-1]))
                 if results:
-                    self._watch(path, results[-1][0].time)
+                    self._poll_pipeline(path, results[-1][0].time)
         except EndOfStream:
-            self.tell("The recording is at its end.")
+            self.notify("info", "The recording is at its end.")
         except BciAffectError as error:
             self.failure = error
-            self._say("error", str(error))
+            self.notify("error", str(error))
         except Exception as error:
             self.failure = error
             _LOG.exception("the data path failed")
-            self._say("error", f"The data path failed: {error}. Please report this.")
+            self.notify("error", f"The data path failed: {error}. Please report this.")
 
     def _take(
         self, window: FeatureWindow, estimate: AffectEstimate, done: float, latency_s: float
@@ -246,23 +264,25 @@ class LiveSession(SessionCommands):
             self._music.offer(estimate)
         self._writer.put(estimate)
 
-    def _watch(self, path: AffectPath, time: float) -> None:
-        """Hand on what the pipeline found, and end a baseline whose time has come."""
+    def _poll_pipeline(self, path: AffectPath, time: float) -> None:
+        """Pass on the pipeline's messages, and end a baseline that is due."""
         messages = path.pipeline.messages
-        for text in messages[self._told :]:
-            self.warn(text)
-        self._told = len(messages)
+        for text in messages[self._n_notified :]:
+            self.notify("warning", text)
+        self._n_notified = len(messages)
         if self._baseline_end is not None and time >= self._baseline_end:
             self._baseline_end = None
             normaliser = path.estimator.normaliser
             self._baseline = np.stack((normaliser.mean, normaliser.sd)).astype(np.float32)
             self._event({"event": "rest_stop"}, time)
-            self.tell("The baseline is measured.")
+            self.notify("info", "The baseline is measured.")
         if path.estimator.personal.wants_baseline:
-            self.warn("The EEG has drifted from the calibration: measure a new 60 s baseline.")
+            self.notify(
+                "warning", "The EEG has drifted from the calibration: measure a new 60 s baseline."
+            )
 
     def _lose(self) -> None:
-        """Say that the stream is gone: the last reading stays, marked as no reading."""
+        """Emit the last estimate again, marked as lost, because the stream is gone."""
         lost = self._history.mark_lost()
         if lost is None:
             return
@@ -288,20 +308,13 @@ class LiveSession(SessionCommands):
     def _playing(self) -> str:
         if not self._music:
             return ""
-        player, *_ = self._music.state()
+        player = self._music.status().player
         return "" if player.track_id is None else str(player.track_id)
 
-    # ---- what is said -------------------------------------------------------------------------
+    # ---- messages and events ------------------------------------------------------------------
 
-    def tell(self, text: str) -> None:
-        """Show the user a sentence."""
-        self._say("info", text)
-
-    def warn(self, text: str) -> None:
-        """Show the user a warning."""
-        self._say("warning", text)
-
-    def _say(self, level: str, text: str) -> None:
+    def notify(self, level: Level, text: str) -> None:
+        """Show the user a sentence; a repetition of the last one is dropped."""
         with self._lock:
             if not self._messages or self._messages[-1].text != text:
                 self._messages.append(Message(self._now(), level, text))
@@ -310,56 +323,50 @@ class LiveSession(SessionCommands):
         """Return the time on the clock of the EEG: the recording's, where one is replayed."""
         return local_clock() - self._behind
 
-    def _heard(self, fields: dict[str, object], time: float | None) -> None:
-        """Take an event of the music, which knows this machine's clock only."""
+    def _music_event(self, fields: dict[str, object], time: float | None) -> None:
+        """Emit an event of the music, whose times are on this machine's clock."""
         self._event(fields, None if time is None else time - self._behind)
 
     def _event(self, fields: dict[str, object], time: float | None = None) -> None:
-        """Keep an event, publish it, and record it: one JSON object."""
+        """Store, publish and record an event: one JSON object."""
         at = self._now() if time is None else time
         text = json.dumps(fields, ensure_ascii=False)
         with self._lock:
             self._events.append((at, text))
         self._writer.put(Marker(at, text))
 
-    # ---- SessionControl: look -----------------------------------------------------------------
+    # ---- SessionControl: state ----------------------------------------------------------------
+
+    @property
+    def music(self) -> SessionMusic | None:
+        """Commands to the music; None for a session without music."""
+        return self._music
 
     def snapshot(self) -> SessionSnapshot:
-        """Return everything that is shown, of one moment."""
+        """Return the session's state at this moment."""
         now = self._now()
-        health = self._source.health if self._info else None
-        music = self._music.state() if self._music else (None, None, None, ())
-        path = self._path
-        window, estimate = self._history.newest()
-        p50, p99 = self._history.latency_ms()
+        info = self._info
+        stream = StreamStatus(info, self._source.health) if info else None
+        music = self._music.status() if self._music else None
+        affect = AffectStatus(*self._history.newest(), *self._history.latency_ms())
+        over = bool(self._thread and not self._thread.is_alive())
         with self._lock:
             return SessionSnapshot(
-                time=now,
-                info=self._info,
-                health=health,
-                model_name=self._model_name,
-                model_summary=self._model_summary,
-                profile=self._profile,
-                policy="follow" if self._policy == "sham" else self._policy,  # blinded
-                target=self._target,
-                window=window,
-                estimate=estimate,
-                latency_p50_ms=p50,
-                latency_p99_ms=p99,
-                player=music[0],
-                track=music[1],
-                why=music[2],
-                queue=music[3],
+                clock=SessionClock(
+                    time=now,
+                    elapsed_s=local_clock() - self._started,
+                    paused=self._paused,
+                    ended=self._ended.is_set() or over,
+                ),
+                stream=stream,
+                model=self._model,
+                affect=affect,
+                baseline=BaselineStatus(
+                    self._baseline, max(0.0, (self._baseline_end or now) - now)
+                ),
+                music=music,
                 recording=self._recording.status() if self._recording else None,
                 messages=tuple(self._messages),
-                elapsed_s=local_clock() - self._started,
-                ended=self._ended.is_set() or bool(self._thread and not self._thread.is_alive()),
-                band_names=tuple(path.settings.bands) if path else (),
-                step_s=path.settings.window.step_s if path else math.nan,
-                smoothing_s=path.smoothing_s if path else math.nan,
-                baseline=self._baseline,
-                baseline_left_s=max(0.0, (self._baseline_end or now) - now),
-                paused=self._paused,
             )
 
     def due_in_s(self) -> float:
@@ -381,10 +388,84 @@ class LiveSession(SessionCommands):
         return self._history.history(seconds)
 
     def estimate_log(self) -> EstimateLog:
-        """Return all estimates of the session in short."""
+        """Return a compact log of all estimates of the session."""
         return self._history.estimate_log()
 
     def events(self) -> list[tuple[float, str]]:
-        """Return everything marked so far."""
+        """Return all events so far."""
         with self._lock:
             return list(self._events)
+
+    # ---- SessionControl: commands -------------------------------------------------------------
+
+    def mark(self, note: str = "") -> None:
+        """Put a mark with a note at this moment."""
+        self._event({"event": "mark", "note": note})
+
+    def rate(self, valence: float, arousal: float, **other: float) -> None:
+        """Store a self-report on 1-9."""
+        values = {"valence": valence, "arousal": arousal, **other}
+        wrong = [name for name, value in values.items() if not 1 <= value <= 9]
+        if wrong:
+            self.notify(
+                "warning",
+                f"A self-report goes from 1 to 9; {', '.join(wrong)} does not and is not kept.",
+            )
+            return
+        self._event({"event": "rating", **values})
+
+    def event(self, text: str) -> None:
+        """Store, publish and record an event of a guided calibration: one JSON object."""
+        self._event(json.loads(text))
+
+    def set_bad(self, channel: str, bad: bool = True) -> None:
+        """Exclude a channel by hand, or return it to automatic quality control."""
+        self._commands.append(lambda path: path.pipeline.set_bad(channel, bad))
+        self._event({"event": "channel", "channel": channel, "bad": bad})
+
+    def personalise(self, personal: PersonalModel) -> None:
+        """Use another personal model from the next estimate on."""
+        if self._path is None:
+            return
+        predictor = self._path.tuned(personal)  # here, as it is too slow for the data path
+        self._commands.append(lambda path: path.personalise(Personalisation(personal), predictor))
+
+    def baseline(self, seconds: float = 60.0) -> None:
+        """Measure a rest baseline from now on; the normalisation restarts from it."""
+        self._commands.append(lambda path: path.restart_normalisation())
+        self._baseline_end = self._now() + seconds
+        self._event({"event": "rest_start", "seconds": seconds})
+        self.notify("info", f"Baseline: sit still with open eyes for {seconds:.0f} s.")
+
+    def set_paused(self, paused: bool) -> None:
+        """Pause or resume the session; EEG and recording continue in any case."""
+        with self._lock:
+            if paused is self._paused:
+                return
+            self._paused = paused
+        self._event({"event": "session_pause" if paused else "session_resume"})
+        if self._music:
+            if paused:
+                self._played = self._music.status().player.playing
+                self._music.offer(None)
+                self._music.pause()
+            elif self._played:
+                self._music.play()
+
+    def start_recording(self) -> None:
+        """Begin a new recording file."""
+        if self._recording is None or self._info is None:
+            self.notify(
+                "warning", "This session has no folder to record to; start it with --record DIR."
+            )
+            return
+        try:
+            self._recording.start(self._source)
+            self._event({"event": "recording_start", "model": self._model.name})
+            self._record_normalisation()
+        except BciAffectError as error:
+            self.notify("error", str(error))
+
+    def stop_recording(self) -> None:
+        """Finish the recording's file, with all events so far in it."""
+        self._writer.finish_recording()

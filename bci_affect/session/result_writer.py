@@ -1,4 +1,4 @@
-"""What a session finds, on its way to the disk and the network."""
+"""Writer thread of a session's results: CSV file, recording, and LSL outlets."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import threading
 from collections.abc import Callable
 
 from bci_affect.affect import AffectEstimate, EstimateCsv
-from bci_affect.session.parts import Publishing, Recording
+from bci_affect.session.parts import Notify, Publishing, Recording
 from bci_affect.streams import Marker, local_clock
 
 _LOG = logging.getLogger(__name__)
 _HELD = 8192  # a quarter of an hour of estimates
-_WRITE_S = 5.0  # a recording that is finished waits so long for what is on its way to the disk
-_CHORE_S = 60.0  # a killed session loses at most so much of what it learned of the person
+_WRITE_S = 5.0  # limit of waiting for queued items when a recording is finished
+_CHORE_S = 60.0  # a killed session loses at most this much of the person's normalisation
 
 
 class ResultWriter:
     """Writes estimates and events to the CSV file, the recording and the LSL outlets.
 
-    On a thread of its own (``bci-out``), from a long bounded queue in which nothing is dropped
-    while it holds, so that whoever puts something in never waits.
+    Runs on its own thread (``bci-out``) from a long bounded queue, so that `put` never waits;
+    nothing is dropped unless the queue is full.
 
     Parameters
     ----------
@@ -33,11 +33,11 @@ class ResultWriter:
     recording : Recording or None
         Finished at the end.
     playing : callable
-        Says which track plays, for the file.
+        Returns the id of the playing track, for the file.
     notify : callable
-        Takes a sentence for the user when something cannot be written.
+        Shows a sentence to the user when something cannot be written.
     chore : callable
-        Done once a minute.
+        Called once a minute.
     """
 
     def __init__(
@@ -47,14 +47,14 @@ class ResultWriter:
         recording: Recording | None,
         *,
         playing: Callable[[], str],
-        notify: Callable[[str], None],
+        notify: Notify,
         chore: Callable[[], None],
     ) -> None:
         self._estimates = estimates
         self._publisher = publisher
         self._recording = recording
         self._playing = playing
-        self._complain = notify
+        self._notify = notify
         self._chore = chore
         self._queue: queue.Queue[AffectEstimate | Marker | threading.Event | None] = queue.Queue(
             _HELD
@@ -63,20 +63,20 @@ class ResultWriter:
         self._thread = threading.Thread(target=self._run, name="bci-out", daemon=True)
 
     def start(self) -> None:
-        """Begin to write; what was put in before comes first."""
+        """Start writing; items that were put before come first."""
         self._thread.start()
 
     def put(self, item: AffectEstimate | Marker) -> None:
-        """Leave something to be written; returns at once."""
+        """Queue an item for writing; return at once."""
         try:
             self._queue.put_nowait(item)
         except queue.Full:  # disk or network hung for a quarter of an hour
             self._dropped += 1
             if self._dropped == 1:
-                self._complain("Results cannot be written: the disk or the network hangs.")
+                self._notify("error", "Results cannot be written: the disk or the network hangs.")
 
     def finish_recording(self) -> None:
-        """Finish the recording's file, with everything in it that was put in until now."""
+        """Finish the recording's file, with every item that was put so far."""
         if self._recording is None:
             return
         if self._thread.is_alive():
@@ -87,7 +87,7 @@ class ResultWriter:
         self._recording.stop()
 
     def close(self) -> None:
-        """Write what is left, and finish everything."""
+        """Write the remaining items, and close all outputs."""
         if self._thread.is_alive():
             self._queue.put(None)
             self._thread.join(timeout=10)
@@ -103,7 +103,7 @@ class ResultWriter:
         last_flush = 0.0
         last_chore = local_clock()
         while (item := self._queue.get()) is not None:
-            if isinstance(item, threading.Event):  # all before it is written
+            if isinstance(item, threading.Event):  # all items before it are written
                 item.set()
                 continue
             try:
@@ -116,21 +116,21 @@ class ResultWriter:
                     last_chore = now
                     self._chore()
             except OSError as error:
-                self._complain(f"Results cannot be written: {error.strerror or error}.")
+                self._notify("error", f"Results cannot be written: {error.strerror or error}.")
                 self._estimates = None
             except Exception:
-                _LOG.exception("a result could not be handed out")
-                self._complain("A result could not be written or published; see the log.")
+                _LOG.exception("a result could not be written")
+                self._notify("error", "A result could not be written or published; see the log.")
 
     def _write(self, item: AffectEstimate | Marker) -> None:
         if isinstance(item, Marker):
-            if item.stream == "":  # our own events; a marker stream's are recorded as they came
+            if item.stream == "":  # ours; events of marker streams are recorded as received
                 if self._publisher:
                     self._publisher.event(item.text, item.time)
                 if self._recording:
                     self._recording.event(item.text, item.time)
             return
-        if self._publisher:  # first: another program may close a loop with it
+        if self._publisher:  # first: another program may close a loop on it
             self._publisher.estimate(item)
         if self._estimates:
             self._estimates.write(item, self._playing())

@@ -16,10 +16,10 @@ def test_three_estimates_are_shown_with_their_decision_and_reasons() -> None:
     session = ScriptedSession()
     session.advance(20.0)
     snapshot = session.snapshot()
-    assert snapshot.estimate is not None
-    assert snapshot.estimate.reading is not None
+    assert snapshot.affect.estimate is not None
+    assert snapshot.affect.estimate.reading is not None
     reading = replace(
-        snapshot.estimate.reading,
+        snapshot.affect.estimate.reading,
         eeg_prob=np.array([0.61, 0.42]),
         music_prob=np.array([0.78, np.nan]),
         fused_prob=np.array([0.70, 0.42]),
@@ -27,7 +27,12 @@ def test_three_estimates_are_shown_with_their_decision_and_reasons() -> None:
         decision=("unsure", "low"),
         reasons=("your EEG is not above chance for valence, so the music decides",),
     )
-    snapshot = replace(snapshot, estimate=replace(snapshot.estimate, reading=reading))
+    snapshot = replace(
+        snapshot,
+        affect=replace(
+            snapshot.affect, estimate=replace(snapshot.affect.estimate, reading=reading)
+        ),
+    )
     console = Console(width=160, record=True, file=io.StringIO())
     console.print(render(snapshot))
     for shown in (console.export_text(), line(snapshot)):

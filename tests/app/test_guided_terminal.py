@@ -1,6 +1,6 @@
 """The guided calibration in a terminal: what is asked, what is refused, and how it stops.
 
-The clock of these tests runs fast, so that minutes of rest pass in a second; protocol, guide and
+The clock of these tests runs fast, so that minutes of rest pass in a second; calibration, guide and
 questions are the real ones.
 """
 
@@ -17,6 +17,7 @@ import pytest
 from bci_affect.app import guided_terminal as guide_module
 from bci_affect.app.guided_terminal import guide
 from bci_affect.session.guided.calibration import Clip, GuidedCalibration, Step, Timing
+from bci_affect.session.snapshot import SessionClock
 
 SPEED = 60.0
 
@@ -30,7 +31,10 @@ class Fast:
 
     def snapshot(self) -> SimpleNamespace:
         now = 1000.0 + SPEED * (time.monotonic() - self._start)
-        return SimpleNamespace(time=now, estimate=SimpleNamespace(quality=1.0), ended=self.ended)
+        return SimpleNamespace(
+            clock=SessionClock(now, 0.0, ended=self.ended),
+            affect=SimpleNamespace(estimate=SimpleNamespace(quality=1.0)),
+        )
 
 
 class Desk:
@@ -45,7 +49,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[GuidedCalibra
     monkeypatch.setattr(guide_module, "_TICK_S", 0.005)
     events: list[str] = []
     clips = [Clip(i, f"/m/{i}", f"t{i}", 0.0, 20.0, 0.5, 0.5, 0) for i in range(2)]
-    protocol = GuidedCalibration.begin(
+    guided = GuidedCalibration.begin(
         tmp_path / "p.json",
         "Ada",
         clips,
@@ -55,7 +59,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[GuidedCalibra
         play=lambda clip: None,
         silence=lambda: None,
     )
-    return protocol, events
+    return guided, events
 
 
 def answers(*texts: str) -> Iterator[str]:
@@ -65,15 +69,15 @@ def answers(*texts: str) -> Iterator[str]:
 def test_it_leads_to_the_end_and_insists_on_numbers(
     made: tuple[GuidedCalibration, list[str]],
 ) -> None:
-    protocol, events = made
+    guided, events = made
     given = answers("pleasant", "0", "7", "2,5", "", "9", "3", "4", "10", "5", "")
     desk = Desk()
-    assert guide(Fast(), protocol, desk, ask=lambda question: next(given))  # type: ignore[arg-type]
-    assert protocol.ratings[0].valence == 7
-    assert protocol.ratings[0].arousal == 2.5
-    assert protocol.ratings[0].familiarity is None
-    assert protocol.ratings[0].liking == 9
-    assert protocol.ratings[1].familiarity == 5
+    assert guide(Fast(), guided, desk, ask=lambda question: next(given))  # type: ignore[arg-type]
+    assert guided.ratings[0].valence == 7
+    assert guided.ratings[0].arousal == 2.5
+    assert guided.ratings[0].familiarity is None
+    assert guided.ratings[0].liking == 9
+    assert guided.ratings[1].familiarity == 5
     assert [json.loads(e)["event"] for e in events].count("rating") == 2
     assert desk.cues >= 7, "a tone at every change, as eyes may be closed"
 
@@ -82,7 +86,7 @@ def test_it_leads_to_the_end_and_insists_on_numbers(
 def test_it_stops_at_any_question_and_keeps_what_was_rated(
     made: tuple[GuidedCalibration, list[str]], how: str | type[BaseException]
 ) -> None:
-    protocol, events = made
+    guided, events = made
     given = answers("7", "2", "", "")
 
     def ask(question: str) -> str:
@@ -93,15 +97,15 @@ def test_it_stops_at_any_question_and_keeps_what_was_rated(
                 return how
             raise how from None
 
-    assert not guide(Fast(), protocol, Desk(), ask=ask)  # type: ignore[arg-type]
-    assert protocol.step is Step.STOPPED
-    assert set(protocol.ratings) == {0}
+    assert not guide(Fast(), guided, Desk(), ask=ask)  # type: ignore[arg-type]
+    assert guided.step is Step.STOPPED
+    assert set(guided.ratings) == {0}
     assert json.loads(events[-1])["event"] == "calibration_stop"
 
 
 def test_it_ends_with_the_stream(made: tuple[GuidedCalibration, list[str]]) -> None:
-    protocol, _ = made
+    guided, _ = made
     session = Fast()
     session.ended = True
-    assert not guide(session, protocol, Desk())  # type: ignore[arg-type]
-    assert protocol.step is Step.STOPPED
+    assert not guide(session, guided, Desk())  # type: ignore[arg-type]
+    assert guided.step is Step.STOPPED

@@ -64,7 +64,7 @@ class ScriptedStart:
 
 
 class ScriptedCalibration:
-    """The real protocol over a scripted session; the evaluation is a test's."""
+    """The real calibration over a scripted session; the evaluation is a test's."""
 
     profile = "P01"
 
@@ -78,7 +78,7 @@ class ScriptedCalibration:
 
     def begin(self, n_clips: int, seconds: float) -> GuidedCalibration:
         self.path.unlink(missing_ok=True)
-        clips = choose_clips(self.session.tracks, n_clips, seed=1, seconds=seconds)
+        clips = choose_clips(self.session.player.tracks, n_clips, seed=1, seconds=seconds)
         return GuidedCalibration.begin(
             self.path, self.profile, clips, seed=1, timing=self.timing, **self._hands()
         )

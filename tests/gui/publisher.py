@@ -37,7 +37,12 @@ def main() -> None:
         NAMES, make_montage(NAMES).positions, RATE, SimulatedPerson.draw(4), seed=1
     )
     done = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), done.set()), daemon=True).start()
+
+    def wait_for_end() -> None:
+        sys.stdin.read()
+        done.set()
+
+    threading.Thread(target=wait_for_end, daemon=True).start()
     print("streaming", flush=True)
     start, sent = time.monotonic(), 0
     while not done.is_set():

@@ -1,26 +1,38 @@
-"""A scripted session for layout and widget tests: honest about being a double.
+"""Scripted session for layout and widget tests: a stand-in, never shown as a result.
 
-It fulfils `SessionControl` from numbers that NumPy makes (EEG-like noise with alpha and blinks;
-estimates on a slow path through the plane). Nothing of it may be shown as a result: it exists so
-that every state of the window can be reached at will. Live tests use the real session.
+It fulfils `SessionControl` with generated numbers (EEG-like noise with alpha and blinks; estimates
+on a slow path through the plane), so that every state of the window can be reached at will. Live
+tests use the real session.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bci_affect.affect import AffectEstimate
 from bci_affect.affect.estimate_log import EstimateLog
 from bci_affect.affect.fusion import PersonalReading
 from bci_affect.eeg import CAPS, FeatureWindow, Montage, State, make_montage
 from bci_affect.music import PlayerState, Suggestion, Track
-from bci_affect.session import Message, SessionSnapshot
 from bci_affect.session.control import PINNED
-from bci_affect.session.snapshot import RecordingStatus
+from bci_affect.session.snapshot import (
+    AffectStatus,
+    BaselineStatus,
+    Message,
+    ModelStatus,
+    MusicStatus,
+    Policy,
+    RecordingStatus,
+    SessionClock,
+    SessionSnapshot,
+    StreamStatus,
+)
 from bci_affect.streams import ConnectionState, Health, StreamInfo
 
 NAMES = {len(names): names for names in CAPS.values()}
@@ -69,10 +81,118 @@ def tracks(n: int = 12) -> list[Track]:
     return made
 
 
-class ScriptedSession:
-    """A session that does what a test says; time stands still unless `advance` is called."""
+class ScriptedMusic:
+    """Music of a scripted session; every command takes effect at once and is noted."""
 
-    def __init__(self, n_channels: int = 8, rate_hz: float = 250.0, seed: int = 1) -> None:
+    def __init__(
+        self,
+        commands: list[tuple[object, ...]],
+        on_start: Callable[[Track], None],
+    ) -> None:
+        self.commands = commands
+        self.on_start = on_start
+        self.tracks = tracks()
+        self.current = 0
+        self.playing = True
+        self.position = 0.0
+        self.volume = 0.7
+        self.pinned: int | None = None
+        self.policy: Policy = "follow"
+        self.target: tuple[float, float] | None = None
+
+    @property
+    def track(self) -> Track:
+        return self.tracks[self.current]
+
+    def status(self) -> MusicStatus:
+        queue = tuple(
+            Suggestion(
+                t,
+                0.83 - 0.04 * i,
+                48.0,
+                0.2,
+                ("mellow",),
+                PINNED if t.id == self.pinned else "nearest",
+            )
+            for i, t in enumerate(self.tracks[self.current + 1 : self.current + 6])
+        )
+        return MusicStatus(
+            player=PlayerState(
+                track_id=self.track.id,
+                position_s=min(self.position, self.track.duration_s),
+                duration_s=self.track.duration_s,
+                playing=self.playing,
+                volume=self.volume,
+                device="scripted double",
+            ),
+            track=self.track,
+            why=Suggestion(self.track, 0.83, 48.0, 0.2, ("mellow", "acoustic"), "nearest of 412"),
+            queue=queue,
+            policy=self.policy,
+            target=self.target,
+        )
+
+    # --- MusicControl ---------------------------------------------------------------------------
+
+    def play(self) -> None:
+        self.playing = True
+        self.commands.append(("play",))
+
+    def pause(self) -> None:
+        self.playing = False
+        self.commands.append(("pause",))
+
+    def skip(self) -> None:
+        self.choose(self.tracks[(self.current + 1) % len(self.tracks)].id)
+        self.commands.append(("skip",))
+
+    def seek(self, position_s: float) -> None:
+        self.position = position_s
+        self.commands.append(("seek", position_s))
+
+    def set_volume(self, volume: float) -> None:
+        self.volume = volume
+        self.commands.append(("set_volume", volume))
+
+    def choose(self, track_id: int) -> None:
+        self.current = next(i for i, t in enumerate(self.tracks) if t.id == track_id)
+        self.position = 0.0
+        self.on_start(self.track)
+        self.commands.append(("choose", track_id))
+
+    def pin(self, track_id: int, pinned: bool = True) -> None:
+        self.pinned = track_id if pinned else None
+        self.commands.append(("pin", track_id, pinned))
+
+    def like(self, track_id: int, liked: bool = True) -> None:
+        self.tracks = [replace(t, liked=liked) if t.id == track_id else t for t in self.tracks]
+        self.commands.append(("like", track_id, liked))
+
+    def ban(self, track_id: int, banned: bool = True) -> None:
+        self.tracks = [replace(t, banned=banned) if t.id == track_id else t for t in self.tracks]
+        self.commands.append(("ban", track_id, banned))
+
+    def set_policy(self, policy: Policy) -> None:
+        self.policy = policy
+        self.commands.append(("set_policy", policy))
+
+    def set_target(self, valence: float, arousal: float) -> None:
+        self.target = (valence, arousal)
+        self.commands.append(("set_target", valence, arousal))
+
+
+class ScriptedSession:
+    """A session whose state a test sets; time passes only in `advance`.
+
+    Parameters
+    ----------
+    music : bool
+        False for a session without music.
+    """
+
+    def __init__(
+        self, n_channels: int = 8, rate_hz: float = 250.0, seed: int = 1, *, music: bool = True
+    ) -> None:
         self.rng = np.random.default_rng(seed)
         self.rate_hz = rate_hz
         self.names = names_of(n_channels)
@@ -89,25 +209,32 @@ class ScriptedSession:
         self.commands: list[tuple[object, ...]] = []
         self.ended = False
         self.simulated = True
-        self.policy = "follow"
-        self.target: tuple[float, float] | None = None
         self.recording: RecordingStatus | None = None
         self.messages: tuple[Message, ...] = ()
-        self.tracks = tracks()
-        self.current = 0
-        self.playing = True
-        self.position = 0.0
-        self.volume = 0.7
         self.marks: list[tuple[float, str]] = []
         self.estimates: list[AffectEstimate] = []
         self.baseline_left = 0.0
         self.paused = False
-        self.pinned: int | None = None
         n = int(60 * rate_hz)
         self._noise = self._eeg(n)
-        self._note("track_start", title=self.tracks[0].title, track=self.tracks[0].path)
+        self._music = ScriptedMusic(self.commands, self._note_track) if music else None
+        if self._music is not None:
+            self._note_track(self._music.track)
 
-    def _eeg(self, n: int) -> np.ndarray:
+    @property
+    def music(self) -> ScriptedMusic | None:
+        return self._music
+
+    @property
+    def player(self) -> ScriptedMusic:
+        """The music of a session that has some."""
+        assert self._music is not None
+        return self._music
+
+    def _note_track(self, track: Track) -> None:
+        self._note("track_start", title=track.title, track=track.path)
+
+    def _eeg(self, n: int) -> NDArray[np.float32]:
         t = np.arange(n) / self.rate_hz
         white = self.rng.standard_normal((len(self.names), n))
         pink = np.cumsum(white, axis=1)
@@ -131,8 +258,8 @@ class ScriptedSession:
             self.now += 0.125
             if self.connection is ConnectionState.STREAMING:
                 self.estimates.append(self._estimate())
-            if self.playing:
-                self.position += 0.125
+            if self._music is not None and self._music.playing:
+                self._music.position += 0.125
             self.baseline_left = max(0.0, self.baseline_left - 0.125)
             if self.recording is not None and self.recording.active:
                 r = self.recording
@@ -167,9 +294,10 @@ class ScriptedSession:
 
     def _reading(self, v: float, a: float) -> PersonalReading:
         """Make three estimates as the session room would; decisions follow the confidence."""
-        track = self.tracks[self.current]
         eeg = np.array([v + 1, a + 1]) / 2
-        music = np.array([track.valence + 1, track.arousal + 1]) / 2
+        music = np.full(2, np.nan)
+        if self._music is not None:
+            music = np.array([self._music.track.valence + 1, self._music.track.arousal + 1]) / 2
         sure = self.confidence >= 0.2
         return PersonalReading(
             eeg_prob=eeg,
@@ -183,7 +311,7 @@ class ScriptedSession:
             reasons=self.standing,
         )
 
-    def _mask(self) -> np.ndarray:
+    def _mask(self) -> NDArray[np.bool_]:
         return np.array([name not in self.bad for name in self.names])
 
     def _note(self, event: str, **values: object) -> None:
@@ -207,78 +335,55 @@ class ScriptedSession:
         )
         elapsed = self.now - self.start
         expected = int(elapsed * self.rate_hz)
-        track = self.tracks[self.current]
-        queue = tuple(
-            Suggestion(
-                t,
-                0.83 - 0.04 * i,
-                48.0,
-                0.2,
-                ("mellow",),
-                PINNED if t.id == self.pinned else "nearest",
-            )
-            for i, t in enumerate(self.tracks[self.current + 1 : self.current + 6])
-        )
         baseline = np.stack(
             [
                 np.zeros((len(mask), 5)) + np.array([4.0, 3.2, 3.6, 1.8, 0.4]),
                 np.full((len(mask), 5), 0.35),
             ]
         ).astype(np.float32)
+        info = StreamInfo(
+            name="scripted",
+            type="EEG",
+            source_id="double",
+            rate_hz=self.rate_hz,
+            labels=self.names,
+            units=("microvolts",) * len(self.names),
+            montage=self.montage,
+            simulated=self.simulated,
+        )
+        health = Health(
+            state=self.connection,
+            reason=self.reason,
+            since=self.now - 3,
+            nominal_hz=self.rate_hz,
+            effective_hz=self.rate_hz - 0.02,
+            expected=expected,
+            received=expected,
+        )
         return SessionSnapshot(
-            time=self.now,
-            info=StreamInfo(
-                name="scripted",
-                type="EEG",
-                source_id="double",
-                rate_hz=self.rate_hz,
-                labels=self.names,
-                units=("microvolts",) * len(self.names),
-                montage=self.montage,
-                simulated=self.simulated,
+            clock=SessionClock(self.now, elapsed, paused=self.paused, ended=self.ended),
+            stream=StreamStatus(info, health),
+            model=ModelStatus(
+                name="demo",
+                summary="trained on simulated EEG, for demonstration until calibrated",
+                profile="P01: 12 clips, above chance (p = .02)",
+                band_names=BANDS,
+                step_s=0.5,
+                smoothing_s=4.0,
             ),
-            health=Health(
-                state=self.connection,
-                reason=self.reason,
-                since=self.now - 3,
-                nominal_hz=self.rate_hz,
-                effective_hz=self.rate_hz - 0.02,
-                expected=expected,
-                received=expected,
+            affect=AffectStatus(
+                window=window if self.estimates else None,
+                estimate=self.estimates[-1] if self.estimates else None,
+                latency_p50_ms=2.1,
+                latency_p99_ms=7.4,
             ),
-            model_name="demo",
-            model_summary="trained on simulated EEG, for demonstration until calibrated",
-            profile="P01: 12 clips, above chance (p = .02)",
-            policy=self.policy,
-            target=self.target,
-            window=window if self.estimates else None,
-            estimate=self.estimates[-1] if self.estimates else None,
-            latency_p50_ms=2.1,
-            latency_p99_ms=7.4,
-            player=PlayerState(
-                track_id=track.id,
-                position_s=min(self.position, track.duration_s),
-                duration_s=track.duration_s,
-                playing=self.playing,
-                volume=self.volume,
-                device="scripted double",
-            ),
-            track=track,
-            why=Suggestion(track, 0.83, 48.0, 0.2, ("mellow", "acoustic"), "nearest of 412"),
-            queue=queue,
+            baseline=BaselineStatus(baseline, self.baseline_left),
+            music=self._music.status() if self._music is not None else None,
             recording=self.recording,
             messages=self.messages,
-            elapsed_s=elapsed,
-            ended=self.ended,
-            band_names=BANDS,
-            step_s=0.5,
-            smoothing_s=4.0,
-            baseline=baseline,
-            baseline_left_s=self.baseline_left,
-            paused=self.paused,
         )
 
-    def traces(self, seconds: float) -> tuple[np.ndarray, np.ndarray]:
+    def traces(self, seconds: float) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         n = min(int(seconds * self.rate_hz), int((self.now - self.start) * self.rate_hz))
         end = int((self.now - self.start) * self.rate_hz)
         at = np.arange(end - n, end)
@@ -299,57 +404,10 @@ class ScriptedSession:
     def events(self) -> list[tuple[float, str]]:
         return list(self.marks)
 
-    def play(self) -> None:
-        self.playing = True
-        self.commands.append(("play",))
-
-    def pause(self) -> None:
-        self.playing = False
-        self.commands.append(("pause",))
-
-    def skip(self) -> None:
-        self.choose(self.tracks[(self.current + 1) % len(self.tracks)].id)
-        self.commands.append(("skip",))
-
-    def seek(self, position_s: float) -> None:
-        self.position = position_s
-        self.commands.append(("seek", position_s))
-
-    def set_volume(self, volume: float) -> None:
-        self.volume = volume
-        self.commands.append(("set_volume", volume))
-
-    def choose(self, track_id: int) -> None:
-        self.current = next(i for i, t in enumerate(self.tracks) if t.id == track_id)
-        self.position = 0.0
-        track = self.tracks[self.current]
-        self._note("track_start", title=track.title, track=track.path)
-        self.commands.append(("choose", track_id))
-
-    def pin(self, track_id: int, pinned: bool = True) -> None:
-        self.pinned = track_id if pinned else None
-        self.commands.append(("pin", track_id, pinned))
-
     def set_paused(self, paused: bool) -> None:
         self.paused = paused
         self._note("session_pause" if paused else "session_resume")
         self.commands.append(("set_paused", paused))
-
-    def like(self, track_id: int, liked: bool = True) -> None:
-        self.tracks = [replace(t, liked=liked) if t.id == track_id else t for t in self.tracks]
-        self.commands.append(("like", track_id, liked))
-
-    def ban(self, track_id: int, banned: bool = True) -> None:
-        self.tracks = [replace(t, banned=banned) if t.id == track_id else t for t in self.tracks]
-        self.commands.append(("ban", track_id, banned))
-
-    def set_policy(self, policy: str) -> None:
-        self.policy = policy
-        self.commands.append(("set_policy", policy))
-
-    def set_target(self, valence: float, arousal: float) -> None:
-        self.target = (valence, arousal)
-        self.commands.append(("set_target", valence, arousal))
 
     def mark(self, note: str = "") -> None:
         self._note("mark", note=note)
@@ -384,7 +442,7 @@ class ScriptedSession:
 
 
 class WallSession(ScriptedSession):
-    """The same, with time passing by itself at every look."""
+    """A scripted session whose time passes by itself, at every snapshot."""
 
     def __init__(self, n_channels: int = 8, rate_hz: float = 250.0, seed: int = 1) -> None:
         super().__init__(n_channels, rate_hz, seed)

@@ -54,7 +54,8 @@ def test_an_error_comes_back_or_goes_to_the_one_place(monkeypatch: pytest.Monkey
 def test_a_window_that_is_gone_gets_nothing() -> None:
     from pyqtgraph.Qt import isQObjectAlive
 
-    owner, got, released = QtCore.QObject(), [], threading.Event()
+    got: list[object] = []
+    owner, released = QtCore.QObject(), threading.Event()
     run_aside(owner, lambda: released.wait(20), got.append)
     owner.deleteLater()
     QtCore.QCoreApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)

@@ -1,4 +1,4 @@
-"""The guided calibration on real parts: window, protocol, engine, recording, and the verdict."""
+"""Guided calibration with real parts: window, engine, recording, and verdict."""
 
 from __future__ import annotations
 
@@ -76,13 +76,13 @@ def test_a_simulated_listener_is_led_to_a_real_verdict(
         assert flow is not None
         flow.n_clips.setCurrentIndex(0)
         QtTest.QTest.mouseClick(flow.begin, LEFT)
-        assert flow.protocol is not None, flow.status.text()
-        middle = np.median([(c.valence, c.arousal) for c in flow.protocol.clips], axis=0)
+        assert flow.guided is not None, flow.status.text()
+        middle = np.median([(c.valence, c.arousal) for c in flow.guided.clips], axis=0)
         for _ in range(900):
-            view = flow.protocol.view()
+            view = flow.guided.view()
             if view.step is Step.DONE:
                 break
-            clip = flow.protocol.clips[max(0, view.clip - 1)]
+            clip = flow.guided.clips[max(0, view.clip - 1)]
             felt = np.sign(np.array([clip.valence, clip.arousal]) - middle)
             listener.mood = (0.0, 0.0)
             if view.step is Step.CONTACT:
@@ -113,5 +113,5 @@ def test_a_simulated_listener_is_led_to_a_real_verdict(
     finally:
         desk.close()
         window.end_and_close()
-        wait_for(lambda: session.snapshot().ended)
+        wait_for(lambda: session.snapshot().clock.ended)
         window.deleteLater()

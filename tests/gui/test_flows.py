@@ -180,7 +180,7 @@ def calibrate(
 
 
 def lead(window: MainWindow, session: ScriptedSession, until: Callable[[], bool]) -> None:
-    """Let time pass in the protocol, answering every rating."""
+    """Let time pass in the calibration, answering every rating."""
     flow = window.calibration
     assert flow is not None
     for _ in range(3000):
@@ -193,7 +193,7 @@ def lead(window: MainWindow, session: ScriptedSession, until: Callable[[], bool]
             QtTest.QTest.keyClick(flow.rating.valence, KEY.Key_7)
             QtTest.QTest.keyClick(flow.rating.arousal, KEY.Key_2)
             click(flow.rating.send)
-    raise AssertionError(f"the protocol stands at {flow._step}")
+    raise AssertionError(f"the calibration stands at {flow._step}")
 
 
 def test_a_stopped_calibration_is_resumed_without_loss(
@@ -206,11 +206,9 @@ def test_a_stopped_calibration_is_resumed_without_loss(
     assert flow.resume.isHidden()
     flow.n_clips.setCurrentIndex(0)
     click(flow.begin)
-    lead(
-        window,
-        session,
-        lambda: flow.protocol is not None and len(flow.protocol.ratings) == 3,
-    )
+    guided = flow.guided
+    assert guided is not None
+    lead(window, session, lambda: len(guided.ratings) == 3)
     flow.close()
     assert desk.unfinished()
     window.calibrate()
@@ -219,8 +217,8 @@ def test_a_stopped_calibration_is_resumed_without_loss(
     assert not flow.resume.isHidden()
     click(flow.resume)
     lead(window, session, lambda: flow._step is Step.CLIP)
-    assert flow.protocol is not None
-    assert len(flow.protocol.ratings) == 3
+    assert flow.guided is not None
+    assert len(flow.guided.ratings) == 3
     assert "4 of 8" in flow._head.text()
     flow.close()
 
@@ -229,13 +227,13 @@ def test_too_little_music_is_one_clear_line(
     calibrate: tuple[ScriptedCalibration, MainWindow], session: ScriptedSession
 ) -> None:
     _, window = calibrate
-    session.tracks = session.tracks[:2]
+    session.player.tracks = session.player.tracks[:2]
     window.calibrate()
     flow = window.calibration
     assert flow is not None
     click(flow.begin)
     assert "at least 4" in flow.status.text()
-    assert flow.protocol is None
+    assert flow.guided is None
     flow.close()
 
 

@@ -28,7 +28,13 @@ from bci_affect.gui.window import MainWindow
 from bci_affect.model import AffectModel, ModelCard, ModelSettings, Predictor
 from bci_affect.music import Library
 from bci_affect.resources import shipped, user_home
-from bci_affect.session import LiveSession, SessionOptions, path_factory
+from bci_affect.session import (
+    LiveSession,
+    SessionControl,
+    SessionOptions,
+    path_factory,
+)
+from bci_affect.session.snapshot import MusicStatus
 from bci_affect.streams import XdfSource, read_xdf
 from tests.gui.conftest import wait_for
 from tests.music.fake_library import fill
@@ -160,12 +166,12 @@ def test_a_session_from_the_first_click_to_the_saved_report(
             end_with_report(window)
         finally:
             window.end_and_close()
-            wait_for(lambda: session.snapshot().ended)
+            wait_for(lambda: session.snapshot().clock.ended)
             window._timer.stop()
             wait_for_all()
             window.deleteLater()
             start.deleteLater()
-    assert session.snapshot().ended
+    assert session.snapshot().clock.ended
     nothing_is_missing(next((tmp_path / "recordings").rglob("*.xdf")))
 
 
@@ -187,10 +193,15 @@ def see_the_session(window: MainWindow) -> None:
 def choose_music(window: MainWindow) -> None:
     """Play, skip, pin, and steer: by keys, a button in the queue, and a drag in the plane."""
     vm = window.vm
-    assert wait_for(lambda: vm.snapshot.track is not None), vm.snapshot.messages
-    first = vm.snapshot.track
+
+    def music() -> MusicStatus:
+        assert vm.snapshot.music is not None
+        return vm.snapshot.music
+
+    assert wait_for(lambda: vm.track is not None), vm.snapshot.messages
+    first = vm.track
     QtTest.QTest.keyClick(window, KEY.Key_N)
-    assert wait_for(lambda: vm.snapshot.track not in (None, first))
+    assert wait_for(lambda: vm.track not in (None, first))
     window.docks["queue"].show()
     window.docks["queue"].raise_()
     row = window.queue._rows[3]
@@ -198,10 +209,10 @@ def choose_music(window: MainWindow) -> None:
     assert row.suggestion is not None
     pinned = row.suggestion.track.id
     click(row.pin)
-    assert wait_for(lambda: [s.track.id for s in vm.snapshot.queue[:1]] == [pinned])
+    assert wait_for(lambda: [s.track.id for s in music().queue[:1]] == [pinned])
     assert wait_for(window.queue._rows[0].pin.isChecked)
     QtTest.QTest.keyClick(window, KEY.Key_N)
-    assert wait_for(lambda: vm.snapshot.track is not None and vm.snapshot.track.id == pinned)
+    assert wait_for(lambda: vm.track is not None and vm.track.id == pinned)
     steer = next(b for b in window.nowplaying._policy.buttons() if b.property("policy") == "steer")
     click(steer)
     plane = window.plane
@@ -209,13 +220,13 @@ def choose_music(window: MainWindow) -> None:
     to = plane.to_screen(0.5, -0.5).toPoint()
     QtTest.QTest.mouseMove(plane, to)
     QtTest.QTest.mouseRelease(plane, LEFT, pos=to)
-    assert wait_for(lambda: vm.snapshot.policy == "steer")
-    assert vm.control.snapshot().target == pytest.approx((0.5, -0.5), abs=0.02)
+    assert wait_for(lambda: music().policy == "steer")
+    assert music().target == pytest.approx((0.5, -0.5), abs=0.02)
     path = "on the path to the target"
-    assert wait_for(lambda: path in [s.rule for s in vm.snapshot.queue])
+    assert wait_for(lambda: path in [s.rule for s in music().queue])
 
 
-def say_something(window: MainWindow, session: Any) -> None:
+def say_something(window: MainWindow, session: SessionControl) -> None:
     """Mark, rate, take a channel out, take a break."""
     window.sessionbar.note.setText("door")
     QtTest.QTest.keyClick(window, KEY.Key_M)
@@ -227,27 +238,38 @@ def say_something(window: MainWindow, session: Any) -> None:
     events = [json.loads(text) for _, text in session.events()]
     assert {"event": "mark", "note": "door"} in events
     assert {"event": "rating", "valence": 7.0, "arousal": 3.0} in events
-    assert wait_for(lambda: not session.snapshot().window.mask[2])
+
+    def left_out() -> bool:
+        newest = session.snapshot().affect.window
+        return newest is not None and not newest.mask[2]
+
+    assert wait_for(left_out)
     control = QtCore.Qt.KeyboardModifier.ControlModifier
     QtTest.QTest.keyClick(window, KEY.Key_P, control)
     assert wait_for(lambda: window.vm.reading.why == "The session is paused")
-    assert wait_for(lambda: not window.vm.snapshot.player.playing)  # type: ignore[union-attr]
+    assert wait_for(lambda: not window.vm.player.playing)  # type: ignore[union-attr]
     QtTest.QTest.keyClick(window, KEY.Key_P, control)
-    assert wait_for(lambda: window.vm.snapshot.player.playing)  # type: ignore[union-attr]
+    assert wait_for(lambda: window.vm.player.playing)  # type: ignore[union-attr]
     assert wait_for(lambda: window.vm.reading.kind in SHOWN)
 
 
-def freeze(window: MainWindow, session: Any) -> None:
+def freeze(window: MainWindow, session: SessionControl) -> None:
     """Hold up the window's thread: EEG, estimates, recording and music go on without it."""
     before, count = session.snapshot(), len(session.history(1e9))
     time.sleep(FROZEN_S)
     after, later = session.snapshot(), len(session.history(1e9))
     assert later >= count + 8 * FROZEN_S - 4
-    assert after.health.lost == 0
+    assert after.stream is not None
+    assert after.stream.health.lost == 0
+    assert before.recording is not None
+    assert after.recording is not None
     assert after.recording.size_bytes > before.recording.size_bytes
-    assert after.player.track_id == before.player.track_id
-    assert after.player.position_s - before.player.position_s > FROZEN_S - 0.5
-    assert after.player.starved == before.player.starved
+    assert before.music is not None
+    assert after.music is not None
+    played, plays = before.music.player, after.music.player
+    assert plays.track_id == played.track_id
+    assert plays.position_s - played.position_s > FROZEN_S - 0.5
+    assert plays.starved == played.starved
     assert wait_for(lambda: len(window.vm.timeline) >= later), "what was missed is drawn"
 
 
@@ -259,14 +281,14 @@ def lose_and_find(window: MainWindow, headset: Publisher) -> None:
     assert wait_for(lambda: "STREAMING" not in window.topbar._state.text())
     assert vm.reading.why
     headset.on()
-    assert wait_for(lambda: "STREAMING" in window.topbar._state.text()), vm.snapshot.health
+    assert wait_for(lambda: "STREAMING" in window.topbar._state.text()), vm.health
     assert wait_for(lambda: vm.reading.kind in SHOWN), vm.reading
 
 
 def end_with_report(window: MainWindow) -> None:
     """The session ends by a key; its page saves the report."""
     QtTest.QTest.keyClick(window, KEY.Key_E, QtCore.Qt.KeyboardModifier.ControlModifier)
-    assert wait_for(lambda: window.vm.snapshot.ended)
+    assert wait_for(lambda: window.vm.snapshot.clock.ended)
     assert wait_for(lambda: window.findChild(EndPage) is not None)
     page = window.findChild(EndPage)
     assert page.save.isVisible()
@@ -308,7 +330,7 @@ def test_a_recording_is_replayed_with_transport(predictor: Predictor) -> None:
         vm = window.vm
         assert wait_for(lambda: vm.reading.kind in (Kind.READING, Kind.UNSURE)), vm.reading
         assert 0 <= vm.reading.age_s < 2
-        assert vm.snapshot.latency_p50_ms < 1000
+        assert vm.snapshot.affect.latency_p50_ms < 1000
         QtTest.QTest.keyClick(window, KEY.Key_P)
         assert wait_for(lambda: source.paused)
         place = source.position_s
@@ -322,6 +344,6 @@ def test_a_recording_is_replayed_with_transport(predictor: Predictor) -> None:
         assert wait_for(lambda: vm.reading.kind in (Kind.READING, Kind.UNSURE)), vm.reading
     finally:
         window.end_and_close()
-        wait_for(lambda: session.snapshot().ended)
+        wait_for(lambda: session.snapshot().clock.ended)
         window._timer.stop()
         window.deleteLater()

@@ -21,7 +21,7 @@ from bci_affect.gui.reading import Kind
 from bci_affect.gui.shortcuts import SHORTCUTS
 from bci_affect.gui.window import MainWindow
 from bci_affect.music import Suggestion
-from bci_affect.session import Message, SessionSnapshot
+from bci_affect.session import Message
 from tests.gui.conftest import tick, wait_for
 from tests.gui.scripted import ScriptedSession
 
@@ -129,10 +129,10 @@ def test_policy_buttons_say_and_set_the_policy(session: ScriptedSession, open_wi
     window = open_window(session)
     for button in window.nowplaying._policy.buttons():
         QtTest.QTest.mouseClick(button, LEFT)
-        assert session.policy == button.property("policy")
+        assert session.player.policy == button.property("policy")
     tick(window, session, 10)
     checked = [b for b in window.nowplaying._policy.buttons() if b.isChecked()]
-    assert [b.property("policy") for b in checked] == [session.policy]
+    assert [b.property("policy") for b in checked] == [session.player.policy]
 
 
 def words_on_screen(window: MainWindow) -> set[str]:
@@ -144,7 +144,7 @@ def words_on_screen(window: MainWindow) -> set[str]:
 def test_what_plays_is_named_with_its_gain(session: ScriptedSession, open_window: Open) -> None:
     window = open_window(session)
     tick(window, session, 10)
-    track = window.vm.snapshot.track
+    track = window.vm.track
     assert track is not None
     assert window.nowplaying._title.text() == track.title
     assert window.nowplaying._artist.text() == f"{track.artist} - {track.album} · gain -3.2 dB"
@@ -179,14 +179,18 @@ def test_the_map_names_tracks_where_there_is_room(
 
 
 def test_a_session_without_music_has_no_empty_panels_of_it(open_window: Open) -> None:
-    class Silent(ScriptedSession):
-        def snapshot(self) -> SessionSnapshot:
-            return replace(super().snapshot(), player=None, track=None, queue=())
-
-    window = open_window(Silent(8))
+    window = open_window(ScriptedSession(8, music=False))
     closed = {name for name, dock in window.docks.items() if not dock.isVisible()}
     assert {"nowplaying", "queue", "embedding"} <= closed
     assert "plane" not in closed
+
+
+def test_a_music_command_without_music_is_answered(open_window: Open) -> None:
+    silent = ScriptedSession(8, music=False)
+    window = open_window(silent)
+    QtTest.QTest.keyClick(window, KEY.Key_Space)
+    assert "no music" in window.sessionbar.message.text()
+    assert silent.commands == []
 
 
 def test_hidden_reasons_stand_nowhere(session: ScriptedSession, open_window: Open) -> None:
@@ -229,12 +233,14 @@ def test_a_break_is_held_and_left_out(session: ScriptedSession, open_window: Ope
     window = open_window(session)
     QtTest.QTest.keyClick(window, KEY.Key_P, QtCore.Qt.KeyboardModifier.ControlModifier)
     tick(window, session, 16)
-    assert window.vm.reading.kind is Kind.HELD
-    assert window.vm.reading.why == "The session is paused"
+    held = window.vm.reading
+    assert held.kind is Kind.HELD
+    assert held.why == "The session is paused"
     assert window.sessionbar.pause_button.text() == "Go on"
     QtTest.QTest.mouseClick(window.sessionbar.pause_button, LEFT)
     tick(window, session, 8)
-    assert window.vm.reading.kind is Kind.READING
+    resumed = window.vm.reading
+    assert resumed.kind is Kind.READING
     assert window.sessionbar.pause_button.text() == "Pause"
     ranks = window.vm.timeline.rows[:, 4]
     assert list(ranks[-24:-8]) == [0.0] * 16, "no estimate of the break counts as a reading"
@@ -244,7 +250,7 @@ def test_a_break_is_held_and_left_out(session: ScriptedSession, open_window: Ope
 
 def test_what_was_chosen_by_hand_has_no_score(session: ScriptedSession, open_window: Open) -> None:
     window = open_window(session)
-    by_hand = Suggestion(session.tracks[0], math.nan, rule="chosen by you")
+    by_hand = Suggestion(session.player.tracks[0], math.nan, rule="chosen by you")
     assert "nan" not in why_words(by_hand)
     row = window.queue._rows[0]
     row.show_suggestion(by_hand)

@@ -56,7 +56,7 @@ def test_before_the_first_estimate_there_are_no_figures() -> None:
 
 
 def test_the_fused_point_is_the_sessions_and_only_of_a_reading(session: ScriptedSession) -> None:
-    estimate = session.snapshot().estimate
+    estimate = session.snapshot().affect.estimate
     assert estimate is not None
     assert estimate.reading is not None
     fused = judge(session.snapshot()).fused

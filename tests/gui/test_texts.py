@@ -84,7 +84,12 @@ def test_a_translation_reaches_every_label_and_button(
     window.toggle_diagnostics()
     tick(window, session, 14)
     start = StartWindow(ScriptedStart(), "dark")
-    data = {*(t.title for t in session.tracks), "Lumen Quartet - Small Hours", "?", "bci-affect"}
+    data = {
+        *(t.title for t in session.player.tracks),
+        "Lumen Quartet - Small Hours",
+        "?",
+        "bci-affect",
+    }
     for top in (window, start):
         kinds = (QtWidgets.QLabel, QtWidgets.QPushButton, QtWidgets.QCheckBox)
         shown = [w.text() for kind in kinds for w in top.findChildren(kind)]

@@ -44,7 +44,7 @@ def test_dragging_in_the_plane_sets_the_target(session: ScriptedSession, open_wi
     QtTest.QTest.mousePress(plane, left, pos=start)
     QtTest.QTest.mouseMove(plane, end)
     QtTest.QTest.mouseRelease(plane, left, pos=end)
-    assert session.target == pytest.approx((0.5, -0.5), abs=0.02)
+    assert session.player.target == pytest.approx((0.5, -0.5), abs=0.02)
 
 
 def test_a_click_on_a_name_takes_the_channel_out(
@@ -64,7 +64,9 @@ def test_a_click_in_the_waveform_seeks(session: ScriptedSession, open_window: Op
     wave = window.nowplaying._wave
     at = wave._bar().center().toPoint()
     QtTest.QTest.mouseClick(wave, QtCore.Qt.MouseButton.LeftButton, pos=at)
-    assert session.position == pytest.approx(session.tracks[0].duration_s / 2, rel=0.02)
+    assert session.player.position == pytest.approx(
+        session.player.tracks[0].duration_s / 2, rel=0.02
+    )
 
 
 def test_a_lost_stream_is_seen_and_its_return_too(
@@ -131,12 +133,17 @@ def test_an_exception_in_a_slot_is_shown_once_and_the_window_lives(
 ) -> None:
     window = open_window(session)
     said: list[str] = []
-    hook = OnePlaceForErrors(lambda text: (said.append(text), window.show_error(text)))
+
+    def show(text: str) -> None:
+        said.append(text)
+        window.show_error(text)
+
+    hook = OnePlaceForErrors(show)
 
     def broken() -> None:
         raise ValueError("no such track")
 
-    monkeypatch.setattr(session, "skip", broken)
+    monkeypatch.setattr(session.player, "skip", broken)
     hook.install()
     try:
         for _ in range(3):
@@ -209,7 +216,7 @@ def contrast(one: str, other: str) -> float:
             x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4
             for x in (c.redF(), c.greenF(), c.blueF())
         ]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+        return float(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
 
     high, low = sorted((luminance(one), luminance(other)), reverse=True)
     return (high + 0.05) / (low + 0.05)

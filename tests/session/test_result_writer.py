@@ -35,7 +35,7 @@ def test_everything_is_written_in_order_and_the_chore_done_at_the_end(tmp_path: 
         None,
         None,
         playing=lambda: "7",
-        notify=lambda text: None,
+        notify=lambda level, text: None,
         chore=lambda: chores.append(1),
     )
     writer.put(estimate(0.0))  # before it has begun
@@ -51,15 +51,21 @@ def test_everything_is_written_in_order_and_the_chore_done_at_the_end(tmp_path: 
 
 
 def test_a_file_that_cannot_be_written_is_said_once_and_given_up(tmp_path: Path) -> None:
-    said: list[str] = []
+    said: list[tuple[str, str]] = []
     file = EstimateCsv(tmp_path / "e.csv")
     (tmp_path / "e.csv").mkdir()  # somebody takes the name meanwhile
     writer = ResultWriter(
-        file, None, None, playing=lambda: "", notify=said.append, chore=lambda: None
+        file,
+        None,
+        None,
+        playing=lambda: "",
+        notify=lambda level, text: said.append((level, text)),
+        chore=lambda: None,
     )
     writer.start()
     for i in range(5):
         writer.put(estimate(float(i)))
     writer.close()
-    (sentence,) = said
+    ((level, sentence),) = said
+    assert level == "error"
     assert "cannot be written" in sentence

@@ -63,13 +63,13 @@ def measure(command: tuple[str, ...], seconds: float, *, asleep: bool = False) -
         info = session.start(60.0)
         while not any(estimate.state is State.OK for estimate in session.history(60.0)):
             time.sleep(0.1)
-            if session.snapshot().elapsed_s > 60:
+            if session.snapshot().clock.elapsed_s > 60:
                 break
         stolen, bare = Stolen(), BareLoop()
         bare.start()
         stolen.start()
         cpu, wall = time.process_time(), time.perf_counter()
-        first = session.snapshot().window
+        first = session.snapshot().affect.window
         began = local_clock()
         time.sleep(seconds)
         stolen.stop()
@@ -83,7 +83,7 @@ def measure(command: tuple[str, ...], seconds: float, *, asleep: bool = False) -
         session.stop()
         headset.terminate()
         headset.wait(10)
-    last, health = snapshot.window, snapshot.health
+    last, stream = snapshot.affect.window, snapshot.stream
     return {
         "channels": len(info.labels),
         "rate_hz": info.rate_hz,
@@ -92,6 +92,6 @@ def measure(command: tuple[str, ...], seconds: float, *, asleep: bool = False) -
         "latency_ms": percentiles(done[done > began], latencies[done > began], stolen),
         "bare_loop_ms": percentiles(bare_done, bare_ms, stolen),
         "cpu_share_of_one_core": cpu / wall,
-        "samples_lost": health.lost if health else None,
+        "samples_lost": stream.health.lost if stream else None,
         "threads": threads,
     }

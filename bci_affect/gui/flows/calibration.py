@@ -1,8 +1,8 @@
-"""The guided calibration on the screen: contact, rest, clips and self-reports, verdict in words.
+"""Window of the guided calibration: contact, rest, clips and self-reports, verdict in words.
 
-The steps and their timing are the session room's protocol; this only shows its view, lets time pass
-in it, and hands the listener's answers back. It stands in a window of its own: while it runs, the
-running estimate is not shown, so that it cannot colour the reports.
+Steps and timing are the session room's `GuidedCalibration`; this window shows its view, calls its
+`tick`, and passes the listener's answers to it. It hides the running estimate, which would
+influence the self-reports.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class RatingPage(QtWidgets.QWidget):
 
 
 class CalibrationWindow(QtWidgets.QDialog):
-    """Leads one listener through the protocol to the verdict.
+    """Leads one listener through the calibration to the verdict.
 
     `tick` is called by the main window's timer, so that both show one snapshot.
     """
@@ -137,7 +137,7 @@ class CalibrationWindow(QtWidgets.QDialog):
         self.setWindowTitle(tr("Calibration of {name}", name=desk.profile))
         self.setWindowFlag(QtCore.Qt.WindowType.WindowMinMaxButtonsHint, True)
         self.vm, self._desk, self.theme = vm, desk, theme
-        self.protocol: GuidedCalibration | None = None
+        self.guided: GuidedCalibration | None = None
         self.verdict: CalibrationResult | None = None
         self._step: Step | None = None
         self._evaluating = False
@@ -251,23 +251,23 @@ class CalibrationWindow(QtWidgets.QDialog):
 
     def _run(self, make: Callable[[], GuidedCalibration]) -> None:
         try:
-            protocol = make()
+            guided = make()
         except BciAffectError as error:
             self.status.setText(str(error))
             return
         self.status.setText("")
-        self.protocol = protocol
-        protocol.start(self.vm.snapshot.time)
+        self.guided = guided
+        guided.start(self.vm.snapshot.clock.time)
         self.tick()
 
     def tick(self) -> None:
-        """Let time pass in the protocol, and show where it stands."""
-        if self.protocol is None or self.verdict is not None or self._evaluating:
+        """Let time pass in the calibration, and show where it stands."""
+        if self.guided is None or self.verdict is not None or self._evaluating:
             return
-        estimate = self.vm.snapshot.estimate
+        estimate = self.vm.snapshot.affect.estimate
         quality = estimate.quality if estimate is not None else math.nan
-        self.protocol.tick(self.vm.snapshot.time, quality)
-        view = self.protocol.view()
+        self.guided.tick(self.vm.snapshot.clock.time, quality)
+        view = self.guided.view()
         if view.step is not self._step:
             self._enter(view)
         if view.step is Step.CONTACT:
@@ -306,33 +306,33 @@ class CalibrationWindow(QtWidgets.QDialog):
             self._evaluate()
 
     def _go_on(self) -> None:
-        if self.protocol is not None:
-            self.protocol.go_on(self.vm.snapshot.time)
+        if self.guided is not None:
+            self.guided.go_on(self.vm.snapshot.clock.time)
             self.tick()
 
     def _rate(self, rating: Rating) -> None:
-        if self.protocol is not None:
-            self.protocol.rate(self.vm.snapshot.time, rating)
+        if self.guided is not None:
+            self.guided.rate(self.vm.snapshot.clock.time, rating)
             self.tick()
 
     def _stop(self) -> None:
-        if self.protocol is not None:
-            self.protocol.stop(self.vm.snapshot.time)
+        if self.guided is not None:
+            self.guided.stop(self.vm.snapshot.clock.time)
             self.tick()
 
     def _evaluate(self) -> None:
-        if self.protocol is None or self._evaluating:
+        if self.guided is None or self._evaluating:
             return
         self._evaluating = True
         self._progress.setRange(0, 0)
         self._progress.setFormat("")
-        protocol = self.protocol
-        run_aside(self, lambda: self._desk.evaluate(protocol), self.show_verdict, self._failed)
+        guided = self.guided
+        run_aside(self, lambda: self._desk.evaluate(guided), self.show_verdict, self._failed)
 
     def _failed(self, error: Exception) -> None:
         self._evaluating = False
         self._progress.hide()
-        self.protocol = None
+        self.guided = None
         self.status.setText(str(error))
         if not isinstance(error, BciAffectError):
             raise error

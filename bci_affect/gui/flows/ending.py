@@ -31,11 +31,12 @@ def summary(vm: ViewModel) -> list[tuple[str, str]]:
     s = vm.snapshot
     rows = vm.timeline.rows
     rows_known = rows[np.isfinite(rows[:, 1])] if len(rows) else rows
-    lines = [(tr("Length"), clock(s.elapsed_s))]
-    if s.health is not None and s.health.expected:
-        share = s.health.lost / s.health.expected
+    lines = [(tr("Length"), clock(s.clock.elapsed_s))]
+    health = vm.health
+    if health is not None and health.expected:
+        share = health.lost / health.expected
         lines.append(
-            (tr("Samples"), tr("{n} received, {share:.2%} lost", n=s.health.received, share=share))
+            (tr("Samples"), tr("{n} received, {share:.2%} lost", n=health.received, share=share))
         )
     if len(rows):
         good, sure = float((rows[:, 4] > 0).mean()), float((rows[:, 4] > 1).mean())

@@ -72,7 +72,7 @@ class _Heat(QtWidgets.QWidget):
             row = area.height() / max(1, len(names))
             every = max(1, int(np.ceil(12 / row)))
             p.setFont(font(self, min(11.0, max(9.0, row * 0.8))))
-            mask = self.vm.snapshot.window
+            mask = self.vm.snapshot.affect.window
             for i, name in enumerate(names):
                 if i % every:
                     continue
@@ -89,10 +89,10 @@ class _Heat(QtWidgets.QWidget):
         p.end()
 
     def _time_axis(self, p: QtGui.QPainter, area: QtCore.QRectF, t: Theme) -> None:
-        estimate = self.vm.snapshot.estimate
+        estimate = self.vm.snapshot.affect.estimate
         if estimate is None:
             return
-        length = estimate.attention.shape[1] * self.vm.snapshot.step_s
+        length = estimate.attention.shape[1] * self.vm.snapshot.model.step_s
         if not np.isfinite(length):
             return
         p.setFont(font(self, 10))
@@ -247,7 +247,7 @@ class AttentionPanel(Panel):
         super().apply_theme(theme)
 
     def _place(self) -> None:
-        info = self.vm.snapshot.info
+        info = self.vm.info
         if info is None:
             return
         self._head.places = heads.project(info.montage)
@@ -266,7 +266,7 @@ class AttentionPanel(Panel):
         return self._calmed
 
     def refresh(self) -> None:
-        estimate, info = self.vm.snapshot.estimate, self.vm.snapshot.info
+        estimate, info = self.vm.snapshot.affect.estimate, self.vm.info
         if estimate is None or info is None or not estimate.attention.any():
             self._heat.take(None, [])
             self._head.take(None, np.zeros(0))

@@ -21,15 +21,15 @@ def against_baseline(vm: ViewModel) -> NDArray[np.float64] | None:
     The mean of the newest two seconds; None while there is no baseline or no good electrode.
     """
     s = vm.snapshot
-    if s.window is None or s.baseline is None or not s.window.mask.any():
+    if s.affect.window is None or s.baseline.features is None or not s.affect.window.mask.any():
         return None
-    n = max(1, round(_RECENT_S / s.step_s)) if s.step_s > 0 else 1
-    now = s.window.bands[-n:].mean(axis=0)  # (n_channels, n_bands)
-    mean, sd = s.baseline
+    n = max(1, round(_RECENT_S / s.model.step_s)) if s.model.step_s > 0 else 1
+    now = s.affect.window.bands[-n:].mean(axis=0)  # (n_channels, n_bands)
+    mean, sd = s.baseline.features
     if mean.shape != now.shape:
         return None
     z = (now - mean) / np.maximum(sd, 1e-6)
-    return np.asarray(z[s.window.mask].mean(axis=0), dtype=np.float64)
+    return np.asarray(z[s.affect.window.mask].mean(axis=0), dtype=np.float64)
 
 
 class BandsPanel(Panel):
@@ -58,13 +58,13 @@ class BandsPanel(Panel):
             p.setPen(colour(t.muted))
             p.setFont(font(self, 12))
             text = tr("No baseline yet: press Baseline (Ctrl+B) and rest for a minute")
-            if s.baseline_left_s > 0:
-                text = tr("Baseline: {s:.0f} s to go; rest with open eyes", s=s.baseline_left_s)
+            if s.baseline.left_s > 0:
+                text = tr("Baseline: {s:.0f} s to go; rest with open eyes", s=s.baseline.left_s)
             area = QtCore.QRectF(self.rect()).adjusted(16, 8, -16, -8)
             p.drawText(area, flag.AlignCenter | QtCore.Qt.TextFlag.TextWordWrap, text)
             p.end()
             return
-        names = s.band_names or tuple(str(i + 1) for i in range(len(z)))
+        names = s.model.band_names or tuple(str(i + 1) for i in range(len(z)))
         area = QtCore.QRectF(58, 6, max(20, self.width() - 116), max(20, self.height() - 42))
         row = min(34.0, area.height() / len(z))
         middle = area.center().x()
@@ -93,7 +93,7 @@ class BandsPanel(Panel):
         p.setFont(font(self, 10))
         p.setPen(colour(t.muted))
         words = tr("SD from the baseline, good electrodes, last 2 s")
-        if s.baseline_left_s > 0:
-            words = tr("new baseline: {s:.0f} s to go", s=s.baseline_left_s)
+        if s.baseline.left_s > 0:
+            words = tr("new baseline: {s:.0f} s to go", s=s.baseline.left_s)
         p.drawText(QtCore.QRectF(4, bottom + 15, self.width() - 8, 14), flag.AlignHCenter, words)
         p.end()

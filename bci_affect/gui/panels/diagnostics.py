@@ -52,15 +52,12 @@ class DiagnosticsPanel(Panel):
         """Return all names and values."""
         s = self.vm.snapshot
         rows: list[tuple[str, str]] = []
-        if s.info is not None:
-            units = ", ".join(sorted({u or tr("not named") for u in s.info.units}))
+        if s.stream is not None:
+            info, h = s.stream.info, s.stream.health
+            units = ", ".join(sorted({u or tr("not named") for u in info.units}))
             rows += [
-                (tr("Stream"), f"{s.info.name} · {s.info.type} · {s.info.source_id or '-'}"),
-                (tr("Channels"), f"{len(s.info.labels)}, {tr('units')}: {units}"),
-            ]
-        if s.health is not None:
-            h = s.health
-            rows += [
+                (tr("Stream"), f"{info.name} · {info.type} · {info.source_id or '-'}"),
+                (tr("Channels"), f"{len(info.labels)}, {tr('units')}: {units}"),
                 (tr("Connection"), f"{h.state.value} {h.reason}".strip()),
                 (
                     tr("Samples"),
@@ -74,27 +71,29 @@ class DiagnosticsPanel(Panel):
                 ),
                 (tr("Clock offset"), f"{h.clock_offset_s * 1000:+.3f} ms"),
             ]
-        if s.window is not None:
+        if s.affect.window is not None:
             rows += [
-                (tr("Window"), f"#{s.window.index} {s.window.state.value}"),
-                (tr("Reasons"), "; ".join(s.window.reasons) or "-"),
+                (tr("Window"), f"#{s.affect.window.index} {s.affect.window.state.value}"),
+                (tr("Reasons"), "; ".join(s.affect.window.reasons) or "-"),
             ]
-        if s.estimate is not None:
-            e = s.estimate
+        if s.affect.estimate is not None:
+            e = s.affect.estimate
             rows += [
                 (tr("P(high)"), f"valence {e.valence_prob:.3f}, arousal {e.arousal_prob:.3f}"),
                 (tr("Confidence"), f"{e.confidence:.3f}, {tr('quality')} {e.quality:.2f}"),
             ]
+        p50, p99 = _ms(s.affect.latency_p50_ms), _ms(s.affect.latency_p99_ms)
         rows += [
-            (tr("Latency"), f"{_ms(s.latency_p50_ms)} / {_ms(s.latency_p99_ms)} (p50 / p99)"),
-            (tr("Model"), f"{s.model_name}: {s.model_summary}"),
-            (tr("Profile"), s.profile or "-"),
-            (tr("Policy"), s.policy),
+            (tr("Latency"), f"{p50} / {p99} (p50 / p99)"),
+            (tr("Model"), f"{s.model.name}: {s.model.summary}"),
+            (tr("Profile"), s.model.profile or "-"),
         ]
-        if s.player is not None:
-            rows.append(
-                (tr("Audio"), f"{s.player.device or '-'}, {tr('starved')} {s.player.starved}")
-            )
+        if s.music is not None:
+            player = s.music.player
+            rows += [
+                (tr("Policy"), s.music.policy),
+                (tr("Audio"), f"{player.device or '-'}, {tr('starved')} {player.starved}"),
+            ]
         rows.append(
             (
                 tr("Window drawing"),

@@ -80,7 +80,7 @@ class EmbeddingPanel(Panel):
 
     def refresh(self) -> None:
         self._load()
-        estimate = self.vm.snapshot.estimate
+        estimate = self.vm.snapshot.affect.estimate
         live = self.vm.reading.kind in (Kind.READING, Kind.UNSURE)
         if estimate is not None and live and len(estimate.embedding) == len(self._mean) > 0:
             self._path.append((estimate.time, (estimate.embedding - self._mean) @ self._axes))
@@ -129,9 +129,9 @@ class EmbeddingPanel(Panel):
 
     def _paint_tracks(self, p: QtGui.QPainter) -> None:
         """Draw all dots, then names where there is room: what plays, what comes, the others."""
-        t, s = self.theme, self.vm.snapshot
-        playing = s.track.id if s.track is not None else None
-        coming = [suggestion.track.id for suggestion in s.queue]
+        t, track, music = self.theme, self.vm.track, self.vm.snapshot.music
+        playing = track.id if track is not None else None
+        coming = [suggestion.track.id for suggestion in music.queue] if music is not None else []
         spots = self._place(self._dots)
         p.setPen(QtCore.Qt.PenStyle.NoPen)
         for track_id, (x, y) in zip(self._ids, spots, strict=True):
@@ -216,4 +216,4 @@ class EmbeddingPanel(Panel):
     def mouseDoubleClickEvent(self, event: QtGui.QMouseEvent) -> None:
         track = self._track_at(event.position())
         if track is not None:
-            self.vm.control.choose(track)
+            self.vm.music_command(lambda music: music.choose(track))

@@ -51,7 +51,7 @@ class NowPlayingPanel(Panel):
         self._play = _button("", tr("Play or pause the music (Space)"), self.play_or_pause)
         self._play.setObjectName("primary")
         self._play.setFixedWidth(44)
-        self._next = _button("", tr("Next track (N)"), vm.control.skip)
+        self._next = _button("", tr("Next track (N)"), self.skip)
         self._like = _button(tr("Like"), tr("Like this track, or take it back (L)"), self.like)
         self._like.setCheckable(True)
         self._ban = _button(tr("Ban"), tr("Never play this track again (B)"), self.ban)
@@ -59,7 +59,7 @@ class NowPlayingPanel(Panel):
         self._volume.setRange(0, 100)
         self._volume.setFixedWidth(96)
         self._volume.setToolTip(tr("Volume"))
-        self._volume.valueChanged.connect(lambda v: vm.control.set_volume(v / 100))
+        self._volume.valueChanged.connect(self._set_volume)
         self._policy = QtWidgets.QButtonGroup(self)
         self._shows_playing = False
         self._lay_out()
@@ -106,37 +106,41 @@ class NowPlayingPanel(Panel):
     # --- commands, also called by shortcuts ----------------------------------
 
     def play_or_pause(self) -> None:
-        player = self.vm.snapshot.player
-        if player is not None and player.playing:
-            self.vm.control.pause()
-        else:
-            self.vm.control.play()
+        player = self.vm.player
+        playing = player is not None and player.playing
+        self.vm.music_command(lambda music: music.pause() if playing else music.play())
+
+    def skip(self) -> None:
+        self.vm.music_command(lambda music: music.skip())
+
+    def _set_volume(self, percent: int) -> None:
+        self.vm.music_command(lambda music: music.set_volume(percent / 100))
 
     def _set_policy(self, policy: Policy) -> None:
-        self.vm.control.set_policy(policy)
+        self.vm.music_command(lambda music: music.set_policy(policy))
 
     def like(self) -> None:
-        track = self.vm.snapshot.track
+        track = self.vm.track
         if track is not None:
-            self.vm.control.like(track.id, not track.liked)
+            self.vm.music_command(lambda music: music.like(track.id, not track.liked))
 
     def ban(self) -> None:
-        track = self.vm.snapshot.track
+        track = self.vm.track
         if track is not None:
-            self.vm.control.ban(track.id)
+            self.vm.music_command(lambda music: music.ban(track.id))
 
     # --- what is shown -------------------------------------------------------
 
     def refresh(self) -> None:
-        s = self.vm.snapshot
-        track, player = s.track, s.player
+        music, track, player = self.vm.snapshot.music, self.vm.track, self.vm.player
         self._cover.take(track)
         self._wave.take(track)
         idle = tr("Nothing plays") if player is not None else tr("No music in this session")
         hint = tr("Play, or add music to the library") if player is not None else ""
         set_text(self._title, track.title if track else idle)
         set_text(self._artist, _credits(track) if track else hint)
-        words = tr("Chosen from your library") if self.vm.hide_reasons else why_words(s.why)
+        reason = why_words(music.why if music is not None else None)
+        words = tr("Chosen from your library") if self.vm.hide_reasons else reason
         set_text(self._why, words if track else "")
         playing = player is not None and player.playing
         if playing is not self._shows_playing:
@@ -152,11 +156,11 @@ class NowPlayingPanel(Panel):
             self._volume.setValue(round(player.volume * 100))
             self._volume.blockSignals(blocked)
         for button in self._policy.buttons():
-            button.setChecked(button.property("policy") == s.policy)
+            button.setChecked(music is not None and button.property("policy") == music.policy)
         set_text(self._device, self._device_words())
 
     def _device_words(self) -> str:
-        player = self.vm.snapshot.player
+        player = self.vm.player
         if player is None:
             return ""
         if player.message:
@@ -309,7 +313,7 @@ class _Wave(QtWidgets.QWidget):
         return QtCore.QRectF(40, 2, max(10, self.width() - 86), self.height() - 4)
 
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
-        t, player = self.theme, self.vm.snapshot.player
+        t, player = self.theme, self.vm.player
         if t is None or player is None:
             return
         p = QtGui.QPainter(self)
@@ -337,7 +341,8 @@ class _Wave(QtWidgets.QWidget):
                     p.setClipRect(QtCore.QRectF(bar.left() + x0, 0, x1 - x0, self.height()))
                     p.drawPixmap(bar.topLeft(), picture[part])
                     p.restore()
-        why = self.vm.snapshot.why
+        music = self.vm.snapshot.music
+        why = music.why if music is not None else None
         if why is not None and not self.vm.hide_reasons and full > 0 and 0 <= why.segment_s < full:
             x = bar.left() + why.segment_s / full * bar.width()
             p.fillRect(QtCore.QRectF(x, bar.top(), 2, bar.height()), colour(t.fused, 0.9))
@@ -375,16 +380,18 @@ class _Wave(QtWidgets.QWidget):
         return self._pictures[1]
 
     def mousePressEvent(self, event: QtGui.QMouseEvent) -> None:
-        player, bar = self.vm.snapshot.player, self._bar()
+        player, bar = self.vm.player, self._bar()
         if player is not None and player.duration_s > 0:
             share = min(1.0, max(0.0, (event.position().x() - bar.left()) / bar.width()))
-            self.vm.control.seek(share * player.duration_s)
+            to_s = share * player.duration_s
+            self.vm.music_command(lambda music: music.seek(to_s))
 
     def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
         keys = QtCore.Qt.Key
         step = {keys.Key_Left: -10.0, keys.Key_Right: 10.0}.get(keys(event.key()))
-        player = self.vm.snapshot.player
+        player = self.vm.player
         if step is None or player is None:
             super().keyPressEvent(event)
             return
-        self.vm.control.seek(min(player.duration_s, max(0.0, player.position_s + step)))
+        to_s = min(player.duration_s, max(0.0, player.position_s + step))
+        self.vm.music_command(lambda music: music.seek(to_s))

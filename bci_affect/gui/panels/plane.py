@@ -135,7 +135,7 @@ class PlanePanel(Panel):
 
     def _paint_trail(self, p: QtGui.QPainter, t: Theme) -> None:
         """Draw the trail from a picture that is drawn anew every second, and what came since."""
-        now = self.vm.snapshot.time
+        now = self.vm.snapshot.clock.time
         key = (self.size(), self.devicePixelRatioF(), t.name)
         if (
             self._trail is None
@@ -156,7 +156,7 @@ class PlanePanel(Panel):
             p.drawPolyline(QtGui.QPolygonF([self.to_screen(v, a) for v, a in rows[:, 1:3]]))
 
     def _draw_trail(self, p: QtGui.QPainter, t: Theme) -> None:
-        now = self.vm.snapshot.time
+        now = self.vm.snapshot.clock.time
         rows = self.vm.timeline.since(now - TRAIL_S)
         rows = rows[(rows[:, 4] > 0) & np.isfinite(rows[:, 1])]
         if len(rows) < 2:
@@ -189,7 +189,7 @@ class PlanePanel(Panel):
             p.drawEllipse(at, music[2] / 2 * s.width(), music[3] / 2 * s.height())
         if self.vm.reading.kind not in (Kind.READING, Kind.UNSURE):
             return
-        rows = self.vm.timeline.since(self.vm.snapshot.time - SPREAD_S)
+        rows = self.vm.timeline.since(self.vm.snapshot.clock.time - SPREAD_S)
         rows = rows[(rows[:, 4] > 0) & np.isfinite(rows[:, 1])]
         curve = spread_ellipse(rows[:, 1], rows[:, 2])
         if curve is not None:
@@ -218,7 +218,7 @@ class PlanePanel(Panel):
         p.drawText(where, QtCore.Qt.AlignmentFlag.AlignCenter, "?" if live else "‖")
 
     def _music_point(self) -> tuple[float, float, float, float] | None:
-        track = self.vm.snapshot.track
+        track = self.vm.track
         if track is None or not math.isfinite(track.valence):
             return None
         return track.valence, track.arousal, track.valence_sd, track.arousal_sd
@@ -247,11 +247,13 @@ class PlanePanel(Panel):
             p.drawRect(QtCore.QRectF(at.x() - 4, at.y() - 4, 8, 8))
 
     def _paint_target(self, p: QtGui.QPainter, t: Theme) -> None:
-        target = self._drag or self.vm.snapshot.target
+        target = self._drag or self.vm.target
         if target is None:
             return
         at = self.to_screen(*target)
-        active = self.vm.snapshot.policy == "steer" or self._drag is not None
+        music = self.vm.snapshot.music
+        steered = music is not None and music.policy == "steer"
+        active = steered or self._drag is not None
         p.setBrush(QtCore.Qt.BrushStyle.NoBrush)
         p.setPen(QtGui.QPen(colour(t.target, 1.0 if active else 0.5), 1.8))
         p.drawEllipse(at, 8, 8)
@@ -288,7 +290,7 @@ class PlanePanel(Panel):
         p.drawText(last, flag.AlignHCenter, steady)
 
     def _steadiness(self) -> str:
-        smoothing = self.vm.snapshot.smoothing_s
+        smoothing = self.vm.snapshot.model.smoothing_s
         if math.isfinite(smoothing):
             return tr("smoothed over {s:g} s; ellipse: spread of the last 10 s", s=smoothing)
         return tr("ellipse: spread of the last 10 s")
@@ -302,7 +304,7 @@ class PlanePanel(Panel):
             entries.append(("+", t.fused, tr("both")))
         if any(note.rating is not None for note in self.vm.notes):
             entries.append(("□", t.report, tr("self-report")))
-        if self.vm.snapshot.target is not None:
+        if self.vm.target is not None:
             entries.append(("◎", t.target, tr("target")))
         widths = [p.fontMetrics().horizontalAdvance(f"{m} {w}") + 10 for m, _, w in entries]
         x = (self.width() - sum(widths)) / 2
@@ -330,7 +332,7 @@ class PlanePanel(Panel):
     def mouseReleaseEvent(self, event: QtGui.QMouseEvent) -> None:
         if self._drag is not None:
             target, self._drag = self._drag, None
-            self.vm.control.set_target(*target)
+            self.vm.music_command(lambda music: music.set_target(*target))
             self.update()
 
     def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
@@ -345,10 +347,9 @@ class PlanePanel(Panel):
         if step is None:
             super().keyPressEvent(event)
             return
-        valence, arousal = self.vm.snapshot.target or (0.0, 0.0)
-        self.vm.control.set_target(
-            min(1.0, max(-1.0, valence + step[0])), min(1.0, max(-1.0, arousal + step[1]))
-        )
+        valence, arousal = self.vm.target or (0.0, 0.0)
+        moved = (valence + step[0], arousal + step[1])
+        self.vm.music_command(lambda music: music.set_target(*moved))
 
 
 def reading_words(reading: Reading) -> str:

@@ -34,9 +34,8 @@ class Contact:
 
 def contacts(vm: ViewModel) -> list[Contact]:
     """Grade all EEG channels of the stream; empty while nothing is known."""
-    snapshot = vm.snapshot
-    info, window = snapshot.info, snapshot.window
-    silent = snapshot.health is not None and snapshot.health.state is not ConnectionState.STREAMING
+    info, window, health = vm.info, vm.snapshot.affect.window, vm.health
+    silent = health is not None and health.state is not ConnectionState.STREAMING
     if info is None or window is None or len(window.quality) != len(info.labels):
         return []
     rows = []
@@ -84,7 +83,7 @@ class QualityPanel(Panel):
 
     def place(self) -> None:
         """Find the electrodes' places of the stream that is known now."""
-        info = self.vm.snapshot.info
+        info = self.vm.info
         if info is not None:
             self._places = heads.project(info.montage)[np.asarray(info.montage.is_eeg)]
 

@@ -61,21 +61,20 @@ class _QueueRow(QtWidgets.QWidget):
         return button
 
     def _play(self) -> None:
-        if self.suggestion is not None:
-            self.vm.control.choose(self.suggestion.track.id)
+        if (row := self.suggestion) is not None:
+            self.vm.music_command(lambda music: music.choose(row.track.id))
 
     def _pin(self) -> None:
-        if self.suggestion is not None:
-            pinned = self.suggestion.rule == PINNED
-            self.vm.control.pin(self.suggestion.track.id, not pinned)
+        if (row := self.suggestion) is not None:
+            self.vm.music_command(lambda music: music.pin(row.track.id, row.rule != PINNED))
 
     def _like(self) -> None:
-        if self.suggestion is not None:
-            self.vm.control.like(self.suggestion.track.id, not self.suggestion.track.liked)
+        if (row := self.suggestion) is not None:
+            self.vm.music_command(lambda music: music.like(row.track.id, not row.track.liked))
 
     def _ban(self) -> None:
-        if self.suggestion is not None:
-            self.vm.control.ban(self.suggestion.track.id)
+        if (row := self.suggestion) is not None:
+            self.vm.music_command(lambda music: music.ban(row.track.id))
 
     def show_suggestion(self, suggestion: Suggestion | None) -> None:
         blind = self.vm.hide_reasons
@@ -158,7 +157,8 @@ class QueuePanel(Panel):
         return tr("Next")
 
     def refresh(self) -> None:
-        queue = self.vm.snapshot.queue
+        music = self.vm.snapshot.music
+        queue = music.queue if music is not None else ()
         self._none.setVisible(not queue)
         self._what.setVisible(bool(queue) and not self.vm.hide_reasons)
         for i, row in enumerate(self._rows):

@@ -80,7 +80,7 @@ class SessionBar(Panel):
 
     def pause(self) -> None:
         """Take a break, or go on."""
-        self.vm.control.set_paused(not self.vm.snapshot.paused)
+        self.vm.control.set_paused(not self.vm.snapshot.clock.paused)
 
     def baseline(self) -> None:
         """Measure a rest baseline."""
@@ -107,7 +107,7 @@ class SessionBar(Panel):
 
     def say(self, text: str, seconds: float = 12.0, *, level: str = "info") -> None:
         """Show a sentence for a while."""
-        self._until = self.vm.snapshot.time + seconds
+        self._until = self.vm.snapshot.clock.time + seconds
         tone = {"error": self.theme.bad, "warning": self.theme.fair}.get(level, self.theme.text)
         sign = {"error": "✕ ", "warning": "▲ "}.get(level, "")
         self.message.setStyleSheet(f"color: {tone};")
@@ -115,17 +115,17 @@ class SessionBar(Panel):
 
     def refresh(self) -> None:
         s = self.vm.snapshot
-        if s.time > self._until:
+        if s.clock.time > self._until:
             self.message.show_text("")
-        self.pause_button.setChecked(s.paused)
-        wanted = tr("Go on") if s.paused else tr("Pause")
+        self.pause_button.setChecked(s.clock.paused)
+        wanted = tr("Go on") if s.clock.paused else tr("Pause")
         if self.pause_button.text() != wanted:
             self.pause_button.setText(wanted)
-        left = s.baseline_left_s
+        left = s.baseline.left_s
         text = tr("Baseline {s:.0f} s", s=left) if left > 0 else tr("Baseline")
         if self.baseline_button.text() != text:
             self.baseline_button.setText(text)
-        self.baseline_button.setEnabled(left <= 0 and not s.ended)
+        self.baseline_button.setEnabled(left <= 0 and not s.clock.ended)
         self.record_button.setChecked(self.recording)
         wanted = tr("Finish recording") if self.recording else tr("Record")
         if self.record_button.text() != wanted:
@@ -134,7 +134,7 @@ class SessionBar(Panel):
             *(self.pause_button, self.mark_button, self.rate_button),
             *(self.record_button, self.end_button),
         ):
-            button.setEnabled(not s.ended)
+            button.setEnabled(not s.clock.ended)
 
     def apply_theme(self, theme: Theme) -> None:
         super().apply_theme(theme)

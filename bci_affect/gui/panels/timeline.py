@@ -44,9 +44,9 @@ class TimelinePanel(Panel):
         self.update()
 
     def _range(self) -> tuple[float, float]:
-        now = self.vm.snapshot.time
-        span = min(SPANS_S[self._span_box.currentIndex()], max(60.0, self.vm.snapshot.elapsed_s))
-        return now - span, now
+        now = self.vm.snapshot.clock
+        span = min(SPANS_S[self._span_box.currentIndex()], max(60.0, now.elapsed_s))
+        return now.time - span, now.time
 
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
         super().paintEvent(event)

@@ -99,7 +99,7 @@ class TopBar(Panel):
 
     def refresh(self) -> None:
         s = self.vm.snapshot
-        info, health = s.info, s.health
+        info, health = self.vm.info, self.vm.health
         self._badge.setVisible(info is not None and info.simulated)
         if info is None:
             self._source.show_text(tr("No stream"))
@@ -109,12 +109,12 @@ class TopBar(Panel):
         self._show_health(health)
         set_text(self._latency, _latency(s))
         self._model.show_text(
-            tr("{name}: {what}", name=s.model_name, what=s.model_summary) if s.model_name else ""
+            tr("{name}: {what}", name=s.model.name, what=s.model.summary) if s.model.name else ""
         )
         self._profile.show_text(
-            tr("Profile {name}", name=s.profile) if s.profile else tr("No profile")
+            tr("Profile {name}", name=s.model.profile) if s.model.profile else tr("No profile")
         )
-        set_text(self._clock, clock(s.elapsed_s))
+        set_text(self._clock, clock(s.clock.elapsed_s))
         self._show_recording(s)
 
     def _show_health(self, health: Health | None) -> None:
@@ -123,7 +123,7 @@ class TopBar(Panel):
             set_text(self._state, "")
             return
         grade = "good" if health.state in _GOOD else "fair" if health.state in _FAIR else "bad"
-        age = self.vm.snapshot.time - health.since
+        age = self.vm.snapshot.clock.time - health.since
         text = f"{_MARKS[grade]} {tr(health.state.value).upper()}"
         if grade != "good" and math.isfinite(age):
             text += f" {clock(age)}"
@@ -162,6 +162,6 @@ class TopBar(Panel):
 
 
 def _latency(s: SessionSnapshot) -> str:
-    if not (math.isfinite(s.latency_p50_ms) and math.isfinite(s.latency_p99_ms)):
+    if not (math.isfinite(s.affect.latency_p50_ms) and math.isfinite(s.affect.latency_p99_ms)):
         return tr("latency -")
-    return tr("latency {a:.0f} / {b:.0f} ms", a=s.latency_p50_ms, b=s.latency_p99_ms)
+    return tr("latency {a:.0f} / {b:.0f} ms", a=s.affect.latency_p50_ms, b=s.affect.latency_p99_ms)

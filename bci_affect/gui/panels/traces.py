@@ -90,7 +90,7 @@ class TracePanel(Panel):
 
     def shown(self) -> list[int]:
         """Return the channels that have a row, from the top."""
-        info = self.vm.snapshot.info
+        info = self.vm.info
         if info is None:
             return []
         eeg = [i for i in range(len(info.labels)) if info.montage.is_eeg[i]]
@@ -103,7 +103,7 @@ class TracePanel(Panel):
 
     def bad(self) -> set[int]:
         """Return the channels that are out of use, by the program's word or by hand."""
-        window = self.vm.snapshot.window
+        window = self.vm.snapshot.affect.window
         bad = {i for i, name in enumerate(self.vm.labels) if name in self.vm.manual_bad}
         if window is not None and len(window.mask) == len(self.vm.labels):
             bad |= {int(i) for i in np.flatnonzero(~window.mask)}
@@ -115,7 +115,7 @@ class TracePanel(Panel):
         )
 
     def refresh(self) -> None:
-        info = self.vm.snapshot.info
+        info = self.vm.info
         rows = self.shown()
         self._bad = frozenset(self.bad())
         if info is None or not rows:
@@ -151,7 +151,7 @@ class TracePanel(Panel):
                 uv = uv - uv[good].mean(axis=0)
             return times, uv[rows]
 
-        self.layer.draw(key, frame, fetch, self._right_edge, self.vm.snapshot.time)
+        self.layer.draw(key, frame, fetch, self._right_edge, self.vm.snapshot.clock.time)
 
     def _pens(self, rows: list[int], ratio: float) -> tuple[QtGui.QPen, ...]:
         tones = (("eeg", 1.0), ("eeg_alt", 1.0), ("muted", 0.55))
@@ -164,11 +164,12 @@ class TracePanel(Panel):
     def _right_edge(self, newest: float) -> float:
         """Return the time at the right edge: what is lost slides away and is not shown as now."""
         s = self.vm.snapshot
-        streaming = s.health is None or s.health.state is ConnectionState.STREAMING
-        return newest if streaming or not 0 < s.time - newest < _FORGET_S else s.time
+        health = self.vm.health
+        streaming = health is None or health.state is ConnectionState.STREAMING
+        return newest if streaming or not 0 < s.clock.time - newest < _FORGET_S else s.clock.time
 
     def _note_state(self) -> None:
-        window = self.vm.snapshot.window
+        window = self.vm.snapshot.affect.window
         reading = "" if window is None or not window.reasons else window.reasons[0]
         set_text(self._state, reading if len(reading) < 60 else reading[:57] + "…")
 
@@ -182,7 +183,7 @@ class TracePanel(Panel):
         if not rows or picture is None:
             p.setPen(colour(t.muted))
             p.setFont(font(self, 13))
-            health = self.vm.snapshot.health
+            health = self.vm.health
             text = (
                 tr("Waiting for EEG") if health is None else health.reason or tr("Waiting for EEG")
             )

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.music import Library, Retriever, Suggestion, Track
-from bci_affect.session.control import Policy
+from bci_affect.session.snapshot import Policy
 
 LONGEST_AGO = "all were played lately: the longest ago"
 _CANDIDATES = 40

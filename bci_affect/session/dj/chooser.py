@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bci_affect.eeg import State
 from bci_affect.errors import BciAffectError
 from bci_affect.music import Library, PlayerState, Retriever, Suggestion, Track
-from bci_affect.session.control import PINNED, Policy
+from bci_affect.session.control import PINNED
 from bci_affect.session.dj.candidates import (
     ChooserSettings,
     Situation,
@@ -34,6 +34,7 @@ from bci_affect.session.dj.candidates import (
 from bci_affect.session.dj.mood import SmoothedMood
 from bci_affect.session.dj.sham import Decoy, Yoke
 from bci_affect.session.parts import PlayerControl
+from bci_affect.session.snapshot import Policy
 
 Log = Callable[[dict[str, Any]], None]
 """Takes each decision and command as a dictionary that JSON can hold."""

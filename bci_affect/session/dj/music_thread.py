@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from bci_affect.affect import AffectEstimate, music_log_odds
 from bci_affect.errors import BciAffectError
-from bci_affect.music import AudioPlayer, Library, PlayerEvent, PlayerState, Suggestion, Track
-from bci_affect.session.control import Policy
+from bci_affect.music import AudioPlayer, Library, PlayerEvent, PlayerState, Track
 from bci_affect.session.dj.chooser import MusicChooser
 from bci_affect.session.parts import Notify, OnEvent
+from bci_affect.session.snapshot import MusicStatus, Policy
 
 _LOG = logging.getLogger(__name__)
 _TICK_S = 0.25
@@ -32,13 +32,13 @@ _NOT_YET = PlayerState(None, 0.0, 0.0, False, 0.0, "", message="The music is bei
 
 @dataclass(frozen=True)
 class MusicParts:
-    """What music needs once it is prepared; the desk closes player and library at its end."""
+    """Library, player and chooser of a session; the thread closes library and player at its end."""
 
     library: Library
     player: AudioPlayer
     chooser: MusicChooser
     bring_in: Callable[[], None] | None = None
-    """Adds more music while the first plays; ends soon after the desk has told that all ends."""
+    """Adds more music while the first plays; returns soon after the session has ended."""
 
 
 Prepare = Callable[
@@ -48,7 +48,7 @@ Prepare = Callable[
 
 
 class MusicThread:
-    """Runs a `MusicChooser` and its `AudioPlayer` on a thread; fulfils `session.parts.Music`.
+    """Thread of a `MusicChooser` and its `AudioPlayer`; fulfils `session.parts.SessionMusic`.
 
     Parameters
     ----------
@@ -57,21 +57,30 @@ class MusicThread:
         events and for the decisions, and a function that tells whether the session has ended. It
         runs on the music thread, so that a session never waits for a large library. It returns
         None if there is no music.
-    report : callable
-        Takes one sentence for the user when something goes wrong.
+    notify : callable
+        Shows a sentence to the user when something goes wrong.
     on_event : callable
-        Takes what plays and what was decided, as events of the session.
+        Takes playback and decisions as events of the session.
+    policy : str
+        How music is chosen at the start.
+    target : (float, float), optional
+        Valence and arousal to steer to.
     """
 
     def __init__(
         self,
         prepare: Prepare,
-        report: Notify,
+        notify: Notify,
         on_event: OnEvent,
+        *,
+        policy: Policy = "follow",
+        target: tuple[float, float] | None = None,
     ) -> None:
         self._prepare = prepare
-        self._report = report
+        self._notify = notify
         self._on_event = on_event
+        self._policy: Policy = policy
+        self._target = target
         self._parts: MusicParts | None = None
         self._newest: AffectEstimate | None = None
         self._commands: deque[Callable[[MusicParts], None]] = deque()
@@ -83,48 +92,61 @@ class MusicThread:
 
     # ---- for the engine -----------------------------------------------------------------------
 
+    @property
+    def policy(self) -> Policy:
+        """True policy; `status` shows a sham as ``follow``."""
+        return self._policy
+
     def start(self) -> None:
-        """Begin to choose and play."""
+        """Start choosing and playing."""
         self._thread.start()
 
     def offer(self, estimate: AffectEstimate | None) -> None:
-        """Leave an estimate; the newest wins. None: nothing is chosen until the next."""
+        """Pass an estimate; the newest wins. None suspends choosing until the next."""
         self._newest = estimate
 
-    def logits(self) -> NDArray[np.float64] | None:
-        """Return what the playing track predicts, log-odds (2,); None while none plays."""
-        state, track, *_ = self.state()
+    def log_odds(self) -> NDArray[np.float64] | None:
+        """Return the playing track's prediction, log-odds (2,); None while none plays."""
+        parts = self._parts
+        state = parts.player.state() if parts is not None else _NOT_YET
+        track = self._known(state.track_id)
         if track is None or not state.playing:
             return None
         return music_log_odds(track.valence, track.arousal)
 
-    def state(
-        self,
-    ) -> tuple[PlayerState, Track | None, Suggestion | None, tuple[Suggestion, ...]]:
-        """Return player, playing track, why it plays, and what comes next."""
+    def status(self) -> MusicStatus:
+        """Return the state of player, playing track, and queue."""
+        shown: Policy = "follow" if self._policy == "sham" else self._policy  # blinded
         parts = self._parts
         if parts is None:
-            return _NOT_YET, None, None, ()
+            return MusicStatus(_NOT_YET, policy=shown, target=self._target)
         state, why = parts.player.state(), parts.chooser.why()
         if why is not None and why.track.id != state.track_id:
-            why = None  # the next one plays already, and the choice has not been looked up yet
-        return state, self._known(state.track_id), why, parts.chooser.queue()
+            why = None  # the next track plays already, and its choice has not been looked up yet
+        return MusicStatus(
+            player=state,
+            track=self._known(state.track_id),
+            why=why,
+            queue=parts.chooser.queue(),
+            policy=shown,
+            target=self._target,
+        )
 
     def close(self) -> None:
-        """Silence the music and end."""
+        """Stop the music and the thread."""
         self._stop.set()
         self._wake.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join()
 
     def _ended(self) -> bool:
-        """Say whether all ends, in whatever way: closed, or the program left without closing."""
+        """Tell whether the thread must end: closed, or the main thread is gone."""
         return self._stop.is_set() or not threading.main_thread().is_alive()
 
     # ---- commands -----------------------------------------------------------------------------
 
     def play(self) -> None:
-        """Start or go on playing."""
+        """Start or resume playing."""
         self._do(lambda parts: parts.player.resume())
 
     def pause(self) -> None:
@@ -147,30 +169,34 @@ class MusicThread:
         """Play this track now."""
         self._do(lambda parts: parts.chooser.choose(track_id))
 
-    def pin(self, track_id: int, pinned: bool) -> None:
-        """Have a track follow what plays, or take it back."""
+    def pin(self, track_id: int, pinned: bool = True) -> None:
+        """Queue this track next under any policy, or unpin it."""
         self._do(lambda parts: parts.chooser.pin(track_id, pinned))
 
-    def like(self, track_id: int, liked: bool) -> None:
-        """Like a track, or take it back."""
+    def like(self, track_id: int, liked: bool = True) -> None:
+        """Like a track, or remove the like."""
         self._do(lambda parts: parts.chooser.like(track_id, liked))
         self._do(lambda parts: self._reload(parts, track_id))
 
-    def ban(self, track_id: int, banned: bool) -> None:
-        """Ban a track, or take it back."""
+    def ban(self, track_id: int, banned: bool = True) -> None:
+        """Ban a track, or lift the ban."""
         self._do(lambda parts: parts.chooser.ban(track_id, banned))
         self._do(lambda parts: self._reload(parts, track_id))
 
     def set_policy(self, policy: Policy) -> None:
-        """Change how music is chosen."""
+        """Change how music is chosen; a sham stays a sham where following is asked for."""
+        if self._policy == "sham" and policy == "follow":
+            return
+        self._policy = policy
         self._do(lambda parts: parts.chooser.set_policy(policy))
 
     def set_target(self, valence: float, arousal: float) -> None:
-        """Set the target of steering."""
-        self._do(lambda parts: parts.chooser.set_target(valence, arousal))
+        """Set the target of steering; values are limited to [-1, 1]."""
+        self._target = target = (min(max(valence, -1.0), 1.0), min(max(arousal, -1.0), 1.0))
+        self._do(lambda parts: parts.chooser.set_target(*target))
 
     def _do(self, action: Callable[[MusicParts], None]) -> None:
-        """Have something done by the music's thread, soon; return at once."""
+        """Queue an action for the music thread; return at once."""
         self._commands.append(action)
         self._wake.set()
 
@@ -180,7 +206,10 @@ class MusicThread:
     def _reload(self, parts: MusicParts, track_id: int) -> None:
         self._tracks[track_id] = parts.library.track(track_id)
 
-    # ---- the music's thread -------------------------------------------------------------------
+    # ---- the music thread ---------------------------------------------------------------------
+
+    def _warn(self, text: str) -> None:
+        self._notify("warning", text)
 
     def _run(self) -> None:
         parts = self._open()
@@ -203,10 +232,10 @@ class MusicThread:
             if bring_in is not None:
                 bring_in()
         except BciAffectError as error:
-            self._report(str(error))
+            self._warn(str(error))
         except Exception:
             _LOG.exception("music could not be added")
-            self._report("More music could not be added by an internal error; see the log.")
+            self._warn("More music could not be added by an internal error; see the log.")
 
     def _choose(self, parts: MusicParts) -> None:
         while not self._ended():
@@ -225,37 +254,37 @@ class MusicThread:
                         newest.state,
                     )
             except BciAffectError as error:
-                self._report(str(error))
-            except Exception:  # music may fail; the session goes on and says so
+                self._warn(str(error))
+            except Exception:  # the session continues without a choice of music
                 _LOG.exception("the music failed")
-                self._report("The choice of music failed by an internal error; see the log.")
+                self._warn("The choice of music failed by an internal error; see the log.")
                 self._stop.wait(1.0)
 
     def _open(self) -> MusicParts | None:
         try:
-            parts = self._prepare(self._heard, self._decided, self._ended)
+            parts = self._prepare(self._on_player_event, self._on_decision, self._ended)
         except BciAffectError as error:
-            self._report(str(error))
+            self._warn(str(error))
             return None
         except Exception:
             _LOG.exception("the music could not be prepared")
-            self._report("The music could not be prepared by an internal error; see the log.")
+            self._warn("The music could not be prepared by an internal error; see the log.")
             return None
         if parts is None:
-            self._report("There is no music yet: add some with 'bci-affect music add FOLDER'.")
+            self._warn("There is no music yet: add some with 'bci-affect music add FOLDER'.")
             return None
         self._tracks = {track.id: track for track in parts.library.tracks()}
         self._parts = parts
         return parts
 
-    def _heard(self, event: PlayerEvent) -> None:
-        """Take an event of the player, on its decode thread."""
+    def _on_player_event(self, event: PlayerEvent) -> None:
+        """Emit an event of the player; called on its decode thread."""
         fields: dict[str, object] = {"event": event.kind}
         parts, track = self._parts, self._known(event.track_id)
         if parts is not None and event.track_id is not None and track is None:
-            # It came into the library since. Asked for here, where it begins: `state` and `logits`
-            # are called on the data path, which waits for no disk.
-            with contextlib.suppress(BciAffectError):  # taken out of the library while it plays
+            # Added to the library since. Look it up here, at its start: `status` and `log_odds`
+            # are called on the data path, which must not wait for the disk.
+            with contextlib.suppress(BciAffectError):  # removed from the library while it plays
                 self._reload(parts, event.track_id)
             track = self._known(event.track_id)
         if track is not None:
@@ -265,9 +294,9 @@ class MusicThread:
                 fields |= {"valence": track.valence, "arousal": track.arousal}
         if event.message:
             fields["message"] = event.message
-            self._report(event.message)
+            self._warn(event.message)
         self._on_event(fields, event.time)
 
-    def _decided(self, entry: dict[str, object]) -> None:
-        """Take a decision of the `MusicChooser`, or a command that it obeyed, with its reasons."""
+    def _on_decision(self, entry: dict[str, object]) -> None:
+        """Emit a decision of the `MusicChooser`, or a command to it, with its reasons."""
         self._on_event(entry, None)

@@ -56,7 +56,7 @@ class Decoy:
 
 
 @dataclass(frozen=True)
-class Played:
+class YokedTrack:
     """One track of the session that is played again.
 
     ``at_s`` counts from that session's start; ``offset_s`` is the place in the track.
@@ -75,7 +75,7 @@ class Yoke:
     """
 
     source: str
-    played: tuple[Played, ...]
+    played: tuple[YokedTrack, ...]
     ends_s: float
 
     def due(self, elapsed_s: float) -> int | None:
@@ -124,7 +124,7 @@ def yoke(recording: Path, library: Library) -> Yoke:
     log = read_log(recording)
     began = next((at for at, e in log if e.get("event") == "session_start"), log[0][0])
     known = {_name(t.title, t.artist): t for t in library.tracks()}
-    played: list[Played] = []
+    played: list[YokedTrack] = []
     choice: dict[str, Any] = {}
     for at, event in log:
         kind = event.get("event")
@@ -139,7 +139,7 @@ def yoke(recording: Path, library: Library) -> Yoke:
                 )
             mine = choice if choice.get("track") == event.get("track_id") else {}
             offset = float(event.get("offset") or 0.0)
-            played.append(Played(at - began, offset, _suggestion(track, mine)))
+            played.append(YokedTrack(at - began, offset, _suggestion(track, mine)))
     return Yoke(recording.name, tuple(played), log[-1][0] - began)
 
 

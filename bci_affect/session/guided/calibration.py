@@ -29,7 +29,7 @@ CONTACT_SECONDS = 5.0
 
 
 class Step(StrEnum):
-    """Where the protocol stands."""
+    """Where the calibration stands."""
 
     READY = "ready"
     CONTACT = "contact"
@@ -60,7 +60,7 @@ _TEXTS = {
 
 @dataclass(frozen=True)
 class View:
-    """All that a screen shows of the protocol at one moment.
+    """All that a screen shows of the calibration at one moment.
 
     ``seconds_left`` is NaN for steps that wait for the listener; ``clip`` counts from 1 (0 before
     the first).

@@ -41,7 +41,9 @@ def events() -> Events:
     return []
 
 
-def make_desk(database: Path, predictor: Predictor, said: list[str], events: Events) -> MusicThread:
+def make_thread(
+    database: Path, predictor: Predictor, said: list[str], events: Events
+) -> MusicThread:
     def prepare(
         on_event: Callable[[PlayerEvent], None],
         log: Callable[[dict[str, object]], None],
@@ -54,14 +56,18 @@ def make_desk(database: Path, predictor: Predictor, said: list[str], events: Eve
             library, player, MusicChooser(retriever, player, library, seed=1, log=log)
         )
 
-    return MusicThread(prepare, said.append, lambda fields, at: events.append((fields, at)))
+    return MusicThread(
+        prepare,
+        lambda level, text: said.append(text),
+        lambda fields, at: events.append((fields, at)),
+    )
 
 
 @pytest.fixture
-def desk(
+def thread(
     database: Path, predictor: Predictor, said: list[str], events: Events
 ) -> Iterator[MusicThread]:
-    made = make_desk(database, predictor, said, events)
+    made = make_thread(database, predictor, said, events)
     yield made
     made.close()
 
@@ -81,15 +87,16 @@ def until(true: Callable[[], bool], seconds: float = 20) -> bool:
 
 
 def test_it_plays_what_fits_and_says_why(
-    desk: MusicThread, predictor: Predictor, events: Events
+    thread: MusicThread, predictor: Predictor, events: Events
 ) -> None:
-    desk.start()
-    assert desk.logits() is None
+    thread.start()
+    assert thread.log_odds() is None
     for second in range(3):
-        desk.offer(estimate(predictor, float(second)))
+        thread.offer(estimate(predictor, float(second)))
         time.sleep(0.3)
-    assert until(lambda: desk.state()[2] is not None)
-    _, track, why, queue = desk.state()
+    assert until(lambda: thread.status().why is not None)
+    status = thread.status()
+    track, why, queue = status.track, status.why, status.queue
     assert track is not None
     assert why is not None
     assert why.track.id == track.id
@@ -98,45 +105,46 @@ def test_it_plays_what_fits_and_says_why(
     started = next(fields for fields, _ in events if fields["event"] == "track_start")
     assert started["track"] == track.title
     assert any(fields["event"] == "music_choice" for fields, _ in events)
-    logits = desk.logits()
+    logits = thread.log_odds()
     assert logits is not None
     np.testing.assert_allclose(2 / (1 + np.exp(-logits)) - 1, [track.valence, track.arousal])
 
 
-def test_why_is_never_said_of_another_track(desk: MusicThread, predictor: Predictor) -> None:
-    desk.start()
-    desk.offer(estimate(predictor, 0.0))
+def test_why_is_never_said_of_another_track(thread: MusicThread, predictor: Predictor) -> None:
+    thread.start()
+    thread.offer(estimate(predictor, 0.0))
     seen: set[int] = set()
 
     def three_tracks() -> bool:
-        _, track, why, _ = desk.state()
+        status = thread.status()
+        track, why = status.track, status.why
         if track is not None and why is not None:
             assert why.track.id == track.id
             if track.id not in seen:
                 seen.add(track.id)
-                desk.skip()
+                thread.skip()
         return len(seen) >= 3
 
     assert until(three_tracks, 60)
 
 
-def test_commands_reach_player_and_library(desk: MusicThread, predictor: Predictor) -> None:
-    desk.start()
-    desk.offer(estimate(predictor, 0.0))
-    assert until(lambda: desk.state()[1] is not None)
-    first = desk.state()[1]
+def test_commands_reach_player_and_library(thread: MusicThread, predictor: Predictor) -> None:
+    thread.start()
+    thread.offer(estimate(predictor, 0.0))
+    assert until(lambda: thread.status().track is not None)
+    first = thread.status().track
     assert first is not None
-    desk.like(first.id, True)
-    assert until(lambda: bool(desk.state()[1] and desk.state()[1].liked))  # type: ignore[union-attr]
-    desk.pause()
-    assert until(lambda: not desk.state()[0].playing)
-    assert desk.logits() is None
-    desk.play()
-    assert until(lambda: desk.state()[0].playing)
-    desk.set_volume(0.25)
-    assert until(lambda: abs(desk.state()[0].volume - 0.25) < 1e-6)
-    desk.skip()
-    assert until(lambda: desk.state()[1] is not None and desk.state()[1] != first)
+    thread.like(first.id, True)
+    assert until(lambda: bool(thread.status().track and thread.status().track.liked))  # type: ignore[union-attr]
+    thread.pause()
+    assert until(lambda: not thread.status().player.playing)
+    assert thread.log_odds() is None
+    thread.play()
+    assert until(lambda: thread.status().player.playing)
+    thread.set_volume(0.25)
+    assert until(lambda: abs(thread.status().player.volume - 0.25) < 1e-6)
+    thread.skip()
+    assert until(lambda: thread.status().track is not None and thread.status().track != first)
 
 
 def test_a_track_that_came_since_is_known_and_whoever_looks_asks_no_disk(
@@ -144,38 +152,60 @@ def test_a_track_that_came_since_is_known_and_whoever_looks_asks_no_disk(
 ) -> None:
     """Invariant 7: `logits` is called on the data path."""
     shutil.copy(database, tmp_path / "library.sqlite")
-    desk = make_desk(tmp_path / "library.sqlite", predictor, said, events)
-    desk.start()
-    desk.offer(estimate(predictor, 0.0))
-    assert until(lambda: desk.state()[1] is not None)
+    thread = make_thread(tmp_path / "library.sqlite", predictor, said, events)
+    thread.start()
+    thread.offer(estimate(predictor, 0.0))
+    assert until(lambda: thread.status().track is not None)
     write(tmp_path / "new", PIECES[4:5], file_format="wav")
     with Library(tmp_path / "library.sqlite") as library:
         library.add([tmp_path / "new"], workers=1)
-        (new,) = {track.id for track in library.tracks()} - set(desk._tracks)
-    desk.choose(new)
-    assert until(lambda: (track := desk.state()[1]) is not None and track.id == new)
-    assert desk.logits() is not None
-    assert desk._parts is not None
-    asking = {thread.name for thread in desk._parts.library.database._connections}
-    desk.close()
+        (new,) = {track.id for track in library.tracks()} - set(thread._tracks)
+    thread.choose(new)
+    assert until(lambda: (track := thread.status().track) is not None and track.id == new)
+    assert thread.log_odds() is not None
+    assert thread._parts is not None
+    asking = {thread.name for thread in thread._parts.library.database._connections}
+    thread.close()
     assert "bci-music" in asking
     assert threading.current_thread().name not in asking
 
 
 def test_a_fault_is_said_and_the_thread_goes_on(
-    desk: MusicThread, predictor: Predictor, said: list[str]
+    thread: MusicThread, predictor: Predictor, said: list[str]
 ) -> None:
-    desk.start()
-    desk.choose(987_654)  # no such track
+    thread.start()
+    thread.choose(987_654)  # no such track
     assert until(lambda: bool(said))
-    desk.offer(estimate(predictor, 0.0))
-    assert until(lambda: desk.state()[1] is not None)
+    thread.offer(estimate(predictor, 0.0))
+    assert until(lambda: thread.status().track is not None)
 
 
 def test_a_library_without_music_is_said(said: list[str], events: Events) -> None:
-    desk = MusicThread(lambda *_: None, said.append, lambda fields, at: events.append((fields, at)))
-    desk.start()
+    thread = MusicThread(
+        lambda *_: None,
+        lambda level, text: said.append(text),
+        lambda fields, at: events.append((fields, at)),
+    )
+    thread.start()
     assert until(lambda: bool(said))
     assert "music add" in said[0]
-    desk.skip()  # does nothing, and harms nothing
-    desk.close()
+    thread.skip()  # does nothing, and harms nothing
+    thread.close()
+
+
+def test_a_sham_shows_as_following(said: list[str], events: Events) -> None:
+    thread = MusicThread(
+        lambda *_: None,
+        lambda level, text: said.append(text),
+        lambda fields, at: events.append((fields, at)),
+        policy="sham",
+        target=(0.5, -0.5),
+    )
+    thread.set_policy("follow")  # asked for by a window that shows it so: the sham stays
+    assert thread.policy == "sham"
+    assert thread.status().policy == "follow"
+    assert thread.status().target == (0.5, -0.5)
+    thread.set_policy("manual")
+    assert thread.policy == thread.status().policy == "manual"
+    thread.set_target(2.0, -3.0)
+    assert thread.status().target == (1.0, -1.0)

@@ -36,14 +36,14 @@ def leave(way):
         )
         return MusicParts(library, player, chooser, rest)
 
-    desk = MusicThread(prepare, print, lambda fields, at: None)
-    desk.start()
+    thread = MusicThread(prepare, lambda level, text: print(text), lambda fields, at: None)
+    thread.start()
     if not analysing.wait(100):
         os._exit(77)
     if any(t.daemon for t in threading.enumerate() if t.name.startswith("bci-music")):
         os._exit(79)  # what Python does to those at its end is what aborts: now and then
     if way == "closed":
-        desk.close()
+        thread.close()
         os._exit(78) if threading.active_count() > 1 else None
     elif way == "error":
         raise RuntimeError("on purpose")

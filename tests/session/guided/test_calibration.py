@@ -108,13 +108,13 @@ class Host:
     def resume(self) -> GuidedCalibration:
         return GuidedCalibration.resume(self.path, **self._wires())  # type: ignore[arg-type]
 
-    def run(self, protocol: GuidedCalibration, seconds: float, rate: bool = True) -> None:
+    def run(self, guided: GuidedCalibration, seconds: float, rate: bool = True) -> None:
         end = self.now + seconds
-        while self.now < end and protocol.step is not Step.DONE:
+        while self.now < end and guided.step is not Step.DONE:
             self.now += 0.25
-            protocol.tick(self.now, quality=1.0)
-            if rate and protocol.step is Step.RATING:
-                protocol.rate(self.now, Rating(7, 3, familiarity=2))
+            guided.tick(self.now, quality=1.0)
+            if rate and guided.step is Step.RATING:
+                guided.rate(self.now, Rating(7, 3, familiarity=2))
 
     def names(self) -> list[object]:
         return [event["event"] for event in self.events]
@@ -122,11 +122,11 @@ class Host:
 
 def test_a_whole_calibration(tmp_path: Path) -> None:
     host = Host(tmp_path / "p.json")
-    protocol = host.begin()
-    protocol.start(host.now)
-    host.run(protocol, 600)
-    assert protocol.step is Step.DONE
-    assert len(protocol.ratings) == 8
+    guided = host.begin()
+    guided.start(host.now)
+    host.run(guided, 600)
+    assert guided.step is Step.DONE
+    assert len(guided.ratings) == 8
     names = host.names()
     assert names.count("clip_start") == names.count("clip_stop") == names.count("rating") == 8
     rests = [e for e in host.events if e["event"] == "rest_start"]
@@ -135,21 +135,21 @@ def test_a_whole_calibration(tmp_path: Path) -> None:
     lengths = [b["at"] - a["at"] for a, b in zip(rests, stops, strict=True)]  # type: ignore[operator]
     np.testing.assert_allclose(lengths, [60, 30, 15], atol=0.3)
     starts = [e for e in host.events if e["event"] == "clip_start"]
-    assert [e["track"] for e in starts] == [clip.path for clip in protocol.clips]
+    assert [e["track"] for e in starts] == [clip.path for clip in guided.clips]
     assert host.playing is None
-    protocol.discard()
+    guided.discard()
     assert not host.path.exists()
 
 
 def test_stopped_in_a_clip_and_resumed_in_another_process(tmp_path: Path) -> None:
     host = Host(tmp_path / "p.json")
-    protocol = host.begin()
-    protocol.start(host.now)
-    while len(protocol.ratings) < 3 or protocol.step is not Step.CLIP:
-        host.run(protocol, 0.25)
-    interrupted = protocol.view().playing
-    protocol.stop(host.now)
-    assert protocol.step is Step.STOPPED
+    guided = host.begin()
+    guided.start(host.now)
+    while len(guided.ratings) < 3 or guided.step is not Step.CLIP:
+        host.run(guided, 0.25)
+    interrupted = guided.view().playing
+    guided.stop(host.now)
+    assert guided.step is Step.STOPPED
     assert host.playing is None, "stopping silences"
     host.events.clear()
 
@@ -167,25 +167,25 @@ def test_stopped_in_a_clip_and_resumed_in_another_process(tmp_path: Path) -> Non
 
 def test_killed_without_stop_loses_nothing_rated(tmp_path: Path) -> None:
     host = Host(tmp_path / "p.json")
-    protocol = host.begin(Timing(0, 0, 0, 2))
-    protocol.start(host.now)
-    while len(protocol.ratings) < 4:
-        host.run(protocol, 0.25)
-    del protocol
+    guided = host.begin(Timing(0, 0, 0, 2))
+    guided.start(host.now)
+    while len(guided.ratings) < 4:
+        host.run(guided, 0.25)
+    del guided
     assert host.resume().ratings.keys() == {0, 1, 2, 3}
 
 
 def test_bad_contact_waits_until_told_to_go_on(tmp_path: Path) -> None:
     host = Host(tmp_path / "p.json")
-    protocol = host.begin(Timing(0, 0, 0, 2))
-    protocol.start(host.now)
+    guided = host.begin(Timing(0, 0, 0, 2))
+    guided.start(host.now)
     for _ in range(400):
         host.now += 0.25
-        protocol.tick(host.now, quality=0.3)
-    assert protocol.step is Step.CONTACT
-    assert not protocol.view().contact_ok
-    protocol.go_on(host.now)
-    assert protocol.step is Step.SILENCE
+        guided.tick(host.now, quality=0.3)
+    assert guided.step is Step.CONTACT
+    assert not guided.view().contact_ok
+    guided.go_on(host.now)
+    assert guided.step is Step.SILENCE
     assert "contact_skipped" in host.names()
 
 
@@ -198,16 +198,16 @@ def test_an_unfinished_calibration_is_not_overwritten(tmp_path: Path) -> None:
 
 def test_ratings_out_of_range_or_out_of_place_are_refused(tmp_path: Path) -> None:
     host = Host(tmp_path / "p.json")
-    protocol = host.begin(Timing(0, 0, 0, 2))
-    protocol.start(host.now)
+    guided = host.begin(Timing(0, 0, 0, 2))
+    guided.start(host.now)
     with pytest.raises(BciAffectError, match="No clip"):
-        protocol.rate(host.now, Rating(5, 5))
-    host.run(protocol, 60, rate=False)
-    assert protocol.step is Step.RATING
-    assert np.isnan(protocol.view().seconds_left), "a rating has no deadline"
+        guided.rate(host.now, Rating(5, 5))
+    host.run(guided, 60, rate=False)
+    assert guided.step is Step.RATING
+    assert np.isnan(guided.view().seconds_left), "a rating has no deadline"
     with pytest.raises(BciAffectError, match="arousal must be 1 to 9"):
-        protocol.rate(host.now, Rating(5, 0))
-    assert protocol.step is Step.RATING
+        guided.rate(host.now, Rating(5, 0))
+    assert guided.step is Step.RATING
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": "x"}', '{"format": null'])
@@ -244,10 +244,10 @@ def test_a_refused_calibration_gets_a_round_of_what_was_missing(
 
 def test_resume_after_all_was_rated_plays_what_was_added(tmp_path: Path) -> None:
     host = Host(tmp_path / "p.json")
-    protocol = host.begin(Timing(0, 0, 0, 2))
-    protocol.start(host.now)
-    host.run(protocol, 600)
-    assert protocol.step is Step.DONE
+    guided = host.begin(Timing(0, 0, 0, 2))
+    guided.start(host.now)
+    host.run(guided, 600)
+    assert guided.step is Step.DONE
     again = host.resume()
     again.extend(further_clips(library(30), again.clips, again.ratings, seed=1))
     assert len(host.resume().clips) == 12, "what was added is on disk"
