@@ -1,11 +1,11 @@
-"""A guided calibration from start to verdict: a simulated listener, real LSL, three processes.
+"""Guided calibration of a simulated listener from start to verdict, over LSL in three processes.
 
-    python benchmarks/guided_calibration.py --effect 5 --clips 12 --seconds 20
+    python benchmarks/guided_calibration.py --home DIR --effect 5 --clips 12 --seconds 20
 
-One process publishes EEG of a simulated listener who feels what is played; another is
-``bci-affect calibrate --headless`` as a person would start it; this one answers its questions with
-what the clip was meant to be felt like, plus the scatter of a person's own word. Prints one JSON
-document: the verdict, what was asked, and how long it took. Files go into --home.
+One process publishes EEG of a simulated listener who responds to the music. Another runs
+``bci-affect calibrate --headless``. This process answers its questions with the intended mood of
+each clip plus random scatter. It prints one JSON document: the verdict, the exit status, and the
+duration. Files are written into --home.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ COMMAND = (sys.executable, "-m", "bci_affect")
 
 
 def main() -> None:
-    """Run it and print what was found."""
+    """Run the calibration and print its result."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
-    parser.add_argument("--home", type=Path, required=True, help="New folder for everything.")
+    parser.add_argument("--home", type=Path, required=True, help="new folder for all files")
     parser.add_argument("--effect", type=float, default=5.0)
     parser.add_argument("--clips", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=20.0)
@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def _answer(progress: Path, process: subprocess.Popen[str], answers: IO[str]) -> None:
-    """Once the clips are chosen, say what each is meant to feel like."""
+    """Wait for the choice of clips and answer with the intended mood of each."""
     while not progress.exists():
         if process.poll() is not None:
             return

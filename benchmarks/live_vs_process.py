@@ -1,11 +1,11 @@
-"""Does a live session say what `process` says of the same EEG? Over real LSL, in processes.
+"""Comparison of a live session with `process` on the same EEG, over real LSL between processes.
 
     python benchmarks/live_vs_process.py FILE.xdf --seconds 60
 
-Plays the recording with ``bci-affect play``, runs ``bci-affect live --headless`` on it and
-``bci-affect process`` on the file, and prints one JSON document: largest differences on the windows
-that both have, states, estimates a second, and samples lost. Exit status 1 where they disagree by
-1e-5 or more, or a sample or an estimate is missing.
+The script plays the recording with ``bci-affect play``, runs ``bci-affect live --headless`` on it
+and ``bci-affect process`` on the file, and prints one JSON document: largest differences over the
+common windows, states, estimates per second, and lost samples. The exit status is 1 if they differ
+by 1e-5 or more, or a sample or an estimate is missing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def column(table: list[dict[str, str]], name: str) -> np.ndarray:
 
 
 def compare(live: list[dict[str, str]], process: list[dict[str, str]]) -> dict[str, object]:
-    """Compare the windows that both have, counted from the stream's first sample."""
+    """Compare the common windows, counted from the first sample of the stream."""
     n = min(len(live), len(process))
     differences = {}
     for name in NUMBERS:

@@ -1,12 +1,12 @@
-"""Two hours of 64 channels at 512 Hz: what reading such a recording costs in time and memory.
+"""Time and memory of reading a recording of two hours with 64 channels at 512 Hz.
 
     python benchmarks/long_xdf.py [--hours 2] [--pyxdf]
 
-Writes the file (a gigabyte) into a temporary folder as the recorder would, then reads it in fresh
-processes: opened with its whole time line, as one array of samples, and played through as a source,
-chunk by chunk. Prints one JSON document. Memory is told in sizes of the samples' own: ``own`` is
-what the process allocated at most, ``resident`` adds those pages of the mapped file that the system
-kept in memory meanwhile and takes back when it needs them. Linux only.
+The script writes the file (a gigabyte) into a temporary folder like the recorder and reads it in
+new processes: opened with its complete time line, as one array of samples, and as a source, chunk
+by chunk. It prints one JSON document. Memory is a multiple of the size of the samples: ``own`` is
+the peak allocation of the process, ``resident`` includes the pages of the mapped file that the
+system keeps in memory and can reclaim. Linux only.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def write(path: Path, seconds: int) -> None:
 
 
 class Peak:
-    """Largest memory of this process while it works, looked at a hundred times a second."""
+    """Peak memory of this process, sampled a hundred times per second."""
 
     def __init__(self) -> None:
         self.own = self.resident = 0
@@ -68,14 +68,14 @@ class Peak:
             self.resident = max(self.resident, resident - self._first[1])
 
     def stop(self) -> dict[str, float]:
-        """Return the peaks beyond what importing took, in megabytes."""
+        """Return the peaks above the memory after importing, in megabytes."""
         self._stop.set()
         self._thread.join()
         return {"own_MB": self.own * 1024 / 1e6, "resident_MB": self.resident * 1024 / 1e6}
 
 
 def read(path: Path, how: str) -> dict[str, Any]:
-    """Read the file in one of the ways; return seconds and peaks."""
+    """Read the file in the given way; return seconds and peaks."""
     if how == "pyxdf":
         import pyxdf
     else:
@@ -103,10 +103,10 @@ def read(path: Path, how: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write, read, print."""
+    """Write the file, read it in every way, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hours", type=float, default=2.0)
-    parser.add_argument("--pyxdf", action="store_true", help="read it by pyxdf too")
+    parser.add_argument("--pyxdf", action="store_true", help="also read it with pyxdf")
     parser.add_argument("--read", nargs=2, metavar=("FILE", "HOW"), help=argparse.SUPPRESS)
     wanted = parser.parse_args()
     if wanted.read:

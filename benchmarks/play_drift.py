@@ -1,12 +1,12 @@
-"""Does `play` keep to the recording's clock? Ten minutes over real LSL, in processes.
+"""Clock drift of `play` over ten minutes, over real LSL between processes.
 
     python benchmarks/play_drift.py [--seconds 600]
 
-Simulates a recording, plays it with ``bci-affect play`` and receives it here. Every sample's stamp
-is compared with the recording's (they must differ by one constant), and so is the moment at which
-it is here: a delay that grows or shrinks over the run is drift. The least delay of every ten
-seconds is taken, because a busy machine only ever adds to it. Prints one JSON document; exit
-status 1 where stamps or delay drift by a millisecond or a sample is missing.
+The script simulates a recording, plays it with ``bci-affect play`` and receives it. The stamp of
+every sample is compared with the recording (the difference must be constant), and so is its arrival
+time: a delay that changes over the run is drift. The minimum delay of every ten seconds is used,
+because load only increases it. The script prints one JSON document; the exit status is 1 if stamps
+or delay drift by a millisecond or a sample is missing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BIN_S = 10.0
 
 
 def main() -> int:
-    """Play, receive, compare."""
+    """Play the recording, receive it, and compare the two."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=600.0)
     wanted = parser.parse_args()
@@ -75,7 +75,7 @@ def main() -> int:
 
 
 def receive(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return stamps of that many samples, and when each was here."""
+    """Return the stamps and arrival times of `count` samples."""
     import pylsl
 
     (found,) = pylsl.resolve_byprop("name", "Simulated EEG", timeout=60)

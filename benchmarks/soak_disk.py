@@ -1,7 +1,7 @@
-"""A disk that can be filled: a small tmpfs where that may be mounted, else a limit on file sizes.
+"""Disk that can be filled: a small tmpfs, or a limit on file sizes where mounting is not allowed.
 
-Mounting needs root. Without it the session's limit on the size of its files (``RLIMIT_FSIZE``) is
-set to what the recording has: writing then fails with another error number on the same way.
+Mounting requires root. Otherwise the session's limit on file sizes (``RLIMIT_FSIZE``) is set to the
+current size of the recording: writing then fails on the same path with another error number.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SIZE_MB = 400
 
 
 class SmallDisk:
-    """A folder for recordings on a disk of its own, where possible; a context manager."""
+    """Folder for recordings, on its own small disk if possible; a context manager."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "disk"
@@ -43,11 +43,11 @@ class SmallDisk:
 
     @property
     def how(self) -> str:
-        """Say what stands for a full disk."""
+        """Return a description of the full disk."""
         return "a full tmpfs" if self.mounted else "a limit on file size (RLIMIT_FSIZE)"
 
     def fill(self, pid: int, recording: str) -> None:
-        """Leave no room."""
+        """Fill the disk, or limit the size of the recording."""
         if not self.mounted:
             size = Path(recording).stat().st_size
             _, self._hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
@@ -55,11 +55,11 @@ class SmallDisk:
             return
         block = bytes(1 << 20)
         with contextlib.suppress(OSError), (self.folder / "filler").open("wb", buffering=0) as file:
-            while file.write(block):  # the recorder writes too: until the disk says no
+            while file.write(block):  # until the disk is full: the recorder writes too
                 pass
 
     def empty(self, pid: int) -> None:
-        """Make room again."""
+        """Free the disk again."""
         if self.mounted:
             (self.folder / "filler").unlink()
         else:

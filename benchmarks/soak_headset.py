@@ -1,9 +1,9 @@
-"""The headset of the soak: a process that publishes 32 channels at 256 Hz, and can be spoilt.
+"""Headset of the soak test: a process that publishes 32 channels at 256 Hz, with faults on demand.
 
-Started by ``soak.py``, which kills, pauses and restarts it and tells it faults on its standard
-input (``nan SECONDS``, ``clock SECONDS``), one per line. The EEG repeats a simulated minute; the
-last channel counts the samples, so that whoever receives can prove what is missing. Every piece
-that goes out is noted before in a log of fixed-size records, which survives ``kill -9``.
+``soak.py`` starts, kills, suspends and restarts it and sends faults on its standard input
+(``nan SECONDS``, ``clock SECONDS``), one per line. The EEG repeats a simulated minute. The last
+channel contains the sample number, so a receiver can identify missing samples. Every packet is
+written to a log of fixed-size records before it is sent; the log survives ``kill -9``.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ import pylsl
 
 RATE_HZ = 256.0
 PIECE = 4
-"""Samples that are sent together: a device's packet of 16 ms."""
+"""Samples per packet: 16 ms."""
 RECORD = np.dtype([("first", "<i8"), ("stop", "<i8"), ("sent", "<f8"), ("spoilt", "<i8")])
 COUNTER = "COUNTER"
 
 
 def expected(template: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """Return the EEG (n, n_channels) that samples of these numbers hold."""
+    """Return the EEG (n, n_channels) of samples with these numbers."""
     values: np.ndarray = template[numbers % len(template)]
     return values
 
 
 class _Faults:
-    """What the driver asked for; lines come on a thread of their own."""
+    """Requested faults, read from standard input on a separate thread."""
 
     def __init__(self) -> None:
         self.nan_until = -np.inf
@@ -47,7 +47,7 @@ class _Faults:
 
 
 def main() -> None:
-    """Publish: SOURCE_ID RATE BASE TEMPLATE.npy LABELS LOG; ends when it is killed."""
+    """Publish until killed; arguments: SOURCE_ID RATE BASE TEMPLATE.npy LABELS LOG."""
     source_id, rate, base, template_path, labels, log_path = sys.argv[1:]
     rate_hz, base_s = float(rate), float(base)
     template = np.load(template_path)
@@ -66,8 +66,8 @@ def main() -> None:
     number = int((pylsl.local_clock() - base_s) * rate_hz)
     while True:
         now = pylsl.local_clock()
-        # To the moment of the piece's last sample: what a piece waits beyond it would be counted
-        # as the session's latency, by its stamp.
+        # Wait for the time of the packet's last sample: any later delay would count as the
+        # session's latency.
         early = base_s + (number + PIECE) / rate_hz - now
         if early > 0:
             pause.wait(early)
@@ -79,8 +79,8 @@ def main() -> None:
         if spoilt:
             samples[:, :4] = np.nan
         stamps = base_s + faults.clock_s + (n + 1) / rate_hz
-        # First the log: a headset that is killed between the two then has noted a piece that it did
-        # not send, as others of its last second. The other way round nobody would know of it.
+        # Log before sending: if the headset is killed in between, the log contains a packet that
+        # was not sent, like others of its last second. The reverse would be undetectable.
         os.write(log, np.array([(number, due, now, spoilt)], RECORD).tobytes())
         outlet.push_chunk(samples, stamps.tolist())
         number = due

@@ -1,4 +1,4 @@
-"""A sound server of one's own, with a sink that nobody hears: for the soak and for tests."""
+"""Private sound server with a null sink, for the soak test and other tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RATE_HZ = 44_100
 
 
 def unavailable() -> str:
-    """Say why there can be none on this machine; "" where it can."""
+    """Return the reason why this machine cannot run one; empty if it can."""
     for program in ("pulseaudio", "parec"):
         if shutil.which(program) is None:
             return f"no null sink: {program} is not installed (apt install pulseaudio-utils)"
@@ -27,17 +27,17 @@ def unavailable() -> str:
 
 
 class SoundServer:
-    """PulseAudio with a null sink; a context, which it runs in.
+    """PulseAudio with a null sink; a context manager that runs it.
 
     Parameters
     ----------
     folder : Path
-        Where it keeps its socket and its settings.
+        Folder for its socket and settings.
 
     Attributes
     ----------
     env : dict
-        The environment in which programs find it.
+        Environment in which programs connect to it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -48,10 +48,10 @@ class SoundServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it; `OSError` where it does not come."""
+        """Start the server; raise `OSError` if it does not start."""
         socket = self._runtime / "pulse" / "native"
-        socket.unlink(missing_ok=True)  # of one that was killed
-        with preferred_threads():  # as sound servers are run: one that starves says wrong delays
+        socket.unlink(missing_ok=True)  # left by a killed server
+        with preferred_threads():  # a starved sound server reports wrong delays
             self._process = subprocess.Popen(
                 [
                     "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1",
@@ -71,7 +71,7 @@ class SoundServer:
             time.sleep(0.05)
 
     def stop(self, *, kill: bool = False) -> None:
-        """End it, with no time for farewells if `kill`."""
+        """Stop the server, with SIGKILL if `kill`."""
         if self._process is not None:
             self._process.kill() if kill else self._process.terminate()
             self._process.wait(10)

@@ -1,13 +1,12 @@
-"""How the readers take broken files: a table.
+"""Table of the results of reading damaged files.
 
-    python -m benchmarks.fuzz                      # the documented run: 100,000 inputs and more
+    python -m benchmarks.fuzz                      # the documented run: over 100,000 inputs
     python -m benchmarks.fuzz --share 0.01         # a hundredth of it
     python -m benchmarks.fuzz --only xdf,model     # some kinds of file
-    python -m benchmarks.fuzz --only xdf --case 17 --save broken.xdf    # one case, its bytes kept
+    python -m benchmarks.fuzz --only xdf --case 17 --save broken.xdf    # one case, saved
 
-Every kind of file is read in a process of its own with a limit of memory, and of processor time
-for each input. Findings are listed with the numbers that repeat them; exit status 1 where there are
-any.
+Every kind of file is read in its own process, with limits on memory and on CPU time per input.
+Findings are listed with the numbers that repeat them; the exit status is 1 if there are any.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ from benchmarks.fuzz.targets import TARGETS
 from benchmarks.fuzz.worker import judge, rng_of
 
 SLOW_S = 30.0
-"""Seconds of processor time after which an input counts as a hang."""
+"""CPU time after which an input counts as a hang."""
 GOOD = ("refused", "reported", "read")
 FINDINGS = ("traceback", "wrong", "executed", "hang", "crash", "unclear", "warned")
 
 
 @dataclass
 class Tally:
-    """What became of the inputs of one kind of file."""
+    """Outcomes of the inputs of one kind of file."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     findings: dict[str, list[int]] = field(default_factory=dict)
@@ -52,7 +51,7 @@ class Tally:
 
 
 def run_target(name: str, seed: int, count: int) -> Tally:
-    """Run all cases of one kind of file, starting again after each hang or crash."""
+    """Run all cases of one kind of file, with a new worker after each hang or crash."""
     tally = Tally()
     began = time.monotonic()
     case = 0
@@ -63,7 +62,7 @@ def run_target(name: str, seed: int, count: int) -> Tally:
 
 
 def _run_from(name: str, seed: int, start: int, stop: int, tally: Tally) -> int:
-    """Run one worker to its end; return the case to go on from."""
+    """Run one worker to its end and return the next case."""
     command = [sys.executable, "-X", "faulthandler", "-m", "benchmarks.fuzz.worker"]
     with tempfile.TemporaryFile() as errors:
         worker = subprocess.Popen(
@@ -83,7 +82,7 @@ def _run_from(name: str, seed: int, start: int, stop: int, tally: Tally) -> int:
                 if _cpu(worker.pid) - spent > SLOW_S:
                     worker.kill()
                     worker.wait()
-                    tally.note(current, "hang", f"over {SLOW_S:g} s of processor time")
+                    tally.note(current, "hang", f"over {SLOW_S:g} s of CPU time")
                     return current + 1
                 continue
             if line is None:
@@ -140,7 +139,7 @@ def _row(title: str, outcomes: Counter[str]) -> str:
 
 
 def one_case(name: str, seed: int, case: int, save: Path | None) -> None:
-    """Run one case in this process, so that a debugger may look."""
+    """Run one case in this process, for a debugger."""
     with tempfile.TemporaryDirectory() as place:
         os.environ["BCI_AFFECT_HOME"] = str(Path(place) / "home")
         target = TARGETS[name]()
@@ -154,13 +153,13 @@ def one_case(name: str, seed: int, case: int, save: Path | None) -> None:
 
 
 def main() -> None:
-    """Parse, run, print."""
+    """Run the requested targets and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--share", type=float, default=1.0, help="of the documented run")
-    parser.add_argument("--only", default=",".join(TARGETS), help="kinds of file, by commas")
-    parser.add_argument("--case", type=int, help="run this one case here")
-    parser.add_argument("--save", type=Path, help="with --case: keep its bytes")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the documented run")
+    parser.add_argument("--only", default=",".join(TARGETS), help="comma-separated kinds of file")
+    parser.add_argument("--case", type=int, help="run one case in this process")
+    parser.add_argument("--save", type=Path, help="with --case: save its bytes")
     parser.add_argument("--json", type=Path, help="also write all counts and findings")
     given = parser.parse_args()
     names = given.only.split(",")

@@ -1,8 +1,8 @@
-"""For each kind of file: healthy seeds, how they are broken, and what a user does with the result.
+"""Base class of fuzz targets: valid seeds of a kind of file, their damage, and their use.
 
-`use` goes as far as a user's program would: a recording is decoded, a configuration is built into a
-pipeline, a profile gives an estimate. It raises `Wrong` where numbers came out that are not what
-was stored and nothing said so.
+`use` does what a user's program does: a recording is decoded, a configuration builds a pipeline, a
+profile gives an estimate. It raises `Wrong` if the resulting numbers differ from the stored ones
+without a report.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 
 
 class Wrong(Exception):
-    """A result that is not right, and nobody was told."""
+    """Wrong result without a report."""
 
 
 class Target(ABC):
-    """One kind of file."""
+    """Kind of file."""
 
     title: ClassVar[str]
     count: ClassVar[int]
@@ -27,11 +27,11 @@ class Target(ABC):
 
     @abstractmethod
     def prepare(self, folder: Path) -> None:
-        """Make the seeds."""
+        """Create the seeds."""
 
     @abstractmethod
     def make(self, rng: np.random.Generator) -> bytes:
-        """Return one broken input."""
+        """Return one damaged input."""
 
     @abstractmethod
     def use(self, data: bytes, folder: Path) -> str:

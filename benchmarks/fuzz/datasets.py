@@ -1,4 +1,4 @@
-"""Data sets that others made: DEAP's pickles and stimuli, DREAMER's .mat."""
+"""External data sets: DEAP's pickles and stimuli, DREAMER's .mat."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ CALLABLES = (
 
 def _check(trials: list[Trial]) -> None:
     for trial in trials:
-        must(bool(np.isfinite(trial.eeg).all()), "EEG that is no number")
+        must(bool(np.isfinite(trial.eeg).all()), "EEG that is not finite")
         for name in ("valence", "arousal"):
             must(1 <= trial.ratings[name] <= 9, f"a rating of {trial.ratings[name]}")
 
 
 class DeapPickle(Target):
-    """Pickles are programs: broken ones, and ones written to do harm."""
+    """Damaged and malicious pickles."""
 
     title = "DEAP .dat (pickle)"
     count = 10_000
 
     def prepare(self, folder: Path) -> None:
-        """Write the true layout, as Python 2 and as Python 3 would."""
+        """Write the real layout, as Python 2 and as Python 3 do."""
         root = folder / "deap"
         root.mkdir()
         (root / "truth.json").write_text(json.dumps({"shape": SHAPE}))
@@ -55,30 +55,30 @@ class DeapPickle(Target):
         self._new = [pickle.dumps(arrays, protocol=n) for n in (0, 2, 3, 4, 5)]
 
     def make(self, rng: np.random.Generator) -> bytes:
-        """Break one (mostly near its opcodes), or write an evil one."""
+        """Damage a pickle (mostly near its opcodes), or write a malicious one."""
         kind = rng.random()
         if kind < 0.3:
             return _evil(rng, self._canary)
         data = pick([self._old, self._old, *self._new], rng)
-        if kind < 0.6:  # the opcodes stand at the start and between the arrays
+        if kind < 0.6:  # the opcodes are at the start and between the arrays
             head = int(rng.integers(20, 400))
             return break_bytes(data[:head], rng) + data[head:]
         return break_bytes(data, rng)
 
     def use(self, data: bytes, folder: Path) -> str:
-        """Read it as training does; nothing may have been run."""
+        """Read the pickle as training does, and check that it executed nothing."""
         (folder / "deap" / "s01.dat").write_bytes(data)
         try:
             _check(Deap(folder / "deap").trials("s01"))
         finally:
             if self._canary.exists():
                 self._canary.unlink()
-                must(False, "the pickle ran something")
+                must(False, "the pickle executed code")
         return "read"
 
 
 def _evil(rng: np.random.Generator, canary: Path) -> bytes:
-    """Write a pickle that calls something, in one of the ways that pickles know."""
+    """Write a pickle that calls a function, in one of several ways."""
     name = CALLABLES[int(rng.integers(len(CALLABLES)))]
     code = f"open({str(canary)!r}, 'w').write('x')".encode()
     arguments = pick([code, f"touch {canary}".encode(), b"(1<<33,)", str(canary).encode()], rng)
@@ -100,7 +100,7 @@ def _evil(rng: np.random.Generator, canary: Path) -> bytes:
         body = call + size + b"R"
     elif how == 5:
         body = b"P" + arguments.replace(b"\n", b"") + b"\n"
-    else:  # absurd places in the memo, absurd lengths
+    else:  # absurd memo indices and lengths
         index = struct.pack("<I", int(rng.choice([2**20, 2**27, 2**31 - 1, 2**32 - 1])))
         body = pick([b"Nr" + index, b"T" + index, b"B" + index, b"N\x94j" + index], rng)
     wrapped = b"\x80\x02}(X\x04\x00\x00\x00data" + body + b"X\x06\x00\x00\x00labels" + body + b"u."
@@ -110,13 +110,13 @@ def _evil(rng: np.random.Generator, canary: Path) -> bytes:
 
 
 class Stimuli(Target):
-    """DEAP's stimuli (.npy) and the note beside simulated data."""
+    """Stimuli of DEAP (.npy) and the file ``truth.json`` of simulated data."""
 
     title = "DEAP stimuli (.npy), truth.json"
     count = 3_000
 
     def prepare(self, folder: Path) -> None:
-        """Write them beside one subject."""
+        """Write stimuli and one subject."""
         root = folder / "stim"
         (root / "stimuli").mkdir(parents=True)
         rng = np.random.default_rng(0)
@@ -131,26 +131,26 @@ class Stimuli(Target):
         ]
 
     def make(self, rng: np.random.Generator) -> bytes:
-        """Break one of the three; the first byte says which."""
+        """Damage one of the three files; the first byte is its index."""
         number = int(rng.integers(3))
         data = self._healthy[number][1]
         if number == 2:
             broken = break_json(data.decode(), rng).encode("utf-8", "replace")
-        elif rng.random() < 0.5:  # the header is a text
+        elif rng.random() < 0.5:  # the header is text
             broken = break_bytes(data[:128], rng) + data[128:]
         else:
             broken = break_bytes(data, rng)
         return bytes([number]) + broken
 
     def use(self, data: bytes, folder: Path) -> str:
-        """Read a subject with them."""
+        """Read a subject with the stimuli."""
         root = folder / "stim"
         for number, (name, healthy) in enumerate(self._healthy):
             (root / name).write_bytes(data[1:] if number == data[0] else healthy)
         trials = Deap(root).trials("s01")
         _check(trials)
         for trial in trials:
-            must(trial.music is None or bool(np.isfinite(trial.music).all()), "music not a number")
+            must(trial.music is None or bool(np.isfinite(trial.music).all()), "music is not finite")
         return "read"
 
 
@@ -161,13 +161,13 @@ def _npy(array: np.ndarray) -> bytes:
 
 
 class DreamerMat(Target):
-    """``DREAMER.mat``."""
+    """File ``DREAMER.mat``."""
 
     title = "DREAMER .mat"
     count = 4_000
 
     def prepare(self, folder: Path) -> None:
-        """Write the true layout, plain and compressed."""
+        """Write the real layout, plain and compressed."""
         from scipy.io import savemat
 
         rng = np.random.default_rng(0)
@@ -186,11 +186,11 @@ class DreamerMat(Target):
             path = folder / f"{compressed}.mat"
             content = {"DREAMER": {"Data": people, "EEG_SamplingRate": 128}}
             savemat(path, content, do_compression=compressed)
-            # The first 116 bytes are words, with the date: a case must not depend on it.
+            # The first 116 bytes contain the date; a case must not depend on it.
             self._seeds.append(b"MATLAB 5.0 MAT-file".ljust(116) + path.read_bytes()[116:])
 
     def make(self, rng: np.random.Generator) -> bytes:
-        """Break one, mostly where names and shapes stand."""
+        """Damage a file, mostly at its names and shapes."""
         data = pick(self._seeds, rng)
         if rng.random() < 0.5:
             head = int(rng.integers(128, 1200))

@@ -1,4 +1,4 @@
-"""The music library and the music files."""
+"""Music library and music files."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from benchmarks.fuzz.stores import lay, whole
 
 
 class LibraryDatabase(Target):
-    """The music library, damaged on the disk."""
+    """Music library, damaged on disk."""
 
     title = "music library (SQLite)"
     count = 3_000
 
     def prepare(self, folder: Path) -> None:
-        """Fill one with tracks."""
+        """Fill a library with tracks."""
         path = folder / "seed.sqlite"
         rng = np.random.default_rng(2)
         with Library(path) as library:
@@ -44,25 +44,25 @@ class LibraryDatabase(Target):
         self._seed = whole(path)
 
     def make(self, rng: np.random.Generator) -> bytes:
-        """Break bytes."""
+        """Damage bytes."""
         return break_bytes(self._seed, rng)
 
     def use(self, data: bytes, folder: Path) -> str:
-        """Open it, list, search."""
+        """Open the library, list tracks, and search."""
         path = lay(data, folder / "case.sqlite")
         with _warnings_of("bci_affect.music.upkeep") as said, Library(path) as library:
             tracks = library.tracks()
             known = all(_computed(track) in self._tracks for track in tracks)
-            must(known, "another track than was stored")
+            must(known, "a track that differs from the stored one")
             library.failures()
             library.tag_matrix()
             rows = library.all_rows()
             known = all(tuple(row.tolist()) in self._truth for row in rows.rows)
-            must(known, "other rows than were stored")
-            must(len(rows.rows) == len(self._truth) or said.count > 0, "rows lost, not a word")
+            must(known, "rows that differ from the stored ones")
+            must(len(rows.rows) == len(self._truth) or said.count > 0, "rows lost without a report")
             retriever = Retriever(library)
             for suggestion in retriever.by_point(0.3, 0.3):
-                must(math.isfinite(suggestion.score), "a score that is no number")
+                must(math.isfinite(suggestion.score), "a score that is not finite")
             for track in tracks:
                 retriever.by_track(track.id)
         return "reported" if said.count else "read"
@@ -70,7 +70,7 @@ class LibraryDatabase(Target):
 
 @contextmanager
 def _warnings_of(name: str) -> Iterator[_Said]:
-    """Count what a logger says; the worker has silenced all of them."""
+    """Count the records of a logger, although the worker disables logging."""
     log, said, before = logging.getLogger(name), _Said(), logging.root.manager.disable
     log.addHandler(said)
     log.propagate = False
@@ -83,7 +83,7 @@ def _warnings_of(name: str) -> Iterator[_Said]:
 
 
 class _Said(logging.Handler):
-    """Counts warnings."""
+    """Counter of log records."""
 
     count = 0
 
@@ -92,7 +92,7 @@ class _Said(logging.Handler):
 
 
 def _computed(track: Track) -> Track:
-    """Return a track without what its listener said of it, which has no checksum."""
+    """Return a track without likes and bans, which have no checksum."""
     return replace(track, liked=False, banned=False)
 
 
@@ -111,13 +111,13 @@ def _analysis(i: int, rng: np.random.Generator) -> Analysis:
 
 
 class Audio(Target):
-    """Music files of every format, with tags and cover."""
+    """Music files of every format, with tags and cover art."""
 
     title = "audio (wav, flac, ogg, opus, mp3, aiff, m4a)"
     count = 5_000
 
     def prepare(self, folder: Path) -> None:
-        """Write a second of sound in each format."""
+        """Write one second of audio in each format."""
         import soundfile
 
         rng = np.random.default_rng(3)
@@ -140,7 +140,7 @@ class Audio(Target):
         self._encoder = LogMelEncoder()
 
     def make(self, rng: np.random.Generator) -> bytes:
-        """Break one; the first byte says which."""
+        """Damage one file; the first byte is its index."""
         number = int(rng.integers(len(self._seeds)))
         data = self._seeds[number][1]
         if rng.random() < 0.5:  # headers are short
@@ -150,7 +150,7 @@ class Audio(Target):
         return bytes([number]) + data
 
     def use(self, data: bytes, folder: Path) -> str:
-        """Analyse it, read tags and cover."""
+        """Analyse the file, and read its tags and cover art."""
         suffix = self._seeds[data[0]][0]
         path = folder / f"case{suffix}"
         path.write_bytes(data[1:])
@@ -161,7 +161,7 @@ class Audio(Target):
             must(bool(str(error)), "no reason")
             raise
         numbers = (found.duration_s, found.gain_db, found.peak_dbfs, float(found.rows.sum()))
-        must(all(math.isfinite(n) for n in numbers), f"numbers that are none: {numbers}")
+        must(all(math.isfinite(n) for n in numbers), f"values that are not finite: {numbers}")
         must(-120 <= found.gain_db <= 20, f"a gain of {found.gain_db:g} dB")
         must(len(found.times) == len(found.rows), "rows without times")
         return "read"

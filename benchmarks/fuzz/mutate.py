@@ -1,4 +1,4 @@
-"""Seeded ways to break a file: blind to its format, or knowing that it is text or JSON."""
+"""Seeded mutations of a file: of bytes, of text, and of JSON documents."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _span(rng: np.random.Generator, size: int, longest: int) -> tuple[int, int]:
 
 
 def break_bytes(data: bytes, rng: np.random.Generator) -> bytes:
-    """Return a copy with one to six blind changes."""
+    """Return a copy with one to six changes of bytes."""
     out = bytearray(data)
     for _ in range(int(rng.choice([1, 1, 1, 2, 3, 6]))):
         kind = int(rng.integers(9))
@@ -53,9 +53,9 @@ def break_bytes(data: bytes, rng: np.random.Generator) -> bytes:
             out[start : start + len(piece)] = piece
         elif kind == 6:
             out[start:stop] = bytes(stop - start)
-        elif kind == 7:  # a stretch twice
+        elif kind == 7:  # duplicate a range
             out[stop:stop] = out[start:stop]
-        else:  # a stretch elsewhere
+        else:  # move a range
             other = int(rng.integers(0, max(1, len(out))))
             out[other : other + stop - start] = out[start:stop]
     return bytes(out)
@@ -65,7 +65,7 @@ def break_text(text: str, rng: np.random.Generator) -> str:
     """Return a copy with one to three words, lines or characters changed."""
     for _ in range(int(rng.choice([1, 1, 2, 3]))):
         kind = int(rng.integers(8))
-        if kind <= 3:  # a word or number becomes another
+        if kind <= 3:  # replace a word or number
             words = list(re.finditer(r"-?[\w.]+|\"[^\"]*\"|\S", text))
             if words:
                 word = words[int(rng.integers(len(words)))]
@@ -87,7 +87,7 @@ def break_text(text: str, rng: np.random.Generator) -> str:
 
 
 def break_document(document: Any, rng: np.random.Generator) -> Any:
-    """Return a copy of a JSON document with one to three values changed, lost, or of other kind."""
+    """Return a copy of a JSON document with one to three values changed, removed, or retyped."""
     document = copy.deepcopy(document)
     for _ in range(int(rng.choice([1, 1, 2, 3]))):
         places = list(_places(document))
@@ -111,7 +111,7 @@ def break_document(document: Any, rng: np.random.Generator) -> Any:
 
 
 def break_json(text: str, rng: np.random.Generator) -> str:
-    """Break a JSON text: mostly as a document, sometimes as letters."""
+    """Damage a JSON text, mostly as a document and sometimes as plain text."""
     if rng.random() < 0.75:
         return json.dumps(break_document(json.loads(text), rng))
     return break_text(text, rng)
@@ -122,7 +122,7 @@ def _word(rng: np.random.Generator) -> str:
 
 
 def _places(document: Any) -> list[tuple[Any, Any]]:
-    """Every (container, key) of a document; of long lists the first values."""
+    """Return every (container, key) of a document; of long lists only the first values."""
     found: list[tuple[Any, Any]] = []
     waiting = [document]
     while waiting:

@@ -1,4 +1,4 @@
-"""Settings and labels that people write by hand."""
+"""Settings and labels written by hand."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ def _broken(text: str, rng: np.random.Generator) -> bytes:
 
 
 class Config(Target):
-    """Presets and own configurations; what is accepted must also work."""
+    """Presets and user configurations; an accepted one must also work."""
 
     title = "configuration (TOML)"
     count = 16_000
 
     def prepare(self, folder: Path) -> None:
-        """Take what ships, and one of every kind."""
+        """Collect the shipped presets and one configuration of every kind."""
         configs = {path.stem: path.read_text() for path in shipped("configs").glob("*.toml")}
         studies = [configs[name] for name in ("streaming", "paper", "ablation", "eeg-only")]
         self._seeds: list[tuple[int, str]] = [(0, LIVE), (0, LIVE), (3, SIMULATED)]
@@ -86,12 +86,12 @@ class Config(Target):
         self._montage = make_montage(("Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2"))
 
     def make(self, rng: np.random.Generator) -> bytes:
-        """Break one; the first byte says which kind it is."""
+        """Damage one; the first byte is its kind."""
         kind, text = self._seeds[int(rng.integers(len(self._seeds)))]
         return bytes([kind]) + _broken(text, rng)
 
     def use(self, data: bytes, folder: Path) -> str:
-        """Load it, and build a pipeline where it is about the signal."""
+        """Load it, and build a pipeline from signal settings."""
         path = folder / "case.toml"
         path.write_bytes(data[1:])
         sections: tuple[type[Section], ...] = (
@@ -115,18 +115,18 @@ def _numbers(value: Any) -> list[float]:
 
 
 class LabelsFile(Target):
-    """``LABELS.toml``, applied to a recording's markers."""
+    """File ``LABELS.toml``, applied to the markers of a recording."""
 
     title = "LABELS.toml"
     count = 12_000
 
     def prepare(self, folder: Path) -> None:
-        """Make markers to apply it to."""
+        """Create the markers."""
         names = ["rest", "happy", "sad", "new", "happy", "other", "sad"]
         self._markers = [Marker(10.0 * i, name, "m") for i, name in enumerate(names)]
 
     def make(self, rng: np.random.Generator) -> bytes:
-        """Break it."""
+        """Damage the file."""
         return _broken(LABELS, rng)
 
     def use(self, data: bytes, folder: Path) -> str:

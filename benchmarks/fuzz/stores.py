@@ -1,4 +1,4 @@
-"""What the program itself keeps: models and profiles."""
+"""Models and profiles."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SPACE = 4
 
 
 class Model(Target):
-    """Model files: damaged ones must be noticed, edited ones must still be whole."""
+    """Model files: damage must be detected, and edited files must be consistent."""
 
     title = "model (.safetensors)"
     count = 6_000
@@ -46,7 +46,7 @@ class Model(Target):
         self._truth = self._predict(path)
 
     def make(self, rng: np.random.Generator) -> bytes:
-        """Break bytes, the header's JSON, or what the metadata says (sum made right or not)."""
+        """Damage bytes, the JSON header, or the metadata, with a correct or a wrong checksum."""
         kind = rng.random()
         if kind < 0.4:
             return b"\x01" + break_bytes(self._seed, rng)
@@ -69,14 +69,14 @@ class Model(Target):
         return bytes([not edited]) + data
 
     def use(self, data: bytes, folder: Path) -> str:
-        """Load it and build the path of a live session."""
+        """Load the model and build the path of a live session."""
         path = folder / "case.safetensors"
         path.write_bytes(data[1:])
         said = self._predict(path)
-        must(all(np.isfinite(part).all() for part in said), "a prediction that is no number")
+        must(all(np.isfinite(part).all() for part in said), "a prediction that is not finite")
         if data[0]:
             same = all(np.array_equal(a, b) for a, b in zip(said, self._truth, strict=True))
-            must(same, "another prediction than the saved model's")
+            must(same, "a prediction that differs from the saved model")
         return "read"
 
     def _predict(self, path: Path) -> tuple[np.ndarray, ...]:
@@ -129,24 +129,24 @@ def _read_profile(store: ProfileStore, name: str) -> list[np.ndarray]:
         reading = personal.apply(
             np.array([0.3, -0.2]), np.ones(len(profile.personal.centre)), 1.0, None, 0.0, time_s=1.0
         )
-        must(bool(np.isfinite(reading.eeg_prob).all()), "a probability that is no number")
+        must(bool(np.isfinite(reading.eeg_prob).all()), "a probability that is not finite")
         numbers += [reading.eeg_prob]
     state = store.normalisation(name, "key")
     if state is not None:
         normaliser = Normaliser.from_state(state)
-        must(bool(np.isfinite(normaliser.mean).all()), "a normalisation that is no number")
+        must(bool(np.isfinite(normaliser.mean).all()), "a normalisation that is not finite")
         numbers += [normaliser.mean, normaliser.sd]
     return numbers
 
 
 class ProfileFile(Target):
-    """A profile as JSON, from another machine."""
+    """JSON profile from another machine."""
 
     title = "profile (JSON, imported)"
     count = 5_000
 
     def prepare(self, folder: Path) -> None:
-        """Export one."""
+        """Export a profile."""
         with ProfileStore(folder / "seed.sqlite") as store:
             _fill(store)
             self._truth = _read_profile(store, "Ada")
@@ -155,9 +155,9 @@ class ProfileFile(Target):
         self._store = ProfileStore(folder / "target.sqlite")
 
     def make(self, rng: np.random.Generator) -> bytes:
-        """Break it."""
+        """Damage the file."""
         kind = rng.random()
-        if kind < 0.5:  # somebody edited it, and made its checksum right
+        if kind < 0.5:  # edited, with a correct checksum
             edited = break_document(json.loads(self._seed), rng)
             if isinstance(edited, dict):
                 edited["sum"] = document_sum(edited)
@@ -188,20 +188,20 @@ class ProfileFile(Target):
 
 
 def _compare(found: list[np.ndarray], truth: list[np.ndarray]) -> None:
-    """Numbers may be missing (a part was taken out), never others."""
+    """Accept missing numbers (a removed part), but no changed ones."""
     for array in found:
         same = any(a.shape == array.shape and np.array_equal(a, array) for a in truth)
-        must(same, "another number than was stored")
+        must(same, "a number that differs from the stored one")
 
 
 class ProfileDatabase(Target):
-    """The database of profiles, damaged on the disk."""
+    """Profile database, damaged on disk."""
 
     title = "profiles (SQLite)"
     count = 3_000
 
     def prepare(self, folder: Path) -> None:
-        """Fill one."""
+        """Fill a database."""
         path = folder / "seed.sqlite"
         with ProfileStore(path) as store:
             _fill(store)
@@ -209,11 +209,11 @@ class ProfileDatabase(Target):
         self._seed = whole(path)
 
     def make(self, rng: np.random.Generator) -> bytes:
-        """Break bytes."""
+        """Damage bytes."""
         return break_bytes(self._seed, rng)
 
     def use(self, data: bytes, folder: Path) -> str:
-        """Open it and use whoever is in it."""
+        """Open the database and use every profile in it."""
         path = lay(data, folder / "case.sqlite")
         with ProfileStore(path) as store:
             for name in store.names():
@@ -222,7 +222,7 @@ class ProfileDatabase(Target):
 
 
 def whole(path: Path) -> bytes:
-    """Return a database as one file, its log written back."""
+    """Return a database as one file, including its write-ahead log."""
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.execute("PRAGMA journal_mode=DELETE")
@@ -231,7 +231,7 @@ def whole(path: Path) -> bytes:
 
 
 def lay(data: bytes, path: Path) -> Path:
-    """Write a database where nothing of the last one is left."""
+    """Write a database file and remove the log files of the previous one."""
     for suffix in ("-wal", "-shm", "-journal"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     path.write_bytes(data)

@@ -1,4 +1,4 @@
-"""Every kind of file that is broken and read, by its short name."""
+"""Fuzz targets by short name."""
 
 from __future__ import annotations
 

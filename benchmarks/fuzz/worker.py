@@ -1,6 +1,6 @@
-"""One process that feeds one target: told which cases by its arguments, tells each on stdout.
+"""Worker process that runs cases of one target and prints one JSON line per case.
 
-A case is fully given by (seed, target, number): whoever sees it fail can run it again alone.
+A case is defined by (seed, target, number), so a failed case can be run again alone.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from benchmarks.fuzz.base import Target, Wrong
 from benchmarks.fuzz.targets import TARGETS
 
 MEMORY = 8 << 30
-"""Address space of a worker: what wants more would halt a user's machine."""
+"""Address space of a worker, in bytes: more would stall a user's machine."""
 LONGEST_MESSAGE = 1500
 FORBIDDEN = ("os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "os.fork", "pty.spawn",
              "socket.connect", "shutil.rmtree", "webbrowser.open")  # fmt: skip
 
 
 class Executed(Exception):
-    """A file made the program run something."""
+    """Code execution caused by a file."""
 
 
 def rng_of(seed: int, target: str, case: int) -> np.random.Generator:
@@ -41,7 +41,7 @@ def rng_of(seed: int, target: str, case: int) -> np.random.Generator:
 
 
 def judge(target: Target, data: bytes, folder: Path) -> tuple[str, str]:
-    """Give one input to a target; return the outcome and, for a finding, what it was."""
+    """Use one input of a target; return the outcome and, for a finding, its description."""
     try:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
@@ -71,10 +71,10 @@ def judge(target: Target, data: bytes, folder: Path) -> tuple[str, str]:
 
 
 def main() -> None:
-    """Run ``worker.py TARGET SEED START STOP``, one JSON line per case."""
+    """Run the cases of ``worker.py TARGET SEED START STOP``."""
     name, seed, start, stop = sys.argv[1], *map(int, sys.argv[2:5])
     out = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # whatever a library prints must not stand among the results
+    os.dup2(2, 1)  # keep prints of libraries out of the results
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     logging.disable(logging.CRITICAL)

@@ -48,7 +48,7 @@ def test_the_fuzzer_sees_what_is_wrong(tmp_path: Path, monkeypatch: pytest.Monke
     evil = TARGETS["deap"]()
     evil.prepare(tmp_path)
     (tmp_path / "canary").touch()  # as if a pickle had made it
-    assert judge(evil, evil._old, tmp_path) == ("wrong", "the pickle ran something")
+    assert judge(evil, evil._old, tmp_path) == ("wrong", "the pickle executed code")
     assert judge(evil, evil._old, tmp_path) == ("read", "")
 
 
