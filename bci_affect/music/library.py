@@ -1,15 +1,14 @@
-"""The library: every track that was added, in one SQLite database under the user's data folder.
+"""Music library: every added track, in one SQLite database in the user's data folder.
 
-A track is its content (a hash of the file's bytes); where its files lie is kept beside it, so a
-moved file costs nothing, a copy is no second track, and files on a drive that is not there are
-hidden, not lost. What a disk has changed is left out until its music is added again. Any thread
-may read and write; each has a connection of its own.
+A track is identified by its content (a hash of the file's bytes); the paths of its files are stored
+separately. So a moved file needs no new analysis, a copy is no second track, and files on a drive
+that is not mounted are hidden, not lost. Entries that the disk has changed are left out until their
+music is added again. Any thread may read and write.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,14 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
-from bci_affect.music import schema, upkeep
+from bci_affect.music import upkeep
 from bci_affect.music.analysis import Analysis, read_cover
-from bci_affect.music.database import Database
+from bci_affect.music.database import LibraryDatabase
 from bci_affect.music.emotion import EmotionHead, load_head
 from bci_affect.music.records import TRACK_COLUMNS, Rows, track_of, unpacked
+from bci_affect.music.schema import LIBRARY
 from bci_affect.music.tags import TAGS
 from bci_affect.music.types import Track
 from bci_affect.resources import user_home
+from bci_affect.storage import Connection
 
 if TYPE_CHECKING:
     from bci_affect.music.scan import ScanProgress, ScanReport
@@ -38,7 +39,7 @@ _FROM = (
 
 
 class Library:
-    """Tracks with their rows, emotion, tags, and what the listener said of them.
+    """Tracks with their embeddings, emotion, tags, and the listener's likes and bans.
 
     Parameters
     ----------
@@ -56,15 +57,15 @@ class Library:
     def __init__(self, path: Path | None = None, *, head: EmotionHead | None = None) -> None:
         self.path = path or user_home() / "music.sqlite"
         self.head = head or load_head()
-        self.database = Database(self.path)
+        self.database = LibraryDatabase(self.path)
         self._listed: dict[tuple[int, bool, bool], list[Track]] = {}
         self._warned: set[int] = set()
         try:
-            upkeep.look_for_damage(self.database)
+            upkeep.warn_of_damage(self.database)
             self.refresh()
             upkeep.rate_again(self.database, self.head, lambda track_id: self.rows(track_id)[1])
         except BaseException:
-            self.close()  # who was refused must not stand in the way of the next try
+            self.close()  # a refused library must not stay locked
             raise
 
     # --- reading ----------------------------------------------------------------------------
@@ -136,20 +137,19 @@ class Library:
         self, encoder: str | None = None
     ) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float32]]]:
         """Yield track number, times (n,) and rows (n, dim) of every track that may be chosen."""
-        with schema.explained(self.path):
-            cursor = self.database.connection().execute(
-                f"SELECT e.track_id, e.times, e.rows, e.dim, {schema.damaged('embedding')} "
-                "FROM embedding e WHERE encoder LIKE ? AND EXISTS (SELECT 1 FROM whole_track t "
-                "WHERE t.id = e.track_id AND NOT t.excluded) AND EXISTS (SELECT 1 FROM "
-                "whole_place p WHERE p.track_id = e.track_id AND present) ORDER BY e.track_id",
-                (f"{encoder or 'musicnn-msd-vgg'}%",),
-            )
-            for track_id, times, rows, dim, damaged in cursor:
-                if not damaged:
-                    yield int(track_id), *unpacked(times, rows, dim)
-                elif track_id not in self._warned:
-                    self._warned.add(track_id)
-                    upkeep.warn(self.path, f"the rows of track {track_id} were changed by the disk")
+        found = self.database.iterate(
+            f"SELECT e.track_id, e.times, e.rows, e.dim, {LIBRARY.damaged('embedding')} "
+            "FROM embedding e WHERE encoder LIKE ? AND EXISTS (SELECT 1 FROM whole_track t "
+            "WHERE t.id = e.track_id AND NOT t.excluded) AND EXISTS (SELECT 1 FROM "
+            "whole_place p WHERE p.track_id = e.track_id AND present) ORDER BY e.track_id",
+            (f"{encoder or 'musicnn-msd-vgg'}%",),
+        )
+        for track_id, times, rows, dim, damaged in found:
+            if not damaged:
+                yield int(track_id), *unpacked(times, rows, dim)
+            elif track_id not in self._warned:
+                self._warned.add(track_id)
+                upkeep.warn(self.path, f"the rows of track {track_id} were changed by the disk")
 
     def all_rows(self, encoder: str | None = None) -> Rows:
         """Return the rows of every track that may be chosen, as one."""
@@ -188,7 +188,7 @@ class Library:
 
     @property
     def version(self) -> int:
-        """Grows when this or another program has changed which rows there are to search."""
+        """Return a number that grows when any program changes the rows that can be searched."""
         return int(self.database.read("SELECT changes FROM state")[0][0])
 
     # --- the listener's word ----------------------------------------------------------------
@@ -198,7 +198,7 @@ class Library:
         self._mark(track_id, "liked", liked)
 
     def ban(self, track_id: int, banned: bool = True) -> None:
-        """Never play a track, or take it back."""
+        """Exclude a track from playback, or take it back."""
         self._mark(track_id, "banned", banned)
 
     def exclude(self, track_id: int, excluded: bool = True) -> None:
@@ -318,7 +318,7 @@ class Library:
                     f"ON CONFLICT(hash) DO UPDATE SET {update}",
                     values,
                 )
-                schema.seal(connection, "track", "hash = ?", content)
+                LIBRARY.seal(connection, "track", "hash = ?", content)
             _put_place(connection, path, size, mtime_ns, content)
             connection.execute(
                 "INSERT OR REPLACE INTO embedding (track_id, encoder, times, rows, dim) "
@@ -331,7 +331,7 @@ class Library:
                     content,
                 ),
             )
-            schema.seal(
+            LIBRARY.seal(
                 connection,
                 "embedding",
                 "encoder = ? AND track_id = (SELECT id FROM track WHERE hash = ?)",
@@ -350,11 +350,11 @@ class Library:
     # --- upkeep -----------------------------------------------------------------------------
 
     def forget_damaged(self) -> None:
-        """Delete what the disk has changed, so that it is learned anew when it is added again."""
+        """Delete entries that the disk has changed; adding their music again restores them."""
         upkeep.forget_damaged(self.database)
 
     def refresh(self) -> int:
-        """Look which files are there; return how many came or went."""
+        """Check which files exist; return the number that appeared or disappeared."""
         return upkeep.refresh(self.database)
 
     def close(self) -> None:
@@ -368,13 +368,11 @@ class Library:
         self.close()
 
 
-def _put_place(
-    connection: sqlite3.Connection, path: str, size: int, mtime_ns: int, content: str
-) -> None:
+def _put_place(connection: Connection, path: str, size: int, mtime_ns: int, content: str) -> None:
     connection.execute(
         "INSERT OR REPLACE INTO place (path, track_id, size, mtime_ns, present) "
         "SELECT ?, id, ?, ?, 1 FROM track WHERE hash = ?",
         (path, size, mtime_ns, content),
     )
-    schema.seal(connection, "place", "path = ?", path)
+    LIBRARY.seal(connection, "place", "path = ?", path)
     connection.execute("DELETE FROM failure WHERE path = ?", (path,))

@@ -1,17 +1,17 @@
-"""The library's tables, their migrations, and SQLite's errors in words."""
+"""Tables of the music library and their migrations."""
 
 from __future__ import annotations
 
-import re
-import sqlite3
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from bci_affect.storage import Schema
 
-from bci_affect.errors import BciAffectError
-
-# Entry n takes a database from version n to n + 1. Never edit one that shipped.
+# Content that the checksums cover. The views repeat it, so a change here needs a migration
+# that creates the views and computes the sums again.
+_SUMS = {
+    "track": "checksum(id, CAST(hash || title || artist || album || cues || head AS BLOB), tags, "
+    "duration_s, loudness_lufs, peak_dbfs, gain_db, valence, arousal, valence_sd, arousal_sd)",
+    "place": "checksum(CAST(path AS BLOB), track_id, size, mtime_ns)",
+    "embedding": "checksum(track_id, CAST(encoder AS BLOB), times, rows, dim)",
+}
 _MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE track (
@@ -54,135 +54,24 @@ _MIGRATIONS: tuple[str, ...] = (
         reason TEXT NOT NULL
     );
     """,
-    """
-    ALTER TABLE track ADD COLUMN sum INTEGER;   -- of the columns that were computed, see `checksum`
+    f"""
+    ALTER TABLE track ADD COLUMN sum INTEGER;   -- of the columns that were computed, see `_SUMS`
     ALTER TABLE place ADD COLUMN sum INTEGER;
     ALTER TABLE embedding ADD COLUMN sum INTEGER;
-    CREATE VIEW whole_track AS SELECT * FROM track WHERE sum = {track};
-    CREATE VIEW whole_place AS SELECT * FROM place WHERE sum = {place};
-    CREATE VIEW whole_embedding AS SELECT * FROM embedding WHERE sum = {embedding};
-    UPDATE track SET sum = {track};
-    UPDATE place SET sum = {place};
-    UPDATE embedding SET sum = {embedding};
+    CREATE VIEW whole_track AS SELECT * FROM track WHERE sum = {_SUMS["track"]};
+    CREATE VIEW whole_place AS SELECT * FROM place WHERE sum = {_SUMS["place"]};
+    CREATE VIEW whole_embedding AS SELECT * FROM embedding WHERE sum = {_SUMS["embedding"]};
+    UPDATE track SET sum = {_SUMS["track"]};
+    UPDATE place SET sum = {_SUMS["place"]};
+    UPDATE embedding SET sum = {_SUMS["embedding"]};
     """,
 )
-# What the checksums cover. The views hold it too: a change here needs a migration that makes them,
-# and the sums, anew.
-_SUMS = {
-    "track": "checksum(id, CAST(hash || title || artist || album || cues || head AS BLOB), tags, "
-    "duration_s, loudness_lufs, peak_dbfs, gain_db, valence, arousal, valence_sd, arousal_sd)",
-    "place": "checksum(CAST(path AS BLOB), track_id, size, mtime_ns)",
-    "embedding": "checksum(track_id, CAST(encoder AS BLOB), times, rows, dim)",
-}
-VERSION = len(_MIGRATIONS)
 
-
-def checksum(*values: bytes | str | float | None) -> int:
-    """Return the CRC-32 of a row's values, by which a bit that a disk flipped is seen."""
-    total = 0
-    for value in values:
-        data = value if isinstance(value, bytes) else repr(value).encode("utf-8", "replace")
-        total = zlib.crc32(data, zlib.crc32(b"%d" % len(data), total))
-    return total
-
-
-def seal(connection: sqlite3.Connection, table: str, where: str = "1", *values: object) -> None:
-    """Give the chosen rows of a table their checksum; without it they count as damaged."""
-    connection.execute(f"UPDATE {table} SET sum = {_SUMS[table]} WHERE {where}", values)
-
-
-def damaged(table: str) -> str:
-    """Return the SQL condition of a damaged row of a table."""
-    return f"sum IS NOT {_SUMS[table]}"
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """Open (and make or migrate) a library's database in WAL mode.
-
-    Raises
-    ------
-    BciAffectError
-        If it cannot be opened, is no such database, or is of a newer version.
-    """
-    with explained(path):
-        connection = sqlite3.connect(
-            path, timeout=10.0, isolation_level=None, check_same_thread=False
-        )
-        try:
-            connection.create_function("checksum", -1, checksum, deterministic=True)
-            connection.execute("PRAGMA trusted_schema=ON")  # the views call our function
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-            connection.execute("PRAGMA foreign_keys=ON")
-            _migrate(connection, path)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    def version() -> int:
-        return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-    if version() > VERSION:
-        raise BciAffectError(
-            f"The music library {path} was made by a newer bci_affect (version {version()}, this "
-            f"one knows {VERSION}); update bci_affect, or set BCI_AFFECT_HOME to another folder."
-        )
-    if version() == VERSION:
-        return
-    with writing(connection):  # locks out a second program that migrates at the same moment
-        for number in range(version(), VERSION):
-            script = re.sub("--.*", "", _MIGRATIONS[number])
-            for statement in script.format_map(_SUMS).split(";"):
-                if statement.strip():
-                    connection.execute(statement)
-        connection.execute(f"PRAGMA user_version={VERSION}")
-
-
-@contextmanager
-def writing(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run one write transaction: all of it or, on any error, nothing."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into one sentence."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        text = str(error)
-        if "locked" in text or "busy" in text:
-            advice = "another program is writing to it; try again when it is done"
-        elif "user-defined function" in text or "decode" in text:  # text that is none
-            raise BciAffectError(damaged_words(path, "text that is no text")) from None
-        elif "full" in text:
-            advice = "the disk is full; nothing was lost, make room and run it again"
-        elif "readonly" in text or "unable to open" in text:
-            advice = "it cannot be written; check the folder's permissions or set BCI_AFFECT_HOME"
-        else:
-            advice = text
-        raise BciAffectError(f"The music library {path}: {advice}.") from None
-    except sqlite3.DatabaseError as error:
-        raise BciAffectError(damaged_words(path, str(error))) from None
-    except UnicodeDecodeError:  # what SQLite says quotes the damage
-        raise BciAffectError(damaged_words(path, "names that are no text")) from None
-
-
-def damaged_words(path: Path, what: str) -> str:
-    """Say that a database is damaged, and what to do."""
-    what = " ".join(what.replace("*** in database main ***", "").split())
-    what = what if len(what) <= 60 else f"{what[:57]}..."
-    return (
-        f"The music library {path} is damaged or no database ({what}); move it away and add your "
-        "music again."
-    )
+LIBRARY = Schema(
+    title="The music library",
+    migrations=_MIGRATIONS,
+    if_damaged="and add your music again",
+    sums=_SUMS,
+    durable=False,
+)
+"""Database of the music library. Its files can be analysed again, so it need not be durable."""

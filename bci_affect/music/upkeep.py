@@ -1,4 +1,4 @@
-"""Keeping a library's database true: damage, files that came or went, another emotion head."""
+"""Maintenance of a music library: damage, files that appeared or disappeared, emotion head."""
 
 from __future__ import annotations
 
@@ -11,37 +11,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.errors import BciAffectError
-from bci_affect.music import schema
+from bci_affect.music.schema import LIBRARY
 
 if TYPE_CHECKING:
-    from bci_affect.music.database import Database
+    from bci_affect.music.database import LibraryDatabase
     from bci_affect.music.emotion import EmotionHead
 
 log = logging.getLogger(__name__)
 
-_CHECKED_WHOLE = 64 << 20  # bytes; checking the pages of more takes longer than a start may
 
-
-def look_for_damage(database: Database) -> None:
-    """Refuse pages that are damaged, and warn of entries that are."""
-    if database.path.stat().st_size <= _CHECKED_WHOLE:
-        found = database.read("PRAGMA integrity_check(1)")[0][0]
-        if found != "ok":
-            raise BciAffectError(schema.damaged_words(database.path, found))
+def warn_of_damage(database: LibraryDatabase) -> None:
+    """Log a warning where the disk has changed entries."""
     damaged = sum(
-        database.read(f"SELECT count(*) FROM {table} WHERE {schema.damaged(table)}")[0][0]
+        database.read(f"SELECT count(*) FROM {table} WHERE {LIBRARY.damaged(table)}")[0][0]
         for table in ("track", "place")
     )
     if damaged:
         warn(database.path, f"{damaged} entries were changed by the disk and are left out")
 
 
-def forget_damaged(database: Database) -> None:
-    """Delete what the disk has changed, so that it is learned anew when it is added again."""
+def forget_damaged(database: LibraryDatabase) -> None:
+    """Delete entries that the disk has changed; adding their music again restores them."""
     tables = ("track", "place", "embedding")
     if not any(
-        database.read(f"SELECT 1 FROM {table} WHERE {schema.damaged(table)} LIMIT 1")
+        database.read(f"SELECT 1 FROM {table} WHERE {LIBRARY.damaged(table)} LIMIT 1")
         for table in tables
     ):
         return
@@ -50,14 +43,14 @@ def forget_damaged(database: Database) -> None:
             number = "id" if table == "track" else "track_id"
             connection.execute(
                 f"DELETE FROM place WHERE track_id IN "
-                f"(SELECT {number} FROM {table} WHERE {schema.damaged(table)})"
+                f"(SELECT {number} FROM {table} WHERE {LIBRARY.damaged(table)})"
             )
         for table in tables:
-            connection.execute(f"DELETE FROM {table} WHERE {schema.damaged(table)}")
+            connection.execute(f"DELETE FROM {table} WHERE {LIBRARY.damaged(table)}")
 
 
-def refresh(database: Database) -> int:
-    """Look which files are there; return how many came or went."""
+def refresh(database: LibraryDatabase) -> int:
+    """Check which files exist; return the number that appeared or disappeared."""
     changed = []
     for path, present in database.read("SELECT path, present FROM whole_place"):
         there = Path(path).is_file()
@@ -70,7 +63,7 @@ def refresh(database: Database) -> int:
 
 
 def rate_again(
-    database: Database, head: EmotionHead, rows_of: Callable[[int], NDArray[np.float32]]
+    database: LibraryDatabase, head: EmotionHead, rows_of: Callable[[int], NDArray[np.float32]]
 ) -> None:
     """Predict emotion again where another head did it."""
     stale = database.read("SELECT id, cues, tags FROM whole_track WHERE head != ?", (head.id,))
@@ -90,11 +83,11 @@ def rate_again(
             values,
         )
         for *_, track_id in values:
-            schema.seal(connection, "track", "id = ?", track_id)
+            LIBRARY.seal(connection, "track", "id = ?", track_id)
 
 
 def warn(path: Path, what: str) -> None:
-    """Say that a library is damaged, and what to do."""
+    """Log a warning that a library is damaged, with advice."""
     log.warning(
         "The music library %s is damaged: %s; add its music again with "
         "'bci-affect music add FOLDER'.",

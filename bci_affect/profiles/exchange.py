@@ -11,7 +11,7 @@ from typing import Any
 from bci_affect.errors import BciAffectError
 from bci_affect.profiles.personal_model import join, split
 from bci_affect.profiles.records import Profile
-from bci_affect.profiles.schema import SCHEMA_VERSION
+from bci_affect.profiles.schema import PROFILES
 from bci_affect.profiles.store import ProfileStore
 from bci_affect.storage import decode, encode, write_atomically
 
@@ -45,7 +45,7 @@ def export_profile(store: ProfileStore, name: str, path: Path) -> None:
         )
     document = {
         "format": FORMAT,
-        "version": SCHEMA_VERSION,
+        "version": PROFILES.version,
         "name": profile.name,
         "created": profile.created,
         "note": profile.note,
@@ -79,7 +79,7 @@ def import_profile(store: ProfileStore, path: Path, name: str | None = None) -> 
         json.dumps(document, ensure_ascii=False).encode()  # half a character cannot be stored
         if document["format"] != FORMAT:
             raise ValueError("another format")
-        if document["version"] > SCHEMA_VERSION:
+        if document["version"] > PROFILES.version:
             raise BciAffectError(f"{path} was written by a newer version; update bci_affect.")
         if document["version"] > 2 and document["sum"] != document_sum(document):
             raise ValueError("its content does not match its checksum")

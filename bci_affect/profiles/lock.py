@@ -1,4 +1,4 @@
-"""One session per profile: a second start on the same one is refused kindly."""
+"""Lock of a profile: a second session with the same profile is refused."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from bci_affect.storage import unique_name
 
 @contextmanager
 def hold_profile(profile: str) -> Iterator[None]:
-    """Have a profile for oneself: window, dashboard and calibration hold it while they use it.
+    """Hold the lock of a profile, as window, dashboard and calibration do while they use it.
 
     The system releases the lock of a process that is killed.
 
     Parameters
     ----------
     profile : str
-        Its name, in capitals or not; "" for nobody's, which everybody may use at once.
+        Its name, in capitals or not; "" for no profile, which needs no lock.
 
     Raises
     ------

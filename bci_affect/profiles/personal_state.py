@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -154,5 +153,5 @@ class PersonalState:
                     normalisation_key(self._model, channels),
                     normaliser.state(),
                 )
-        except (BciAffectError, sqlite3.Error) as error:
+        except BciAffectError as error:
             log.warning("the profile's normalisation was not kept: %s", error)

@@ -1,9 +1,8 @@
-"""What a profile holds, what its entries are kept under, and their checksums."""
+"""Records of profiles, the keys of their entries, and their checksums."""
 
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +94,6 @@ def row_sum(values: Sequence[Any]) -> str:
     return digest.hexdigest()
 
 
-def check_sum(stored: str, values: Sequence[Any]) -> None:
-    """Raise `sqlite3.DatabaseError` where a row is not what was stored."""
-    if stored and stored != row_sum(values):
-        raise sqlite3.DatabaseError("a stored value has changed")
+def is_intact(stored: str, values: Sequence[Any]) -> bool:
+    """Return whether a row has the checksum that was stored with it, if there was one."""
+    return not stored or stored == row_sum(values)

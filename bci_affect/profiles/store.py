@@ -1,75 +1,37 @@
-"""Profiles: what the program knows of each listener, in one SQLite database.
+"""Database of listeners' profiles.
 
 A profile holds the state of the causal normalisation, the personal model, and the history of
 calibrations with their reports, each with the model that it belongs to. Raw recordings stay where
-the user put them: only their paths are kept. Every change is one transaction in WAL mode with full
+the user put them: only their paths are stored. Every change is one transaction with full
 synchronisation, so a killed program leaves the profile as it was after its last finished change.
 
-Arrays are stored as raw bytes beside their dtype and shape; nothing is ever unpickled.
+Arrays are stored as raw bytes with their dtype and shape; nothing is ever unpickled.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 from numpy.typing import NDArray
 
 from bci_affect.affect import PersonalModel
 from bci_affect.errors import BciAffectError
 from bci_affect.profiles.personal_model import join, split
-from bci_affect.profiles.records import CalibrationRecord, Profile, check_sum, row_sum
-from bci_affect.profiles.schema import MIGRATIONS, SCHEMA_VERSION
+from bci_affect.profiles.records import CalibrationRecord, Profile, is_intact, row_sum
+from bci_affect.profiles.schema import PROFILES
 from bci_affect.resources import user_home
-from bci_affect.storage import Arrays, from_bytes, to_bytes
+from bci_affect.storage import Arrays, Connection, Database, from_bytes, to_bytes
 
 MAX_NAME = 64
 
-_SQLITE = (sqlite3.Error, UnicodeDecodeError)
-"""What a damaged database leads to; SQLite's own message may hold bytes that are no text."""
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def _explained(
-    method: Callable[Concatenate[ProfileStore, P], R],
-) -> Callable[Concatenate[ProfileStore, P], R]:
-    """Turn what a damaged or locked database leads to into one sentence."""
-
-    @wraps(method)
-    def run(self: ProfileStore, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return method(self, *args, **kwargs)
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) and "busy" not in str(error):
-                raise self._damaged(error) from None
-            raise BciAffectError(
-                f"The profile database {self.path} is in use by another program; try again."
-            ) from None
-        except _SQLITE as error:
-            raise self._damaged(error) from None
-
-    return run
-
-
-@contextmanager
-def _believed() -> Iterator[None]:
-    """Take stored values that cannot be read for damage like any other."""
-    try:
-        yield
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise sqlite3.DatabaseError(f"what it holds cannot be read: {error}") from None
-
 
 class ProfileStore:
-    """The database of profiles; open it, use it from one thread, close it.
+    """Store of profiles; any thread may use it.
 
     Parameters
     ----------
@@ -83,35 +45,8 @@ class ProfileStore:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self.path = path or user_home() / "profiles.sqlite"
-        try:
-            self._db = sqlite3.connect(self.path, timeout=10.0, isolation_level=None)
-            self._open()
-        except _SQLITE as error:
-            raise BciAffectError(
-                f"Cannot use the profile database {self.path} ({error}); "
-                "move it away to start a new one."
-            ) from None
-
-    def _open(self) -> None:
-        """Check and migrate; a database that is refused is not held open."""
-        try:
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            found = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            if found != "ok":
-                raise sqlite3.DatabaseError("its pages do not fit together")
-            self._migrate()
-        except BaseException:
-            self._db.close()
-            raise
-
-    def _damaged(self, error: Exception) -> BciAffectError:
-        return BciAffectError(
-            f"The profile database {self.path} is damaged ({error}); move it away to start a new "
-            "one, or import a profile that you exported."
-        )
+        self._database = Database(path or user_home() / "profiles.sqlite", PROFILES)
+        self.path = self._database.path
 
     def __enter__(self) -> ProfileStore:
         return self
@@ -121,25 +56,16 @@ class ProfileStore:
 
     def close(self) -> None:
         """Close the database."""
-        self._db.close()
+        self._database.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing; one inside another belongs to the outer one."""
-        if self._db.in_transaction:
+        """Make several changes one transaction: all of them or, after any error, none."""
+        with self._database.write():
             yield
-            return
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     # --- Profiles -------------------------------------------------------------------------------
 
-    @_explained
     def create(self, name: str, note: str = "", created: float | None = None) -> Profile:
         """Create an empty profile, made at a Unix time (now when left out).
 
@@ -153,22 +79,20 @@ class ProfileStore:
             raise BciAffectError(
                 f"A profile's name is 1 to {MAX_NAME} printable characters; got {name!r}."
             )
-        with self.transaction():
+        with self._database.write() as connection:
             if self._find(name) is not None:
                 raise BciAffectError(f"There is a profile '{name}' already; choose another name.")
-            self._db.execute(
+            connection.execute(
                 "INSERT INTO profile (name, created, note) VALUES (?, ?, ?)",
                 (name, time.time() if created is None else created, note),
             )
         return self.load(name)
 
-    @_explained
     def names(self) -> list[str]:
         """Return all names in alphabetical order."""
-        rows = self._db.execute("SELECT name FROM profile ORDER BY name COLLATE NOCASE")
+        rows = self._database.read("SELECT name FROM profile ORDER BY name COLLATE NOCASE")
         return [row[0] for row in rows]
 
-    @_explained
     def load(self, name: str) -> Profile:
         """Return a profile with its newest personal model.
 
@@ -178,17 +102,17 @@ class ProfileStore:
             If there is none of that name; the sentence names those there are.
         """
         key = self._key(name)
-        stored, created, note = self._db.execute(
+        ((stored, created, note),) = self._database.read(
             "SELECT name, created, note FROM profile WHERE id = ?", (key,)
-        ).fetchone()
-        rows = self._db.execute(
+        )
+        rows = self._database.read(
             "SELECT id, created, model, parent, summary, sources, report, personal, sum "
             "FROM calibration WHERE profile = ? ORDER BY id",
             (key,),
-        ).fetchall()
+        )
         for row in rows:
-            check_sum(row[8], (row[1], row[2], row[3], row[4], row[5], row[6], row[7]))
-        with _believed():
+            self._verify(row[8], row[1:8])
+        with self._database.decoding():
             history = tuple(
                 CalibrationRecord(
                     id=row[0],
@@ -207,9 +131,8 @@ class ProfileStore:
                 personal = join(json.loads(rows[-1][7]), arrays)
         return Profile(stored, created, note, personal, history)
 
-    @_explained
     def personal_of(self, name: str, created: float | None) -> PersonalModel | None:
-        """Return the personal model that was made at a Unix time; None for None.
+        """Return the personal model that was made at a Unix time; None if `created` is None.
 
         Raises
         ------
@@ -218,35 +141,34 @@ class ProfileStore:
         """
         if created is None:
             return None
-        row = self._db.execute(
+        rows = self._database.read(
             "SELECT id, personal FROM calibration WHERE profile = ? AND created = ?",
             (self._key(name), created),
-        ).fetchone()
-        if row is None:
+        )
+        if not rows:
             raise BciAffectError(
                 f"The profile '{name}' no longer has the calibration that the recording was made "
                 "with; process it without a profile."
             )
-        arrays = self._arrays("calibration", row[0])
-        with _believed():
-            return join(json.loads(row[1]), arrays)
+        number, header = rows[0]
+        arrays = self._arrays("calibration", number)
+        with self._database.decoding():
+            return join(json.loads(header), arrays)
 
-    @_explained
     def delete(self, name: str) -> None:
         """Delete a profile with its history; recordings and reports stay where they are."""
         key = self._key(name)
-        with self.transaction():
+        with self._database.write() as connection:
             for owner in ("calibration", "normalisation"):
-                self._db.execute(
+                connection.execute(
                     f"DELETE FROM array WHERE owner = ? AND owner_id IN "
                     f"(SELECT id FROM {owner} WHERE profile = ?)",
                     (owner, key),
                 )
-            self._db.execute("DELETE FROM profile WHERE id = ?", (key,))
+            connection.execute("DELETE FROM profile WHERE id = ?", (key,))
 
     # --- What a profile holds -------------------------------------------------------------------
 
-    @_explained
     def add_calibration(
         self,
         name: str,
@@ -271,8 +193,8 @@ class ProfileStore:
         """
         key = self._key(name)
         header, arrays = split(personal)
-        with self.transaction():
-            parent = self._db.execute(
+        with self._database.write() as connection:
+            parent = connection.execute(
                 "SELECT max(id) FROM calibration WHERE profile = ?", (key,)
             ).fetchone()[0]
             row = (
@@ -284,15 +206,14 @@ class ProfileStore:
                 report,
                 json.dumps(header),
             )
-            cursor = self._db.execute(
+            cursor = connection.execute(
                 "INSERT INTO calibration (profile, created, model, parent, summary, sources, "
                 "report, personal, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (key, *row, row_sum(row)),
             )
-            self._store("calibration", int(cursor.lastrowid or 0), arrays)
+            _store(connection, "calibration", int(cursor.lastrowid or 0), arrays)
         return self.load(name).history[-1]
 
-    @_explained
     def undo_calibration(self, name: str) -> None:
         """Roll back to the calibration before the newest.
 
@@ -302,18 +223,17 @@ class ProfileStore:
             If there is none to undo.
         """
         key = self._key(name)
-        with self.transaction():
-            newest = self._db.execute(
+        with self._database.write() as connection:
+            newest = connection.execute(
                 "SELECT max(id) FROM calibration WHERE profile = ?", (key,)
             ).fetchone()[0]
             if newest is None:
                 raise BciAffectError(f"Profile '{name}' has no calibration to undo.")
-            self._db.execute(
+            connection.execute(
                 "DELETE FROM array WHERE owner = 'calibration' AND owner_id = ?", (newest,)
             )
-            self._db.execute("DELETE FROM calibration WHERE id = ?", (newest,))
+            connection.execute("DELETE FROM calibration WHERE id = ?", (newest,))
 
-    @_explained
     def save_normalisation(self, name: str, key: str, state: Arrays) -> None:
         """Keep the state of the causal normalisation, so that the next session continues it.
 
@@ -325,50 +245,36 @@ class ProfileStore:
         state : mapping of str to ndarray
         """
         profile = self._key(name)
-        with self.transaction():
-            self._db.execute(
+        with self._database.write() as connection:
+            connection.execute(
                 "INSERT INTO normalisation (profile, key, updated) VALUES (?, ?, ?) "
                 "ON CONFLICT (profile, key) DO UPDATE SET updated = excluded.updated",
                 (profile, key, time.time()),
             )
-            row = self._db.execute(
+            row = connection.execute(
                 "SELECT id FROM normalisation WHERE profile = ? AND key = ?", (profile, key)
             ).fetchone()[0]
-            self._store("normalisation", row, state)
+            _store(connection, "normalisation", row, state)
 
-    @_explained
     def normalisation(self, name: str, key: str) -> dict[str, NDArray[Any]] | None:
         """Return the kept state for a montage and settings, or None."""
-        row = self._db.execute(
+        rows = self._database.read(
             "SELECT id FROM normalisation WHERE profile = ? AND key = ?", (self._key(name), key)
-        ).fetchone()
-        return None if row is None else self._arrays("normalisation", row[0])
+        )
+        return self._arrays("normalisation", rows[0][0]) if rows else None
 
-    @_explained
     def normalisations(self, name: str) -> dict[str, dict[str, NDArray[Any]]]:
         """Return all kept states by their keys."""
-        rows = self._db.execute(
+        rows = self._database.read(
             "SELECT key, id FROM normalisation WHERE profile = ? ORDER BY key", (self._key(name),)
-        ).fetchall()
+        )
         return {key: self._arrays("normalisation", number) for key, number in rows}
 
     # --- Inside ---------------------------------------------------------------------------------
 
-    def _migrate(self) -> None:
-        with self.transaction():
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version > SCHEMA_VERSION:
-                raise BciAffectError(
-                    f"{self.path} was written by a newer version of bci_affect; update it."
-                )
-            for step in range(version + 1, SCHEMA_VERSION + 1):
-                for statement in MIGRATIONS[step]:
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {step}")
-
     def _find(self, name: str) -> int | None:
-        row = self._db.execute("SELECT id FROM profile WHERE name = ?", (name.strip(),)).fetchone()
-        return None if row is None else int(row[0])
+        rows = self._database.read("SELECT id FROM profile WHERE name = ?", (name.strip(),))
+        return int(rows[0][0]) if rows else None
 
     def _key(self, name: str) -> int:
         key = self._find(name)
@@ -377,21 +283,26 @@ class ProfileStore:
             raise BciAffectError(f"There is no profile '{name}' (profiles: {known}).")
         return key
 
-    def _store(self, owner: str, owner_id: int, arrays: Arrays) -> None:
-        self._db.execute("DELETE FROM array WHERE owner = ? AND owner_id = ?", (owner, owner_id))
-        for name, value in arrays.items():
-            dtype, shape, data = to_bytes(value)
-            row = (owner, owner_id, name, dtype, json.dumps(shape), data)
-            self._db.execute("INSERT INTO array VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, row_sum(row)))
-
     def _arrays(self, owner: str, owner_id: int) -> dict[str, NDArray[Any]]:
-        rows = self._db.execute(
+        rows = self._database.read(
             "SELECT name, dtype, shape, data, sum FROM array WHERE owner = ? AND owner_id = ?",
             (owner, owner_id),
         )
         found = {}
         for name, dtype, shape, data, stored in rows:
-            check_sum(stored, (owner, owner_id, name, dtype, shape, data))
-            with _believed():
+            self._verify(stored, (owner, owner_id, name, dtype, shape, data))
+            with self._database.decoding():
                 found[name] = from_bytes(dtype, json.loads(shape), data)
         return found
+
+    def _verify(self, stored: str, values: Sequence[Any]) -> None:
+        if not is_intact(stored, values):
+            raise self._database.damage("a stored value has changed")
+
+
+def _store(connection: Connection, owner: str, owner_id: int, arrays: Arrays) -> None:
+    connection.execute("DELETE FROM array WHERE owner = ? AND owner_id = ?", (owner, owner_id))
+    for name, value in arrays.items():
+        dtype, shape, data = to_bytes(value)
+        row = (owner, owner_id, name, dtype, json.dumps(shape), data)
+        connection.execute("INSERT INTO array VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, row_sum(row)))

@@ -1,4 +1,4 @@
-"""Atomic writing of files, safe file names, JSON documents, and arrays as plain bytes.
+"""SQLite kernel, atomic writing, safe file names, JSON documents, and arrays as plain bytes.
 
 This room holds what other rooms use to keep things on disk. It never holds knowledge of what is
 stored.

@@ -5,6 +5,9 @@ from .arrays import from_bytes as from_bytes
 from .arrays import to_bytes as to_bytes
 from .atomic import atomic_file as atomic_file
 from .atomic import write_atomically as write_atomically
+from .database import Connection as Connection
+from .database import Database as Database
+from .database import Schema as Schema
 from .documents import plain as plain
 from .names import bids_label as bids_label
 from .names import free_path as free_path
@@ -13,6 +16,9 @@ from .names import unique_name as unique_name
 
 __all__ = [
     "Arrays",
+    "Connection",
+    "Database",
+    "Schema",
     "atomic_file",
     "bids_label",
     "decode",

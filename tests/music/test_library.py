@@ -16,9 +16,10 @@ import pytest
 import soundfile
 
 from bci_affect.errors import BciAffectError
-from bci_affect.music import Library, schema
+from bci_affect.music import Library
 from bci_affect.music.encoders import load_encoder
 from bci_affect.music.scan import find_music
+from bci_affect.music.schema import LIBRARY
 from tests.music.fake_library import fill
 
 
@@ -310,7 +311,7 @@ def test_a_newer_or_damaged_database_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BciAffectError, match=r"newer bci_affect \(version 99"):
         Library(newer)
     (tmp_path / "noise.sqlite").write_bytes(os.urandom(4096))
-    with pytest.raises(BciAffectError, match="damaged or no database"):
+    with pytest.raises(BciAffectError, match="damaged or not a database"):
         Library(tmp_path / "noise.sqlite")
 
 
@@ -318,7 +319,7 @@ def test_a_library_of_the_first_version_is_brought_to_this_one(tmp_path: Path) -
     old, music = tmp_path / "old.sqlite", tmp_path / "a.flac"
     music.touch()
     with sqlite3.connect(old) as connection:
-        connection.executescript(schema._MIGRATIONS[0])
+        connection.executescript(LIBRARY.migrations[0])
         connection.execute("PRAGMA user_version=1")
         connection.execute(
             "INSERT INTO track VALUES (1, 'h', 't', '', '', 60, -18, -3, 0, '{}', ?, "
@@ -358,7 +359,7 @@ def test_ten_thousand_tracks_stay_responsive(library: Library, tmp_path: Path) -
         )
         connection.execute("INSERT INTO place SELECT '/nowhere/' || id, id, 0, 0, 1, 0 FROM track")
         for table in ("track", "place"):
-            schema.seal(connection, table)
+            LIBRARY.seal(connection, table)
     statements: list[str] = []
     library.database.connection().set_trace_callback(statements.append)
     assert len(library.tracks()) == 10_000

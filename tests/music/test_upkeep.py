@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from bci_affect.errors import BciAffectError
-from bci_affect.music import Library, schema
+from bci_affect.music import Library
+from bci_affect.music.schema import LIBRARY
 from tests.music.fake_library import fill
 
 
@@ -68,7 +69,7 @@ def test_a_refused_library_stands_in_nobodys_way(library: Library, tmp_path: Pat
     library.database.connection().execute("PRAGMA busy_timeout=100")
     with library.database.write() as connection:
         connection.execute("UPDATE track SET valence = 0 WHERE id = 2")
-        schema.seal(connection, "track")
+        LIBRARY.seal(connection, "track")
     with Library(library.path) as again:
         assert len(again) == 3
 

@@ -15,8 +15,8 @@ import pytest
 
 from bci_affect.affect.fusion import DimensionModel, PersonalModel
 from bci_affect.errors import BciAffectError
-from bci_affect.profiles import schema as profile_schema
 from bci_affect.profiles.exchange import document_sum, export_profile, import_profile
+from bci_affect.profiles.schema import PROFILES
 from bci_affect.profiles.store import ProfileStore
 from bci_affect.resources import user_home
 
@@ -238,13 +238,14 @@ def test_silly_names_are_refused(name: str) -> None:
         store.create(name)
 
 
-def test_a_database_of_the_first_version_is_carried_over() -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_database_of_an_older_version_is_carried_over(version: int) -> None:
     path = user_home() / "profiles.sqlite"
     old = sqlite3.connect(path)
-    for statement in profile_schema.MIGRATIONS[1]:
-        old.execute(statement)
+    for script in PROFILES.migrations[:version]:
+        old.executescript(script)
     old.execute("INSERT INTO profile (name, created) VALUES ('Old', 5.0)")
-    old.execute("PRAGMA user_version = 1")
+    old.execute(f"PRAGMA user_version = {version}")
     old.commit()
     old.close()
     with ProfileStore() as store:

@@ -30,3 +30,14 @@ def test_files_are_moved_into_place_in_the_storage_room_only() -> None:
     found = list(_calls())
     assert any(room == "storage" for room, _ in found)  # the search finds what is there
     assert [place for room, place in found if room != "storage"] == []
+
+
+def test_databases_are_opened_in_the_storage_room_only() -> None:
+    found = {
+        path.relative_to(PACKAGE).parts[0]
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.ImportFrom) and node.module == "sqlite3")
+        or (isinstance(node, ast.Import) and "sqlite3" in {alias.name for alias in node.names})
+    }
+    assert found == {"storage"}
