@@ -1,11 +1,11 @@
-"""What `kill -9` at a random moment costs: nothing that was finished, and work goes on.
+"""Test of `kill -9` at random moments: finished work is kept, and the rest can be resumed.
 
     python -m benchmarks.kill9 --times 10 --json kills.json
 
-For each of recording, calibration, library scan and training a child process works, is killed with
-SIGKILL after a random time (seeded, drawn over the time that the work takes), and what it left is
-read. Then the work is done again, to its end, and must come to what an undisturbed run comes to.
-Exit status 1 where it does not.
+For recording, calibration, library scan and training a child process works and is killed with
+SIGKILL after a random time (seeded, uniform over the duration of the work). Its files are checked.
+Then the work is resumed to its end, and the result must equal that of an undisturbed run. The exit
+status is 1 if it does not.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ permutations = 20
 """
 
 
-# --- What the child does; it prints what it has handed over -----------------------------------
+# --- Work of the child; it prints the amount of finished work ---------------------------------
 
 
 def record(folder: Path) -> None:
-    """Record EEG that comes in pieces of 20 ms, the sample's number in channel 0."""
+    """Record EEG in packets of 20 ms, with the sample number in channel 0."""
     from bci_affect.streams import Recorder, build_header
 
     recorder = Recorder(folder / "session.xdf")
     recorder.open_stream("eeg", build_header("Cap", "EEG", ["n", "a"], rate_hz=RATE_HZ))
-    time.sleep(0.05)  # before that there is a file, but nothing in it
+    time.sleep(0.05)  # wait until the file has its header
     began, number = time.monotonic(), 0
     print(0, flush=True)
     while True:
@@ -74,7 +74,7 @@ def record(folder: Path) -> None:
 
 
 def calibrate(folder: Path) -> None:
-    """Go through a guided calibration, a rating every few milliseconds."""
+    """Run a guided calibration with a rating every few milliseconds."""
     from bci_affect.session.guided.calibration import GuidedCalibration, Rating, Step, Timing
 
     wires: dict[str, Any] = {
@@ -137,27 +137,27 @@ def train(folder: Path) -> None:
     main()
 
 
-# --- What must hold of what a killed child left -----------------------------------------------
+# --- Checks of the files left by a killed child -----------------------------------------------
 
 
 def check_recording(folder: Path, said: int) -> str:
-    """At most a second of what was handed over is missing; the file is whole."""
+    """Check that the file is intact and at most one second is missing."""
     from bci_affect.streams import read_xdf
 
     recording = read_xdf(folder / "session.xdf")
     assert not recording.damage, recording.damage
     numbers = recording.streams[0].samples()[:, 0].astype(int)
-    assert np.array_equal(numbers, np.arange(numbers.size)), "samples are missing within"
+    assert np.array_equal(numbers, np.arange(numbers.size)), "samples are missing in between"
     lost = (said - numbers.size) / RATE_HZ
     assert lost <= 1.0, f"{lost:.2f} s lost"
     return f"{max(lost, 0.0):.2f} s lost"
 
 
 def check_calibration(folder: Path, said: int) -> str:
-    """Every rating that was taken is on disk, and the run goes on to its end."""
+    """Check that every rating is on disk and the calibration can be completed."""
     path = folder / "progress.json"
     kept = len(json.loads(path.read_text())["ratings"]) if path.exists() else 0
-    assert kept >= said, f"{said} ratings were taken, {kept} are kept"
+    assert kept >= said, f"{said} ratings were given, {kept} are kept"
     again = _run("calibrate", folder)
     assert again[0] >= said, again
     assert again[-1] == CLIPS, again
@@ -165,7 +165,7 @@ def check_calibration(folder: Path, said: int) -> str:
 
 
 def check_library(folder: Path, said: int) -> str:
-    """Every track that was added is there, whole; the next scan adds the rest and only it."""
+    """Check that every added track is complete and the next scan adds only the others."""
     from bci_affect.music import Library
 
     path = folder / "music.sqlite"
@@ -184,7 +184,7 @@ def check_library(folder: Path, said: int) -> str:
 
 
 def check_training(folder: Path, said: int) -> str:
-    """Finished folds are not trained again, and the result is that of a run without a break."""
+    """Check that finished folds are kept and the result equals that of an undisturbed run."""
     kept = {p: p.stat().st_mtime_ns for p in (folder / "run").glob("folds/*/*/*/fold.json")}
     _run("train", folder)
     for path, written in kept.items():
@@ -196,7 +196,7 @@ def check_training(folder: Path, said: int) -> str:
 
 @dataclass(frozen=True)
 class Work:
-    """One kind of work: its child, its check, and how long it takes (0: measured first)."""
+    """Kind of work: its child, its check, and its duration (0: measured first)."""
 
     child: Callable[[Path], None]
     check: Callable[[Path, int], str]
@@ -212,7 +212,7 @@ WORKS = {
 
 
 def prepare(name: str, place: Path) -> None:
-    """Make what the work needs, once."""
+    """Create the input of the work, once."""
     if name == "scan":
         import soundfile
 
@@ -244,7 +244,7 @@ def _start(name: str, folder: Path) -> subprocess.Popen[str]:
 
 
 def _run(name: str, folder: Path) -> list[int]:
-    """Let a child come to its end; return the numbers that it printed."""
+    """Run a child to its end; return the numbers that it printed."""
     process = _start(name, folder)
     out, _ = process.communicate(timeout=600)
     assert process.returncode == 0, f"{name} ended with {process.returncode}"
@@ -252,7 +252,7 @@ def _run(name: str, folder: Path) -> list[int]:
 
 
 def measure(name: str, place: Path) -> float:
-    """Return how long the work takes from its first word on, undisturbed."""
+    """Return the duration of undisturbed work after its first line of output."""
     if WORKS[name].seconds:
         return WORKS[name].seconds
     process = _start(name, _folder(place, "whole", name))
@@ -266,7 +266,7 @@ def measure(name: str, place: Path) -> float:
 
 
 def kill_once(name: str, place: Path, number: int, after_s: float, after_words: int = 1) -> str:
-    """Kill one child `after_s` seconds after one of its words; return what became of it."""
+    """Kill one child `after_s` seconds after a line of output; return the result of its check."""
     folder = _folder(place, f"{number:03d}", name)
     with _start(name, folder) as process:
         assert process.stdout is not None
@@ -278,15 +278,15 @@ def kill_once(name: str, place: Path, number: int, after_s: float, after_words: 
 
 
 def _largest(said: str) -> int:
-    """Return the largest number that a child printed; a line that was cut is not yet said."""
+    """Return the largest number that a child printed, without an incomplete last line."""
     words = said.split("\n")[:-1]
     return max((int(word) for word in words if word.strip().isdigit()), default=0)
 
 
 def main() -> None:
-    """Parse, kill, print."""
+    """Kill children of every kind and print the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kill9")
-    parser.add_argument("--times", type=int, default=10, help="of each kind of work")
+    parser.add_argument("--times", type=int, default=10, help="kills of each kind of work")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default=",".join(WORKS))
     parser.add_argument("--json", type=Path)

@@ -1,9 +1,9 @@
-"""The session of the soak: the real one, in the real window, with a hand inside for the faults.
+"""Session of the soak test: a real session in the real window, with faults injected from inside.
 
-Started by ``soak.py``. Standard input takes one JSON object a line: ``do`` is ``slow`` or
-``freeze`` (with ``seconds``), ``audio`` or ``record``; its end ends the session. Standard output
-gives one a second: how the session stands. Everything that nobody caught is counted: exceptions of
-any thread, and whatever was logged with a traceback.
+``soak.py`` starts it. Standard input accepts one JSON object per line: ``do`` is ``slow`` or
+``freeze`` (with ``seconds``), ``audio`` or ``record``; the end of input ends the session. Standard
+output emits the session's status once per second. Unhandled exceptions of every thread and log
+records with a traceback are counted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SLOW_DRAW_S = 0.4
 
 
 class Uncaught(logging.Handler):
-    """Keeps what should never happen."""
+    """Log handler that collects unhandled exceptions and logged tracebacks."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -34,18 +34,18 @@ class Uncaught(logging.Handler):
         sys.unraisablehook = lambda args: self.note(args.exc_type, args.exc_value, "destructor")
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take a log record, if it holds a traceback."""
+        """Store a log record if it has a traceback."""
         if record.exc_info:
             lines = "".join(traceback.format_exception(*record.exc_info))
             self.found.append(f"{record.getMessage()}: {lines[-600:]}")
 
     def note(self, kind: type[BaseException], error: BaseException | None, where: str) -> None:
-        """Take an exception that ended in a hook."""
+        """Store an exception that reached a hook."""
         self.found.append(f"{where}: {kind.__name__}: {error}")
 
 
 class Hand:
-    """Does to the running session what its surroundings would do."""
+    """Faults of the environment, injected into the running session."""
 
     def __init__(self, session: Any) -> None:
         self.session = session
@@ -54,7 +54,7 @@ class Hand:
         self.quit = False
 
     def obey(self) -> None:
-        """Take commands until standard input ends, which ends the session."""
+        """Execute commands until the end of standard input, which ends the session."""
         for line in sys.stdin:
             command = json.loads(line)
             what = command["do"]
@@ -69,13 +69,13 @@ class Hand:
         self.quit = True
 
     def _lose_audio(self) -> None:
-        """End the output under the player, as a device that is unplugged does."""
+        """Close the player's output, like an unplugged device."""
         parts = self.session._music._parts
         if parts is not None:
             parts.player._speaker.close()
 
     def screen(self, close: Any) -> None:
-        """Be slow, or go; called by the window's own thread."""
+        """Delay the window's thread as requested, or close the window; called by that thread."""
         if self.freeze_s:
             wait, self.freeze_s = self.freeze_s, 0.0
             time.sleep(wait)
@@ -86,7 +86,7 @@ class Hand:
 
 
 def status(session: Any, uncaught: Uncaught, since: float) -> dict[str, Any]:
-    """Return how the session stands, as plain values, and its latencies since the last time."""
+    """Return the session's status as plain values, with its latencies after `since`."""
     from bci_affect.music.player.output import NO_DEVICE
 
     snapshot = session.snapshot()
