@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from bci_affect.training import EFFECTS, SimulatedListener, measure, simulate
+from bci_affect.training import EFFECTS, SimulatedListener, measure_power, simulate_clips
 from bci_affect.training.calibration.clips import labelled
 from bci_affect.training.calibration.evaluation import permutation_test
 from bci_affect.training.calibration.power import N_PERMUTATIONS, clopper_pearson
@@ -34,11 +34,11 @@ def false_positives(
 ) -> dict[str, Any]:
     """Share of people without any effect whose valence has p < .05, with its exact interval.
 
-    Only the p-value is computed, so that many more people can be drawn than for `measure`.
+    Only the p-value is computed, so that many more people can be drawn than for `measure_power`.
     """
     rejected = []
     for seed in people:
-        clips = labelled(simulate(SimulatedListener(), n_clips, seed=seed), "valence")
+        clips = labelled(simulate_clips(SimulatedListener(), n_clips, seed=seed), "valence")
         test = permutation_test(clips, seed=seed, n_permutations=n_permutations)
         rejected.append(test.against_chance.above < 0.05)
     k, n = int(np.sum(rejected)), len(rejected)
@@ -46,7 +46,7 @@ def false_positives(
 
 
 def run(people: int, seed: int = 0) -> dict[str, Any]:
-    """Measure the whole curve; see `measure`. Keys are ``"<n> clips, oracle <accuracy>"``."""
+    """Measure the whole curve; see `measure_power`. Keys are ``"<n> clips, oracle <accuracy>"``."""
     out: dict[str, Any] = {
         "effects": EFFECTS,
         "people": people,
@@ -58,11 +58,11 @@ def run(people: int, seed: int = 0) -> dict[str, Any]:
         out["false_positives"][f"{n_clips} clips"] = false_positives(n_clips, many)
         for accuracy in CURVE:
             seeds = range(seed, seed + people)
-            out["conditions"][f"{n_clips} clips, oracle {accuracy}"] = measure(
+            out["conditions"][f"{n_clips} clips, oracle {accuracy}"] = measure_power(
                 SimulatedListener(eeg=accuracy), n_clips, seeds
             )
         # Nothing personal to find: the population head knows the person's direction already.
-        out["conditions"][f"{n_clips} clips, oracle 0.8, population head right"] = measure(
+        out["conditions"][f"{n_clips} clips, oracle 0.8, population head right"] = measure_power(
             SimulatedListener(eeg=0.8, shared=1.0), n_clips, range(seed, seed + people)
         )
     return out

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bci_affect.errors import BciAffectError
-from bci_affect.training.stats import Comparison, Interval, bootstrap_mean, paired
+from bci_affect.training.stats import Comparison, Interval, bootstrap_mean, compare_paired
 from bci_affect.training.study_settings import TARGETS
 
 Found = dict[str, list[dict[str, Any]]]
@@ -102,12 +102,12 @@ def _score_row(metrics: Sequence[Mapping[str, Any]], model: str, which: str) -> 
     for target in TARGETS:
         accuracy = list(_values(metrics, model, f"{target}/trial/balanced_accuracy").values())
         auc = list(_values(metrics, model, f"{target}/trial/auc").values())
-        against = paired(accuracy, [0.5] * len(accuracy))
+        against = compare_paired(accuracy, [0.5] * len(accuracy))
         cells += [_interval(bootstrap_mean(accuracy)), _p(against), _interval(bootstrap_mean(auc))]
     mrr = _values(metrics, model, f"{_MRR[which]}/MRR")
     if mrr:
         chance = _values(metrics, model, f"{_MRR[which]}/chance MRR")
-        both = paired(list(mrr.values()), [chance[who] for who in mrr])
+        both = compare_paired(list(mrr.values()), [chance[who] for who in mrr])
         lucky = bootstrap_mean(list(chance.values())).mean
         cells += [_interval(bootstrap_mean(list(mrr.values()))), f"{lucky:.3f}", _p(both)]
     else:
@@ -123,11 +123,11 @@ def _null(found: Found) -> str:
         for target in TARGETS:
             for measure in ("balanced_accuracy", "auc"):
                 values = list(_values(found["null"], model, f"{target}/trial/{measure}").values())
-                looked.append(paired(values, [0.5] * len(values)))
+                looked.append(compare_paired(values, [0.5] * len(values)))
         ranked = _MRR[_RANKED[phase]]
         mrr = _values(found["null"], model, f"{ranked}/MRR")
         chance = _values(found["null"], model, f"{ranked}/chance MRR")
-        looked.append(paired(list(mrr.values()), [chance[who] for who in mrr]))
+        looked.append(compare_paired(list(mrr.values()), [chance[who] for who in mrr]))
     looked = [one for one in looked if one.difference.n >= 2]
     if not looked:
         return ""
@@ -189,7 +189,7 @@ def _terms(found: Found) -> str:
 def _pair(first: Mapping[str, float], second: Mapping[str, float]) -> str:
     """Return the cells of a paired difference: interval, p, and mean of each group."""
     people = [who for who in first if who in second]
-    result = paired([first[who] for who in people], [second[who] for who in people])
+    result = compare_paired([first[who] for who in people], [second[who] for who in people])
     groups: dict[str, list[float]] = {}
     for who in people:
         groups.setdefault(who.split("/")[0], []).append(first[who] - second[who])
@@ -219,8 +219,8 @@ def write_docs(path: Path, text: str) -> None:
         If the document has no marks.
     """
     whole = path.read_text(encoding="utf-8")
-    before, begin, rest = whole.partition(BEGIN)
+    before, initialise_linear_path, rest = whole.partition(BEGIN)
     _, end, after = rest.partition(END)
-    if not begin or not end:
+    if not initialise_linear_path or not end:
         raise BciAffectError(f"{path} has no marks {BEGIN} ... {END} for the tables.")
     path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")

@@ -26,10 +26,10 @@ from bci_affect.model import AffectModel, ModelCard, Predictor, load_model, save
 from bci_affect.model.card import Prediction
 from bci_affect.resources import shipped
 from bci_affect.simulation.music import PIECES, random_pieces
-from bci_affect.training.corpus import Corpus, assemble
+from bci_affect.training.corpus import Corpus, build_corpus
 from bci_affect.training.extract import ExtractionSettings, extract_subject
 from bci_affect.training.metrics import classification, per_trial
-from bci_affect.training.retrieval import cosine, retrieval, track_scores
+from bci_affect.training.retrieval import cosine, retrieval_metrics, track_scores
 from bci_affect.training.run_folder import git_revision
 from bci_affect.training.settings import TrainSettings
 from bci_affect.training.trainer import EpochRecord, FitResult, fit, predict
@@ -127,7 +127,7 @@ def _record(
     windows = Parallel(n_jobs=jobs)(
         delayed(_one)(number, heard, settings, seed) for number in range(people)
     )
-    return assemble({f"p{number:03d}": part for number, part in enumerate(windows)})
+    return build_corpus({f"p{number:03d}": part for number, part in enumerate(windows)})
 
 
 def _one(number: int, heard: list[Heard], settings: DemoSettings, seed: int) -> Any:
@@ -175,7 +175,7 @@ def _retrieval(model: AffectModel, said: Prediction, test: Corpus) -> dict[str, 
 
     features, catalogue = test.features, test.catalogue
     with torch.inference_mode():
-        music = model.project_music(torch.from_numpy(catalogue.rows)).embedding.numpy()
+        music = model.project_music(torch.from_numpy(catalogue.embeddings)).embedding.numpy()
     trials, queries = per_trial(said.embedding, features.trial)
     scores = track_scores(cosine(queries, music), catalogue.stimulus)
     first = [int(np.flatnonzero(features.trial == trial)[0]) for trial in trials]
@@ -186,7 +186,7 @@ def _retrieval(model: AffectModel, said: Prediction, test: Corpus) -> dict[str, 
     same_mood = (felt[:, None] == labels[None]).all(axis=-1)
     figures: dict[str, Any] = {"pieces": len(tracks), "trials": len(trials)}
     for name, relevant in (("piece", same_piece), ("mood", same_mood)):
-        found = retrieval(scores, relevant, (1, 3))
+        found = retrieval_metrics(scores, relevant, (1, 3))
         figures[name] = {
             "mrr": round(found.mean_reciprocal_rank, 3),
             "mrr_chance": round(found.chance["MRR"], 3),

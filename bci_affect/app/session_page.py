@@ -25,11 +25,11 @@ from bci_affect.training import (
     LOW,
     MAX_POINTS,
     MUSIC,
-    broken,
+    break_at_gaps,
     new_figure,
-    quality_over_time,
-    svg,
-    topography,
+    quality_figure,
+    to_svg,
+    topography_figure,
 )
 
 POLICIES = {
@@ -89,8 +89,8 @@ def render(record: SessionRecord, calibration: Mapping[str, Any] | None = None) 
         trajectories=_trajectories(record, tracks),
         agreement=_agreement(tracks),
         n_reports=sum(math.isfinite(one.reported[0]) for one in tracks),
-        quality_figure=quality_over_time(record.time, record.quality),
-        topography=topography(record.channels, record.positions, record.attention),
+        quality_figure=quality_figure(record.time, record.quality),
+        topography_figure=topography_figure(record.channels, record.positions, record.attention),
         marks=[
             (f"{(at - start) / 60:.1f}", str(event.get("note", "")))
             for at, event in record.events
@@ -185,7 +185,7 @@ def _trajectories(record: SessionRecord, tracks: Sequence[Heard]) -> str:
             (record.eeg, "black", 1.0, "EEG"),
         ):
             if len(rows) and np.isfinite(values[rows, j]).any():
-                line = broken(minutes, values[rows, j])
+                line = break_at_gaps(minutes, values[rows, j])
                 axes.plot(*line, color=colour, linewidth=width, label=word)
         axes.axhline(0.5, color=GREY, linewidth=0.8)
         axes.set(ylim=(-0.03, 1.03), ylabel=f"P(high {name})")
@@ -194,9 +194,9 @@ def _trajectories(record: SessionRecord, tracks: Sequence[Heard]) -> str:
         panels[0].legend(
             frameon=False, fontsize=8, ncols=3, loc="lower right", bbox_to_anchor=(1, 1)
         )
-        panels[2].plot(*broken(minutes, record.confidence[rows]), color=LOW, linewidth=1)
+        panels[2].plot(*break_at_gaps(minutes, record.confidence[rows]), color=LOW, linewidth=1)
     panels[2].set(ylim=(0, 1), ylabel="confidence", xlabel="minutes")
-    return svg(figure)
+    return to_svg(figure)
 
 
 def _agreement(tracks: Sequence[Heard]) -> str:
@@ -218,4 +218,4 @@ def _agreement(tracks: Sequence[Heard]) -> str:
         axes.set(xlim=(0.5, 9.5), ylim=(-0.03, 1.03), ylabel=f"P(high {name})")
     panels[1].set_xlabel("your report, 1 to 9")
     panels[0].legend(frameon=False, fontsize=8, ncols=3)
-    return svg(figure)
+    return to_svg(figure)

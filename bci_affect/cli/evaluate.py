@@ -23,10 +23,10 @@ def evaluate(
     Example: bci-affect evaluate runs/streaming --json
     """
     from bci_affect.cli.study_output import print_study, study_progress
-    from bci_affect.training import evaluate_again
+    from bci_affect.training import reevaluate
 
     with study_progress("Features of") as shown:
-        metrics = evaluate_again(run, data, cache=cache, progress=shown)
+        metrics = reevaluate(run, data, cache=cache, progress=shown)
     if as_json:
         print_json(metrics)
     else:

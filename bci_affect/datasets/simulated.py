@@ -6,8 +6,8 @@ Generative model:
   variation within the track.
 - **Music**: tagger embeddings (128-d, one per second) are the sum of the mood along two fixed
   directions, scaled by ``music_effect``, a signature of the track, and noise.
-- **Subject**: hears the tracks in a random order, has an emotion that mixes the track's mood with
-  an individual part, and rates it on 1-9 with noise.
+- **Subject**: listens to the tracks in a random order, has an emotion that mixes the track's mood
+  with an individual part, and rates it on 1-9 with noise.
 - **EEG**: `simulation.EegSimulator` follows the emotion over time with size ``effect`` (1: 0.3 nats
   of log power per unit of mood at the best electrode, over unrelated slow drifts of about 0.25
   nats), through a response pattern that is partly individual.

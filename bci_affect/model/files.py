@@ -75,7 +75,7 @@ def load_model(path: Path) -> tuple[AffectModel, ModelCard]:
     ------
     BciAffectError
         If the file is absent, damaged, of another kind or a newer version, or if its weights do not
-        match its settings; the message says which.
+        match its settings; the message states which.
     """
     try:
         with safe_open(path, framework="pt") as file:

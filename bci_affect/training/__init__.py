@@ -1,4 +1,4 @@
-"""Offline training: splits that cannot leak, the trainer, metrics, studies, reports, calibration.
+"""Offline training: leak-free splits, trainer, metrics, studies, reports and calibration.
 
 This room holds everything that fits a model to data. It never holds Qt or LSL.
 """

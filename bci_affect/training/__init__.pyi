@@ -1,30 +1,30 @@
 from .calibration.personal import calibrate as calibrate
-from .calibration.power import measure as measure
+from .calibration.power import measure_power as measure_power
 from .calibration.simulation import EFFECTS as EFFECTS
 from .calibration.simulation import SimulatedListener as SimulatedListener
-from .calibration.simulation import simulate as simulate
+from .calibration.simulation import simulate_clips as simulate_clips
 from .calibration.store import calibrate_recordings as calibrate_recordings
 from .calibration.verdict import limit_percent as limit_percent
-from .drawing import GREY as GREY
-from .drawing import HIGH as HIGH
-from .drawing import LOW as LOW
-from .drawing import MAX_POINTS as MAX_POINTS
-from .drawing import MUSIC as MUSIC
-from .drawing import broken as broken
-from .drawing import new_figure as new_figure
-from .drawing import quality_over_time as quality_over_time
-from .drawing import svg as svg
-from .drawing import topography as topography
 from .extract import extract_subject as extract_subject
 from .features import FeatureSet as FeatureSet
 from .report import interval as interval
 from .report import write_report as write_report
 from .settings import ObjectiveSettings as ObjectiveSettings
 from .settings import TrainSettings as TrainSettings
-from .study import evaluate_again as evaluate_again
 from .study import prepare_study as prepare_study
+from .study import reevaluate as reevaluate
 from .study import run_study as run_study
 from .study_settings import load_study as load_study
+from .svg_figures import GREY as GREY
+from .svg_figures import HIGH as HIGH
+from .svg_figures import LOW as LOW
+from .svg_figures import MAX_POINTS as MAX_POINTS
+from .svg_figures import MUSIC as MUSIC
+from .svg_figures import break_at_gaps as break_at_gaps
+from .svg_figures import new_figure as new_figure
+from .svg_figures import quality_figure as quality_figure
+from .svg_figures import to_svg as to_svg
+from .svg_figures import topography_figure as topography_figure
 from .trainer import fit as fit
 from .trainer import predict as predict
 
@@ -39,23 +39,23 @@ __all__ = [
     "ObjectiveSettings",
     "SimulatedListener",
     "TrainSettings",
-    "broken",
+    "break_at_gaps",
     "calibrate",
     "calibrate_recordings",
-    "evaluate_again",
     "extract_subject",
     "fit",
     "interval",
     "limit_percent",
     "load_study",
-    "measure",
+    "measure_power",
     "new_figure",
     "predict",
     "prepare_study",
-    "quality_over_time",
+    "quality_figure",
+    "reevaluate",
     "run_study",
-    "simulate",
-    "svg",
-    "topography",
+    "simulate_clips",
+    "to_svg",
+    "topography_figure",
     "write_report",
 ]

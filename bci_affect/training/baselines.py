@@ -1,23 +1,22 @@
-"""What any model must be measured against, fitted on the same splits.
+"""Baseline models, fitted on the same splits and features as the models.
 
-Each baseline gives a probability for every window of the test part and nothing else, like a model.
-All of them see the same causally normalised features.
+Each baseline predicts a probability for every test window.
 
 ``majority``
-    The training share of high, for everybody.
+    Share of high labels in training, the same for all windows.
 ``music``
-    Logistic regression on the tagger's rows of what was heard, averaged over the trial: what can be
-    said without any EEG.
+    Logistic regression on the tagger embeddings of the music, averaged over the trial: the
+    performance without EEG.
 ``linear``
-    Logistic regression on band power averaged over the trial (all electrodes and bands). Strong for
-    its simplicity: on simulated people it beats most networks.
+    Logistic regression on band power averaged over the trial (all electrodes and bands). On
+    simulated people it beats most networks.
 ``permuted``
-    ``linear`` fitted on labels that were exchanged among each person's training trials: what the
-    whole procedure finds where there is nothing.
+    ``linear`` fitted on labels permuted within each person: the performance of the procedure
+    without any effect.
 ``riemann``
-    Logistic regression on the tangent space of the electrodes' covariance over the trial, each
-    person's covariances whitened by the log-Euclidean mean of that person's trials up to then.
-    Where pyriemann is installed (extra ``[riemann]``) and all people wear one montage.
+    Logistic regression on the tangent space of the covariance between electrodes over the trial,
+    each person's covariances whitened by the log-Euclidean mean of the person's trials so far.
+    Needs pyriemann (extra ``[riemann]``) and the same montage for all people.
 """
 
 from __future__ import annotations
@@ -35,11 +34,11 @@ from bci_affect.training.splits import Split
 
 Floats = NDArray[np.float64]
 
-_STRENGTHS = np.logspace(-4, 0, 5)  # inverse regularisation, chosen on the validation part
+_STRENGTHS = np.logspace(-4, 0, 5)  # inverse regularisation strengths
 
 
 def baseline_names(corpus: Corpus) -> tuple[str, ...]:
-    """Return the baselines that this machine and these data allow."""
+    """Return the names of the baselines available on this machine for these data."""
     names = ["majority", "linear", "permuted"]
     if len(corpus.catalogue):
         names.insert(1, "music")
@@ -56,49 +55,49 @@ def run_baseline(name: str, corpus: Corpus, features: FeatureSet, split: Split) 
     name : str
         One of `baseline_names`.
     corpus : Corpus
-        Where covariances stand.
+        Source of the covariances.
     features : FeatureSet
-        The corpus' features, perhaps with labels hidden.
+        Features of the corpus, possibly with some labels set to NaN.
     split : Split
-        Validation chooses the strength of regularisation.
+        The validation part is used to choose the regularisation strength.
     """
     rows = np.concatenate([split.train, split.validation, split.test])
     part = np.repeat([0, 1, 2], [len(split.train), len(split.validation), len(split.test)])
     trials, labels = per_trial(features.labels[rows], features.trial[rows])
-    _, where = per_trial(part, features.trial[rows])
+    _, part_of_trial = per_trial(part, features.trial[rows])
     _, subject = per_trial(features.subject[rows], features.trial[rows])
     if name == "permuted":
-        labels = _exchange(labels, subject)
+        labels = _permute_labels(labels, subject)
     if name == "majority":
         inputs = np.zeros((len(trials), 1))
     elif name == "music":
         inputs = np.nan_to_num(per_trial(features.music[rows], features.trial[rows])[1])
     elif name == "riemann":
-        inputs = _tangent(corpus.covariance, trials, subject, where < 2)
+        inputs = _tangent(corpus.covariance, trials, subject, part_of_trial < 2)
     else:
         inputs = _band_power(features, rows)
-    said = np.stack(
-        [_logistic(inputs, labels[:, target], where) for target in range(2)], axis=1
+    probability = np.stack(
+        [_logistic(inputs, labels[:, target], part_of_trial) for target in range(2)], axis=1
     )  # (n_trials, 2)
     row_of_trial = {int(trial): number for number, trial in enumerate(trials)}
-    return said[[row_of_trial[int(trial)] for trial in features.trial[split.test]]]
+    return probability[[row_of_trial[int(trial)] for trial in features.trial[split.test]]]
 
 
 def _band_power(features: FeatureSet, rows: NDArray[np.int64]) -> Floats:
-    """Mean band power of each trial, (n_trials, n_channels * n_bands)."""
+    """Return the mean band power of each trial, (n_trials, n_channels * n_bands)."""
     mean = features.bands[rows].mean(axis=1) * features.mask[rows][:, :, None]
     return per_trial(mean.reshape(len(rows), -1), features.trial[rows])[1]
 
 
-def _logistic(inputs: Floats, labels: Floats, where: Floats) -> Floats:
-    """Fit on part 0, choose the strength on part 1, refit on both, and say all trials."""
+def _logistic(inputs: Floats, labels: Floats, part: Floats) -> Floats:
+    """Fit on part 0, choose the strength on part 1, refit on both and predict all trials."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import log_loss
     from sklearn.pipeline import Pipeline, make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     rated = np.isfinite(labels)
-    train, valid = rated & (where == 0), rated & (where == 1)
+    train, valid = rated & (part == 0), rated & (part == 1)
     both = train | valid
     if len(np.unique(labels[both])) < 2:
         share = labels[both].mean() if both.any() else float("nan")
@@ -119,17 +118,17 @@ def _logistic(inputs: Floats, labels: Floats, where: Floats) -> Floats:
             for c in _STRENGTHS
         ]
         strength = _STRENGTHS[int(np.argmin(losses))]
-    said: Floats = fitted(strength, both).predict_proba(inputs)[:, 1]
-    return said
+    probability: Floats = fitted(strength, both).predict_proba(inputs)[:, 1]
+    return probability
 
 
-def _exchange(labels: Floats, subject: Floats) -> Floats:
-    """Exchange the labels of each person's trials among themselves."""
+def _permute_labels(labels: Floats, subject: Floats) -> Floats:
+    """Permute the labels within each person's trials."""
     rng = np.random.default_rng(0xE)
     shuffled = labels.copy()
     for person in np.unique(subject):
-        mine = np.flatnonzero(subject == person)
-        shuffled[mine] = labels[rng.permutation(mine)]
+        rows = np.flatnonzero(subject == person)
+        shuffled[rows] = labels[rng.permutation(rows)]
     return shuffled
 
 
@@ -139,23 +138,23 @@ def _tangent(
     subject: Floats,
     fit_on: NDArray[np.bool_],
 ) -> Floats:
-    """Tangent vectors of each trial's covariance, whitened to its person, one row a trial."""
+    """Return the tangent vector of each trial's covariance, whitened per person."""
     from pyriemann.tangentspace import TangentSpace
 
     matrices = covariance[trials].astype(np.float64)
     n = matrices.shape[1]
-    # Rank is lost by re-referencing and by dead electrodes: shrink towards the mean power.
+    # Shrinkage, because re-referencing and dead electrodes make the covariance singular.
     power = np.trace(matrices, axis1=1, axis2=2)[:, None, None] / n
     matrices = 0.95 * matrices + 0.05 * power * np.eye(n)
     logs = _spectral(matrices, np.log)
-    white = np.empty_like(matrices)
+    whitened = np.empty_like(matrices)
     for person in np.unique(subject):
-        mine = np.flatnonzero(subject == person)  # trials are numbered in their order
-        so_far = np.cumsum(logs[mine], axis=0) / np.arange(1, len(mine) + 1)[:, None, None]
-        root = _spectral(so_far, lambda value: np.exp(-value / 2))
-        white[mine] = root @ matrices[mine] @ root
-    space = TangentSpace(metric="logeuclid").fit(white[fit_on])
-    vectors: Floats = space.transform(white)
+        rows = np.flatnonzero(subject == person)  # trial numbers are in chronological order
+        running = np.cumsum(logs[rows], axis=0) / np.arange(1, len(rows) + 1)[:, None, None]
+        root = _spectral(running, lambda value: np.exp(-value / 2))
+        whitened[rows] = root @ matrices[rows] @ root
+    space = TangentSpace(metric="logeuclid").fit(whitened[fit_on])
+    vectors: Floats = space.transform(whitened)
     return vectors
 
 

@@ -1,8 +1,8 @@
-"""A whole data set as features in RAM, from a cache on disk where it has been made before.
+"""Features of a complete data set in memory, with a cache on disk.
 
-The cache holds one file per person, named by a hash of the person's data, the settings, and the
-code that makes features: whatever changes, old features are never taken for new ones, and a moved
-data set costs nothing.
+The cache holds one file per subject, named by a hash of the subject's data, the settings and the
+feature extraction code, so that outdated features are never used and a moved data set needs no
+new extraction.
 """
 
 from __future__ import annotations
@@ -23,56 +23,56 @@ from bci_affect.resources import user_home
 from bci_affect.training.extract import (
     ExtractionSettings,
     SubjectWindows,
-    code_key,
+    code_hash,
     extract_subject,
 )
 from bci_affect.training.features import FeatureSet
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class MusicCatalogue:
-    """Everything that could have been played.
+    """Music embeddings of all tracks, the items of retrieval.
 
     Attributes
     ----------
-    rows : ndarray of float32, shape (n_rows, n_dim)
-        Music features as the windows have them, one row for each time at which a window may end.
-    stimulus : ndarray of int64, shape (n_rows,)
-        Track of each row, as in `FeatureSet.stimulus`.
-    labels : ndarray of float32, shape (n_rows, 2)
-        High or low valence and arousal of the track, NaN where unknown.
+    embeddings : ndarray of float32, shape (n_items, n_dim)
+        Tagger embeddings, one for each time at which a window may end.
+    stimulus : ndarray of int64, shape (n_items,)
+        Track of each item, as in `FeatureSet.stimulus`.
+    labels : ndarray of float32, shape (n_items, 2)
+        High or low valence and arousal of the track; NaN if unknown.
     """
 
-    rows: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
     stimulus: NDArray[np.int64]
     labels: NDArray[np.float32]
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.embeddings)
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Features of a data set with the names behind its numbers.
+    """Features of a data set, with the names of subjects, sessions and stimuli.
 
     Attributes
     ----------
     features : FeatureSet
-        Windows of everybody.
+        Windows of all subjects.
     catalogue : MusicCatalogue
-        Music of every track that has features.
+        Music of all tracks with embeddings.
     subjects, stimuli : tuple of str
-        Names by number.
+        Names by index.
     sessions : tuple of (str, str)
-        Subject and session by number.
+        Subject and session by index.
     channels : tuple of tuple of str
         Channel names of each montage.
     covariance : ndarray of float32, shape (n_trials, n_channels, n_channels)
-        Between electrodes, by trial number; NaN rows for channels that a montage has not.
+        Covariance between electrodes by trial; NaN for channels missing in a montage.
     raw_mean, raw_sd : ndarray of float32, shape (n_subjects, n_bands)
-        Statistics of each person's features before normalisation.
+        Statistics of each subject's features before normalisation.
     """
 
     features: FeatureSet
@@ -95,40 +95,40 @@ def load_corpus(
     n_jobs: int = 1,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Corpus:
-    """Return the features of all of a data set's people.
+    """Return the features of all subjects of a data set, from the cache where possible.
 
     Parameters
     ----------
     dataset : Dataset
-        From `datasets.open_dataset`.
+        Data set from `datasets.open_dataset`.
     signal : SignalSettings
-        What the pipeline does.
+        Settings of the pipeline.
     settings : ExtractionSettings, optional
-        Which windows are kept.
+        Selection of windows.
     cache : Path, optional
-        Folder of the cache; the user's own when absent.
+        Folder of the cache; by default in the user's folder.
     n_jobs : int
-        Processes, one person each.
+        Number of processes, one subject each.
     progress : callable, optional
-        Called with a person's name, how many are done, and how many there are.
+        Called with the subject's name, the number of subjects done, and the total.
 
     Raises
     ------
     BciAffectError
-        If a person's data are damaged or do not fit; nothing is trained before everybody is read.
+        If the data of a subject are damaged or inconsistent.
     """
     settings = settings or ExtractionSettings()
     folder = cache if cache is not None else user_home() / "cache" / "features"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BciAffectError(f"Cannot make the cache {folder}: {error.strerror}.") from None
-    found: dict[str, SubjectWindows] = {}
+        raise BciAffectError(f"Cannot create the cache {folder}: {error.strerror}.") from None
+    subjects: dict[str, SubjectWindows] = {}
     for name, windows in _extract_all(dataset, signal, settings, folder, n_jobs):
-        found[name] = windows
+        subjects[name] = windows
         if progress is not None:
-            progress(name, len(found), len(dataset.subjects))
-    return assemble({name: found[name] for name in dataset.subjects})
+            progress(name, len(subjects), len(dataset.subjects))
+    return build_corpus({name: subjects[name] for name in dataset.subjects})
 
 
 def _extract_all(
@@ -140,17 +140,17 @@ def _extract_all(
 ) -> list[tuple[str, SubjectWindows]]:
     from joblib import Parallel, delayed
 
-    code = code_key()
+    code = code_hash()
     parallel = Parallel(n_jobs=min(n_jobs, len(dataset.subjects)), return_as="generator_unordered")
     tasks = (
-        delayed(_one_subject)(dataset, name, signal, settings, folder, code)
+        delayed(_load_or_extract)(dataset, name, signal, settings, folder, code)
         for name in dataset.subjects
     )
     result: list[tuple[str, SubjectWindows]] = parallel(tasks)
     return result
 
 
-def _one_subject(
+def _load_or_extract(
     dataset: Dataset,
     name: str,
     signal: SignalSettings,
@@ -163,45 +163,58 @@ def _one_subject(
     if path.is_file():
         try:
             return name, SubjectWindows.load(path)
-        except Exception as error:  # a cache may be cut off anywhere; it is only a cache
-            log.warning("cached features %s are damaged (%s); made again", path.name, error)
+        except Exception as error:  # a truncated file can fail in many ways; extract again
+            logger.warning("cached features %s are damaged (%s); recomputed", path.name, error)
     windows = extract_subject(dataset.trials(name), signal, settings)
     try:
         windows.save(path)
     except BciAffectError as error:
-        log.warning("the features of %s are not cached: %s", name, error)
+        logger.warning("the features of %s are not cached: %s", name, error)
     return name, windows
 
 
-def assemble(people: dict[str, SubjectWindows]) -> Corpus:
-    """Put people's windows together, numbering what they name.
+def build_corpus(people: dict[str, SubjectWindows]) -> Corpus:
+    """Concatenate the windows of all subjects, with indices in place of names.
+
+    Parameters
+    ----------
+    people : dict of str to SubjectWindows
+        Windows by subject name.
 
     Raises
     ------
     BciAffectError
-        If the people's windows differ in steps, bands or the width of the music features.
+        If the subjects differ in steps, bands or the dimension of the music embeddings.
     """
     parts = list(people.values())
     shapes = {(p.bands.shape[1], p.bands.shape[3]) for p in parts}
     if len(shapes) > 1:
-        raise BciAffectError("People's features differ in time steps or bands; extract them alike.")
-    widths = {p.music.shape[1] for p in parts if p.music.shape[1]}
-    if len(widths) > 1:
-        raise BciAffectError("People's stimuli have music features of different widths.")
-    n_dim = widths.pop() if widths else 0
+        raise BciAffectError(
+            "The features of the subjects differ in time steps or bands; extract them with the "
+            "same settings."
+        )
+    dims = {p.music.shape[1] for p in parts if p.music.shape[1]}
+    if len(dims) > 1:
+        raise BciAffectError(
+            "The music embeddings of the subjects differ in dimension; embed all stimuli with the "
+            "same tagger."
+        )
+    n_dim = dims.pop() if dims else 0
     montages, montage_of = _montages(parts)
     n_channels = max(len(names) for names, _ in montages)
     stimuli = tuple(sorted({str(s) for p in parts for s in p.stimuli if s}))
     stimulus_number = {name: number for number, name in enumerate(stimuli)} | {"": -1}
-    sessions = tuple(dict.fromkeys((who, str(s)) for who, p in people.items() for s in p.sessions))
+    sessions = tuple(
+        dict.fromkeys((subject, str(s)) for subject, p in people.items() for s in p.sessions)
+    )
     session_number = {key: number for number, key in enumerate(sessions)}
     first_trial = np.cumsum([0, *(len(p.stimuli) for p in parts)])
 
     columns: dict[str, list[NDArray[np.generic]]] = {}
-    for number, (who, part) in enumerate(people.items()):
+    for number, (subject, part) in enumerate(people.items()):
         n = len(part.trial)
         stimulus = np.array([stimulus_number[str(s)] for s in part.stimuli], np.int64)
-        session = np.array([session_number[who, str(s)] for s in part.sessions], np.int64)
+        session = np.array([session_number[subject, str(s)] for s in part.sessions], np.int64)
         missing = n_channels - part.bands.shape[2]
         music = part.music if part.music.shape[1] else np.full((n, n_dim), np.nan, np.float32)
         row: dict[str, NDArray[np.generic]] = {
@@ -220,13 +233,13 @@ def assemble(people: dict[str, SubjectWindows]) -> Corpus:
         for name, value in row.items():
             columns.setdefault(name, []).append(value)
     positions = np.full((len(montages), n_channels, 3), np.nan, np.float32)
-    for number, (names, place) in enumerate(montages):
-        positions[number, : len(names)] = place
+    for number, (names, xyz) in enumerate(montages):
+        positions[number, : len(names)] = xyz
     joined = {name: np.concatenate(values) for name, values in columns.items()}
     features = FeatureSet(positions=positions, **joined)
     return Corpus(
         features,
-        catalogue_of(features),
+        build_catalogue(features),
         tuple(people),
         sessions,
         stimuli,
@@ -237,8 +250,8 @@ def assemble(people: dict[str, SubjectWindows]) -> Corpus:
     )
 
 
-def catalogue_of(features: FeatureSet) -> MusicCatalogue:
-    """Return every distinct moment of every track, as the windows of the set know them."""
+def build_catalogue(features: FeatureSet) -> MusicCatalogue:
+    """Return the distinct music embeddings of a feature set, by track and time."""
     known = np.flatnonzero(np.isfinite(features.music).all(axis=1) & (features.stimulus >= 0))
     if not features.music.shape[1]:
         known = known[:0]
@@ -259,13 +272,14 @@ def _padded(covariance: NDArray[np.float32], n_channels: int) -> NDArray[np.floa
 def _montages(
     parts: Sequence[SubjectWindows],
 ) -> tuple[list[tuple[tuple[str, ...], NDArray[np.float32]]], list[int]]:
-    found: dict[tuple[str, ...], int] = {}
+    """Return the distinct montages (names, positions) and the index of each subject's montage."""
+    index: dict[tuple[str, ...], int] = {}
     montages: list[tuple[tuple[str, ...], NDArray[np.float32]]] = []
     numbers = []
     for part in parts:
         names = tuple(map(str, part.channels))
-        if names not in found:
-            found[names] = len(montages)
+        if names not in index:
+            index[names] = len(montages)
             montages.append((names, part.positions))
-        numbers.append(found[names])
+        numbers.append(index[names])
     return montages, numbers

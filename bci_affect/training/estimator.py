@@ -1,13 +1,13 @@
-"""The model as a scikit-learn estimator: `fit`, `predict_proba`, `score`, in any cross-validation.
+"""scikit-learn estimator of the model.
 
     corpus = load_corpus(open_dataset("deap", root), SignalSettings())
     x, y, people = trial_table(corpus, "arousal")
     classifier = AffectClassifier(positions=corpus.features.positions[0])
     cross_val_score(classifier, x, y, groups=people, cv=LeaveOneGroupOut())
 
-A row of `x` is a trial: its windows as the pipeline and the causal normalisation gave them, padded
-with NaN where it has fewer than others. Trials and not windows are the samples, so no
-cross-validation can tear a trial apart; pass the people as groups to keep them apart as well.
+A row of `x` is a trial: its causally normalised feature windows, padded with NaN. Samples are
+trials, not windows, so no cross-validation divides the windows of a trial between training and
+test; pass the people as groups to separate people as well.
 """
 
 from __future__ import annotations
@@ -31,57 +31,57 @@ Floats = NDArray[np.float32]
 def trial_table(
     corpus: Corpus, target: Target = "valence"
 ) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
-    """Return all rated trials as scikit-learn takes them.
+    """Return all rated trials as arrays for scikit-learn.
 
     Returns
     -------
     x : ndarray of float32, shape (n_trials, n_windows, n_steps, n_channels, n_bands)
-        Padded with NaN; electrodes that are masked are NaN, too.
+        Padded with NaN; masked electrodes are NaN too.
     y : ndarray of int64, shape (n_trials,)
-        1 for high.
+        1 for high, 0 for low.
     people : ndarray of int64, shape (n_trials,)
-        Whose trial it is: the groups.
+        Subject of each trial, for use as groups.
     """
     features = corpus.features
     column = TARGETS.index(target)
     rated = np.flatnonzero(np.isfinite(features.labels[:, column]))
     if not len(rated):
-        raise BciAffectError(f"Nobody rated {target} in these data.")
+        raise BciAffectError(f"These data contain no ratings of {target}; choose another target.")
     trials, first, count = np.unique(features.trial[rated], return_index=True, return_counts=True)
     x = np.full((len(trials), count.max(), *features.bands.shape[1:]), np.nan, np.float32)
     for row, trial in enumerate(trials):
-        mine = rated[features.trial[rated] == trial]
-        masked = ~features.mask[mine][:, None, :, None]
-        x[row, : len(mine)] = np.where(masked, np.float32(np.nan), features.bands[mine])
-    of = rated[first]
-    return x, features.labels[of, column].astype(np.int64), features.subject[of]
+        windows = rated[features.trial[rated] == trial]
+        masked = ~features.mask[windows][:, None, :, None]
+        x[row, : len(windows)] = np.where(masked, np.float32(np.nan), features.bands[windows])
+    first_window = rated[first]
+    labels = features.labels[first_window, column].astype(np.int64)
+    return x, labels, features.subject[first_window]
 
 
 class AffectClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """EEG trials to a binary feeling, by the encoder that live use has.
+    """Binary classifier of EEG trials with the encoder used in live sessions.
 
     Parameters
     ----------
     positions : array_like, shape (n_channels, 3), optional
-        Electrode positions in metres (`eeg.Montage.positions`); needed by the encoder
+        Electrode positions in metres (`eeg.Montage.positions`); required by the encoder
         ``streaming``.
     preset : str
-        Shipped configuration, or a TOML file, whose ``[train]`` section is taken. There is no music
-        here, so terms that need it are without effect.
+        Shipped configuration or TOML file; its ``[train]`` section is used. Loss terms that need
+        music have no effect.
     epochs : int, optional
-        Instead of the preset's.
+        Number of epochs; by default that of the preset.
     validation : float
-        Share of the training trials on which the epoch is chosen; of the groups where `fit` is
-        given groups.
+        Share of the training trials (or of the groups, if given to `fit`) used for validation.
     seed : int
-        Fixes everything.
+        Random seed of the fit.
 
     Attributes
     ----------
     classes_ : ndarray
-        The two classes that were seen in `fit`.
+        The two classes seen in `fit`.
     model_ : bci_affect.model.AffectModel
-        What was fitted.
+        Fitted model.
     """
 
     def __init__(
@@ -104,46 +104,50 @@ class AffectClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         x : array_like, shape (n_trials, n_windows, n_steps, n_channels, n_bands)
-            From `trial_table`; (n_trials, n_steps, n_channels, n_bands) is one window a trial.
+            Trials from `trial_table`; shape (n_trials, n_steps, n_channels, n_bands) means one
+            window per trial.
         y : array_like, shape (n_trials,)
-            Two classes.
+            Labels of two classes.
         groups : array_like, shape (n_trials,), optional
-            People; some of them validate, instead of some trials.
+            Groups (people) of the trials; validation then uses complete groups.
 
         Raises
         ------
         BciAffectError
-            If shapes do not fit, there are not two classes, or a trial has no window.
+            If shapes do not match, there are not two classes, or a trial has no window.
         """
         from bci_affect.training.trainer import fit
 
-        windows = _checked(x)
-        given = np.asarray(y)
-        if given.shape != (len(windows),):
-            raise BciAffectError(f"There are {len(windows)} trials, but y has shape {given.shape}.")
-        self.classes_, labels = np.unique(given, return_inverse=True)
+        windows = _validated(x)
+        target = np.asarray(y)
+        if target.shape != (len(windows),):
+            raise BciAffectError(
+                f"There are {len(windows)} trials, but y has shape {target.shape}; give one label "
+                "per trial."
+            )
+        self.classes_, labels = np.unique(target, return_inverse=True)
         if len(self.classes_) != 2:
             raise BciAffectError(
-                f"AffectClassifier tells two classes apart; y has {len(self.classes_)}."
+                f"AffectClassifier needs labels of two classes; y has {len(self.classes_)}."
             )
         units = np.arange(len(windows)) if groups is None else np.asarray(groups)
-        valid = np.isin(units, self._validating(units, labels))
+        valid = np.isin(units, self._choose_validation_units(units, labels))
         features = self._features(windows, labels.astype(np.float32))
-        held = valid[features.trial]
+        held_out = valid[features.trial]
         settings = self._settings(features)
-        found = fit(features.select(~held), features.select(held), settings, self.seed)
-        self.model_ = found.model
+        result = fit(features.select(~held_out), features.select(held_out), settings, self.seed)
+        self.model_ = result.model
         self.n_features_in_ = int(np.prod(windows.shape[1:]))
         return self
 
     def predict_proba(self, x: ArrayLike) -> NDArray[np.float64]:
-        """Return the probability of each class, (n_trials, 2): the mean over a trial's windows."""
+        """Return the class probabilities, (n_trials, 2), averaged over the windows of a trial."""
         from sklearn.utils.validation import check_is_fitted
 
         from bci_affect.training.trainer import predict
 
         check_is_fitted(self, "model_")
-        windows = _checked(x)
+        windows = _validated(x)
         features = self._features(windows, np.full(len(windows), np.nan, np.float32))
         logits = predict(self.model_, features).logits[:, 0].astype(np.float64)
         _, high = per_trial(1 / (1 + np.exp(-logits)), features.trial)
@@ -160,8 +164,10 @@ class AffectClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         return float(balanced_accuracy_score(y, self.predict(x), sample_weight=sample_weight))
 
-    def _validating(self, units: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[Any]:
-        """Choose the units that validate; of both classes where units are trials."""
+    def _choose_validation_units(
+        self, units: NDArray[Any], labels: NDArray[np.int64]
+    ) -> NDArray[Any]:
+        """Choose the validation units, stratified by class if units are trials."""
         rng = np.random.default_rng(self.seed)
         names = np.unique(units)
         if len(names) < 2:
@@ -172,11 +178,11 @@ class AffectClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return chosen
         parts = []
         for label in (0, 1):
-            mine = np.flatnonzero(labels == label)
-            n = min(round(self.validation * len(mine)), len(mine) - 1)
-            parts.append(units[rng.permutation(mine)[: max(n, 0)]])
-        together = np.concatenate(parts)
-        return together if len(together) else names[:1]
+            members = np.flatnonzero(labels == label)
+            n = min(round(self.validation * len(members)), len(members) - 1)
+            parts.append(units[rng.permutation(members)[: max(n, 0)]])
+        selected = np.concatenate(parts)
+        return selected if len(selected) else names[:1]
 
     def _settings(self, features: FeatureSet) -> TrainSettings:
         settings = load_study(self.preset).train
@@ -190,16 +196,17 @@ class AffectClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return settings.model_copy(update=change)
 
     def _features(self, windows: Floats, labels: Floats) -> FeatureSet:
-        """Turn trials into the windows that they hold."""
+        """Convert trials to a feature set of their windows."""
         # (n_trials, n_windows, n_channels)
         usable: NDArray[np.bool_] = np.asarray(np.isfinite(windows).all(axis=(2, 4)))
-        there: NDArray[np.bool_] = np.asarray(usable.any(axis=2))
-        if not there.any(axis=1).all():
+        present: NDArray[np.bool_] = np.asarray(usable.any(axis=2))
+        if not present.any(axis=1).all():
             raise BciAffectError(
-                f"Trial {int(np.flatnonzero(~there.any(axis=1))[0])} has no window without NaN."
+                f"Trial {int(np.flatnonzero(~present.any(axis=1))[0])} has no window without NaN; "
+                "leave it out."
             )
-        trial, _ = np.nonzero(there)
-        bands = np.nan_to_num(windows[there])
+        trial, _ = np.nonzero(present)
+        bands = np.nan_to_num(windows[present])
         n, n_channels = len(trial), windows.shape[3]
         positions = np.full((n_channels, 3), np.nan, np.float32)
         if self.positions is not None:
@@ -209,17 +216,17 @@ class AffectClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     f"The trials have {n_channels} channels, but positions have shape "
                     f"{positions.shape}."
                 )
-        nothing = np.full((n, 2), np.nan, np.float32)
-        both = nothing.copy()
+        missing = np.full((n, 2), np.nan, np.float32)
+        both = missing.copy()
         both[:, 0] = labels[trial]
         return FeatureSet(
             bands=bands,
-            mask=usable[there],
+            mask=usable[present],
             positions=positions[None],
             montage=np.zeros(n, np.int64),
             labels=both,
             music=np.zeros((n, 0), np.float32),
-            music_labels=nothing,
+            music_labels=missing,
             trial=trial.astype(np.int64),
             subject=np.zeros(n, np.int64),
             session=np.zeros(n, np.int64),
@@ -228,7 +235,7 @@ class AffectClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
 
 
-def _checked(x: ArrayLike) -> Floats:
+def _validated(x: ArrayLike) -> Floats:
     windows = np.asarray(x, np.float32)
     if windows.ndim == 4:
         windows = windows[:, None]

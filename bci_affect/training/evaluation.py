@@ -1,9 +1,8 @@
-"""From predictions on held-out windows to the numbers of a study.
+"""Evaluation of a study from predictions on held-out windows.
 
-The unit is the person: every measure is computed for each person from that person's held-out
-trials, and what is reported is the mean over people with a bootstrap interval over people. Seeds
-are averaged within a person before that. Where people have a single class of labels, or none, they
-have no value and are not counted (``n`` says how many were).
+Every measure is computed per person from the person's held-out trials and averaged over seeds; the
+result is the mean over people with a bootstrap interval over people. People with labels of a single
+class, or without labels, have no value and are left out (``n`` is the number of people included).
 """
 
 from __future__ import annotations
@@ -18,15 +17,20 @@ from numpy.typing import NDArray
 from bci_affect.training.corpus import Corpus
 from bci_affect.training.features import FeatureSet
 from bci_affect.training.fold import FoldTask, PhaseResult
-from bci_affect.training.insight import within_track_share
+from bci_affect.training.interpretability import within_track_variance
 from bci_affect.training.metrics import balanced_accuracy, classification, per_trial
-from bci_affect.training.retrieval import chance, cosine, retrieval, track_scores
+from bci_affect.training.retrieval import (
+    chance_level,
+    cosine,
+    retrieval_metrics,
+    track_scores,
+)
 from bci_affect.training.run_folder import RunFolder
-from bci_affect.training.stats import bootstrap_mean, paired, permutation_p
+from bci_affect.training.stats import bootstrap_mean, compare_paired, permutation_p
 from bci_affect.training.study_settings import TARGETS, StudyConfig
 
 Table = dict[str, dict[int, float]]
-"""Measure to person to value."""
+"""Values by measure and person."""
 
 MEASURES = ("balanced_accuracy", "accuracy", "f1", "auc", "ece", "brier", "majority")
 
@@ -40,8 +44,8 @@ def evaluate(
     -------
     dict
         ``results[variant][phase]`` and ``baselines[name]`` hold ``valence`` and ``arousal``, each
-        by unit (``trial``, ``window``), and models also ``retrieval`` and ``insight``;
-        ``comparisons`` holds paired differences; ``people`` the values per person.
+        by unit (``trial``, ``window``), for models also ``retrieval`` and ``insight``.
+        ``comparisons`` holds paired differences, ``people`` the values per person.
     """
     tables: dict[str, Table] = {}
     results: dict[str, Any] = {}
@@ -49,12 +53,13 @@ def evaluate(
         per_phase: dict[str, list[Table]] = {}
         extra: dict[str, list[dict[str, Any]]] = {}
         for seed in config.study.seeds:
-            mine = [task for task in tasks if (task.variant, task.seed) == (variant, seed)]
-            folds = [folder.read_fold(task.key) for task in mine]
+            own = [task for task in tasks if (task.variant, task.seed) == (variant, seed)]
+            folds = [folder.read_fold(task.key) for task in own]
             for phase in folds[0]:
-                found = [fold[phase] for fold in folds]
-                per_phase.setdefault(phase, []).append(_model_table(corpus, config, found))
-                extra.setdefault(phase, []).append(_insight(corpus, found))
+                phases_of_folds = [fold[phase] for fold in folds]
+                table = _model_table(corpus, config, phases_of_folds)
+                per_phase.setdefault(phase, []).append(table)
+                extra.setdefault(phase, []).append(_interpretability(corpus, phases_of_folds))
         results[variant] = {}
         for phase, seeds in per_phase.items():
             table = _mean_of_seeds(seeds)
@@ -83,7 +88,7 @@ def evaluate(
         "comparisons": _comparisons(tables, config),
         "people": {
             name: {
-                measure: {corpus.subjects[who]: value for who, value in people.items()}
+                measure: {corpus.subjects[person]: value for person, value in people.items()}
                 for measure, people in table.items()
                 if measure.endswith(("trial/balanced_accuracy", "trial/auc")) or "MRR" in measure
             }
@@ -92,52 +97,55 @@ def evaluate(
     }
 
 
-def classify_people(
+def classification_by_person(
     features: FeatureSet,
     rows: NDArray[np.int64],
     probability: NDArray[np.floating],
     targets: Iterable[str],
 ) -> Table:
-    """Return every classification measure for every person, by target and unit.
+    """Return the classification measures of every person, by target and unit.
 
     Parameters
     ----------
     features : FeatureSet
-        The whole set.
+        Complete feature set.
     rows : ndarray of int64, shape (n,)
-        Test windows.
+        Indices of the test windows.
     probability : ndarray, shape (n, 2)
-        What was said of them.
+        Predicted probability of high valence and arousal.
+    targets : iterable of str
+        Targets to evaluate.
     """
     table: Table = {}
     people = features.subject[rows]
-    for who in np.unique(people):
-        mine = people == who
-        labels = features.labels[rows[mine]]
-        trials = features.trial[rows[mine]]
+    for person in np.unique(people):
+        own = people == person
+        labels = features.labels[rows[own]]
+        trials = features.trial[rows[own]]
         for target in targets:
             column = TARGETS.index(target)
-            said = probability[mine, column]
-            _, by_trial = per_trial(np.stack([labels[:, column], said], axis=1), trials)
+            predicted = probability[own, column]
+            _, by_trial = per_trial(np.stack([labels[:, column], predicted], axis=1), trials)
             for unit, (y, p) in {
                 "trial": (by_trial[:, 0], by_trial[:, 1]),
-                "window": (labels[:, column], said),
+                "window": (labels[:, column], predicted),
             }.items():
                 measures = classification(y, p).as_dict()
                 for name in MEASURES:
-                    table.setdefault(f"{target}/{unit}/{name}", {})[int(who)] = measures[name]
+                    table.setdefault(f"{target}/{unit}/{name}", {})[int(person)] = measures[name]
     return table
 
 
-def retrieve_people(
+def retrieval_by_person(
     corpus: Corpus, results: Sequence[PhaseResult], targets: Iterable[str]
 ) -> Table:
-    """Return retrieval measures for every person, queries being trials and windows.
+    """Return the retrieval metrics of every person, with trials and windows as queries.
 
-    Tracks are ranked by the mean of their three rows that are most similar to the query. Stimulus:
-    the track that was heard is right. Emotion: all tracks are right whose own label is what the
-    person rated. ``all`` ranks every track, ``unseen`` only those that the model was not trained
-    on (queries being what was heard then). Each measure comes with its exact chance.
+    Tracks are ranked by the mean similarity of their three embeddings most similar to the query.
+    For stimulus retrieval the track played is relevant; for emotion retrieval all tracks whose
+    label equals the person's rating. ``all`` ranks every track, ``unseen`` only tracks that the
+    model was not trained on (with the trials of these tracks as queries). Each metric comes with
+    its exact chance level.
     """
     table: Table = {}
     if not len(corpus.catalogue):
@@ -146,20 +154,20 @@ def retrieve_people(
     sums: dict[str, dict[int, list[dict[str, float]]]] = {}
     for result in results:
         for part in np.unique(result.part):
-            here = result.part == part
-            for who in np.unique(features.subject[result.rows[here]]):
-                mine = here & (features.subject[result.rows] == who)
-                found = _retrieve(corpus, result, int(part), mine, targets)
-                for name, values in found.items():
-                    sums.setdefault(name, {}).setdefault(int(who), []).append(values)
+            in_part = result.part == part
+            for person in np.unique(features.subject[result.rows[in_part]]):
+                own = in_part & (features.subject[result.rows] == person)
+                metrics = _retrieve(corpus, result, int(part), own, targets)
+                for name, values in metrics.items():
+                    sums.setdefault(name, {}).setdefault(int(person), []).append(values)
     for name, people in sums.items():
-        for who, parts in people.items():
-            # A person's parts weigh by their queries; the catalogue is the same for all of them.
+        for person, parts in people.items():
+            # Parts are weighted by their number of queries; all use the same catalogue.
             weights = np.array([values["n"] for values in parts])
             for measure in parts[0]:
                 if measure != "n":
                     value = np.average([v[measure] for v in parts], weights=weights)
-                    table.setdefault(f"{name}/{measure}", {})[who] = float(value)
+                    table.setdefault(f"{name}/{measure}", {})[person] = float(value)
     return table
 
 
@@ -167,58 +175,62 @@ def _retrieve(
     corpus: Corpus,
     result: PhaseResult,
     part: int,
-    mine: NDArray[np.bool_],
+    own: NDArray[np.bool_],
     targets: Iterable[str],
 ) -> dict[str, dict[str, float]]:
     features, catalogue = corpus.features, corpus.catalogue
-    rows = result.rows[mine]
-    by_trial = per_trial(result.embedding[mine], features.trial[rows])
+    rows = result.rows[own]
+    by_trial = per_trial(result.embedding[own], features.trial[rows])
     first = np.array([rows[features.trial[rows] == trial][0] for trial in by_trial[0]])
-    found: dict[str, dict[str, float]] = {}
-    for unit, query, of in (
+    metrics: dict[str, dict[str, float]] = {}
+    for unit, query, query_rows in (
         ("trial", by_trial[1], first),
-        ("window", result.embedding[mine], rows),
+        ("window", result.embedding[own], rows),
     ):
-        scores = cosine(query, result.music_embedding[part])  # (n_queries, n_rows)
-        for which in ("all", "unseen"):
-            among = ~result.seen[part] if which == "unseen" else np.ones(len(catalogue), np.bool_)
-            tracks = np.unique(catalogue.stimulus[among])
+        scores = cosine(query, result.music_embedding[part])  # (n_queries, n_items)
+        for subset in ("all", "unseen"):
+            items = ~result.seen[part] if subset == "unseen" else np.ones(len(catalogue), np.bool_)
+            tracks = np.unique(catalogue.stimulus[items])
             if len(tracks) < 2:
                 continue
-            ranked = track_scores(scores[:, among], catalogue.stimulus[among])
-            heard = features.stimulus[of][:, None] == tracks[None]
-            asked: dict[str, NDArray[np.bool_]] = {"stimulus": heard}
+            ranked = track_scores(scores[:, items], catalogue.stimulus[items])
+            played = features.stimulus[query_rows][:, None] == tracks[None]
+            relevance: dict[str, NDArray[np.bool_]] = {"stimulus": played}
             for target in targets:
                 column = TARGETS.index(target)
                 label = np.array(
                     [catalogue.labels[catalogue.stimulus == track][0, column] for track in tracks]
                 )
-                asked[f"emotion-{target}"] = features.labels[of, column][:, None] == label[None]
-            for what, relevant in asked.items():
-                queries = heard.any(axis=1) if which == "unseen" else np.ones(len(of), np.bool_)
+                rated = features.labels[query_rows, column]
+                relevance[f"emotion-{target}"] = rated[:, None] == label[None]
+            queries = np.ones(len(query_rows), np.bool_)
+            if subset == "unseen":
+                queries = played.any(axis=1)
+            for criterion, relevant in relevance.items():
                 if relevant[queries].any():
-                    measures = _measures(ranked[queries], relevant[queries])
-                    found[f"retrieval/{what}/{which}/{unit}"] = measures
-    return found
+                    values = _flat_metrics(ranked[queries], relevant[queries])
+                    metrics[f"retrieval/{criterion}/{subset}/{unit}"] = values
+    return metrics
 
 
-def _measures(ranked: NDArray[np.float64], relevant: NDArray[np.bool_]) -> dict[str, float]:
-    one = retrieval(ranked, relevant)
-    values = {f"P@{k}": value for k, value in one.precision_at_k.items()}
-    values["mAP"] = one.mean_average_precision
-    values["MRR"] = one.mean_reciprocal_rank
-    values["median_rank"] = one.median_rank
-    lucky = chance(relevant[relevant.any(axis=1)])
-    values.update({f"chance {key.replace('p@', 'P@')}": value for key, value in lucky.items()})
-    values["n"] = float(one.n_queries)
+def _flat_metrics(ranked: NDArray[np.float64], relevant: NDArray[np.bool_]) -> dict[str, float]:
+    """Return the retrieval metrics with their chance levels by name."""
+    result = retrieval_metrics(ranked, relevant)
+    values = {f"P@{k}": value for k, value in result.precision_at_k.items()}
+    values["mAP"] = result.mean_average_precision
+    values["MRR"] = result.mean_reciprocal_rank
+    values["median_rank"] = result.median_rank
+    expected = chance_level(relevant[relevant.any(axis=1)])
+    values.update({f"chance {key.replace('p@', 'P@')}": value for key, value in expected.items()})
+    values["n"] = float(result.n_queries)
     return values
 
 
 def _model_table(corpus: Corpus, config: StudyConfig, results: list[PhaseResult]) -> Table:
     rows = np.concatenate([result.rows for result in results])
     probability = np.concatenate([result.probability for result in results])
-    table = classify_people(corpus.features, rows, probability, config.study.targets)
-    table.update(retrieve_people(corpus, results, config.study.targets))
+    table = classification_by_person(corpus.features, rows, probability, config.study.targets)
+    table.update(retrieval_by_person(corpus, results, config.study.targets))
     return table
 
 
@@ -229,27 +241,30 @@ def _baseline_tables(folder: RunFolder, config: StudyConfig, corpus: Corpus) -> 
     tables = {}
     with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         for name in file.files:
-            said = file[name]
-            rows = np.flatnonzero(np.isfinite(said).any(axis=1))
-            tables[name] = classify_people(corpus.features, rows, said[rows], config.study.targets)
+            probability = file[name]
+            rows = np.flatnonzero(np.isfinite(probability).any(axis=1))
+            tables[name] = classification_by_person(
+                corpus.features, rows, probability[rows], config.study.targets
+            )
     return tables
 
 
-def _insight(corpus: Corpus, results: list[PhaseResult]) -> dict[str, Any]:
+def _interpretability(corpus: Corpus, results: list[PhaseResult]) -> dict[str, Any]:
     shares = [
-        within_track_share(result.embedding, corpus.features.trial[result.rows])
+        within_track_variance(result.embedding, corpus.features.trial[result.rows])
         for result in results
     ]
     found: dict[str, Any] = {"eeg_within_track_share": float(np.nanmean(shares))}
     if len(corpus.catalogue):
         music = [
-            within_track_share(r.music_embedding[0], corpus.catalogue.stimulus) for r in results
+            within_track_variance(r.music_embedding[0], corpus.catalogue.stimulus) for r in results
         ]
         found["music_within_track_share"] = float(np.nanmean(music))
     for group in ("deletion", "domain"):
-        names = results[0].insight.get(group, {})
+        names = results[0].interpretability.get(group, {})
         found[group] = {
-            name: _nanmean([result.insight[group][name] for result in results]) for name in names
+            name: _nanmean([result.interpretability[group][name] for result in results])
+            for name in names
         }
     return found
 
@@ -262,38 +277,39 @@ def _p_values(
     variant: str,
     phase: str,
 ) -> dict[str, float]:
-    """One-sided p of trial-level balanced accuracy (mean over people), labels exchanged in people.
+    """Return the one-sided p-value of the trial-level balanced accuracy, averaged over people.
 
-    Seeds' probabilities are averaged first.
+    Labels are permuted within people; probabilities are averaged over seeds first.
     """
     total = np.zeros((len(corpus.features), 2))
     count = np.zeros(len(corpus.features))
     for task in tasks:
         if task.variant == variant:
-            found = folder.read_fold(task.key)[phase]
-            total[found.rows] += found.probability
-            count[found.rows] += 1
+            fold = folder.read_fold(task.key)[phase]
+            total[fold.rows] += fold.probability
+            count[fold.rows] += 1
     tested = np.flatnonzero(count)
     if not len(tested):
         return {}
-    said = total[tested] / count[tested][:, None]
+    probability = total[tested] / count[tested][:, None]
     features = corpus.features
     trials = features.trial[tested]
-    _, who = per_trial(features.subject[tested], trials)
+    _, person_of = per_trial(features.subject[tested], trials)
     result: dict[str, float] = {}
     for target in config.study.targets:
         column = TARGETS.index(target)
         _, pair = per_trial(
-            np.stack([features.labels[tested, column], said[:, column]], axis=1), trials
+            np.stack([features.labels[tested, column], probability[:, column]], axis=1), trials
         )
 
         rated = np.isfinite(pair).all(axis=1)
-        members = [np.flatnonzero(who[rated] == person) for person in np.unique(who[rated])]
+        people = person_of[rated]
+        members = [np.flatnonzero(people == person) for person in np.unique(people)]
         result[target] = permutation_p(
             pair[rated, 0],
             pair[rated, 1],
             partial(_mean_balanced_accuracy, members),
-            groups=who[rated],
+            groups=people,
             n_permutations=config.study.permutations,
             seed=config.study.split_seed,
         )
@@ -301,51 +317,55 @@ def _p_values(
 
 
 def _mean_balanced_accuracy(
-    members: list[NDArray[np.int64]], labels: NDArray[np.float64], said: NDArray[np.float64]
+    members: list[NDArray[np.int64]], labels: NDArray[np.float64], probability: NDArray[np.float64]
 ) -> float:
-    """Mean over people, whose rows are given."""
-    return _nanmean([balanced_accuracy(labels[rows], said[rows]) for rows in members])
+    """Return the balanced accuracy averaged over people, given the rows of each person."""
+    return _nanmean([balanced_accuracy(labels[rows], probability[rows]) for rows in members])
 
 
 def _comparisons(tables: Mapping[str, Table], config: StudyConfig) -> list[dict[str, Any]]:
-    """Compare every variant with the first one and with the linear baseline, person by person."""
+    """Compare every variant with the first one and with the linear baseline, paired by person."""
     names = [name for name in tables if not name.startswith("baseline/")]
     pairs = []
     for phase in ("pretrain", "cotrain"):
-        mine = [name for name in names if name.endswith(f"/{phase}")]
-        pairs += [(mine[0], other) for other in mine[1:]]
-        pairs += [(name, "baseline/linear") for name in mine if "baseline/linear" in tables]
+        of_phase = [name for name in names if name.endswith(f"/{phase}")]
+        pairs += [(of_phase[0], other) for other in of_phase[1:]]
+        pairs += [(name, "baseline/linear") for name in of_phase if "baseline/linear" in tables]
     measures = [
         f"{t}/trial/{m}" for t in config.study.targets for m in ("balanced_accuracy", "auc")
     ]
-    measures += [f"retrieval/stimulus/{which}/trial/MRR" for which in ("all", "unseen")]
-    found = []
+    measures += [f"retrieval/stimulus/{subset}/trial/MRR" for subset in ("all", "unseen")]
+    comparisons = []
     for first, second in pairs:
         for measure in measures:
             a, b = tables[first].get(measure), tables[second].get(measure)
             if a is None or b is None:
                 continue
             people = sorted(a.keys() & b.keys())
-            result = paired([a[who] for who in people], [b[who] for who in people])
-            found.append({"first": first, "second": second, "measure": measure, **result.as_dict()})
-    return found
+            result = compare_paired(
+                [a[person] for person in people], [b[person] for person in people]
+            )
+            comparisons.append(
+                {"first": first, "second": second, "measure": measure, **result.as_dict()}
+            )
+    return comparisons
 
 
 def _summarise(table: Table) -> dict[str, Any]:
-    """Turn "a/b/c" into nested dictionaries of intervals."""
+    """Return the intervals over people as nested dictionaries, measure "a/b/c" at [a][b][c]."""
     nested: dict[str, Any] = {}
     for name, people in table.items():
         *path, last = name.split("/")
-        place = nested
+        level = nested
         for step in path:
-            place = place.setdefault(step, {})
-        place[last] = bootstrap_mean(list(people.values())).as_dict()
+            level = level.setdefault(step, {})
+        level[last] = bootstrap_mean(list(people.values())).as_dict()
     return nested
 
 
 def _mean_of_seeds(seeds: list[Table]) -> Table:
     return {
-        name: {who: _nanmean([one[name][who] for one in seeds]) for who in people}
+        name: {person: _nanmean([one[name][person] for one in seeds]) for person in people}
         for name, people in seeds[0].items()
     }
 

@@ -1,14 +1,13 @@
-"""From trials to feature windows, along the one path that live use has.
+"""Extraction of feature windows from trials, with the same signal path as live sessions.
 
-Each session's trials run through one `eeg.Pipeline` and one `eeg.Normaliser` in the order in which
-they were recorded, with a gap between them: what a window knows of its person is what came before
-it. Only windows that lie whole within the stimulus are kept.
+The trials of a session run through one `eeg.Pipeline` and one `eeg.Normaliser` in chronological
+order, with a gap between trials, so that the normalisation depends only on earlier data. Only
+windows entirely within the stimulus are selected.
 """
 
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import groupby
@@ -25,47 +24,52 @@ from bci_affect.eeg import TRACE_S, Chunk, FeatureWindow, Normaliser, Pipeline, 
 from bci_affect.errors import BciAffectError
 from bci_affect.storage import atomic_file
 
-log = logging.getLogger(__name__)
-
-_PAUSE_S = 1.0  # between trials, where the file does not say how long it was
+_GAP_S = 1.0  # nominal gap between trials; the files do not contain its duration
 
 
 class ExtractionSettings(Section):
-    """Which windows are taken from trials, and what they are labelled with."""
+    """Selection and labelling of feature windows."""
 
     every_s: float = Field(1.0, gt=0)
-    """Time between two windows that are kept; a multiple of the signal's hop."""
+    """Interval between selected windows; a multiple of the signal's hop."""
     threshold: float = Field(5.0, ge=1, le=9)
-    """Ratings above it are high."""
+    """Ratings above the threshold are high."""
     music_delay_s: float = Field(0.2, ge=0, le=2)
-    """How much later than the music the EEG is taken to be."""
+    """Assumed delay of the EEG response to the music."""
     memory_s: float = Field(300.0, gt=0)
     """Time constant of the running normalisation to the person."""
 
 
 @dataclass(frozen=True)
 class SubjectWindows:
-    """Feature windows of one person, by trial of the person's list.
+    """Feature windows of one subject, with per-trial arrays.
 
     Attributes
     ----------
     bands : ndarray of float32, shape (n_windows, n_steps, n_channels, n_bands)
+        Normalised band features.
     mask : ndarray of bool, shape (n_windows, n_channels)
+        Valid electrodes.
     trial : ndarray of int64, shape (n_windows,)
-        Row of the per-trial arrays.
+        Index into the per-trial arrays.
     time_s : ndarray of float32, shape (n_windows,)
-        End of the window, from the stimulus' onset.
+        End of the window in seconds from the stimulus onset.
     music : ndarray of float32, shape (n_windows, n_dim)
-        NaN where the stimulus has no features; n_dim is 0 where no stimulus has.
+        Tagger embedding; NaN if the stimulus has none. n_dim is 0 if no stimulus has any.
     labels, music_labels : ndarray of float32, shape (n_trials, 2)
+        High (1) or low (0) valence and arousal, rated by the subject and of the music; NaN if
+        missing.
     sessions, stimuli : ndarray of str, shape (n_trials,)
+        Session and stimulus of each trial.
     channels : ndarray of str, shape (n_channels,)
+        Channel names.
     positions : ndarray of float32, shape (n_channels, 3)
+        Electrode positions in metres.
     covariance : ndarray of float32, shape (n_trials, n_channels, n_channels)
-        Of the pipeline's filtered traces over a trial's last 30 s, in square microvolts.
+        Covariance of the filtered traces over the last 30 s of each trial, in square microvolts.
     raw_mean, raw_sd : ndarray of float32, shape (n_bands,)
-        Of the features before normalisation: mean over everything, and mean over electrodes of the
-        standard deviation in time. They become a model's population prior.
+        Statistics before normalisation: mean over windows and electrodes, and standard deviation
+        over time averaged over electrodes. They become the population prior of a model.
     """
 
     bands: NDArray[np.float32]
@@ -84,13 +88,13 @@ class SubjectWindows:
     raw_sd: NDArray[np.float32]
 
     def save(self, path: Path) -> None:
-        """Write to an ``.npz``; raises `BciAffectError` if it cannot be written."""
+        """Write to an ``.npz`` file atomically; raises `BciAffectError` if that fails."""
         with atomic_file(path) as partial, partial.open("wb") as file:
             np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
 
     @classmethod
     def load(cls, path: Path) -> SubjectWindows:
-        """Read what `save` wrote; raises `OSError`, `ValueError` or `KeyError` if damaged."""
+        """Load a file; raises `OSError`, `ValueError` or `KeyError` if it is damaged."""
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return cls(**{field.name: file[field.name] for field in fields(cls)})
 
@@ -98,21 +102,21 @@ class SubjectWindows:
 def extract_subject(
     trials: Sequence[Trial], signal: SignalSettings, settings: ExtractionSettings
 ) -> SubjectWindows:
-    """Return the feature windows of one person's trials.
+    """Return the feature windows of one subject's trials.
 
     Parameters
     ----------
     trials : sequence of Trial
-        Of one person; sessions one after the other, in their order.
+        Trials of one subject in chronological order, session by session.
     signal : SignalSettings
-        What the pipeline does; its hop decides how often windows are made.
+        Settings of the pipeline.
     settings : ExtractionSettings
-        Which of them are kept.
+        Selection of windows.
 
     Raises
     ------
     BciAffectError
-        If the trials differ in rate or channels, or are too short to hold a single window.
+        If the trials differ in rate or channels, or contain no valid window.
     """
     first = trials[0]
     for trial in trials:
@@ -123,28 +127,28 @@ def extract_subject(
     ratio = settings.every_s / signal.window.hop_s
     if abs(ratio - round(ratio)) > 1e-6 or round(ratio) < 1:
         raise BciAffectError(
-            f"every_s ({settings.every_s:g}) must be a whole multiple of the signal's hop_s "
+            f"every_s ({settings.every_s:g}) must be an integer multiple of the signal's hop_s "
             f"({signal.window.hop_s:g})."
         )
-    kept: list[_Kept] = []
+    windows: list[_ExtractedWindow] = []
     covariances: list[NDArray[np.float32]] = []
     for _, session in groupby(enumerate(trials), key=lambda item: item[1].session):
-        kept.extend(_session_windows(list(session), signal, settings, covariances))
-    if not kept:
+        windows.extend(_session_windows(list(session), signal, settings, covariances))
+    if not windows:
         raise BciAffectError(
             f"{first.subject}: no clean window of {signal.window.window_s:g} s lies within a "
             "stimulus; the trials are too short or too noisy."
         )
-    trial_of = np.array([one.trial for one in kept], np.int64)
-    time_s = np.array([one.time_s for one in kept], np.float32)
-    raw = np.stack([one.newest for one in kept])  # (n_windows, n_channels, n_bands)
-    usable = np.stack([one.mask for one in kept]).any(axis=0)
+    trial_of = np.array([one.trial for one in windows], np.int64)
+    time_s = np.array([one.time_s for one in windows], np.float32)
+    raw = np.stack([one.newest for one in windows])  # (n_windows, n_channels, n_bands)
+    usable = np.stack([one.mask for one in windows]).any(axis=0)
     return SubjectWindows(
-        bands=np.stack([one.bands for one in kept]),
-        mask=np.stack([one.mask for one in kept]),
+        bands=np.stack([one.bands for one in windows]),
+        mask=np.stack([one.mask for one in windows]),
         trial=trial_of,
         time_s=time_s,
-        music=_music_of(trials, trial_of, time_s, signal.window.window_s, settings),
+        music=_music_embeddings(trials, trial_of, time_s, signal.window.window_s, settings),
         labels=_labels(trials, ("valence", "arousal"), settings.threshold),
         music_labels=_labels(trials, ("music_valence", "music_arousal"), settings.threshold),
         sessions=np.array([trial.session for trial in trials]),
@@ -158,8 +162,8 @@ def extract_subject(
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """One window that is kept: normalised, and its newest step before normalisation."""
+class _ExtractedWindow:
+    """Selected window: normalised bands, and its newest step before normalisation."""
 
     trial: int
     time_s: float
@@ -173,8 +177,8 @@ def _session_windows(
     signal: SignalSettings,
     settings: ExtractionSettings,
     covariances: list[NDArray[np.float32]],
-) -> Iterator[_Kept]:
-    """Yield the windows that are kept, and append each trial's covariance."""
+) -> Iterator[_ExtractedWindow]:
+    """Yield the selected windows of a session, and append each trial's covariance."""
     example = session[0][1]
     units = ("microvolts",) * len(example.montage)
     pipeline = Pipeline(signal, example.rate_hz, example.montage, units=units)
@@ -188,30 +192,30 @@ def _session_windows(
     for order, (index, trial) in enumerate(session):
         times = clock + np.arange(trial.eeg.shape[1]) / trial.rate_hz
         onset = clock + trial.onset_s
-        for window in pipeline.push(Chunk(trial.eeg, times, _PAUSE_S if order else 0.0)):
+        for window in pipeline.push(Chunk(trial.eeg, times, _GAP_S if order else 0.0)):
             time_s = window.time + 1.0 / trial.rate_hz - onset
-            if _is_kept(window, time_s, signal, settings):
+            if _is_selected(window, time_s, signal, settings):
                 bands = normaliser.apply(window)
-                yield _Kept(index, time_s, window.mask, bands, window.bands[-1])
+                yield _ExtractedWindow(index, time_s, window.mask, bands, window.bands[-1])
             else:
                 normaliser.follow(window)
         during = trial.eeg.shape[1] / trial.rate_hz - trial.onset_s
         _, traces = pipeline.traces(min(during, TRACE_S))
         covariances.append(_covariance(traces))
-        clock = float(times[-1]) + 1.0 / trial.rate_hz + _PAUSE_S
+        clock = float(times[-1]) + 1.0 / trial.rate_hz + _GAP_S
 
 
 def _covariance(traces: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Covariance between electrodes over time, columns that mark gaps left out."""
-    whole = traces[:, np.isfinite(traces).all(axis=0)].astype(np.float64)
-    covariance: NDArray[np.float32] = np.atleast_2d(np.cov(whole)).astype(np.float32)
+    """Return the covariance between electrodes over time, without the samples in gaps."""
+    finite = traces[:, np.isfinite(traces).all(axis=0)].astype(np.float64)
+    covariance: NDArray[np.float32] = np.atleast_2d(np.cov(finite)).astype(np.float32)
     return covariance
 
 
-def _is_kept(
+def _is_selected(
     window: FeatureWindow, time_s: float, signal: SignalSettings, settings: ExtractionSettings
 ) -> bool:
-    """Tell whether a window is a reading, lies within the stimulus, and is due."""
+    """Return True if a window is valid, lies within the stimulus and is due."""
     half_hop = signal.window.hop_s / 2
     due = abs(time_s - round(time_s / settings.every_s) * settings.every_s) < half_hop - 1e-9
     return window.state is State.OK and due and time_s > signal.window.window_s - half_hop
@@ -225,34 +229,37 @@ def _labels(
     return high.astype(np.float32)
 
 
-def _music_of(
+def _music_embeddings(
     trials: Sequence[Trial],
     trial_of: NDArray[np.int64],
     time_s: NDArray[np.float32],
     window_s: float,
     settings: ExtractionSettings,
 ) -> NDArray[np.float32]:
-    """Mean tagger row of what was heard during each window, the EEG's delay taken off."""
+    """Return the mean tagger embedding during each window, corrected for the EEG delay."""
     dims = {trial.music.shape[1] for trial in trials if trial.music is not None}
     if len(dims) > 1:
-        raise BciAffectError(f"{trials[0].subject}: stimuli have music features of several widths.")
+        raise BciAffectError(
+            f"{trials[0].subject}: the stimuli have music embeddings of different dimensions; "
+            "embed all of them with the same tagger."
+        )
     n_dim = dims.pop() if dims else 0
     music = np.full((len(trial_of), n_dim), np.nan, np.float32)
     for row, (index, end) in enumerate(zip(trial_of, time_s - settings.music_delay_s, strict=True)):
-        rows, times = trials[index].music, trials[index].music_times
-        if rows is None or times is None or not len(rows):
+        embeddings, times = trials[index].music, trials[index].music_times
+        if embeddings is None or times is None or not len(embeddings):
             continue
         inside = (times > end - window_s) & (times <= end)
         nearest = int(np.abs(times - (end - window_s / 2)).argmin())
         if inside.any():
-            music[row] = rows[inside].mean(axis=0)
+            music[row] = embeddings[inside].mean(axis=0)
         elif abs(times[nearest] - (end - window_s / 2)) <= window_s:
-            music[row] = rows[nearest]
+            music[row] = embeddings[nearest]
     return music
 
 
-def code_key() -> str:
-    """Return a hash of the code that makes features, so that a change of it empties the cache."""
+def code_hash() -> str:
+    """Return a hash of the feature extraction code, part of the cache key."""
     folder = Path(bci_affect.eeg.__file__).parent
     digest = hashlib.sha256()
     for path in (*sorted(folder.glob("*.py")), Path(__file__)):

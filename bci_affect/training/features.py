@@ -1,4 +1,4 @@
-"""Windows of many trials, held in RAM, as the trainer takes them."""
+"""Feature windows of many trials in memory, the input of the trainer."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """Feature windows with what is known of each; rows of all arrays belong together.
+    """Feature windows with labels and metadata, as arrays with one row per window.
 
     Attributes
     ----------
     bands : ndarray of float32, shape (n_windows, n_steps, n_channels, n_bands)
-        Causally normalised band features. Sets of several montages pad channels that a window has
-        not, with `mask` False there.
+        Causally normalised band features. In sets of several montages, missing channels are padded,
+        with `mask` False.
     mask : ndarray of bool, shape (n_windows, n_channels)
-        Electrodes that may be used.
+        Valid electrodes.
     positions : ndarray of float32, shape (n_montages, n_channels, 3)
-        Electrode positions of each montage.
+        Electrode positions of each montage, in metres.
     montage : ndarray of int64, shape (n_windows,)
-        Row of `positions` that a window belongs to.
+        Index of the window's montage in `positions`.
     labels : ndarray of float32, shape (n_windows, 2)
-        High (1) or low (0) valence and arousal as the person rated; NaN where missing.
+        High (1) or low (0) valence and arousal rated by the subject; NaN if missing.
     music : ndarray of float32, shape (n_windows, n_dim)
-        Tagger row heard in the window (after the EEG-music delay); NaN rows where there is none.
+        Tagger embedding of the music during the window, corrected for the EEG delay; NaN if there
+        is none.
     music_labels : ndarray of float32, shape (n_windows, 2)
-        High or low valence and arousal of the music itself (mean rating of all), NaN where missing.
+        High or low valence and arousal of the music itself (mean rating); NaN if missing.
     trial, subject, session, stimulus : ndarray of int64, shape (n_windows,)
-        Which; -1 for an unknown stimulus. `trial` is unique over subjects and sessions.
+        Index of each; -1 for an unknown stimulus. `trial` is unique over subjects and sessions.
     time_s : ndarray of float32, shape (n_windows,)
-        End of the window in seconds from the stimulus' onset.
+        End of the window in seconds from the stimulus onset.
     """
 
     bands: NDArray[np.float32]
@@ -52,7 +53,7 @@ class FeatureSet:
         return len(self.bands)
 
     def select(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> FeatureSet:
-        """Return the windows of these rows (numbers, or a bool each); montages stay as they are."""
+        """Return a subset of the windows, given by indices or by a boolean mask."""
         values = {
             field.name: getattr(self, field.name)
             if field.name == "positions"

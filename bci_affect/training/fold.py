@@ -1,7 +1,7 @@
-"""One fold of a study: train, test, and hand back everything that is measured later.
+"""Training and testing of one fold of a study.
 
-A fold is a pure function of data, settings and seed: it writes nothing, so that it may run in this
-process, in another, or on another machine, with the same result.
+A fold is a pure function of data, settings and seed that writes no files, so it gives the same
+result in this process, in another process or on another machine.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bci_affect.model import ENCODERS, AffectModel
 from bci_affect.storage import unique_name
 from bci_affect.training.corpus import Corpus, MusicCatalogue
 from bci_affect.training.features import FeatureSet
-from bci_affect.training.insight import deletion_test, domain_separability
+from bci_affect.training.interpretability import deletion_test, domain_separability
 from bci_affect.training.settings import TrainSettings
 from bci_affect.training.splits import Split, make_splits
 from bci_affect.training.study_settings import TARGETS, StudyConfig
@@ -31,7 +31,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class FoldTask:
-    """What a fold is: a variant, a seed, and a split."""
+    """Specification of a fold: variant, seed and split."""
 
     variant: str
     seed: int
@@ -39,31 +39,34 @@ class FoldTask:
 
     @property
     def key(self) -> str:
-        """Folder of the fold below the run's ``folds``."""
+        """Folder of the fold within ``folds`` of the study."""
         return f"{unique_name(self.variant)}/seed-{self.seed}/{unique_name(self.split.name)}"
 
 
 @dataclass(frozen=True)
 class PhaseResult:
-    """What one phase of a fold says of its test windows.
+    """Predictions of one phase of a fold for its test windows.
 
     Attributes
     ----------
     rows : ndarray of int64, shape (n,)
-        Test windows, as rows of the corpus.
+        Indices of the test windows in the corpus.
     part : ndarray of int64, shape (n,)
-        Which of the phase's models said it (co-training has several).
+        Index of the model that predicted the window (co-training has several models).
     probability : ndarray of float32, shape (n, 2)
-        Of high valence and arousal.
+        Probability of high valence and arousal.
     embedding : ndarray of float32, shape (n, space)
+        EEG embeddings.
     music_embedding : ndarray of float32, shape (n_parts, n_catalogue, space)
+        Music embeddings in the common space, by model.
     music_probability : ndarray of float32, shape (n_parts, n_catalogue, 2)
+        Probability of high valence and arousal of the music, by model.
     seen : ndarray of bool, shape (n_parts, n_catalogue)
-        Rows of the catalogue whose track was in training or validation.
+        True for catalogue items whose track was in training or validation.
     attention : ndarray of float32, shape (n_channels, n_steps)
-        Mean over the test windows.
-    insight : dict
-        Deletion test and domain separability.
+        Mean attention over the test windows.
+    interpretability : dict
+        Results of the deletion test and of domain separability.
     """
 
     rows: NDArray[np.int64]
@@ -74,27 +77,27 @@ class PhaseResult:
     music_probability: Floats
     seen: NDArray[np.bool_]
     attention: Floats
-    insight: dict[str, Any] = field(default_factory=dict)
+    interpretability: dict[str, Any] = field(default_factory=dict)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays by name, for saving."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "insight"}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "interpretability"}
 
 
 @dataclass(frozen=True)
 class FoldResult:
-    """Everything that a fold hands back.
+    """Result of a fold.
 
     Attributes
     ----------
     key : str
-        Of the task.
+        Key of the task.
     phases : dict of str to PhaseResult
-        ``pretrain`` and perhaps ``cotrain``.
+        Results of ``pretrain`` and, if enabled, ``cotrain``.
     history : list of dict
-        One entry for each epoch of each phase.
+        One entry per epoch of each phase.
     weights : dict of str to bytes
-        Each phase's last model as safetensors.
+        Last model of each phase as safetensors.
     """
 
     key: str
@@ -109,34 +112,34 @@ def run_fold(corpus: Corpus, config: StudyConfig, task: FoldTask) -> FoldResult:
     Parameters
     ----------
     corpus : Corpus
-        Everybody's features.
+        Features of all subjects.
     config : StudyConfig
-        Of the study.
+        Configuration of the study.
     task : FoldTask
-        Which variant, seed and split.
+        Variant, seed and split of the fold.
     """
     history: list[dict[str, Any]] = []
     features = hide_targets(corpus.features, config)
-    settings = shaped(config.training(task.variant, "pretrain"), corpus)
+    settings = fit_to_data(config.training(task.variant, "pretrain"), corpus)
     first = _fit(features, task.split, settings, task, "pretrain", None, history)
-    phases = {"pretrain": _test(corpus, features, [(task.split, first)], task.seed)}
+    phases = {"pretrain": _test_models(corpus, features, [(task.split, first)], task.seed)}
     weights = {"pretrain": _weights(first.model)}
     if config.study.cotrain:
-        settings = shaped(config.training(task.variant, "cotrain"), corpus)
+        settings = fit_to_data(config.training(task.variant, "cotrain"), corpus)
         later = [
             (split, _fit(features, split, settings, task, "cotrain", first.model, history))
             for split in cotrain_splits(features, task.split, config)
         ]
-        phases["cotrain"] = _test(corpus, features, later, task.seed)
+        phases["cotrain"] = _test_models(corpus, features, later, task.seed)
         weights["cotrain"] = _weights(later[-1][1].model)
     return FoldResult(task.key, phases, history, weights)
 
 
-def shaped(settings: TrainSettings, corpus: Corpus) -> TrainSettings:
-    """Return the settings with the model's shape taken from the data.
+def fit_to_data(settings: TrainSettings, corpus: Corpus) -> TrainSettings:
+    """Return the settings with the input dimensions of the model set from the data.
 
-    A configuration says what kind of model it is; steps, bands, width of the music features and,
-    for encoders that are bound to a montage, electrodes follow from the features.
+    Steps, bands, the dimension of the music embeddings and, for encoders with a fixed montage, the
+    number of electrodes follow from the features.
     """
     _, n_steps, n_channels, n_bands = corpus.features.bands.shape
     shape = {"n_steps": n_steps, "n_bands": n_bands}
@@ -150,7 +153,7 @@ def shaped(settings: TrainSettings, corpus: Corpus) -> TrainSettings:
 
 
 def hide_targets(features: FeatureSet, config: StudyConfig) -> FeatureSet:
-    """Return the set with labels of targets that are not learned set to NaN."""
+    """Return the feature set with the labels of targets not learned set to NaN."""
     hidden = [i for i, target in enumerate(TARGETS) if target not in config.study.targets]
     if not hidden:
         return features
@@ -160,10 +163,10 @@ def hide_targets(features: FeatureSet, config: StudyConfig) -> FeatureSet:
 
 
 def cotrain_splits(features: FeatureSet, split: Split, config: StudyConfig) -> Iterator[Split]:
-    """Yield splits of each held-out person's own trials, in rows of the whole set."""
-    mine = features.select(split.test)
+    """Yield splits of the trials of each held-out subject, as indices into the full feature set."""
+    held_out = features.select(split.test)
     inner = make_splits(
-        mine,
+        held_out,
         "within-subject",
         folds=config.study.cotrain_folds,
         validation=config.study.validation,
@@ -175,9 +178,9 @@ def cotrain_splits(features: FeatureSet, split: Split, config: StudyConfig) -> I
 
 
 def fold_seed(task: FoldTask, phase: str, split: str) -> int:
-    """Return the seed of one training: other folds, phases and variants' seeds are unrelated.
+    """Return the seed of one training run, different for each fold and phase.
 
-    Variants share it, so that they differ by what they change and not by their start.
+    It is the same for all variants, so that they differ only by their settings.
     """
     return zlib.crc32(f"{task.seed}|{task.split.name}|{phase}|{split}".encode()) % 2**31
 
@@ -193,57 +196,55 @@ def _fit(
 ) -> FitResult:
     seed = fold_seed(task, phase, split.name)
     train, valid = features.select(split.train), features.select(split.validation)
-    found = fit(train, valid, settings, seed, start=start)
-    where = {"fold": task.key, "phase": phase, "split": split.name}
-    history.extend({**where, **asdict(record)} for record in found.history)
-    return found
+    result = fit(train, valid, settings, seed, start=start)
+    labels = {"fold": task.key, "phase": phase, "split": split.name}
+    history.extend({**labels, **asdict(record)} for record in result.history)
+    return result
 
 
-def _test(
+def _test_models(
     corpus: Corpus, features: FeatureSet, parts: list[tuple[Split, FitResult]], seed: int
 ) -> PhaseResult:
-    """Apply each model to the windows that it has not seen."""
+    """Run each model on its test windows and on the music catalogue."""
     columns: dict[str, list[NDArray[Any]]] = {}
     attention, counts = 0.0, 0
-    insights = []
-    for number, (split, found) in enumerate(parts):
+    interpretability: dict[str, Any] = {}
+    for number, (split, result) in enumerate(parts):
         test = features.select(split.test)
-        said = predict(found.model, test)
-        embedding, probability = _place_music(found.model, corpus.catalogue)
+        prediction = predict(result.model, test)
+        embedding, probability = _project_catalogue(result.model, corpus.catalogue)
         known = np.union1d(features.stimulus[split.train], features.stimulus[split.validation])
         one: dict[str, NDArray[Any]] = {
             "rows": split.test,
             "part": np.full(len(split.test), number, np.int64),
-            "probability": _sigmoid(said.logits),
-            "embedding": said.embedding,
+            "probability": _sigmoid(prediction.logits),
+            "embedding": prediction.embedding,
             "music_embedding": embedding[None],
             "music_probability": probability[None],
             "seen": np.isin(corpus.catalogue.stimulus, known)[None],
         }
         for name, value in one.items():
             columns.setdefault(name, []).append(value)
-        attention = attention + said.attention.sum(axis=0)
-        counts += len(said.attention)
-        if number == 0:  # one model stands for its siblings, which differ by a few trials
-            insights.append(
-                {
-                    "deletion": deletion_test(found.model, test, said, seed),
-                    "domain": domain_separability(found.model, test, corpus.catalogue, seed),
-                }
-            )
+        attention = attention + prediction.attention.sum(axis=0)
+        counts += len(prediction.attention)
+        if number == 0:  # the other models of the phase differ by a few trials only
+            interpretability = {
+                "deletion": deletion_test(result.model, test, prediction, seed),
+                "domain": domain_separability(result.model, test, corpus.catalogue, seed),
+            }
     joined = {name: np.concatenate(values) for name, values in columns.items()}
     mean_attention = np.asarray(attention / max(counts, 1), np.float32)
-    return PhaseResult(**joined, attention=mean_attention, insight=insights[0])
+    return PhaseResult(**joined, attention=mean_attention, interpretability=interpretability)
 
 
-def _place_music(model: AffectModel, catalogue: MusicCatalogue) -> tuple[Floats, Floats]:
+def _project_catalogue(model: AffectModel, catalogue: MusicCatalogue) -> tuple[Floats, Floats]:
     import torch
 
     if not len(catalogue):
         return np.zeros((0, model.settings.space), np.float32), np.zeros((0, 2), np.float32)
     with torch.inference_mode():
-        placed = model.eval().project_music(torch.from_numpy(catalogue.rows))
-        return placed.embedding.numpy(), _sigmoid(placed.logits.numpy())
+        output = model.eval().project_music(torch.from_numpy(catalogue.embeddings))
+        return output.embedding.numpy(), _sigmoid(output.logits.numpy())
 
 
 def _sigmoid(logits: Floats) -> Floats:
@@ -257,14 +258,15 @@ def _weights(model: AffectModel) -> bytes:
     return save({k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()})
 
 
-def pack(result: PhaseResult) -> bytes:
-    """Return a phase's arrays as the bytes of an ``.npz``."""
+def to_npz(result: PhaseResult) -> bytes:
+    """Serialise the arrays of a phase as ``.npz`` bytes."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **result.arrays())
     return buffer.getvalue()
 
 
-def unpack(path: Path, insight: dict[str, Any]) -> PhaseResult:
-    """Read what `pack` made."""
+def from_npz(path: Path, interpretability: dict[str, Any]) -> PhaseResult:
+    """Load a phase from a file with the output of `to_npz`."""
     with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-        return PhaseResult(**{name: file[name] for name in file.files}, insight=insight)
+        arrays = {name: file[name] for name in file.files}
+    return PhaseResult(**arrays, interpretability=interpretability)

@@ -1,4 +1,4 @@
-"""HTML page of a study: tables, figures and conclusions, without outside requests."""
+"""HTML report of a study: tables, figures and conclusions in one self-contained page."""
 
 from __future__ import annotations
 
@@ -23,26 +23,27 @@ def write_report(
     cache: Path | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Path:
-    """Write a finished study's page.
+    """Write the report of a finished study.
 
     Parameters
     ----------
     run : Path
-        The study's folder.
+        Folder of the study.
     out : Path, optional
-        The page; ``report.html`` in the folder when absent.
+        File to write; by default ``report.html`` in the folder.
     data, cache, progress
-        As for `study.evaluate_again`.
+        See `study.reevaluate`.
 
     Returns
     -------
     Path
-        Of the page.
+        Path of the report.
 
     Raises
     ------
     BciAffectError
-        If the folder is no finished study, its data are gone, or the page cannot be written.
+        If the folder is not a finished study, its data are missing, or the report cannot be
+        written.
     """
     study = open_study(run, data, cache=cache, progress=progress)
     page = render(study)
@@ -52,7 +53,7 @@ def write_report(
 
 
 def render(study: Study) -> str:
-    """Return the page of a study."""
+    """Return the HTML report of a study."""
     from jinja2 import Environment, PackageLoader, select_autoescape
 
     metrics = study.folder.metrics
@@ -69,16 +70,16 @@ def render(study: Study) -> str:
         study=study.folder.study,
         config=json.dumps(study.config.model_dump(mode="json"), indent=1),
         history=figures.history_figure(list(study.folder.histories())),
-        insights=_insights(study),
+        variants=_variant_figures(study),
     )
 
 
 def conclusions(metrics: dict[str, Any]) -> list[str]:
-    """Return one plain sentence for each variant, phase and target: above chance, or not.
+    """Return one sentence on chance level for each variant, phase and target.
 
-    Two questions are kept apart. The test exchanges labels among the trials of each person: can the
-    result of these people be chance? The interval draws people: would other people show it too?
-    Above chance needs both; where only one says so, the sentence names which and why they differ.
+    "Above chance" requires both the test and the interval. The test permutes labels within each
+    person: can the result of these people be chance? The interval resamples people: does it
+    generalise to other people? If only one of them is positive, the sentence explains which.
     """
     sentences = []
     for variant, phases in metrics["results"].items():
@@ -88,7 +89,7 @@ def conclusions(metrics: dict[str, Any]) -> list[str]:
                 verdict = _verdict(found, p)
                 where = "held-out people" if phase == "pretrain" else "people's own held-out trials"
                 if metrics["protocol"] != "loso" and phase == "pretrain":
-                    where = f"the held-out part (protocol {metrics['protocol']})"
+                    where = f"the test part (protocol {metrics['protocol']})"
                 sentences.append(
                     f"{variant}, {target} on {where}: {verdict} "
                     f"({interval(found)}, chance 0.5, p = {'-' if p is None else f'{p:.3f}'})."
@@ -99,31 +100,31 @@ def conclusions(metrics: dict[str, Any]) -> list[str]:
 def _verdict(found: dict[str, Any], p: float | None) -> str:
     """Return the verdict on one balanced accuracy, with its interval over people and its p."""
     if found["mean"] is None or p is None:
-        return "cannot be determined: no person has trials of both kinds"
+        return "is undefined: no person has trials of both classes"
     low, high = found["low"], found["high"]
     people, labels = low is not None and low > 0.5, p < 0.05
     if people and labels:
         return "is above chance"
     if high is not None and high < 0.5:
-        return "is below chance: look for a mistake"
+        return "is below chance: check labels and splits for an error"
     if labels and low is None:
-        return "is above chance in this one person, which says nothing of others"
+        return "is above chance in this one person, which is no evidence about other people"
     if labels:
         return (
-            "is above chance in these people by the test, which exchanges labels within each "
-            "person, but is not shown to be above chance in people at large: the interval, over "
-            "people, includes it"
+            "is above chance in these people by the test, which permutes labels within each "
+            "person, but is not shown to be above chance in people at large: the interval over "
+            "people includes chance"
         )
     if people:
         return (
-            "is not shown to be above chance: the interval, over people, excludes it, but the "
-            "test, which exchanges labels within each person, reaches as much by chance"
+            "is not shown to be above chance: the interval over people excludes chance, but the "
+            "test, which permutes labels within each person, is not significant"
         )
     return "is not shown to be above chance"
 
 
 def interval(found: dict[str, Any] | None) -> str:
-    """Write a mean with its interval."""
+    """Format a mean with its interval."""
     if not found or found["mean"] is None:
         return "-"
     if found["low"] is None:
@@ -146,8 +147,8 @@ def _phases(metrics: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _insights(study: Study) -> list[dict[str, Any]]:
-    """Attention and common space of each variant, from its folds of the first seed."""
+def _variant_figures(study: Study) -> list[dict[str, Any]]:
+    """Draw attention and common space of each variant, from its folds of the first seed."""
     found = []
     features, catalogue = study.corpus.features, study.corpus.catalogue
     for variant in study.config.variant_names:
@@ -158,7 +159,7 @@ def _insights(study: Study) -> list[dict[str, Any]]:
         ]
         results = [study.folder.read_fold(task.key)["pretrain"] for task in tasks]
         attention = np.mean([result.attention for result in results], axis=0)
-        one = results[0]  # folds have spaces of their own, which cannot be drawn over each other
+        one = results[0]  # the spaces of different folds are not comparable
         spaces = []
         if len(catalogue):
             spaces = figures.space_figures(

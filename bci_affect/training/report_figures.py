@@ -1,4 +1,4 @@
-"""Figures of a study's report, each a PNG as a data address: the page needs nothing else."""
+"""Figures of a study's report, each a PNG as a data URL."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.training.insight import principal_axes
+from bci_affect.training.interpretability import principal_axes
 from bci_affect.training.study_settings import TARGETS
 
 ORANGE, SKY, GREEN, PURPLE, GREY = "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#888888"
-_MOST_POINTS = 500
+_MAX_POINTS = 500
 
 
 def people_figure(metrics: Mapping[str, Any], phase: str) -> str:
-    """Draw each person's balanced accuracy with the mean and its interval, models and baselines."""
+    """Plot the balanced accuracy of each person with mean and interval, per model and baseline."""
     rows: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = []
     for variant, phases in metrics["results"].items():
         if phase in phases:
@@ -45,7 +45,7 @@ def people_figure(metrics: Mapping[str, Any], phase: str) -> str:
 
 
 def history_figure(history: Sequence[Mapping[str, Any]]) -> str:
-    """Draw training and validation loss of every fold over epochs, one panel a phase."""
+    """Plot training and validation loss of every fold over epochs, one panel per phase."""
     phases = list(dict.fromkeys(entry["phase"] for entry in history))
     figure, axes = _figure(9, 2.8, len(phases))
     for axis, phase in zip(axes, phases, strict=True):
@@ -65,7 +65,7 @@ def history_figure(history: Sequence[Mapping[str, Any]]) -> str:
 def attention_figure(
     attention: NDArray[np.floating], names: Sequence[str], positions: NDArray[np.floating]
 ) -> str:
-    """Draw where on the head and when in the window the encoder looked, on average.
+    """Plot the mean attention over the head and over the steps of the window.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def attention_figure(
     names : sequence of str
         Channel names.
     positions : ndarray, shape (n_channels, 3)
-        Metres; electrodes of unknown place are left out of the head.
+        Metres; electrodes of unknown position are left out of the head plot.
     """
     figure, (head, time) = _figure(9, 3.2, 2)
     placed = np.isfinite(positions[: len(names)]).all(axis=1)
@@ -112,28 +112,43 @@ def space_figures(
     music_labels: NDArray[np.floating],
     seed: int = 0,
 ) -> list[tuple[str, str]]:
-    """Draw one model's common space by modality, emotion and person.
+    """Plot the common space of one model by modality, emotion and person.
+
+    Parameters
+    ----------
+    eeg : ndarray, shape (n_windows, space)
+        EEG embeddings.
+    music : ndarray, shape (n_music, space)
+        Music embeddings in the common space.
+    subject : ndarray of int64, shape (n_windows,)
+        Subject of each window.
+    eeg_labels : ndarray, shape (n_windows, 2)
+        High (1) or low (0) valence and arousal; NaN if missing.
+    music_labels : ndarray, shape (n_music, 2)
+        The same for music.
+    seed : int
+        Seed of the sample of points, of t-SNE and of UMAP.
 
     Returns
     -------
     list of (str, str)
-        Name of the projection and figure: principal axes, t-SNE, and UMAP where it is installed.
+        Name and figure of each projection: principal axes, t-SNE, and UMAP if it is installed.
     """
     rng = np.random.default_rng(seed)
-    few = np.sort(rng.permutation(len(eeg))[:_MOST_POINTS])
-    items = np.sort(rng.permutation(len(music))[:_MOST_POINTS])
-    points = np.concatenate([eeg[few], music[items]]).astype(np.float64)
-    is_eeg = np.arange(len(points)) < len(few)
-    labels = np.concatenate([eeg_labels[few], music_labels[items]])
-    who = np.concatenate([subject[few], np.full(len(items), -1)])
-    found = []
-    placed, shares = principal_axes(points)
+    rows = np.sort(rng.permutation(len(eeg))[:_MAX_POINTS])
+    items = np.sort(rng.permutation(len(music))[:_MAX_POINTS])
+    points = np.concatenate([eeg[rows], music[items]]).astype(np.float64)
+    is_eeg = np.arange(len(points)) < len(rows)
+    labels = np.concatenate([eeg_labels[rows], music_labels[items]])
+    subjects = np.concatenate([subject[rows], np.full(len(items), -1)])
+    figures = []
+    projected, shares = principal_axes(points)
     name = f"Principal axes ({shares[0]:.0%} and {shares[1]:.0%} of variance)"
-    found.append((name, _space_figure(placed, is_eeg, labels, who)))
+    figures.append((name, _space_figure(projected, is_eeg, labels, subjects)))
     if len(points) >= 10:
-        for name, placed in _neighbour_maps(points, seed):
-            found.append((name, _space_figure(placed, is_eeg, labels, who)))
-    return found
+        for name, projected in _neighbour_maps(points, seed):
+            figures.append((name, _space_figure(projected, is_eeg, labels, subjects)))
+    return figures
 
 
 def _neighbour_maps(
@@ -142,39 +157,39 @@ def _neighbour_maps(
     from sklearn.manifold import TSNE
 
     perplexity = min(30.0, (len(points) - 1) / 3)
-    found = [
+    maps = [
         ("t-SNE", TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(points))
     ]
     try:
         from umap import UMAP
     except ImportError:
-        return found
-    near = min(15, len(points) - 1)
-    placed = UMAP(n_neighbors=near, random_state=seed, n_jobs=1).fit_transform(points)
-    found.append(("UMAP", placed))
-    return found
+        return maps
+    n_neighbors = min(15, len(points) - 1)
+    projected = UMAP(n_neighbors=n_neighbors, random_state=seed, n_jobs=1).fit_transform(points)
+    maps.append(("UMAP", projected))
+    return maps
 
 
 def _space_figure(
-    placed: NDArray[np.floating],
+    points: NDArray[np.floating],
     is_eeg: NDArray[np.bool_],
     labels: NDArray[np.floating],
-    who: NDArray[np.int64],
+    subjects: NDArray[np.int64],
 ) -> str:
     figure, axes = _figure(11, 3, 4)
-    axes[0].scatter(*placed[is_eeg].T, s=6, color=SKY, label="EEG")
-    axes[0].scatter(*placed[~is_eeg].T, s=14, color=ORANGE, marker="^", label="music")
+    axes[0].scatter(*points[is_eeg].T, s=6, color=SKY, label="EEG")
+    axes[0].scatter(*points[~is_eeg].T, s=14, color=ORANGE, marker="^", label="music")
     axes[0].set_title("modality")
     axes[0].legend(fontsize=7)
     for axis, target, column in zip(axes[1:3], TARGETS, range(2), strict=True):
         for value, colour, name in ((0, PURPLE, "low"), (1, GREEN, "high")):
             for modality, marker, size in ((is_eeg, "o", 6), (~is_eeg, "^", 14)):
-                mine = modality & (labels[:, column] == value)
+                shown = modality & (labels[:, column] == value)
                 label = name if marker == "o" else None
-                axis.scatter(*placed[mine].T, s=size, color=colour, marker=marker, label=label)
+                axis.scatter(*points[shown].T, s=size, color=colour, marker=marker, label=label)
         axis.set_title(target)
         axis.legend(fontsize=7)
-    axes[3].scatter(*placed[is_eeg].T, s=6, c=who[is_eeg], cmap="viridis")
+    axes[3].scatter(*points[is_eeg].T, s=6, c=subjects[is_eeg], cmap="viridis")
     axes[3].set_title("person (EEG)")
     for axis in axes:
         axis.set(xticks=[], yticks=[])

@@ -1,9 +1,9 @@
-"""How well the right music is found: true precision at k, mAP, MRR and median rank, with chance.
+"""Retrieval metrics: precision at k, mAP, MRR and median rank, with their chance levels.
 
-A query is a piece of EEG in the common space, the catalogue is music in the same space. An item is
-relevant where it is what the person heard (stimulus retrieval) or has the emotion that the person
-felt (emotion retrieval). Ranks are those of an exhaustive cosine search; equal scores get the mean
-of the ranks that they share, so that a constant model is at chance and not at either end.
+A query is an EEG embedding, the catalogue consists of music embeddings in the same space. An item
+is relevant if it is the music played (stimulus retrieval) or has the emotion rated by the person
+(emotion retrieval). Ranks are those of an exhaustive cosine search; tied items share the mean of
+their ranks, so that a constant model is at chance.
 """
 
 from __future__ import annotations
@@ -18,26 +18,27 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Retrieval:
-    """Measures of one set of queries against one catalogue, each a mean over queries.
+class RetrievalMetrics:
+    """Metrics of one set of queries against one catalogue, averaged over queries.
 
     Attributes
     ----------
     n_queries, n_items : int
-        Queries that have a relevant item, and size of the catalogue.
+        Number of queries with a relevant item, and size of the catalogue.
     precision_at_k : dict of int to float
-        Share of relevant items among the first k. Nothing is divided by the number of hits. With
-        fewer than k relevant items it cannot reach 1.
+        Share of relevant items among the first k. It is not divided by the number of hits, so it
+        is below 1 with fewer than k relevant items.
     recall_at_1 : float
         Share of queries whose first item is relevant.
     mean_average_precision : float
-        Mean over queries of: mean over relevant items of the precision at that item's rank.
+        Mean over queries of the average precision: the mean over relevant items of the precision
+        at their ranks.
     mean_reciprocal_rank : float
         Mean of 1 / rank of the first relevant item.
     median_rank : float
-        Median of the rank of the first relevant item, 1 being best.
+        Median rank of the first relevant item; 1 is best.
     chance : dict of str to float
-        Expectation of the same measures under a random order of the catalogue.
+        Expected values of the same metrics under a random order of the catalogue.
     """
 
     n_queries: int
@@ -50,12 +51,12 @@ class Retrieval:
     chance: dict[str, float]
 
     def as_dict(self) -> dict[str, object]:
-        """Return the measures by name."""
+        """Return the metrics by name."""
         return asdict(self)
 
 
 def cosine(queries: ArrayLike, items: ArrayLike) -> Floats:
-    """Return cosine similarity, (n_queries, n_items)."""
+    """Return the cosine similarity, (n_queries, n_items)."""
     q, i = np.asarray(queries, np.float64), np.asarray(items, np.float64)
     tiny = 1e-12
     q = q / np.maximum(np.linalg.norm(q, axis=1, keepdims=True), tiny)
@@ -65,7 +66,16 @@ def cosine(queries: ArrayLike, items: ArrayLike) -> Floats:
 
 
 def track_scores(scores: Floats, track_of_row: NDArray[np.int64], best: int = 3) -> Floats:
-    """Turn scores of rows into scores of tracks: the mean of each track's `best` best rows.
+    """Aggregate scores of embeddings to scores of tracks: the mean of each track's `best` highest.
+
+    Parameters
+    ----------
+    scores : ndarray of float64, shape (n_queries, n_rows)
+        Scores of the embeddings.
+    track_of_row : ndarray of int64, shape (n_rows,)
+        Track of each embedding.
+    best : int
+        Number of scores to average.
 
     Returns
     -------
@@ -75,38 +85,38 @@ def track_scores(scores: Floats, track_of_row: NDArray[np.int64], best: int = 3)
     tracks = np.unique(track_of_row)
     out = np.empty((len(scores), len(tracks)))
     for column, track in enumerate(tracks):
-        mine = scores[:, track_of_row == track]
-        k = min(best, mine.shape[1])
-        out[:, column] = np.partition(mine, mine.shape[1] - k, axis=1)[:, -k:].mean(axis=1)
+        own = scores[:, track_of_row == track]
+        k = min(best, own.shape[1])
+        out[:, column] = np.partition(own, own.shape[1] - k, axis=1)[:, -k:].mean(axis=1)
     return out
 
 
-def retrieval(
+def retrieval_metrics(
     scores: ArrayLike, relevant: ArrayLike, ks: tuple[int, ...] = (1, 5, 10)
-) -> Retrieval:
-    """Compute all measures of a ranking.
+) -> RetrievalMetrics:
+    """Compute all metrics of a ranking.
 
     Parameters
     ----------
     scores : array_like, shape (n_queries, n_items)
         Larger is better.
     relevant : array_like of bool, shape (n_queries, n_items)
-        Queries without any relevant item are left out.
+        Relevance of each item; queries without a relevant item are left out.
     ks : tuple of int
-        Depths of precision; those deeper than the catalogue are left out.
+        Values of k; those larger than the catalogue are left out.
     """
     s, r = np.asarray(scores, np.float64), np.asarray(relevant, np.bool_)
     if s.shape != r.shape or s.ndim != 2:
-        raise ValueError(f"scores {s.shape} and relevance {r.shape} must be matrices alike")
+        raise ValueError(f"scores {s.shape} and relevance {r.shape} must have the same 2-D shape")
     answerable = r.any(axis=1)
     s, r = s[answerable], r[answerable]
     n_queries, n_items = s.shape
     ks = tuple(k for k in ks if k <= n_items)
     if not n_queries:
         nan = float("nan")
-        return Retrieval(0, n_items, dict.fromkeys(ks, nan), nan, nan, nan, nan, {})
+        return RetrievalMetrics(0, n_items, dict.fromkeys(ks, nan), nan, nan, nan, nan, {})
     values = _per_query(s, r, ks)
-    return Retrieval(
+    return RetrievalMetrics(
         n_queries=n_queries,
         n_items=n_items,
         precision_at_k={k: float(values[f"p@{k}"].mean()) for k in ks},
@@ -114,12 +124,12 @@ def retrieval(
         mean_average_precision=float(values["ap"].mean()),
         mean_reciprocal_rank=float(values["rr"].mean()),
         median_rank=float(np.median(values["rank"])),
-        chance=chance(r, ks),
+        chance=chance_level(r, ks),
     )
 
 
-def chance(relevant: Flags, ks: tuple[int, ...] = (1, 5, 10)) -> dict[str, float]:
-    """Return the expected measures of a random order, exactly.
+def chance_level(relevant: Flags, ks: tuple[int, ...] = (1, 5, 10)) -> dict[str, float]:
+    """Return the exact expected metrics under a random order.
 
     With R relevant among N items: precision at any k is R/N; the first relevant item's rank f has
     P(f) = C(N-f, R-1) / C(N, R), from which the mean reciprocal rank and the median follow; the
@@ -148,7 +158,7 @@ def chance(relevant: Flags, ks: tuple[int, ...] = (1, 5, 10)) -> dict[str, float
 
 
 def _first_rank(n_items: int, n_relevant: int) -> Floats:
-    """Probability of each rank of the first relevant item under a random order, (n_items,)."""
+    """Return the rank distribution of the first relevant item in random order, (n_items,)."""
     probability = np.zeros(n_items)
     none_yet = 1.0
     for before in range(n_items - n_relevant + 1):
@@ -159,11 +169,7 @@ def _first_rank(n_items: int, n_relevant: int) -> Floats:
 
 
 def _per_query(s: Floats, r: Flags, ks: tuple[int, ...]) -> dict[str, Floats]:
-    """Every measure for every query, ties resolved by their expectation.
-
-    For a group of equal scores the relevant items are thought of as spread evenly over the group's
-    places: precision at k takes the expected share, ranks take the mean place of the first one.
-    """
+    """Compute every metric of every query, with expectations over the order of tied items."""
     n_queries, n_items = s.shape
     order = np.argsort(-s, axis=1, kind="stable")
     sorted_scores = np.take_along_axis(s, order, axis=1)
@@ -191,7 +197,7 @@ def _from_hits(hits: Floats, ks: tuple[int, ...]) -> dict[str, Floats]:
 
 
 def _tied_query(scores: Floats, hits: Floats, ks: tuple[int, ...]) -> dict[str, float]:
-    """Take the expectation over random orders within each group of equal scores."""
+    """Return the expected metrics over random orders within each group of equal scores."""
     starts = np.flatnonzero(np.concatenate([[True], np.diff(scores) != 0]))
     sizes = np.diff(np.append(starts, len(scores)))
     expected = np.empty(len(scores))
@@ -203,7 +209,7 @@ def _tied_query(scores: Floats, hits: Floats, ks: tuple[int, ...]) -> dict[str, 
         expected[start : start + size] = inside / size
         if inside:
             place = np.arange(size)
-            # An item at this place is a hit, the earlier ones of the group hold the others' share.
+            # Given a hit at this place, `others` is the chance of a hit at each earlier place.
             others = (inside - 1) / (size - 1) if size > 1 else 0.0
             precision = (before + 1 + place * others) / (start + place + 1)
             ap += float((inside / size * precision).sum())

@@ -1,22 +1,22 @@
-"""A study's folder: what was asked, what each fold found, and what it came to.
+"""Folder of a study: configuration, results of the folds, and metrics.
 
 ::
 
     RUN/
-      config.json        everything the study was told, all defaults written out
-      study.json         data, code and machine: content of the data, git revision, versions
+      config.json        configuration of the study, with all defaults
+      study.json         hash of the data, git revision, versions, machine
       folds/VARIANT/seed-N/FOLD/
-        pretrain.npz     predictions on the test windows (cotrain.npz beside it)
-        history.jsonl    one line for each epoch
+        pretrain.npz     predictions on the test windows (and cotrain.npz)
+        history.jsonl    one line per epoch
         pretrain.safetensors
-        fold.json        written last: a fold without it has not been run
-      history.jsonl      all folds' histories
-      baselines.npz      the baselines' probabilities
-      metrics.json       the result; the same whatever machine or number of processes made it
-      model.safetensors  trained on everybody, for use (never evaluated)
-      music_emotion.json  valence and arousal of music, where the stimuli were rated
+        fold.json        written last: marks the fold as finished
+      history.jsonl      histories of all folds
+      baselines.npz      predictions of the baselines
+      metrics.json       results, independent of the machine and of the number of processes
+      model.safetensors  model trained on all subjects, for use (not evaluated)
+      music_emotion.json  valence and arousal of music, if the stimuli were rated
 
-Every file is written atomically, so that ``kill -9`` leaves complete files.
+Every file is written atomically, so that ``kill -9`` leaves no partial files.
 """
 
 from __future__ import annotations
@@ -31,44 +31,44 @@ from typing import Any
 from bci_affect import __version__
 from bci_affect.errors import BciAffectError
 from bci_affect.storage import plain, write_atomically
-from bci_affect.training.fold import FoldResult, PhaseResult, pack, unpack
+from bci_affect.training.fold import FoldResult, PhaseResult, from_npz, to_npz
 from bci_affect.training.study_settings import StudyConfig
 
 MUSIC_HEAD = "music_emotion.json"
 
 
 class RunFolder:
-    """The folder of one study.
+    """Folder of one study.
 
     Parameters
     ----------
     path : Path
-        Made by `prepare`; read by everything else.
+        Folder, created by `create_or_resume`.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def prepare(self, config: StudyConfig, data_key: str, data_root: str) -> None:
-        """Begin a study, or go on with the same one.
+    def create_or_resume(self, config: StudyConfig, data_key: str, data_root: str) -> None:
+        """Create the folder of a study, or check that it belongs to the same study.
 
         Raises
         ------
         BciAffectError
-            If the folder holds another study, or something else, or cannot be written.
+            If the folder holds another study or other files, or cannot be written.
         """
-        asked = {"config": config.model_dump(mode="json"), "data_key": data_key}
+        requested = {"config": config.model_dump(mode="json"), "data_key": data_key}
         config_path = self.path / "config.json"
         if config_path.is_file():
-            known = {"config": self._read("config.json"), "data_key": self.study["data_key"]}
-            if known != json.loads(json.dumps(asked)):
+            stored = {"config": self._read("config.json"), "data_key": self.study["data_key"]}
+            if stored != json.loads(json.dumps(requested)):
                 raise BciAffectError(
                     f"{self.path} holds a study with another configuration or other data; give a "
-                    "new folder, or run the same study to go on with it."
+                    "new folder, or resume with the same configuration and data."
                 )
             return
         if self.path.is_dir() and any(self.path.iterdir()):
-            raise BciAffectError(f"{self.path} is not empty and no study; give a new folder.")
+            raise BciAffectError(f"{self.path} is not empty and not a study; give a new folder.")
         study = {
             "data_key": data_key,
             "data_root": data_root,
@@ -77,51 +77,51 @@ class RunFolder:
             "machine": platform.platform(),
         }
         self.write_json("study.json", study)
-        self.write_json("config.json", asked["config"])  # last: it makes this a study
+        self.write_json("config.json", requested["config"])  # last: marks the folder as a study
 
     @property
     def study(self) -> dict[str, Any]:
-        """What `prepare` wrote of data and code."""
+        """Content of ``study.json``: data, code and machine."""
         study: dict[str, Any] = self._read("study.json")
         return study
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The result; raises `BciAffectError` before there is one."""
+        """Content of ``metrics.json``; raises `BciAffectError` if the study is not finished."""
         metrics: dict[str, Any] = self._read("metrics.json")
         return metrics
 
     def config(self) -> StudyConfig:
-        """Return the study's configuration; raises `BciAffectError` if this is no study."""
+        """Return the configuration; raises `BciAffectError` if the folder is not a study."""
         return StudyConfig.model_validate(self._read("config.json"))
 
     def has_fold(self, key: str) -> bool:
-        """Tell whether a fold has been run to its end."""
+        """Return True if a fold is finished."""
         return (self.path / "folds" / key / "fold.json").is_file()
 
     def write_fold(self, result: FoldResult) -> None:
-        """Keep a fold's result."""
+        """Write the result of a fold."""
         folder = self.path / "folds" / result.key
-        for phase, found in result.phases.items():
-            write_atomically(folder / f"{phase}.npz", pack(found))
+        for phase, phase_result in result.phases.items():
+            write_atomically(folder / f"{phase}.npz", to_npz(phase_result))
             write_atomically(folder / f"{phase}.safetensors", result.weights[phase])
-        write_atomically(folder / "history.jsonl", _lines(result.history))
-        insight = {phase: found.insight for phase, found in result.phases.items()}
-        write_atomically(folder / "fold.json", json.dumps({"insight": insight}).encode())
+        write_atomically(folder / "history.jsonl", _to_jsonl(result.history))
+        measures = {phase: one.interpretability for phase, one in result.phases.items()}
+        write_atomically(folder / "fold.json", json.dumps({"insight": measures}).encode())
 
     def read_fold(self, key: str) -> dict[str, PhaseResult]:
-        """Return a fold's phases."""
+        """Return the results of a fold by phase."""
         folder = self.path / "folds" / key
-        insight = self._read(f"folds/{key}/fold.json")["insight"]
-        return {phase: unpack(folder / f"{phase}.npz", insight[phase]) for phase in insight}
+        measures = self._read(f"folds/{key}/fold.json")["insight"]
+        return {phase: from_npz(folder / f"{phase}.npz", measures[phase]) for phase in measures}
 
     def join_histories(self, keys: Sequence[str]) -> None:
-        """Write all folds' histories into one file, in order."""
+        """Concatenate the histories of all folds, in order, into one file."""
         parts = [(self.path / "folds" / key / "history.jsonl").read_bytes() for key in keys]
         write_atomically(self.path / "history.jsonl", b"".join(parts))
 
     def histories(self) -> Iterator[dict[str, Any]]:
-        """Yield one entry for each epoch of each fold."""
+        """Yield one entry per epoch of each fold."""
         with (self.path / "history.jsonl").open(encoding="utf-8") as lines:
             yield from map(json.loads, lines)
 
@@ -135,14 +135,14 @@ class RunFolder:
             return json.loads((self.path / name).read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise BciAffectError(
-                f"{self.path} has no {name}: it is no finished study; run 'bci-affect train' first."
+                f"{self.path} is not a finished study (no {name}); run 'bci-affect train' first."
             ) from None
         except (OSError, ValueError) as error:
             raise BciAffectError(f"{self.path / name} cannot be read: {error}.") from None
 
 
 def git_revision() -> str:
-    """Return the revision of the code, with "-dirty" where it was changed; "" outside git."""
+    """Return the git revision of the code, with "-dirty" if modified; "" outside git."""
     here = Path(__file__).resolve().parent
 
     def git(*arguments: str) -> str:
@@ -169,5 +169,5 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _lines(entries: list[dict[str, Any]]) -> bytes:
+def _to_jsonl(entries: list[dict[str, Any]]) -> bytes:
     return b"".join(json.dumps(plain(entry)).encode() + b"\n" for entry in entries)

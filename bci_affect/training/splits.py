@@ -1,13 +1,13 @@
-"""Splits that keep people, trials and stimuli apart, by construction.
+"""Splits that keep people, trials and stimuli apart by construction.
 
-Every function yields `Split`s over the windows of one `FeatureSet`. Test windows are set aside
-first; validation is then cut out of what is left, along the same lines as the test (other people
-validate a model that is tested on other people, other stimuli one that is tested on other stimuli),
-and sees nothing of the test. `leakage.check_split` refuses whatever breaks the protocol.
+Every function yields `Split`s over the windows of one `FeatureSet`. The test part is separated
+first; the validation part is then taken from the rest by the same unit as the test part (people if
+the test is on other people, stimuli if the test is on other stimuli). `leakage.check_split` refuses
+every split that violates its scheme.
 
-Tracks and trials are dealt out by their emotion, so that every part holds high and low in about the
-shares of the whole: else a part may hold one class alone, and what a fold's training share leans to
-its test share leans away from, which pushes anything constant below chance where folds are pooled.
+Tracks and trials are stratified by emotion, so that every part has about the overall shares of high
+and low. Otherwise a part may contain only one class, and the class shares of training and test
+would be negatively correlated, which puts constant predictions below chance when folds are pooled.
 """
 
 from __future__ import annotations
@@ -35,26 +35,26 @@ FORBIDDEN: dict[str, tuple[Unit, ...]] = {
     "within-subject": ("trial",),
     "loso-session": ("session", "trial"),
 }
-"""What no two parts of a split may share, by protocol.
+"""Units that no two parts of a split may share, by split scheme.
 
-``loso`` leaves people out, ``stimulus`` leaves tracks out (of everybody), ``loso-stimulus`` both at
-once, ``within-subject`` trains and tests on one person's different trials (and different stimuli
-where a stimulus was heard twice), ``loso-session`` leaves a sitting of one person out.
+``loso`` leaves subjects out, ``stimulus`` leaves tracks out (for all subjects), ``loso-stimulus``
+both at once, ``within-subject`` trains and tests on different trials of one subject (different
+stimuli if a stimulus was repeated), ``loso-session`` leaves a session of one subject out.
 """
 
 
 @dataclass(frozen=True)
 class Split:
-    """Rows of a feature set for training, validation and test.
+    """Window indices of a feature set for training, validation and test.
 
     Attributes
     ----------
     name : str
-        Unique within its protocol; names the fold's folder.
+        Name of the fold, unique within its scheme.
     protocol : str
-        Key of `FORBIDDEN`.
+        Split scheme, a key of `FORBIDDEN`.
     train, validation, test : ndarray of int64, shape (n,)
-        Ascending rows.
+        Window indices in ascending order.
     """
 
     name: str
@@ -72,33 +72,33 @@ def make_splits(
     validation: float = 0.2,
     seed: int = 0,
 ) -> list[Split]:
-    """Return all splits of a protocol, each checked for leaks.
+    """Return all splits of a scheme, each checked for leakage.
 
     Parameters
     ----------
     features : FeatureSet
-        Whose windows are split.
+        Windows to split.
     protocol : str
-        One of `SPLIT_SCHEMES`.
+        Split scheme, one of `SPLIT_SCHEMES`.
     folds : int
         Number of folds; 0 leaves one unit out at a time (for stimuli and trials: five folds).
     validation : float
-        Share of the training units that validate.
+        Share of the training units used for validation.
     seed : int
-        Fixes which units go together.
+        Seed of the assignment of units to folds.
 
     Raises
     ------
     BciAffectError
-        If there are too few subjects, sessions, stimuli or trials for the protocol.
+        If there are too few subjects, sessions, stimuli or trials for the scheme.
     """
     from bci_affect.training.leakage import check_split
 
-    if protocol not in _MAKERS:
+    if protocol not in _SPLITTERS:
         raise BciAffectError(
-            f"Unknown protocol '{protocol}'; there are {', '.join(SPLIT_SCHEMES)}."
+            f"Unknown protocol '{protocol}'; choose one of {', '.join(SPLIT_SCHEMES)}."
         )
-    splits = list(_MAKERS[protocol](features, folds, validation, seed))
+    splits = list(_SPLITTERS[protocol](features, folds, validation, seed))
     for split in splits:
         check_split(features, split)
     return splits
@@ -110,39 +110,43 @@ def _leave_subjects_out(
     groups = _groups(features.subject, folds, seed, "subjects", least=3)
     for names in groups:
         test = np.isin(features.subject, names)
-        train, valid = _cut(features.subject, ~test, validation, seed, "subjects")
+        train, valid = _split_validation(features.subject, ~test, validation, seed, "subjects")
         yield _split(f"subject-{_label(names)}", "loso", train, valid, test)
 
 
 def _leave_stimuli_out(
     features: FeatureSet, folds: int, validation: float, seed: int
 ) -> Iterator[Split]:
-    _needs_stimuli(features)
+    _require_stimuli(features)
     known = features.stimulus >= 0
     kinds = _emotions(features.stimulus, _track_labels(features))
     groups = _groups(features.stimulus[known], folds or 5, seed, "stimuli", least=3, kinds=kinds)
     for number, tracks in enumerate(groups):
         test = np.isin(features.stimulus, tracks)
-        train, valid = _cut(features.stimulus, known & ~test, validation, seed, "stimuli", kinds)
+        train, valid = _split_validation(
+            features.stimulus, known & ~test, validation, seed, "stimuli", kinds
+        )
         yield _split(f"stimuli-{number}", "stimulus", train, valid, test)
 
 
 def _leave_both_out(
     features: FeatureSet, folds: int, validation: float, seed: int
 ) -> Iterator[Split]:
-    """Leave people out and, for each, some tracks: nothing of either is seen before the test."""
-    _needs_stimuli(features)
+    """Leave subjects out and, for each, some tracks, so that both are new in the test."""
+    _require_stimuli(features)
     people = _groups(features.subject, folds, seed, "subjects", least=3)
     known = features.stimulus >= 0
     kinds = _emotions(features.stimulus, _track_labels(features))
     tracks = _groups(features.stimulus[known], 3, seed, "stimuli", least=6, kinds=kinds)
     for names in people:
         for number, out in enumerate(tracks):
-            person, heard = np.isin(features.subject, names), np.isin(features.stimulus, out)
-            test = person & heard
-            rest = ~person & ~heard & known
-            valid_people = _some(features.subject[rest], validation, seed, "subjects")
-            valid_tracks = _some(features.stimulus[rest], validation, seed, "stimuli", kinds)
+            person, played = np.isin(features.subject, names), np.isin(features.stimulus, out)
+            test = person & played
+            rest = ~person & ~played & known
+            valid_people = _choose_validation(features.subject[rest], validation, seed, "subjects")
+            valid_tracks = _choose_validation(
+                features.stimulus[rest], validation, seed, "stimuli", kinds
+            )
             by_person = np.isin(features.subject, valid_people)
             by_track = np.isin(features.stimulus, valid_tracks)
             name = f"subject-{_label(names)}-stimuli-{number}"
@@ -157,31 +161,29 @@ def _within_subject(
 ) -> Iterator[Split]:
     unit = _trial_unit(features)
     for subject in np.unique(features.subject):
-        mine = features.subject == subject
-        kinds = _emotions(unit[mine], features.labels[mine])
-        groups = _groups(
-            unit[mine], folds or 5, seed + int(subject), "trials", least=4, kinds=kinds
-        )
+        own = features.subject == subject
+        kinds = _emotions(unit[own], features.labels[own])
+        groups = _groups(unit[own], folds or 5, seed + int(subject), "trials", least=4, kinds=kinds)
         for number, out in enumerate(groups):
-            test = mine & np.isin(unit, out)
-            train, valid = _cut(unit, mine & ~test, validation, seed, "trials", kinds)
+            test = own & np.isin(unit, out)
+            train, valid = _split_validation(unit, own & ~test, validation, seed, "trials", kinds)
             yield _split(f"subject-{subject}-trials-{number}", "within-subject", train, valid, test)
 
 
 def _leave_session_out(
     features: FeatureSet, folds: int, validation: float, seed: int
 ) -> Iterator[Split]:
-    """Test on one sitting of a person, train on that person's others."""
+    """Test on one session of a subject, train on the subject's other sessions."""
     for subject in np.unique(features.subject):
-        mine = features.subject == subject
-        sessions = np.unique(features.session[mine])
+        own = features.subject == subject
+        sessions = np.unique(features.session[own])
         if len(sessions) < 2:
             continue
         for session in sessions:
-            test = mine & (features.session == session)
+            test = own & (features.session == session)
             unit = features.session if len(sessions) > 2 else features.trial
-            what = "sessions" if len(sessions) > 2 else "trials"
-            train, valid = _cut(unit, mine & ~test, validation, seed, what)
+            unit_name = "sessions" if len(sessions) > 2 else "trials"
+            train, valid = _split_validation(unit, own & ~test, validation, seed, unit_name)
             name = f"subject-{subject}-session-{session}"
             yield _split(name, "loso-session", train, valid, test)
 
@@ -198,7 +200,7 @@ def _leave_session_out_checked(
     yield from splits
 
 
-_MAKERS: dict[str, Callable[[FeatureSet, int, float, int], Iterator[Split]]] = {
+_SPLITTERS: dict[str, Callable[[FeatureSet, int, float, int], Iterator[Split]]] = {
     "loso": _leave_subjects_out,
     "stimulus": _leave_stimuli_out,
     "loso-stimulus": _leave_both_out,
@@ -219,30 +221,30 @@ def _split(
 
 
 def _trial_unit(features: FeatureSet) -> Rows:
-    """Name what stays together within a person: the trial, or a stimulus that came twice."""
+    """Return the unit kept together within a subject: the stimulus, or the trial if unknown."""
     known = features.stimulus >= 0
     return np.where(known, features.stimulus, -1 - features.trial)
 
 
 def _track_labels(features: FeatureSet) -> NDArray[np.float32]:
-    """Return the track's own emotion where it is known, else the person's rating, (n, 2)."""
+    """Return the emotion of the track if known, else the subject's rating, (n, 2)."""
     known = np.isfinite(features.music_labels).all(axis=1, keepdims=True)
     return np.where(known, features.music_labels, features.labels)
 
 
 def _emotions(units: Rows, labels: NDArray[np.float32]) -> dict[int, int]:
-    """Return each unit's emotion as a number that is near for what is alike."""
+    """Return the quadrant of each unit's emotion; adjacent quadrants have adjacent numbers."""
     known = np.isfinite(labels).all(axis=1)
-    turn = (0, 1, 3, 2)  # around the plane: neighbours differ in one of valence and arousal
+    order = (0, 1, 3, 2)  # around the plane: neighbours differ in one of valence and arousal
     kinds = {}
     for unit in np.unique(units[known]):
         valence, arousal = labels[known & (units == unit)].mean(axis=0) > 0.5
-        kinds[int(unit)] = turn[2 * int(valence) + int(arousal)]
+        kinds[int(unit)] = order[2 * int(valence) + int(arousal)]
     return kinds
 
 
-def _dealt(names: Rows, kinds: dict[int, int] | None, rng: np.random.Generator) -> Rows:
-    """Order units so that those of one kind stand together, by chance among themselves."""
+def _order_by_emotion(names: Rows, kinds: dict[int, int] | None, rng: np.random.Generator) -> Rows:
+    """Order units by emotion, randomly within an emotion."""
     shuffled = rng.permutation(names)
     if kinds is None:
         return shuffled
@@ -254,56 +256,59 @@ def _groups(
     units: Rows,
     folds: int,
     seed: int,
-    what: str,
+    unit_name: str,
     *,
     least: int,
     kinds: dict[int, int] | None = None,
 ) -> list[NDArray[np.int64]]:
-    """Put units into folds of about equal size; 0 folds leave one unit out at a time."""
+    """Assign units to folds of about equal size; 0 folds leave one unit out at a time."""
     names = np.unique(units)
     n_folds = folds or len(names)
+    needed = max(least, n_folds, 2)
     if len(names) < max(least, n_folds) or n_folds < 2:
         raise BciAffectError(
-            f"Too few {what} for the split: {len(names)}, but {max(least, n_folds, 2)} are needed; "
-            "add data or choose another protocol or fewer folds."
+            f"Too few {unit_name} for the split: {len(names)}, but {needed} are needed; add data "
+            "or choose another protocol or fewer folds."
         )
     if n_folds == len(names):
         return [names[i : i + 1] for i in range(len(names))]
-    dealt = _dealt(names, kinds, np.random.default_rng([seed, 0x5]))
-    return [np.sort(dealt[i::n_folds]) for i in range(n_folds)]
+    ordered = _order_by_emotion(names, kinds, np.random.default_rng([seed, 0x5]))
+    return [np.sort(ordered[i::n_folds]) for i in range(n_folds)]
 
 
-def _some(
-    units: Rows, share: float, seed: int, what: str, kinds: dict[int, int] | None = None
+def _choose_validation(
+    units: Rows, share: float, seed: int, unit_name: str, kinds: dict[int, int] | None = None
 ) -> Rows:
-    """Choose units that validate: the share, at least one, and never all."""
+    """Choose the validation units: a share of the units, at least one, never all."""
     names = np.unique(units)
     if len(names) < 2:
         raise BciAffectError(
-            f"Too few {what} to validate on: {len(names)} are left for training; add data."
+            f"Too few {unit_name} for validation: {len(names)} are left for training; add data."
         )
     n = min(max(1, round(share * len(names))), len(names) - 1)
-    dealt = _dealt(names, kinds, np.random.default_rng([seed, 0x7]))
-    evenly = ((np.arange(n) + 0.5) * len(names) / n).astype(int)
-    return np.sort(dealt[evenly])
+    ordered = _order_by_emotion(names, kinds, np.random.default_rng([seed, 0x7]))
+    evenly_spaced = ((np.arange(n) + 0.5) * len(names) / n).astype(int)
+    return np.sort(ordered[evenly_spaced])
 
 
-def _cut(
+def _split_validation(
     units: Rows,
     available: NDArray[np.bool_],
     share: float,
     seed: int,
-    what: str,
+    unit_name: str,
     kinds: dict[int, int] | None = None,
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    chosen = np.isin(units, _some(units[available], share, seed, what, kinds))
-    return available & ~chosen, available & chosen
+    """Return the masks of the training and validation windows."""
+    chosen = _choose_validation(units[available], share, seed, unit_name, kinds)
+    validation = np.isin(units, chosen)
+    return available & ~validation, available & validation
 
 
-def _needs_stimuli(features: FeatureSet) -> None:
+def _require_stimuli(features: FeatureSet) -> None:
     if not (features.stimulus >= 0).any():
         raise BciAffectError(
-            "The data set does not say which stimulus was heard; use the protocol 'loso' or "
+            "The data set does not contain which stimulus was played; use the protocol 'loso' or "
             "'within-subject'."
         )
 

@@ -1,4 +1,4 @@
-"""Intervals and tests whose unit is the one that is independent: people, or trials of a person."""
+"""Confidence intervals and tests over independent units: people, or the trials of one person."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _EXACT_UP_TO = 12  # units whose 2**n sign flips are enumerated
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over units with its interval.
+    """Mean over units with its confidence interval.
 
     Attributes
     ----------
     mean, low, high : float
-        NaN where there is no unit; `low` and `high` are NaN with fewer than two.
+        NaN without units; `low` and `high` are NaN with fewer than two.
     n : int
-        Units (people, or trials) that had a value.
+        Number of units (people or trials) with a value.
     level : float
-        Coverage that the interval aims at.
+        Nominal coverage of the interval.
     """
 
     mean: float
@@ -41,14 +41,14 @@ class Interval:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A paired comparison of two variants over the same units.
+    """Paired comparison of two variants over the same units.
 
     Attributes
     ----------
     difference : Interval
-        Of first minus second.
+        First minus second.
     p : float
-        Two-sided, of the hypothesis that signs of the differences are arbitrary (sign flips).
+        Two-sided p-value of the sign-flip permutation test.
     """
 
     difference: Interval
@@ -66,17 +66,19 @@ def bootstrap_mean(
 
     Units are drawn with replacement; the interval is the expanded percentile interval (Hesterberg
     2015, "What Teachers Should Know About the Bootstrap", section 3.3): percentiles whose level is
-    adjusted for the number of units, since plain ones are too narrow with the dozen that studies
-    have. It never leaves the range of the values. Without any spread it is a point.
+    adjusted for the number of units, since plain ones are too narrow for a dozen units. It lies
+    within the range of the values, and has zero width if all are equal.
 
     Parameters
     ----------
     values : array_like, shape (n_units,)
         One value per person (or per trial); NaN units are left out.
     level : float
-        Coverage.
-    n_draws, seed : int
-        Bootstrap samples, and what fixes them.
+        Nominal coverage.
+    n_draws : int
+        Number of bootstrap samples.
+    seed : int
+        Seed of the bootstrap samples.
     """
     from scipy.stats import norm
     from scipy.stats import t as student_t
@@ -96,18 +98,22 @@ def bootstrap_mean(
     return Interval(mean, float(low), float(high), n, level)
 
 
-def paired(
+def compare_paired(
     first: ArrayLike, second: ArrayLike, *, level: float = 0.95, seed: int = 0, n_flips: int = 10000
 ) -> Comparison:
     """Compare two variants on the same units.
 
-    The p-value is that of the sign-flip permutation test of the mean difference: exact for up to
-    12 units, by random flips with the usual + 1 beyond.
+    The p-value is that of the sign-flip permutation test of the mean difference: exact for up to 12
+    units, by random flips with the + 1 correction beyond.
 
     Parameters
     ----------
     first, second : array_like, shape (n_units,)
-        Units in which either is NaN are left out.
+        Values of both variants; units with a NaN are left out.
+    level : float
+        Nominal coverage of the interval.
+    seed, n_flips : int
+        Seed and number of random flips.
     """
     d = np.asarray(first, np.float64) - np.asarray(second, np.float64)
     d = d[np.isfinite(d)]
@@ -116,14 +122,14 @@ def paired(
     if n == 0:
         return Comparison(interval, float("nan"))
     observed = abs(d.mean())
-    close = 1e-12 + 1e-9 * observed
+    tolerance = 1e-12 + 1e-9 * observed
     if n <= _EXACT_UP_TO:
         signs = np.array(list(product((-1.0, 1.0), repeat=n)))
-        p = float((np.abs(signs @ d / n) >= observed - close).mean())
+        p = float((np.abs(signs @ d / n) >= observed - tolerance).mean())
     else:
         rng = np.random.default_rng(seed)
         signs = rng.choice((-1.0, 1.0), (n_flips, n))
-        p = float((1 + (np.abs(signs @ d / n) >= observed - close).sum()) / (n_flips + 1))
+        p = float((1 + (np.abs(signs @ d / n) >= observed - tolerance).sum()) / (n_flips + 1))
     return Comparison(interval, p)
 
 
@@ -136,11 +142,11 @@ def permutation_p(
     n_permutations: int = 1000,
     seed: int = 0,
 ) -> float:
-    """Return the one-sided p-value of a measure under exchange of labels within groups.
+    """Return the one-sided p-value of a measure under permutation of the labels within groups.
 
-    Labels and scores are of independent units (trials), never of windows. Labels change places
-    within a group (a person, a session) only, so that differences between people's base rates
-    cannot pass for an effect.
+    Labels and scores belong to independent units (trials), never to windows. Labels are permuted
+    only within a group (a person or a session), so that differences in base rates between people
+    do not count as an effect.
 
     Parameters
     ----------
@@ -149,12 +155,15 @@ def permutation_p(
     measure : callable
         ``measure(labels, scores)``; larger is better.
     groups : array_like, shape (n_units,), optional
-        One group when absent.
+        Group of each unit; by default one group.
+    n_permutations, seed : int
+        Number of permutations and their seed.
 
     Returns
     -------
     float
-        ``(1 + permutations at least as good) / (1 + n_permutations)``; NaN without a measure.
+        ``(1 + permutations at least as good) / (1 + n_permutations)``; NaN if the measure is
+        undefined.
     """
     y, s = np.asarray(labels, np.float64), np.asarray(scores, np.float64)
     g = np.zeros(len(y), int) if groups is None else np.asarray(groups)

@@ -1,4 +1,4 @@
-"""A whole study: features, splits, folds wherever they run, baselines, metrics, a model for use."""
+"""Study: features, splits, folds, baselines, metrics and final model."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from bci_affect.music import save_head
 from bci_affect.storage import write_atomically
 from bci_affect.training.baselines import baseline_names, run_baseline
 from bci_affect.training.corpus import Corpus, load_corpus
-from bci_affect.training.engines import run_all
 from bci_affect.training.evaluation import evaluate
-from bci_affect.training.fold import FoldTask, fold_seed, hide_targets, run_fold, shaped
+from bci_affect.training.executors import run_tasks
+from bci_affect.training.fold import FoldTask, fit_to_data, fold_seed, hide_targets, run_fold
 from bci_affect.training.music_head import fit_music_head
 from bci_affect.training.run_folder import MUSIC_HEAD, RunFolder
 from bci_affect.training.splits import Split, make_splits
 from bci_affect.training.study_settings import TARGETS, StudyConfig
 from bci_affect.training.trainer import fit
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study that is ready to run: everything that can be refused has been refused."""
+    """Study that is ready to run, with its settings and data validated."""
 
     config: StudyConfig
     corpus: Corpus
@@ -54,38 +54,38 @@ def prepare_study(
     n_jobs: int = 1,
     progress: Progress | None = None,
 ) -> Study:
-    """Check everything and make the features; no encoder is trained.
+    """Validate a study and extract its features, before any training.
 
     Parameters
     ----------
     config : StudyConfig
-        What to do.
+        Configuration of the study.
     data : Path
-        The data set's folder.
+        Folder of the data set.
     out : Path
-        The run's folder: new, or of the same study.
+        Folder of the study: new, or of the same study.
     cache : Path, optional
         Folder of cached features.
     n_jobs : int
-        Processes that make features.
+        Number of processes for feature extraction.
     progress : callable, optional
-        Called with what was done, how many are, and how many there are.
+        Called with the subject's name, the number of subjects done, and the total.
 
     Raises
     ------
     BciAffectError
-        For missing or damaged data, too few people for the protocol, an unknown encoder, or a
-        folder that holds something else.
+        For missing or damaged data, too few subjects for the split scheme, an unknown encoder, or a
+        folder with other content.
     """
     for variant in config.variant_names:
         encoder = config.training(variant).model.encoder
         if encoder not in ENCODERS:
             raise BciAffectError(
-                f"There is no encoder '{encoder}'; there are {', '.join(sorted(ENCODERS))}."
+                f"There is no encoder '{encoder}'; choose one of {', '.join(sorted(ENCODERS))}."
             )
     dataset = open_dataset(config.dataset.name, data, config.dataset.subjects)
     folder = RunFolder(out)
-    folder.prepare(config, _data_key(dataset), str(data.resolve()))
+    folder.create_or_resume(config, _data_key(dataset), str(data.resolve()))
     if (head := fit_music_head(dataset)) is not None:
         save_head(head, folder.path / MUSIC_HEAD)
     corpus = load_corpus(
@@ -97,7 +97,7 @@ def prepare_study(
 
 
 def study_splits(corpus: Corpus, config: StudyConfig) -> list[Split]:
-    """Return the study's splits; the same for all variants and seeds."""
+    """Return the splits of a study, the same for all variants and seeds."""
     study = config.study
     return make_splits(
         corpus.features,
@@ -109,7 +109,7 @@ def study_splits(corpus: Corpus, config: StudyConfig) -> list[Split]:
 
 
 def study_tasks(config: StudyConfig, splits: tuple[Split, ...]) -> tuple[FoldTask, ...]:
-    """Return every fold that a study runs, in order."""
+    """Return all folds of a study in order."""
     return tuple(
         FoldTask(variant, seed, split)
         for variant in config.variant_names
@@ -126,29 +126,29 @@ def run_study(
     folds_per_gpu: int = 4,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Run what has not been run yet, and return the metrics.
+    """Run all unfinished folds and return the metrics.
 
-    A study that was stopped, by whatever, goes on where it stood when it is run again: folds are
-    kept as they are done. The metrics do not depend on the number of processes or the machine.
+    An interrupted study resumes when run again, because every fold is written when it is finished.
+    The metrics do not depend on the number of processes or on the machine.
 
     Parameters
     ----------
     study : Study
-        From `prepare`.
+        Study from `prepare_study`.
     n_jobs : int
-        Processes, one fold each.
+        Number of processes, one fold each.
     cluster : str, optional
-        Runs on Ray, see `engines.run_all`.
+        Run on Ray, see `executors.run_tasks`.
     folds_per_gpu : int
-        Folds that share a GPU of a cluster that has any.
+        Folds that share one GPU of the cluster.
     progress : callable, optional
-        Called with a fold's name, how many are done, and how many there are.
+        Called with the fold's name, the number of folds done, and the total.
     """
     missing = [task for task in study.tasks if not study.folder.has_fold(task.key)]
     done = len(study.tasks) - len(missing)
     if done:
-        log.info("%d of %d folds are done already", done, len(study.tasks))
-    work = run_all(
+        logger.info("%d of %d folds are already finished", done, len(study.tasks))
+    work = run_tasks(
         run_fold,
         study.corpus,
         study.config,
@@ -172,28 +172,28 @@ def run_study(
     return study.folder.metrics
 
 
-def evaluate_again(
+def reevaluate(
     run: Path,
     data: Path | None = None,
     *,
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Compute a finished study's metrics again from its predictions, and write them.
+    """Recompute the metrics of a finished study from its predictions, and write them.
 
     Parameters
     ----------
     run : Path
-        The study's folder.
+        Folder of the study.
     data : Path, optional
-        The data set, if it has moved.
+        Folder of the data set, if it has moved.
     cache, progress
-        As for `prepare`.
+        See `prepare_study`.
 
     Raises
     ------
     BciAffectError
-        If the folder is no study, folds are missing, or the data are not those of the study.
+        If the folder is not a study, folds are missing, or the data differ from those of the study.
     """
     study = open_study(run, data, cache=cache, progress=progress)
     metrics = evaluate(study.folder, study.config, study.corpus, study.tasks)
@@ -208,7 +208,7 @@ def open_study(
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> Study:
-    """Return a finished study with its data; see `evaluate_again`."""
+    """Open a finished study with its data; see `reevaluate`."""
     folder = RunFolder(run)
     config = folder.config()
     root = data if data is not None else Path(folder.study["data_root"])
@@ -216,17 +216,17 @@ def open_study(
     missing = [task.key for task in study.tasks if not folder.has_fold(task.key)]
     if missing:
         raise BciAffectError(
-            f"{run}: {len(missing)} folds have not been run, {missing[0]} first; go on with "
+            f"{run}: {len(missing)} folds have not been run, {missing[0]} first; resume with "
             "'bci-affect train'."
         )
     return study
 
 
 def write_final_model(study: Study, metrics: dict[str, Any]) -> Path:
-    """Train the first variant on everybody and write it with its card; kept if it is there.
+    """Train the first variant on all subjects and write it with its card, unless it exists.
 
-    The validation part of the first split says when to stop. The model is never evaluated: its
-    card quotes the study's held-out metrics, of models trained on fewer people.
+    The validation part of the first split is used for early stopping. The model is not evaluated:
+    its card states the held-out metrics of the study, of models trained on fewer subjects.
     """
     path = study.folder.path / "model.safetensors"
     if path.is_file():
@@ -235,25 +235,27 @@ def write_final_model(study: Study, metrics: dict[str, Any]) -> Path:
     variant = config.variant_names[0]
     features = hide_targets(corpus.features, config)
     first = study.splits[0]
-    held = first.validation
-    rest = np.setdiff1d(np.arange(len(features)), held)
+    held_out = first.validation
+    rest = np.setdiff1d(np.arange(len(features)), held_out)
     seed = fold_seed(FoldTask(variant, config.study.seeds[0], first), "final", "everybody")
-    settings = shaped(config.training(variant), corpus)
-    found = fit(features.select(rest), features.select(held), settings, seed)
-    save_model(path, found.model, _card(study, variant, found.model, metrics))
+    settings = fit_to_data(config.training(variant), corpus)
+    result = fit(features.select(rest), features.select(held_out), settings, seed)
+    save_model(path, result.model, _model_card(study, variant, result.model, metrics))
     return path
 
 
-def _card(study: Study, variant: str, model: AffectModel, metrics: dict[str, Any]) -> ModelCard:
+def _model_card(
+    study: Study, variant: str, model: AffectModel, metrics: dict[str, Any]
+) -> ModelCard:
     config, corpus = study.config, study.corpus
     window = config.signal.window
-    who = "simulated people" if study.simulated else f"people of {config.dataset.name}"
+    people = "simulated people" if study.simulated else f"people of {config.dataset.name}"
     n_trials = len(np.unique(corpus.features.trial))
     return ModelCard(
         name=variant,
         summary=(
-            f"Trained on {len(corpus.subjects)} {who}, {n_trials} trials; "
-            f"held-out figures are of protocol {config.study.protocol}."
+            f"Trained on {len(corpus.subjects)} {people}, {n_trials} trials; "
+            f"held-out metrics are of protocol {config.study.protocol}."
         ),
         simulated=study.simulated,
         bands=dict(config.signal.bands),
@@ -278,19 +280,19 @@ def _card(study: Study, variant: str, model: AffectModel, metrics: dict[str, Any
 
 
 def _write_baselines(study: Study) -> None:
-    """Run every baseline on every split, unless that has been done."""
+    """Run every baseline on every split and write the predictions, unless they exist."""
     path = study.folder.path / "baselines.npz"
     if path.is_file():
         return
     features = hide_targets(study.corpus.features, study.config)
-    said: dict[str, np.ndarray] = {}
+    predictions: dict[str, np.ndarray] = {}
     for name in baseline_names(study.corpus):
-        whole = np.full((len(features), 2), np.nan, np.float32)
+        probability = np.full((len(features), 2), np.nan, np.float32)
         for split in study.splits:
-            whole[split.test] = run_baseline(name, study.corpus, features, split)
-        said[name] = whole
+            probability[split.test] = run_baseline(name, study.corpus, features, split)
+        predictions[name] = probability
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **said)  # type: ignore[arg-type]
+    np.savez_compressed(buffer, **predictions)  # type: ignore[arg-type]
     write_atomically(path, buffer.getvalue())
 
 
@@ -300,15 +302,15 @@ def _data_key(dataset: Dataset) -> str:
 
 
 def _check_labels(corpus: Corpus, config: StudyConfig) -> None:
-    """Refuse data in which a target is never rated, or always alike."""
+    """Raise `BciAffectError` if a target has no ratings or only one class."""
     for number, target in enumerate(TARGETS):
         if target not in config.study.targets:
             continue
         labels = corpus.features.labels[:, number]
         known = np.unique(labels[np.isfinite(labels)])
         if len(known) < 2:
-            what = "nobody rated" if not len(known) else "everybody rated alike"
+            problem = "no ratings" if not len(known) else "ratings of only one class"
             raise BciAffectError(
-                f"{what.capitalize()} {target}; set study.targets to what was rated, or another "
-                "features.threshold."
+                f"The data set has {problem} of {target}; set study.targets to other targets, or "
+                "change features.threshold."
             )

@@ -1,17 +1,17 @@
-"""What a study is told: data, signal, splits, phases, and the variants that it compares.
+"""Settings of a study: data, signal, splits, phases and variants.
 
 A configuration file (``configs/*.toml``) is one `StudyConfig`::
 
-    [dataset]            # which data, whose
-    [signal]             # what the pipeline does, see `config.SignalSettings`
-    [features]           # which windows are kept
+    [dataset]            # data set and subjects
+    [signal]             # signal processing, see `config.SignalSettings`
+    [features]           # selection of windows
     [train]              # model, objective, optimiser, see `training.settings.TrainSettings`
     [train.model]
     [train.objective]
-    [pretrain]           # changes to [train] for the first phase, if any
-    [cotrain]            # changes to [train] for the second
-    [study]              # protocol, folds, phases, seeds
-    [variants.NAME]      # changes to [train] that are compared with each other
+    [pretrain]           # changes to [train] for the first phase
+    [cotrain]            # changes to [train] for the second phase
+    [study]              # split scheme, folds, phases, seeds
+    [variants.NAME]      # changes to [train] to compare with each other
 """
 
 from __future__ import annotations
@@ -35,37 +35,37 @@ TARGETS: tuple[Target, ...] = ("valence", "arousal")
 
 
 class DatasetSettings(Section):
-    """Which data set, and whose data of it."""
+    """Data set and subjects."""
 
     name: DatasetName = "deap"
     subjects: tuple[str, ...] | None = None
-    """Names such as "s01"; everybody when absent."""
+    """Subjects to use, for example "s01"; by default all."""
 
 
 class StudySettings(Section):
-    """How people, trials and stimuli are split, and what is done with each split."""
+    """Splits, phases, seeds and baselines of a study."""
 
     protocol: SplitScheme = "loso"
     folds: int = Field(0, ge=0)
-    """Number of folds; 0 leaves one person (or session) out at a time."""
+    """Number of folds; 0 leaves one subject (or session) out at a time."""
     validation: float = Field(0.2, gt=0, lt=1)
-    """Share of the training units on which epochs are chosen."""
+    """Share of the training units used for validation."""
     targets: tuple[Target, ...] = TARGETS
-    """Which labels are learned; those of others are hidden from training."""
+    """Labels to learn; other labels are hidden from training."""
     cotrain: bool = False
-    """After pre-training across people, whether each held-out person's own trials train further
-    (protocol ``loso`` only); their other trials test it."""
+    """After pre-training across subjects, train further on part of each held-out subject's trials
+    and test on the others (scheme ``loso`` only)."""
     cotrain_folds: int = Field(5, ge=2)
     seeds: tuple[int, ...] = (0,)
-    """Each seed trains every fold once; splits stay the same."""
+    """Training seeds; every fold is trained once per seed, with the same splits."""
     split_seed: int = Field(0, ge=0)
     baselines: bool = True
     permutations: int = Field(1000, ge=0)
     final_model: bool = True
-    """Whether a model is trained on everybody in the end, to be used; it is never evaluated."""
+    """Train a final model on all subjects for use; it is not evaluated."""
 
     @model_validator(mode="after")
-    def _sensible(self) -> StudySettings:
+    def _check_consistency(self) -> StudySettings:
         if not self.targets or not self.seeds:
             raise ValueError("at least one target and one seed are needed")
         if self.cotrain and self.protocol != "loso":
@@ -74,7 +74,7 @@ class StudySettings(Section):
 
 
 class StudyConfig(Section):
-    """Everything that a study is told."""
+    """Configuration of a study."""
 
     dataset: DatasetSettings = DatasetSettings()
     signal: SignalSettings = SignalSettings()
@@ -86,7 +86,7 @@ class StudyConfig(Section):
     variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _changes_fit(self) -> StudyConfig:
+    def _check_changes(self) -> StudyConfig:
         for variant in self.variant_names:
             for phase in ("pretrain", "cotrain"):
                 try:
@@ -95,13 +95,13 @@ class StudyConfig(Section):
                     first = error.errors()[0]
                     where = ".".join(str(part) for part in first["loc"])
                     raise ValueError(
-                        f"a change to [train] does not fit: {where}: {first['msg']}"
+                        f"a change to [train] is invalid: {where}: {first['msg']}"
                     ) from None
         return self
 
     @property
     def variant_names(self) -> tuple[str, ...]:
-        """Names of what is compared; one, named after its encoder, where nothing is."""
+        """Names of the variants; without variants, the name of the encoder."""
         return tuple(self.variants) or (self.train.model.encoder,)
 
     def training(
@@ -116,12 +116,12 @@ class StudyConfig(Section):
 
 
 def load_study(config: str | Path) -> StudyConfig:
-    """Read a configuration: a path, or the name of a shipped preset such as ``"streaming"``.
+    """Load a configuration from a path or from a shipped preset such as ``"streaming"``.
 
     Raises
     ------
     BciAffectError
-        If there is none of that name, or it has unknown or wrong keys.
+        If there is no such preset, or the file has unknown or invalid keys.
     """
     path = Path(config)
     if not path.is_file() and path.suffix != ".toml" and path.name == str(config):
@@ -130,7 +130,7 @@ def load_study(config: str | Path) -> StudyConfig:
         if not path.is_file():
             names = ", ".join(sorted(p.stem for p in folder.glob("*.toml")))
             raise BciAffectError(
-                f"There is no preset '{config}'; there are {names}, or give a file."
+                f"There is no preset '{config}'; choose one of {names}, or give a file."
             )
     return load_toml(path, StudyConfig)
 

@@ -1,8 +1,6 @@
-"""Fits a model to feature windows held in RAM.
+"""Training of a model on feature windows held in memory.
 
-The windows are tensors, a batch is an index into them, and there is no loader in between. What is
-chosen by looking at data (the epoch to keep) is chosen on the validation set and nothing else; the
-trainer never sees a test set.
+The best epoch is chosen on the validation set; the trainer never receives test data.
 """
 
 from __future__ import annotations
@@ -22,30 +20,30 @@ from torch import Tensor
 from bci_affect.errors import BciAffectError
 from bci_affect.model import AffectModel, Prediction
 from bci_affect.training.features import FeatureSet
-from bci_affect.training.linear_start import begin
-from bci_affect.training.loop import Loop
+from bci_affect.training.linear_initialisation import initialise_linear_path
+from bci_affect.training.loop import TrainingLoop
 from bci_affect.training.settings import TrainSettings
-from bci_affect.training.windows import Windows, has_music
+from bci_affect.training.windows import WindowTensors, has_music
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What one epoch came to.
+    """Losses and speed of one epoch.
 
     Attributes
     ----------
     epoch : int
-        From 1.
+        Number of the epoch, from 1.
     train : dict of str to float
-        Mean of each term of the objective, unweighted, and their weighted ``total``.
+        Mean of each loss term, unweighted, and their weighted ``total``.
     valid_loss : float
-        Loss by which the epoch is chosen (see `fit`); NaN without a validation set.
+        Validation loss, by which the best epoch is chosen (see `fit`); NaN without validation set.
     seconds, windows_per_s : float
-        Time of the training part and its speed.
+        Duration and speed of training, without validation.
     best : bool
-        Whether this is the best epoch so far.
+        True if this is the best epoch so far.
     """
 
     epoch: int
@@ -58,9 +56,9 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class FitResult:
-    """A fitted model, in evaluation mode on the CPU, and how it got there.
+    """Fitted model, in evaluation mode on the CPU, with its training history.
 
-    `best_epoch` is 0 where nothing that descent found was better than what it started from.
+    `best_epoch` is 0 if no epoch improved on the initial model.
     """
 
     model: AffectModel
@@ -79,33 +77,35 @@ def fit(
 ) -> FitResult:
     """Fit a model.
 
-    An encoder with a linear path starts from that path fitted to convergence (`linear_start`).
-    With a validation set, training ends after `patience` epochs without a lower validation loss
-    (the terms of the objective without the adversarial one, by their weights) and the best epoch's
-    weights are returned; without one, all epochs are run and the last weights are returned.
+    An encoder with a linear path is initialised from a linear fit (`linear_initialisation`). With a
+    validation set, training stops early after `patience` epochs without a lower validation loss
+    (the weighted sum of all terms but the adversarial one) and returns the weights of the best
+    epoch; without one, it runs all epochs and returns the last weights.
 
     Parameters
     ----------
     train, valid : FeatureSet
-        Windows. Class weights and the standardisation of music rows come from `train`.
+        Training and validation windows. Class weights and the standardisation of music embeddings
+        come from `train`.
     settings : TrainSettings
-        Model, objective, optimiser.
+        Model, objective and optimiser.
     seed : int
-        Fixes weights, batches and dropout: the same call on the same machine gives the same model.
+        Seed of weights, batches and dropout: the same call on the same machine gives the same
+        model.
     start : AffectModel, optional
-        Weights to start from, left unchanged; it must have the settings' shape.
+        Model to start from, not modified; its settings must equal `settings.model`.
     on_epoch : callable, optional
-        Called with each epoch's record.
+        Called with the record of each epoch.
 
     Raises
     ------
     BciAffectError
-        If the data do not fit the model, or nothing in them can be learned from.
+        If the data do not match the model, or contain nothing to learn from.
     """
     _check(train, valid, settings, start)
     device = _device(settings)
-    cast = _autocast(settings, device)
-    torch.set_num_threads(1)  # two threads on two busy cores are seven times slower than one
+    autocast = _autocast(settings, device)
+    torch.set_num_threads(1)  # on two busy cores, two threads are seven times slower than one
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         model = AffectModel(settings.model)
@@ -114,22 +114,21 @@ def fit(
         else:
             _standardise_music(model, train)
         model.to(device)
-        loop = Loop(model, Windows(train, device), settings, seed, cast)
-        held_out = Windows(valid, device) if valid is not None and len(valid) else None
-        has_start = start is not None or begin(model, loop.data, held_out, settings, loop.hide)
-        history, best_epoch = _run(loop, held_out, settings, on_epoch, has_start)
+        loop = TrainingLoop(model, WindowTensors(train, device), settings, seed, autocast)
+        held_out = WindowTensors(valid, device) if valid is not None and len(valid) else None
+        initialised = start is not None or initialise_linear_path(
+            model, loop.data, held_out, settings, loop.augmentation
+        )
+        history, best_epoch = _run(loop, held_out, settings, on_epoch, initialised)
     return FitResult(model.cpu().eval(), tuple(history), best_epoch)
 
 
 @torch.inference_mode()
 def predict(model: AffectModel, features: FeatureSet) -> Prediction:
-    """Apply a model to every window of a set; results have a leading axis of windows.
-
-    An empty set gives empty arrays.
-    """
+    """Run a model on every window of a set; the arrays of the result have a leading window axis."""
     device = next(model.parameters()).device
     model = model.eval()
-    data = Windows(features, device)
+    data = WindowTensors(features, device)
     parts = [model(*data.eeg(index)) for index in data.batches()]
     shape = features.bands.shape
     empty = (
@@ -145,22 +144,22 @@ def predict(model: AffectModel, features: FeatureSet) -> Prediction:
 
 
 def _run(
-    loop: Loop,
-    held_out: Windows | None,
+    loop: TrainingLoop,
+    held_out: WindowTensors | None,
     settings: TrainSettings,
     on_epoch: Callable[[EpochRecord], None] | None,
-    has_start: bool,
+    initialised: bool,
 ) -> tuple[list[EpochRecord], int]:
     history: list[EpochRecord] = []
     best, best_epoch = math.inf, 0
-    kept: dict[str, Tensor] = {}
-    if has_start and held_out is not None:
+    best_state: dict[str, Tensor] = {}
+    if initialised and held_out is not None:
         best = loop.validate(held_out)
-        kept = {k: v.detach().clone() for k, v in loop.model.state_dict().items()}
+        best_state = {k: v.detach().clone() for k, v in loop.model.state_dict().items()}
     for epoch in range(1, settings.epochs + 1):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         train = loop.epoch()
-        seconds = time.perf_counter() - begun
+        seconds = time.perf_counter() - started
         if not math.isfinite(train.get("total", 0.0)):
             raise BciAffectError(
                 f"Training diverged in epoch {epoch}; lower the learning rate "
@@ -170,25 +169,25 @@ def _run(
         better = held_out is None or valid_loss < best
         if better:
             best, best_epoch = valid_loss, epoch
-            kept = {k: v.detach().clone() for k, v in loop.model.state_dict().items()}
+            best_state = {k: v.detach().clone() for k, v in loop.model.state_dict().items()}
         record = EpochRecord(
             epoch, train, valid_loss, seconds, len(loop.data) / max(seconds, 1e-9), better
         )
         history.append(record)
-        log.info("epoch %d: %s, validation %.4f", epoch, train, valid_loss)
+        logger.info("epoch %d: %s, validation %.4f", epoch, train, valid_loss)
         if on_epoch is not None:
             on_epoch(record)
         if epoch - best_epoch >= settings.patience:
             break
-    if kept:
-        loop.model.load_state_dict(kept)
+    if best_state:
+        loop.model.load_state_dict(best_state)
     return history, best_epoch
 
 
 def _check(
     train: FeatureSet, valid: FeatureSet | None, settings: TrainSettings, start: AffectModel | None
 ) -> None:
-    """Refuse what cannot be trained, before anything long begins."""
+    """Raise `BciAffectError` if the data and settings cannot be trained with."""
     shape = settings.model
     for name, data in (("training", train), ("validation", valid)):
         if data is None or not len(data):
@@ -196,21 +195,21 @@ def _check(
         n_steps, n_channels, n_bands = data.bands.shape[1:]
         if (n_steps, n_bands) != (shape.n_steps, shape.n_bands):
             raise BciAffectError(
-                f"The {name} windows have {n_steps} steps and {n_bands} bands; the model's "
-                f"settings say {shape.n_steps} and {shape.n_bands}."
+                f"The {name} windows have {n_steps} steps and {n_bands} bands; the settings of "
+                f"the model require {shape.n_steps} and {shape.n_bands}."
             )
         if shape.n_channels and n_channels != shape.n_channels:
             raise BciAffectError(
-                f"The {name} windows have {n_channels} electrodes; the '{shape.encoder}' model is "
-                f"for {shape.n_channels}."
+                f"The {name} windows have {n_channels} electrodes; the '{shape.encoder}' model "
+                f"requires {shape.n_channels}."
             )
         if data.music.shape[1] not in (0, shape.music_dim):
             raise BciAffectError(
-                f"The {name} windows' music features are {data.music.shape[1]} wide; the model's "
-                f"settings say {shape.music_dim}."
+                f"The music embeddings of the {name} windows have {data.music.shape[1]} "
+                f"dimensions; the settings of the model require {shape.music_dim}."
             )
         if not np.isfinite(data.bands[data.mask.any(axis=1)]).all():
-            raise BciAffectError(f"The {name} windows hold values that are not numbers (NaN).")
+            raise BciAffectError(f"The {name} windows contain NaN or infinite values.")
     if len(train) < 2:
         raise BciAffectError(f"There are {len(train)} training windows; at least two are needed.")
     objective = settings.objective
@@ -226,7 +225,10 @@ def _check(
             "music in the training windows."
         )
     if start is not None and start.settings != shape:
-        raise BciAffectError("The model to start from has another shape than the settings say.")
+        raise BciAffectError(
+            "The model to start from has another shape than required by the settings; start from "
+            "a model with the same [train.model] settings."
+        )
 
 
 def _standardise_music(model: AffectModel, train: FeatureSet) -> None:
@@ -242,7 +244,7 @@ def _device(settings: TrainSettings) -> torch.device:
         raise BciAffectError("No CUDA device is available; set device to 'auto' or 'cpu'.")
     if settings.device == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
-    # Folds run in processes that are started one after another: their numbers spread them evenly.
+    # Process ids of consecutive worker processes spread the folds evenly over the GPUs.
     return torch.device("cuda", os.getpid() % torch.cuda.device_count())
 
 
@@ -256,6 +258,6 @@ def _autocast(
 
 
 def _processor_has_bf16() -> bool:
-    """Whether the processor multiplies bfloat16 itself; elsewhere autocast only costs time."""
-    asked = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(asked()) if asked is not None else False
+    """Return True if the processor has bfloat16 instructions; without them autocast is slower."""
+    is_supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(is_supported()) if is_supported is not None else False

@@ -1,6 +1,6 @@
-"""Windows as tensors on the device that trains, and what training hides of them.
+"""Feature windows as tensors on the training device, and their augmentation.
 
-Everything is held in memory and a batch is an index into it: there is no loader in between.
+All windows are held in memory and a batch is an index into them; there is no data loader.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ EVALUATION_BATCH = 1024
 
 
 def has_music(features: FeatureSet) -> NDArray[np.bool_]:
-    """Return which windows have a whole row of music, (n_windows,)."""
+    """Return the mask, (n_windows,), of windows with a music embedding."""
     if not features.music.shape[1]:
         return np.zeros(len(features), np.bool_)
-    there: NDArray[np.bool_] = np.asarray(np.isfinite(features.music).all(axis=1))
-    return there
+    finite: NDArray[np.bool_] = np.asarray(np.isfinite(features.music).all(axis=1))
+    return finite
 
 
-class Windows:
-    """A feature set on the device that trains, addressed by window."""
+class WindowTensors:
+    """Feature set on the training device, indexed by window."""
 
     def __init__(self, features: FeatureSet, device: torch.device) -> None:
         def put(array: NDArray[Any]) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
-        # Electrodes last, as the default encoder wants them.
+        # Electrodes last, the layout used by the default encoder.
         self._bands, self.mask = put(features.bands.transpose(0, 1, 3, 2)), put(features.mask)
         self.positions, self.montage = put(features.positions), put(features.montage)
         self.labels, self.music_labels = put(features.labels), put(features.music_labels)
@@ -48,27 +48,27 @@ class Windows:
         return len(self._bands)
 
     def eeg(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return what the encoder takes of these windows."""
-        one = len(self.positions) == 1
-        positions = self.positions if one else self.positions[self.montage[index]]
+        """Return the encoder's inputs for these windows: bands, mask and positions."""
+        shared = len(self.positions) == 1
+        positions = self.positions if shared else self.positions[self.montage[index]]
         bands = self._bands.index_select(0, index).transpose(2, 3)
         return bands, self.mask[index], positions
 
     def batches(self, size: int = EVALUATION_BATCH) -> Iterator[Tensor]:
-        """Yield all windows in order, in batches."""
+        """Yield the indices of all windows in order, in batches."""
         yield from torch.split(torch.arange(len(self), device=self.device), size)
 
 
-def disturb(
+def augment(
     bands: Tensor, mask: Tensor, settings: TrainSettings, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Hide a random share of each window's electrodes, and add noise."""
+    """Mask a random share of each window's electrodes and add noise to the bands."""
     if settings.electrode_dropout:
         draw = torch.rand(len(mask), 1, generator=generator, device=mask.device)
         chance = torch.rand(mask.shape, generator=generator, device=mask.device)
         rank = chance.masked_fill(~mask, 2.0).argsort(dim=1).argsort(dim=1)
-        there = mask.sum(dim=1, keepdim=True)
-        keep = torch.ceil(there * (1 - settings.electrode_dropout * draw))
+        count = mask.sum(dim=1, keepdim=True)
+        keep = torch.ceil(count * (1 - settings.electrode_dropout * draw))
         mask = mask & (rank < keep.clamp_min(settings.min_electrodes))
     if settings.noise:
         noise = torch.randn(bands.shape, generator=generator, device=bands.device)

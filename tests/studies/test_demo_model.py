@@ -10,7 +10,7 @@ from bci_affect.eeg import make_montage
 from bci_affect.model import Predictor
 from bci_affect.resources import shipped
 from bci_affect.simulation.music import random_pieces
-from bci_affect.training.corpus import assemble
+from bci_affect.training.corpus import build_corpus
 from bci_affect.training.extract import ExtractionSettings, extract_subject
 from studies.demo_model import DemoSettings, train
 from studies.listeners import HEADSETS, Heard, ListeningSettings, listen
@@ -75,7 +75,7 @@ def test_listeners_repeat_themselves_and_differ() -> None:
 
 def test_the_whole_way_gives_a_model_with_figures() -> None:
     def corpus(people: int, seed: int) -> object:
-        return assemble(
+        return build_corpus(
             {
                 f"p{number}": extract_subject(
                     listen(5 * number, heard(), PLAN, seed=seed),

@@ -1,4 +1,4 @@
-"""Small feature sets whose every window is known."""
+"""Small feature sets with known labels, shared by the tests of training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def make_features(
     n_channels: int = 4,
     seed: int = 0,
 ) -> FeatureSet:
-    """Every person hears the same stimuli, shared out over their sessions."""
+    """Return noise of several subjects with the same stimuli, divided over their sessions."""
     rng = np.random.default_rng(seed)
     rows = [
         (subject, session, stimulus, window)

@@ -1,4 +1,4 @@
-"""Attention must be real (invariant 6): it finds what matters, and what it finds does matter."""
+"""Invariant 6: attention points at the informative cells, and these determine the output."""
 
 from __future__ import annotations
 
@@ -15,42 +15,41 @@ from bci_affect.training.features import FeatureSet
 from bci_affect.training.metrics import auc
 from bci_affect.training.settings import ObjectiveSettings, TrainSettings
 from bci_affect.training.trainer import fit, predict
-from tests.training.made import NAMES, planted
+from tests.training.synthetic import NAMES, make_data
 
 N_STEPS = 6
 
 
 def bursts(n: int, seed: int) -> tuple[FeatureSet, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Windows with two bursts, each at one random electrode for two steps; one holds the label.
+    """Return windows with two bursts, each at one random electrode for two steps.
 
-    That one is strong in band 4 whatever the label; band 1 (valence) and band 2 (arousal) rise or
-    fall in it by the label. The other is as strong in band 3, and its bands 1 and 2 rise or fall by
-    chance: whoever looks at what is large sees both, and only who knows the one from the other can
-    know the label.
+    The informative burst has high band 4, and bands 1 (valence) and 2 (arousal) that depend on the
+    label. The decoy has high band 3, and bands 1 and 2 of random sign. Both have the same size, so
+    only a model that distinguishes them can predict the label.
 
     Returns
     -------
     features : FeatureSet
-    where, decoy : ndarray of bool, shape (n, n_channels, n_steps)
-        Where the burst is that holds the label, and the other.
+    target, decoy : ndarray of bool, shape (n, n_channels, n_steps)
+        Cells of the informative burst and of the decoy.
     """
     rng = np.random.default_rng(seed)
-    blank = planted(n_trials=n, per_trial=1, effect=0.0)
+    blank = make_data(n_trials=n, per_trial=1, effect=0.0)
     labels = rng.integers(0, 2, (n, 2)).astype(np.float32)
     bands = 0.5 * rng.standard_normal((n, N_STEPS, len(NAMES), 5))
-    where, decoy = np.zeros((2, n, len(NAMES), N_STEPS), np.bool_)
+    target, decoy = np.zeros((2, n, len(NAMES), N_STEPS), np.bool_)
     for window in range(n):
         electrode, elsewhere = rng.permutation(len(NAMES))[:2]
         step, other = rng.integers(N_STEPS - 1, size=2)
-        where[window, electrode, step : step + 2] = True
+        target[window, electrode, step : step + 2] = True
         bands[window, step : step + 2, electrode, 4] += 3.0
         bands[window, step : step + 2, electrode, 1:3] += 4.0 * labels[window] - 2.0
         decoy[window, elsewhere, other : other + 2] = True
         bands[window, other : other + 2, elsewhere, 3] += 3.0
         bands[window, other : other + 2, elsewhere, 1:3] += rng.choice([-2.0, 2.0], 2)
-    nothing = np.full((n, 2), np.nan, np.float32)
-    made = replace(blank, bands=bands.astype(np.float32), labels=labels, music_labels=nothing)
-    return made, where, decoy
+    missing = np.full((n, 2), np.nan, np.float32)
+    features = replace(blank, bands=bands.astype(np.float32), labels=labels, music_labels=missing)
+    return features, target, decoy
 
 
 @cache
@@ -79,36 +78,37 @@ def trained(encoder: str) -> AffectModel:
 
 
 @pytest.mark.parametrize("encoder", sorted(ENCODERS))
-def test_attention_finds_the_electrode_and_the_moment(encoder: str) -> None:
-    features, where, decoy = bursts(200, 1)
-    said = predict(trained(encoder), features)
-    right = ((said.logits > 0) == (features.labels > 0.5)).mean()
+def test_attention_finds_the_electrode_and_the_step(encoder: str) -> None:
+    features, target, decoy = bursts(200, 1)
+    prediction = predict(trained(encoder), features)
+    right = ((prediction.logits > 0) == (features.labels > 0.5)).mean()
     assert right > 0.9
-    assert auc(where.ravel(), said.attention.ravel()) > 0.9
-    # An untrained model's attention can point at whatever is large, but tells the two by chance.
-    either = where | decoy
-    assert auc(where[either], said.attention[either]) > 0.9
+    assert auc(target.ravel(), prediction.attention.ravel()) > 0.9
+    # Attention of an untrained model may follow amplitude, but cannot distinguish the two bursts.
+    either = target | decoy
+    assert auc(target[either], prediction.attention[either]) > 0.9
 
 
 @pytest.mark.parametrize("encoder", sorted(ENCODERS))
-def test_what_attention_points_to_matters_more_than_the_rest(encoder: str) -> None:
-    """Blank the cells with most and with least attention, and as many random ones."""
+def test_most_attended_cells_have_the_largest_effect(encoder: str) -> None:
+    """Set the cells with most attention, with least attention and random ones to 0."""
     features, _, _ = bursts(200, 2)
     model = trained(encoder)
-    said = predict(model, features)
-    n = round(0.1 * said.attention[0].size)
-    order = said.attention.reshape(len(features), -1).argsort(axis=1)
+    prediction = predict(model, features)
+    n = round(0.1 * prediction.attention[0].size)
+    order = prediction.attention.reshape(len(features), -1).argsort(axis=1)
     rng = np.random.default_rng(0)
-    anywhere = np.stack([rng.permutation(row) for row in order])
+    random_order = np.stack([rng.permutation(row) for row in order])
 
     def change(cells: NDArray[np.int64]) -> float:
-        gone = np.zeros((len(features), said.attention[0].size), np.bool_)
-        np.put_along_axis(gone, cells, True, axis=1)
+        removed = np.zeros((len(features), prediction.attention[0].size), np.bool_)
+        np.put_along_axis(removed, cells, True, axis=1)
         shape = (len(features), len(NAMES), N_STEPS)
-        bands = np.where(gone.reshape(shape).transpose(0, 2, 1)[..., None], 0.0, features.bands)
+        bands = np.where(removed.reshape(shape).transpose(0, 2, 1)[..., None], 0.0, features.bands)
         without = predict(model, replace(features, bands=bands.astype(np.float32)))
-        return float(np.abs(without.logits - said.logits).mean())
+        return float(np.abs(without.logits - prediction.logits).mean())
 
-    most, least, some = change(order[:, -n:]), change(order[:, :n]), change(anywhere[:, :n])
-    assert most > 2 * some
+    most, least = change(order[:, -n:]), change(order[:, :n])
+    random = change(random_order[:, :n])
+    assert most > 2 * random
     assert most > 4 * least

@@ -1,4 +1,4 @@
-"""Features come from the one pipeline, in order, and the cache never hands out others."""
+"""Feature extraction and its cache."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bci_affect.datasets.simulated import SimulatedDataset, SimulationSettings
 from bci_affect.eeg import Chunk, Normaliser, Pipeline
 from bci_affect.errors import BciAffectError
 from bci_affect.training import corpus as corpus_module
-from bci_affect.training.corpus import assemble, load_corpus
+from bci_affect.training.corpus import build_corpus, load_corpus
 from bci_affect.training.extract import ExtractionSettings, SubjectWindows, extract_subject
 
 SIGNAL = SignalSettings(
@@ -26,7 +26,7 @@ SIGNAL = SignalSettings(
 SMALL = SimulationSettings(subjects=2, trials=4, seconds=12)
 
 
-def extract_everybody() -> dict[str, SubjectWindows]:
+def extract_all() -> dict[str, SubjectWindows]:
     data = SimulatedDataset(SMALL)
     return {
         name: extract_subject(data.trials(name), SIGNAL, ExtractionSettings())
@@ -39,8 +39,8 @@ def trials() -> list[Trial]:
     return SimulatedDataset(SMALL).trials("s01")
 
 
-def test_windows_are_those_of_a_live_run(trials: list[Trial]) -> None:
-    """The same samples in small chunks, through a pipeline as live use has it."""
+def test_windows_equal_those_of_a_live_session(trials: list[Trial]) -> None:
+    """The same samples in small chunks through the pipeline of a live session."""
     found = extract_subject(trials, SIGNAL, ExtractionSettings())
     pipeline = Pipeline(SIGNAL, 128.0, trials[0].montage, units=("microvolts",) * 32)
     normaliser = Normaliser(32, 3, hop_s=0.5)
@@ -63,7 +63,7 @@ def test_windows_are_those_of_a_live_run(trials: list[Trial]) -> None:
         )
 
 
-def test_no_window_knows_what_comes_later(trials: list[Trial]) -> None:
+def test_windows_are_causal(trials: list[Trial]) -> None:
     found = extract_subject(trials, SIGNAL, ExtractionSettings())
     later = [*trials[:2], *(replace(t, eeg=t.eeg * 3 + 5) for t in trials[2:])]
     changed = extract_subject(later, SIGNAL, ExtractionSettings())
@@ -73,20 +73,20 @@ def test_no_window_knows_what_comes_later(trials: list[Trial]) -> None:
 
 
 def test_windows_lie_within_the_stimulus(trials: list[Trial]) -> None:
-    """What happens before the onset reaches windows through the filters' memory at most."""
+    """Samples before the onset affect windows through the filter state only."""
     found = extract_subject(trials, SIGNAL, ExtractionSettings())
     assert found.time_s.min() == pytest.approx(3.0)
     assert found.time_s.max() == pytest.approx(12.0)
 
 
-def test_music_is_what_was_heard_a_delay_ago(trials: list[Trial]) -> None:
-    rows = np.arange(20, dtype=np.float32)[:, None]
-    heard = [replace(t, music=rows, music_times=np.arange(20) + 0.5) for t in trials]
-    found = extract_subject(heard, SIGNAL, ExtractionSettings(music_delay_s=1.0))
+def test_music_is_delayed(trials: list[Trial]) -> None:
+    embeddings = np.arange(20, dtype=np.float32)[:, None]
+    with_music = [replace(t, music=embeddings, music_times=np.arange(20) + 0.5) for t in trials]
+    found = extract_subject(with_music, SIGNAL, ExtractionSettings(music_delay_s=1.0))
     at = found.time_s == 6.0
     assert found.music[at][0] == pytest.approx((2 + 3 + 4) / 3)  # centres in (2, 5]
-    deaf = [replace(t, music=None, music_times=None) for t in trials[:1]]
-    assert np.isnan(extract_subject([*deaf, *heard[1:]], SIGNAL, ExtractionSettings()).music[0])
+    mixed = [replace(trials[0], music=None, music_times=None), *with_music[1:]]
+    assert np.isnan(extract_subject(mixed, SIGNAL, ExtractionSettings()).music[0])
 
 
 def test_labels_are_high_above_the_threshold(trials: list[Trial]) -> None:
@@ -101,57 +101,57 @@ def test_labels_are_high_above_the_threshold(trials: list[Trial]) -> None:
     assert np.isnan(found.music_labels).all()
 
 
-def test_what_cannot_be_is_one_line(trials: list[Trial]) -> None:
+def test_invalid_trials_and_settings_are_refused(trials: list[Trial]) -> None:
     short = [replace(t, eeg=t.eeg[:, : 128 * 5]) for t in trials]
     with pytest.raises(BciAffectError, match="too short"):
         extract_subject(short, SIGNAL, ExtractionSettings())
     with pytest.raises(BciAffectError, match="differ in rate"):
         extract_subject([trials[0], replace(trials[1], rate_hz=256)], SIGNAL, ExtractionSettings())
-    with pytest.raises(BciAffectError, match="whole multiple"):
+    with pytest.raises(BciAffectError, match="integer multiple"):
         extract_subject(trials, SIGNAL, ExtractionSettings(every_s=0.7))
 
 
-def test_cache_is_used_keyed_and_mended(
+def test_cache_is_used_keyed_and_repaired(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     data = SimulatedDataset(SMALL)
-    made: list[str] = []
+    extracted: list[str] = []
     extract = extract_subject
 
     def counted(trials: list[Trial], *rest: object) -> object:
-        made.append(trials[0].subject)
+        extracted.append(trials[0].subject)
         return extract(trials, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(corpus_module, "extract_subject", counted)
     first = load_corpus(data, SIGNAL, cache=tmp_path)
     again = load_corpus(data, SIGNAL, cache=tmp_path)
-    assert made == ["s01", "s02"]
+    assert extracted == ["s01", "s02"]
     np.testing.assert_array_equal(first.features.bands, again.features.bands)
 
     load_corpus(data, SIGNAL, ExtractionSettings(threshold=4.0), cache=tmp_path)
-    assert made == ["s01", "s02"] * 2  # another setting
+    assert extracted == ["s01", "s02"] * 2  # another setting
     other = SimulatedDataset(SMALL.model_copy(update={"seed": 9}))
     load_corpus(other, SIGNAL, cache=tmp_path)
-    assert made == ["s01", "s02"] * 3  # other data
-    monkeypatch.setattr(corpus_module, "code_key", lambda: "another version")
+    assert extracted == ["s01", "s02"] * 3  # other data
+    monkeypatch.setattr(corpus_module, "code_hash", lambda: "another version")
     load_corpus(data, SIGNAL, cache=tmp_path)
-    assert made == ["s01", "s02"] * 4  # other code
+    assert extracted == ["s01", "s02"] * 4  # other code
     monkeypatch.undo()
 
     for path in tmp_path.glob("*.npz"):
         path.write_bytes(path.read_bytes()[:1000])
     with caplog.at_level(logging.WARNING):
-        mended = load_corpus(data, SIGNAL, cache=tmp_path)
+        repaired = load_corpus(data, SIGNAL, cache=tmp_path)
     assert "damaged" in caplog.text
-    np.testing.assert_array_equal(first.features.bands, mended.features.bands)
+    np.testing.assert_array_equal(first.features.bands, repaired.features.bands)
 
 
-def test_people_are_numbered_apart_and_stimuli_together() -> None:
+def test_trials_are_numbered_per_subject_and_stimuli_across_subjects() -> None:
     data = SimulatedDataset(SMALL)
     people = {
         s: extract_subject(data.trials(s), SIGNAL, ExtractionSettings()) for s in data.subjects
     }
-    found = assemble(people)
+    found = build_corpus(people)
     features = found.features
     assert found.subjects == ("s01", "s02")
     assert len(set(features.trial)) == 8
@@ -159,9 +159,9 @@ def test_people_are_numbered_apart_and_stimuli_together() -> None:
     assert set(features.stimulus) == {0, 1, 2, 3}
     by_trial = {int(t): int(s) for t, s in zip(features.trial, features.subject, strict=True)}
     assert list(by_trial.values()) == [0] * 4 + [1] * 4
-    # Every moment of every track once, whoever heard it.
+    # Every time of every track once, for all subjects together.
     assert len(found.catalogue) == 4 * 10
-    assert len(np.unique(found.catalogue.rows, axis=0)) == 4 * 10
+    assert len(np.unique(found.catalogue.embeddings, axis=0)) == 4 * 10
 
 
 def test_other_montages_are_padded_and_masked() -> None:
@@ -177,7 +177,7 @@ def test_other_montages_are_padded_and_masked() -> None:
         channels=few.channels[:8],
         positions=few.positions[:8],
     )
-    features = assemble(people).features
+    features = build_corpus(people).features
     second = features.subject == 1
     assert features.positions.shape == (2, 32, 3)
     assert set(features.montage[second]) == {1}

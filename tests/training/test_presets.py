@@ -1,4 +1,4 @@
-"""Every shipped preset trains: each of its variants, for one epoch of one fold, and is tested."""
+"""Training and testing of every variant of every shipped preset, one epoch of one fold each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PRESETS = ("ablation", "eeg-only", "paper", "streaming")
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return what simulates three people, and beside it the folder of their features."""
+    """Return the settings file of three simulated subjects; its folder holds the feature cache."""
     path = tmp_path_factory.mktemp("people") / "people.toml"
     settings = SimulationSettings(subjects=3, trials=4, seconds=10)
     path.write_text("".join(f"{k} = {v}\n" for k, v in settings.model_dump().items()))
@@ -25,7 +25,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_preset_trains(preset: str, people: Path, tmp_path: Path) -> None:
+def test_preset_trains(preset: str, people: Path, tmp_path: Path) -> None:
     raw = load_study(preset).model_dump()
     raw["dataset"]["name"] = "simulated"
     raw["train"]["epochs"] = 1

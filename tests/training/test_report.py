@@ -1,4 +1,4 @@
-"""The conclusions of a study's page never contradict the numbers next to them."""
+"""Conclusions in the report of a study agree with its intervals and p-values."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def _sentence(mean: float | None, low: float | None, high: float | None, p: floa
 
 
 @pytest.mark.parametrize(
-    ("mean", "low", "high", "p", "says"),
+    ("mean", "low", "high", "p", "expected"),
     [
         (0.7, 0.6, 0.8, 0.001, ": is above chance (0.700 [0.600, 0.800], chance 0.5, p = 0.001)."),
         (0.5, 0.4, 0.6, 0.5, ": is not shown to be above chance ("),
         (0.3, 0.2, 0.4, 1.0, "is below chance"),
-        (0.6, 0.48, 0.7, 0.01, "exchanges labels within each person, but is not shown to be above"),
-        (0.6, 0.51, 0.7, 0.2, "excludes it, but the test"),
-        (0.9, None, None, 0.001, "in this one person, which says nothing of others"),
+        (0.6, 0.48, 0.7, 0.01, "permutes labels within each person, but is not shown to be above"),
+        (0.6, 0.51, 0.7, 0.2, "excludes chance, but the test"),
+        (0.9, None, None, 0.001, "in this one person, which is no evidence about other people"),
         (0.9, None, None, 0.2, "is not shown to be above chance"),
-        (None, None, None, None, "cannot be determined: no person has trials of both kinds"),
+        (None, None, None, None, "is undefined: no person has trials of both classes"),
     ],
 )
 def test_interval_and_test_that_differ_are_explained(
-    mean: float | None, low: float | None, high: float | None, p: float | None, says: str
+    mean: float | None, low: float | None, high: float | None, p: float | None, expected: str
 ) -> None:
-    assert says in _sentence(mean, low, high, p)
+    assert expected in _sentence(mean, low, high, p)

@@ -1,4 +1,4 @@
-"""No split leaks, by whatever protocol; and a leak that is planted is found."""
+"""Splits of every scheme are free of leaks, and leaks inserted on purpose are refused."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_every_window_is_tested_once(protocol: str) -> None:
     assert sorted(tested) == list(range(len(features)))
 
 
-def test_loso_leaves_one_person_out_and_validates_on_others() -> None:
+def test_loso_leaves_one_subject_out_and_validates_on_others() -> None:
     features = make_features(5)
     splits = make_splits(features, "loso")
     assert len(splits) == 5
@@ -61,7 +61,7 @@ def test_loso_leaves_one_person_out_and_validates_on_others() -> None:
         assert len(set(features.subject[split.validation])) == 1
 
 
-def test_sessions_are_left_out_of_one_person() -> None:
+def test_sessions_are_left_out_within_a_subject() -> None:
     features = make_features(2, 3, 9)
     splits = make_splits(features, "loso-session")
     assert len(splits) == 6
@@ -71,7 +71,7 @@ def test_sessions_are_left_out_of_one_person() -> None:
         assert not set(features.session[split.train]) & set(features.session[split.test])
 
 
-def test_the_same_seed_gives_the_same_splits(features: FeatureSet) -> None:
+def test_seed_determines_the_splits(features: FeatureSet) -> None:
     a, b = (make_splits(features, "within-subject", folds=3, seed=4) for _ in range(2))
     assert all(np.array_equal(x.train, y.train) for x, y in zip(a, b, strict=True))
     c = make_splits(features, "within-subject", folds=3, seed=5)
@@ -79,19 +79,19 @@ def test_the_same_seed_gives_the_same_splits(features: FeatureSet) -> None:
 
 
 PAIRS = (("train", "test"), ("validation", "test"), ("train", "validation"))
-PLANTED = [
+LEAKS = [
     (protocol, unit, pair)
     for protocol, units in FORBIDDEN.items()
     for unit in units
     for pair in PAIRS
 ]
-# With two sessions validation is cut out of the training session, by trials.
-PLANTED.remove(("loso-session", "session", ("train", "validation")))
+# With two sessions, validation trials come from the training session.
+LEAKS.remove(("loso-session", "session", ("train", "validation")))
 
 
-@pytest.mark.parametrize(("protocol", "unit", "pair"), PLANTED)
-def test_planted_leaks_are_refused(protocol: str, unit: str, pair: tuple[str, str]) -> None:
-    """Give one window of the second part a unit of the first part, and nothing else."""
+@pytest.mark.parametrize(("protocol", "unit", "pair"), LEAKS)
+def test_leaks_are_refused(protocol: str, unit: str, pair: tuple[str, str]) -> None:
+    """Give one window of the second part a unit of the first part."""
     features = make_features(5, 2, 8)
     split = make_splits(features, protocol)[0]  # type: ignore[arg-type]
     values = getattr(features, unit).copy()
@@ -101,7 +101,7 @@ def test_planted_leaks_are_refused(protocol: str, unit: str, pair: tuple[str, st
         check_split(replace(features, **{unit: values}), split)
 
 
-def test_a_shared_window_is_refused(features: FeatureSet) -> None:
+def test_shared_window_is_refused(features: FeatureSet) -> None:
     split = make_splits(features, "loso")[0]
     leaky = replace(split, train=np.append(split.train, split.test[:1]))
     with pytest.raises(LeakError, match="window"):
@@ -109,7 +109,7 @@ def test_a_shared_window_is_refused(features: FeatureSet) -> None:
 
 
 def test_random_windows_are_refused(features: FeatureSet) -> None:
-    """What most published figures rest on: windows drawn at random, whatever their trial."""
+    """Random assignment of windows regardless of their trial, common in published results."""
     rows = np.random.default_rng(0).permutation(len(features))
     thirds = [np.sort(part) for part in np.array_split(rows, 3)]
     with pytest.raises(LeakError):
@@ -125,9 +125,7 @@ def test_random_windows_are_refused(features: FeatureSet) -> None:
         ((4, 1, 6), "loso-session", "two sessions"),
     ],
 )
-def test_too_little_data_is_one_line(
-    shape: tuple[int, int, int], protocol: str, named: str
-) -> None:
+def test_too_few_units_are_refused(shape: tuple[int, int, int], protocol: str, named: str) -> None:
     with pytest.raises(BciAffectError, match=named) as caught:
         make_splits(make_features(*shape), protocol)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
@@ -142,18 +140,18 @@ def test_unknown_stimuli_cannot_be_held_out(features: FeatureSet) -> None:
 
 @pytest.mark.parametrize("protocol", ["stimulus", "loso-stimulus"])
 def test_every_part_holds_both_emotions(protocol: str) -> None:
-    """Tracks are dealt out by emotion: no test share leans away from its training share."""
+    """Tracks are stratified by emotion: test shares are not opposed to training shares."""
     for seed in range(5):
         features = make_features(6, 1, 20, 1, seed=seed)
-        whole = features.labels.mean(axis=0)
+        overall = features.labels.mean(axis=0)
         for split in make_splits(features, protocol, seed=seed):  # type: ignore[arg-type]
             for part, near in ((split.train, 0.07), (split.validation, 0.34), (split.test, 0.15)):
                 share = features.labels[part].mean(axis=0)
-                assert np.abs(share - whole).max() <= near
+                assert np.abs(share - overall).max() <= near
                 assert ((share > 0) & (share < 1)).all()
 
 
-def test_a_persons_folds_hold_both_emotions() -> None:
+def test_within_subject_folds_hold_both_emotions() -> None:
     features = make_features(3, 1, 10, 2)
     for split in make_splits(features, "within-subject"):
         for part in (split.train, split.test):

@@ -1,4 +1,4 @@
-"""Intervals cover, tests hold their level, and the unit is never the window."""
+"""Coverage of intervals and level of tests."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import pytest
 from scipy.stats import permutation_test
 
 from bci_affect.training.metrics import balanced_accuracy
-from bci_affect.training.stats import bootstrap_mean, paired, permutation_p
+from bci_affect.training.stats import bootstrap_mean, compare_paired, permutation_p
 
 
-def test_interval_covers_about_as_often_as_it_says() -> None:
+def test_interval_has_its_nominal_coverage() -> None:
     rng = np.random.default_rng(0)
     n_trials = 300
     covered = 0
@@ -20,7 +20,7 @@ def test_interval_covers_about_as_often_as_it_says() -> None:
     assert covered / n_trials == pytest.approx(0.95, abs=0.035)
 
 
-def test_interval_of_few() -> None:
+def test_interval_of_few_values() -> None:
     assert np.isnan(bootstrap_mean([]).mean)
     one = bootstrap_mean([0.6, np.nan])
     assert (one.mean, one.n) == (0.6, 1)
@@ -35,16 +35,16 @@ def test_paired_agrees_with_scipy() -> None:
     expected = permutation_test(
         (a, b), lambda x, y: np.mean(x - y), permutation_type="samples", n_resamples=np.inf
     ).pvalue
-    assert paired(a, b).p == pytest.approx(expected)
-    assert paired(a, b).difference.mean == pytest.approx((a - b).mean())
+    assert compare_paired(a, b).p == pytest.approx(expected)
+    assert compare_paired(a, b).difference.mean == pytest.approx((a - b).mean())
 
 
 def test_paired_of_many_units_uses_random_flips() -> None:
     rng = np.random.default_rng(2)
     better = rng.normal(0.3, 0.1, 20)
-    assert paired(better, np.zeros(20)).p < 0.001
-    assert paired(rng.normal(0, 1, 20), np.zeros(20)).p > 0.05
-    assert paired(np.ones(3), np.ones(3)).p == 1.0
+    assert compare_paired(better, np.zeros(20)).p < 0.001
+    assert compare_paired(rng.normal(0, 1, 20), np.zeros(20)).p > 0.05
+    assert compare_paired(np.ones(3), np.ones(3)).p == 1.0
 
 
 def test_permutation_holds_its_level() -> None:
@@ -66,7 +66,7 @@ def test_permutation_holds_its_level() -> None:
 def test_permutation_finds_an_effect_and_respects_groups() -> None:
     y = np.arange(24) % 2
     assert permutation_p(y, 0.2 + 0.6 * y, balanced_accuracy, n_permutations=199) == 1 / 200
-    # All that the scores know is who it is: with labels exchanged within people it is nothing.
+    # The scores identify the person only: no effect if labels are permuted within people.
     person = np.repeat([0, 1], 12)
     rated_high = np.where(person == 1, np.arange(24) % 4 != 0, np.arange(24) % 4 == 0).astype(float)
     scores = person.astype(float)
@@ -75,5 +75,5 @@ def test_permutation_finds_an_effect_and_respects_groups() -> None:
     assert p == 1.0
 
 
-def test_permutation_without_a_measure_is_nan() -> None:
+def test_permutation_of_one_class_is_nan() -> None:
     assert np.isnan(permutation_p([1, 1], [0.4, 0.6], balanced_accuracy))

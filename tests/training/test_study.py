@@ -1,4 +1,4 @@
-"""A study is resumable, the same however it runs, and refuses what cannot be before it begins."""
+"""Studies: resuming, independence of the executor, and validation before training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bci_affect.datasets.simulated import SimulationSettings, write_deap
 from bci_affect.errors import BciAffectError
 from bci_affect.model import load_model
 from bci_affect.training import study as studies
-from bci_affect.training.study import evaluate_again, open_study, prepare_study, run_study
+from bci_affect.training.study import open_study, prepare_study, reevaluate, run_study
 from bci_affect.training.study_settings import StudyConfig
 
 TOML = """
@@ -72,13 +72,13 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> StudyConfig:
 def serial(
     data: Path, cache: Path, config: StudyConfig, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """Return a study that ran in this process, from beginning to end."""
+    """Return the folder of a study run in this process without interruption."""
     out = tmp_path_factory.mktemp("runs") / "serial"
     run_study(prepare_study(config, data, out, cache=cache))
     return out
 
 
-def test_everything_is_in_the_run_folder(serial: Path) -> None:
+def test_content_of_the_run_folder(serial: Path) -> None:
     metrics = json.loads((serial / "metrics.json").read_text())
     assert set(metrics["results"]["streaming"]) == {"pretrain", "cotrain"}
     config = json.loads((serial / "config.json").read_text())
@@ -90,7 +90,7 @@ def test_everything_is_in_the_run_folder(serial: Path) -> None:
     assert all(np.isfinite(entry["train"]["total"]) for entry in history)
 
 
-def test_every_person_is_tested_by_models_that_never_saw_them(
+def test_every_subject_is_tested_by_models_trained_on_others(
     serial: Path, data: Path, cache: Path
 ) -> None:
     study = open_study(serial, data, cache=cache)
@@ -102,12 +102,12 @@ def test_every_person_is_tested_by_models_that_never_saw_them(
         tested.append(rows)
         seen = np.concatenate([task.split.train, task.split.validation])
         assert not set(features.subject[rows]) & set(features.subject[seen])
-        # Co-training tests each of the person's trials once, too.
+        # Co-training also tests each of the subject's trials once.
         assert sorted(phases["cotrain"].rows) == sorted(rows)
     assert sorted(np.concatenate(tested)) == list(range(len(features)))
 
 
-def test_the_model_can_be_loaded_and_says_that_it_is_simulated(serial: Path) -> None:
+def test_final_model_and_its_card(serial: Path) -> None:
     model, card = load_model(serial / "model.safetensors")
     assert card.simulated
     assert list(card.bands) == ["alpha", "beta"]
@@ -118,9 +118,9 @@ def test_the_model_can_be_loaded_and_says_that_it_is_simulated(serial: Path) -> 
     assert card.metrics["pretrain"]["valence"]["trial"]["balanced_accuracy"]["n"] == 3
 
 
-def test_evaluating_again_gives_the_same_bytes(serial: Path, data: Path, cache: Path) -> None:
+def test_reevaluation_gives_the_same_bytes(serial: Path, data: Path, cache: Path) -> None:
     before = (serial / "metrics.json").read_bytes()
-    evaluate_again(serial, data, cache=cache)
+    reevaluate(serial, data, cache=cache)
     assert (serial / "metrics.json").read_bytes() == before
 
 
@@ -129,14 +129,13 @@ def test_two_processes_give_the_same_metrics(
     serial: Path, data: Path, cache: Path, config: StudyConfig, tmp_path: Path
 ) -> None:
     run_study(prepare_study(config, data, tmp_path / "joblib", cache=cache), n_jobs=2)
-    run_study(
-        prepare_study(config, data, tmp_path / "joblib", cache=cache), n_jobs=2
-    )  # all is done
+    finished = prepare_study(config, data, tmp_path / "joblib", cache=cache)
+    run_study(finished, n_jobs=2)  # no fold is run again
     assert (tmp_path / "joblib/metrics.json").read_bytes() == (serial / "metrics.json").read_bytes()
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)  # each worker imports torch, which a busy machine does slowly
+@pytest.mark.timeout(300)  # each worker imports torch, which is slow on a busy machine
 def test_two_ray_workers_give_the_same_metrics(
     serial: Path, data: Path, cache: Path, config: StudyConfig, tmp_path: Path
 ) -> None:
@@ -145,7 +144,7 @@ def test_two_ray_workers_give_the_same_metrics(
     assert (tmp_path / "ray/metrics.json").read_bytes() == (serial / "metrics.json").read_bytes()
 
 
-def test_a_cluster_that_is_not_there_is_one_line(
+def test_unreachable_cluster_is_refused(
     data: Path, cache: Path, config: StudyConfig, tmp_path: Path
 ) -> None:
     study = prepare_study(config, data, tmp_path / "run", cache=cache)
@@ -155,10 +154,10 @@ def test_a_cluster_that_is_not_there_is_one_line(
 
 
 @pytest.mark.timeout(300)
-def test_killed_and_run_again_it_goes_on(
+def test_killed_study_resumes(
     serial: Path, data: Path, cache: Path, config: StudyConfig, tmp_path: Path
 ) -> None:
-    """kill -9 after the first fold; the second run must not train that fold again."""
+    """After kill -9 the second run must not train the finished folds again."""
     path, out = tmp_path / "small.toml", tmp_path / "killed"
     path.write_text(TOML)
     command = [sys.executable, "-m", "bci_affect", "train", str(path), "--data", str(data)]
@@ -171,17 +170,17 @@ def test_killed_and_run_again_it_goes_on(
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    kept = {path: os.stat(path).st_mtime_ns for path in out.glob("folds/*/*/*/fold.json")}
-    assert 1 <= len(kept) < 3
+    finished = {path: os.stat(path).st_mtime_ns for path in out.glob("folds/*/*/*/fold.json")}
+    assert 1 <= len(finished) < 3
     assert not (out / "metrics.json").exists()
 
     run_study(prepare_study(config, data, out, cache=cache))
-    for path, written in kept.items():
+    for path, written in finished.items():
         assert os.stat(path).st_mtime_ns == written
     assert (out / "metrics.json").read_bytes() == (serial / "metrics.json").read_bytes()
 
 
-def test_another_study_is_never_mixed_in(
+def test_folder_of_another_study_is_refused(
     serial: Path, data: Path, cache: Path, config: StudyConfig, tmp_path: Path
 ) -> None:
     other = config.model_copy(update={"train": config.train.model_copy(update={"epochs": 3})})
@@ -204,7 +203,7 @@ def test_another_study_is_never_mixed_in(
         ("[dataset]\nname = 'seed'", "name"),
     ],
 )
-def test_a_wrong_configuration_is_one_line(tmp_path: Path, text: str, named: str) -> None:
+def test_invalid_configuration_is_refused(tmp_path: Path, text: str, named: str) -> None:
     from bci_affect.training.study_settings import load_study
 
     path = tmp_path / "wrong.toml"
@@ -220,10 +219,10 @@ def test_a_wrong_configuration_is_one_line(tmp_path: Path, text: str, named: str
         ({"dataset": {"subjects": ["s01", "s02", "s09"]}}, "missing subjects s09"),
         ({"dataset": {"subjects": ["s01", "s02"]}, "study": {"folds": 0}}, "Too few subjects"),
         ({"train": {"model": {"encoder": "transformer"}}}, "no encoder"),
-        ({"features": {"threshold": 9}}, "rated alike"),
+        ({"features": {"threshold": 9}}, "ratings of only one class"),
     ],
 )
-def test_what_cannot_be_studied_is_refused_before_any_training(
+def test_invalid_studies_are_refused_before_training(
     data: Path,
     cache: Path,
     config: StudyConfig,
@@ -247,17 +246,17 @@ def _must_not_run(*_: object) -> None:
     raise AssertionError("a fold was run")
 
 
-def test_unfinished_studies_say_so(
+def test_unfinished_studies_are_refused(
     data: Path, cache: Path, config: StudyConfig, tmp_path: Path
 ) -> None:
-    with pytest.raises(BciAffectError, match="no finished study"):
-        evaluate_again(tmp_path, data)
-    prepare_study(config, data, tmp_path / "begun", cache=cache)
+    with pytest.raises(BciAffectError, match="not a finished study"):
+        reevaluate(tmp_path, data)
+    prepare_study(config, data, tmp_path / "started", cache=cache)
     with pytest.raises(BciAffectError, match="3 folds have not been run"):
-        evaluate_again(tmp_path / "begun", data, cache=cache)
+        reevaluate(tmp_path / "started", data, cache=cache)
 
 
-def test_variants_change_only_what_they_say(config: StudyConfig) -> None:
+def test_variants_change_only_their_own_settings(config: StudyConfig) -> None:
     both = StudyConfig.model_validate({**config.model_dump(), "variants": VARIANTS})
     full, bare = (both.training(name) for name in both.variant_names)
     assert full == config.train
@@ -266,7 +265,7 @@ def test_variants_change_only_what_they_say(config: StudyConfig) -> None:
     assert bare.model == full.model
 
 
-def test_targets_that_are_not_learned_are_hidden(
+def test_labels_of_other_targets_are_hidden(
     data: Path, cache: Path, config: StudyConfig, tmp_path: Path
 ) -> None:
     from bci_affect.training.fold import hide_targets

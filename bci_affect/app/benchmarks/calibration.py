@@ -13,15 +13,21 @@ from typing import Any
 
 def run(quick: bool) -> dict[str, Any]:
     """Measure on a few (quick) or many simulated people."""
-    from bci_affect.training import EFFECTS, SimulatedListener, calibrate, measure, simulate
+    from bci_affect.training import (
+        EFFECTS,
+        SimulatedListener,
+        calibrate,
+        measure_power,
+        simulate_clips,
+    )
 
     people = 10 if quick else 60
     found: dict[str, Any] = {"people": people, "clips": 12}
     for effect in ("none", "large"):
-        measured = measure(SimulatedListener(eeg=EFFECTS[effect]), 12, range(people))
+        measured = measure_power(SimulatedListener(eeg=EFFECTS[effect]), 12, range(people))
         found[f"claimed_with_{effect}_effect"] = measured["claimed"]
         found[f"claimed_with_{effect}_effect_interval"] = list(measured["claimed_interval"])
-    table = simulate(SimulatedListener(), 24, seed=0)
+    table = simulate_clips(SimulatedListener(), 24, seed=0)
     started = time.perf_counter()
     calibrate(table)
     found["seconds_for_24_clips_999_permutations"] = time.perf_counter() - started

@@ -7,7 +7,16 @@ import numpy as np
 from bci_affect.affect import DIMENSIONS, PersonalModel, personal_logits, sigmoid
 from bci_affect.training.calibration.evaluation import Evaluation
 from bci_affect.training.calibration.runs import Run
-from bci_affect.training.drawing import GREY, HIGH, LOW, MAX_POINTS, MUSIC, broken, new_figure, svg
+from bci_affect.training.svg_figures import (
+    GREY,
+    HIGH,
+    LOW,
+    MAX_POINTS,
+    MUSIC,
+    break_at_gaps,
+    new_figure,
+    to_svg,
+)
 
 
 def permutation_histogram(evaluation: Evaluation) -> str:
@@ -22,7 +31,7 @@ def permutation_histogram(evaluation: Evaluation) -> str:
     axes.legend(
         frameon=False, fontsize=8, ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderpad=0
     )
-    return svg(figure)
+    return to_svg(figure)
 
 
 def reliability_curve(evaluation: Evaluation) -> str:
@@ -43,7 +52,7 @@ def reliability_curve(evaluation: Evaluation) -> str:
         xlabel="predicted probability of high",
         ylabel="share that was high",
     )
-    return svg(figure)
+    return to_svg(figure)
 
 
 def clip_predictions(evaluation: Evaluation, names: list[str]) -> str:
@@ -77,7 +86,7 @@ def clip_predictions(evaluation: Evaluation, names: list[str]) -> str:
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xlabel=f"held-out probability of high {evaluation.dimension}")
     axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
-    return svg(figure)
+    return to_svg(figure)
 
 
 def trajectories(run: Run, personal: PersonalModel) -> str:
@@ -106,8 +115,8 @@ def trajectories(run: Run, personal: PersonalModel) -> str:
                 alpha=alpha,
                 linewidth=0,
             )
-        axes.plot(*broken(time, sigmoid(logits[:, j])), color="black", linewidth=1)
+        axes.plot(*break_at_gaps(time, sigmoid(logits[:, j])), color="black", linewidth=1)
         axes.axhline(0.5, color=GREY, linewidth=0.8)
         axes.set(ylim=(0, 1), ylabel=f"P(high {name})")
     panels[-1].set_xlabel("minutes")
-    return svg(figure)
+    return to_svg(figure)

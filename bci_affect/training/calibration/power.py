@@ -27,13 +27,13 @@ from bci_affect.affect import (
 from bci_affect.training.calibration.clips import ClipTable
 from bci_affect.training.calibration.metrics import balanced_accuracy
 from bci_affect.training.calibration.personal import Calibration, calibrate
-from bci_affect.training.calibration.simulation import SimulatedListener, simulate
+from bci_affect.training.calibration.simulation import SimulatedListener, simulate_clips
 
 N_TEST = 200
 N_PERMUTATIONS = 199
 
 
-def measure(
+def measure_power(
     listener: SimulatedListener,
     n_clips: int,
     people: Iterable[int],
@@ -98,7 +98,7 @@ def _one(
     listener: SimulatedListener, n_clips: int, seed: int, n_permutations: int
 ) -> dict[str, Any]:
     """Calibrate one person and test the result on unseen clips."""
-    both = simulate(listener, n_clips, seed=seed, n_test=N_TEST)
+    both = simulate_clips(listener, n_clips, seed=seed, n_test=N_TEST)
     own = _rows(both, slice(0, n_clips))
     unseen = _rows(both, slice(n_clips, None))
     found = calibrate(own, seed=seed, n_permutations=n_permutations, n_random=0, created=0.0)

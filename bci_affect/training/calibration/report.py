@@ -17,7 +17,7 @@ from bci_affect.training.calibration.evaluation import Evaluation, Score
 from bci_affect.training.calibration.personal import Calibration
 from bci_affect.training.calibration.recordings import PersonClips
 from bci_affect.training.calibration.verdict import limit_percent
-from bci_affect.training.drawing import quality_over_time, topography
+from bci_affect.training.svg_figures import quality_figure, topography_figure
 
 
 def summary(calibration: Calibration) -> dict[str, Any]:
@@ -194,6 +194,6 @@ def _run(number: int, gathered: PersonClips, calibration: Calibration) -> dict[s
         "alpha": f"{run.alpha_rise:+.2f}" if np.isfinite(run.alpha_rise) else "",
         "messages": run.messages,
         "trajectory": figures.trajectories(run, calibration.personal),
-        "quality_figure": quality_over_time(run.quality_time, run.quality),
-        "topography": topography(run.channels, run.positions, run.attention),
+        "quality_figure": quality_figure(run.quality_time, run.quality),
+        "topography": topography_figure(run.channels, run.positions, run.attention),
     }

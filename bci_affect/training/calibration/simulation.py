@@ -41,7 +41,7 @@ class SimulatedListener:
     drift: float = 0.7
 
 
-def simulate(
+def simulate_clips(
     listener: SimulatedListener, n_clips: int, *, seed: int, n_sessions: int = 1, n_test: int = 0
 ) -> ClipTable:
     """Draw rated clips of one person, in random order, half of them high on each dimension.

@@ -13,12 +13,12 @@ from bci_affect.training.calibration.evaluation import evaluate
 from bci_affect.training.calibration.metrics import auc, balanced_accuracy, bootstrap
 from bci_affect.training.calibration.permutation import came_in_runs, holm, p_value, permuted_labels
 from bci_affect.training.calibration.personal import calibrate
-from bci_affect.training.calibration.simulation import SimulatedListener, simulate
+from bci_affect.training.calibration.simulation import SimulatedListener, simulate_clips
 from bci_affect.training.calibration.verdict import clips_needed, judge
 
 
 def test_strong_effect_is_seen_and_said() -> None:
-    result = calibrate(simulate(SimulatedListener(eeg=0.97), 24, seed=1), n_permutations=199)
+    result = calibrate(simulate_clips(SimulatedListener(eeg=0.97), 24, seed=1), n_permutations=199)
     for verdict in result.verdicts.values():
         assert verdict.above_chance
         assert "above chance" in verdict.text
@@ -34,7 +34,7 @@ def test_strong_effect_is_seen_and_said() -> None:
 
 
 def test_no_effect_is_not_claimed_and_advice_says_what_to_do() -> None:
-    result = calibrate(simulate(SimulatedListener(eeg=0.5), 12, seed=2), n_permutations=199)
+    result = calibrate(simulate_clips(SimulatedListener(eeg=0.5), 12, seed=2), n_permutations=199)
     for name, verdict in result.verdicts.items():
         assert not verdict.above_chance
         assert verdict.advice
@@ -43,7 +43,8 @@ def test_no_effect_is_not_claimed_and_advice_says_what_to_do() -> None:
 
 def test_below_chance_is_called_worse_and_blames_the_labels() -> None:
     evaluation = evaluate(
-        labelled(simulate(SimulatedListener(eeg=0.97), 16, seed=3), "valence"), n_permutations=49
+        labelled(simulate_clips(SimulatedListener(eeg=0.97), 16, seed=3), "valence"),
+        n_permutations=49,
     )
     worse = dataclasses.replace(evaluation, p=0.99, p_below=0.01)
     verdict = judge(worse, p_adjusted=1.0, quality=0.5)
@@ -53,14 +54,16 @@ def test_below_chance_is_called_worse_and_blames_the_labels() -> None:
 
 
 def test_same_seed_same_result() -> None:
-    clips = labelled(simulate(SimulatedListener(eeg=0.8), 12, seed=4), "valence")
+    clips = labelled(simulate_clips(SimulatedListener(eeg=0.8), 12, seed=4), "valence")
     a, b = (evaluate(clips, seed=9, n_permutations=49) for _ in range(2))
     assert a.p == b.p
     assert a.eeg == b.eeg
 
 
 def test_sessions_are_left_out_whole() -> None:
-    clips = labelled(simulate(SimulatedListener(eeg=0.97), 36, n_sessions=3, seed=5), "valence")
+    clips = labelled(
+        simulate_clips(SimulatedListener(eeg=0.97), 36, n_sessions=3, seed=5), "valence"
+    )
     result = evaluate(clips, n_permutations=99)
     assert result.n_sessions == 3
     assert result.across_sessions is not None
@@ -79,7 +82,7 @@ def test_permutations_stay_inside_their_stratum() -> None:
 
 def test_blocked_labels_are_permuted_by_run_and_cannot_pass_on_drift() -> None:
     """Half the session happy, then half sad, and an EEG that only drifts."""
-    table = simulate(SimulatedListener(eeg=0.5), 16, seed=6)
+    table = simulate_clips(SimulatedListener(eeg=0.5), 16, seed=6)
     drift = np.linspace(-4, 4, 16)
     high = np.repeat([1.0, 0.0], 8)
     blocked = dataclasses.replace(
@@ -148,7 +151,7 @@ def test_clips_needed_agrees_with_the_binomial() -> None:
     ],
 )
 def test_too_little_is_refused_in_one_line(keep: int, ratings: float | None, named: str) -> None:
-    table = simulate(SimulatedListener(), 12, seed=7)
+    table = simulate_clips(SimulatedListener(), 12, seed=7)
     rows = slice(0, keep)
     table = dataclasses.replace(
         table,
@@ -168,7 +171,7 @@ def test_too_little_is_refused_in_one_line(keep: int, ratings: float | None, nam
 
 
 def test_one_good_dimension_is_calibrated_without_the_other() -> None:
-    table = simulate(SimulatedListener(eeg=0.95), 16, seed=8)
+    table = simulate_clips(SimulatedListener(eeg=0.95), 16, seed=8)
     ratings = table.ratings.copy()
     ratings[:, 1] = 8
     result = calibrate(dataclasses.replace(table, ratings=ratings), n_permutations=49)

@@ -13,7 +13,7 @@ from bci_affect.errors import BciAffectError
 from bci_affect.model import AffectModel, ModelSettings, Predictor
 from bci_affect.training.calibration.clips import ClipTable, ClipWindows
 from bci_affect.training.calibration.finetune import compare, enough, fine_tune
-from bci_affect.training.calibration.simulation import SimulatedListener, simulate
+from bci_affect.training.calibration.simulation import SimulatedListener, simulate_clips
 from tests.training.calibration.conftest import ELECTRODES
 
 N_CLIPS, N_SESSIONS, N_WINDOWS, N_STEPS, N_BANDS = 40, 3, 1, 12, 5
@@ -27,7 +27,7 @@ def person(effect: float, seed: int = 0) -> tuple[list[ClipWindows], ClipTable]:
     encoder's embedding are of that.
     """
     rng = np.random.default_rng(seed)
-    table = simulate(SimulatedListener(eeg=0.5), N_CLIPS, seed=seed, n_sessions=N_SESSIONS)
+    table = simulate_clips(SimulatedListener(eeg=0.5), N_CLIPS, seed=seed, n_sessions=N_SESSIONS)
     side = np.where(table.ratings > 5, 1.0, -1.0)  # (n, 2)
     size = len(ELECTRODES) * N_BANDS
     directions = np.linalg.qr(rng.standard_normal((size, 8)))[0].T * np.sqrt(size)
@@ -70,9 +70,9 @@ def test_where_there_is_nothing_the_steps_are_taken_back(predictor: Predictor) -
 
 
 def test_too_few_clips_or_sessions_are_not_tried() -> None:
-    assert enough(simulate(SimulatedListener(), 40, seed=0, n_sessions=3))
-    assert not enough(simulate(SimulatedListener(), 39, seed=0, n_sessions=3))
-    assert not enough(simulate(SimulatedListener(), 48, seed=0, n_sessions=2))
+    assert enough(simulate_clips(SimulatedListener(), 40, seed=0, n_sessions=3))
+    assert not enough(simulate_clips(SimulatedListener(), 39, seed=0, n_sessions=3))
+    assert not enough(simulate_clips(SimulatedListener(), 48, seed=0, n_sessions=2))
 
 
 def test_weights_of_another_model_are_refused(predictor: Predictor) -> None:

@@ -19,7 +19,7 @@ from bci_affect.training.calibration.ladder import (
     map_logistic,
 )
 from bci_affect.training.calibration.nested import held_out
-from bci_affect.training.calibration.simulation import SimulatedListener, simulate
+from bci_affect.training.calibration.simulation import SimulatedListener, simulate_clips
 
 
 def test_closed_form_leave_one_out_equals_leaving_out() -> None:
@@ -57,7 +57,7 @@ def test_map_logistic_is_the_maximum_a_posteriori() -> None:
 
 
 def test_head_in_embedding_terms_gives_what_the_features_give() -> None:
-    clips = labelled(simulate(SimulatedListener(eeg=0.95, shared=0.2), 24, seed=3), "valence")
+    clips = labelled(simulate_clips(SimulatedListener(eeg=0.95, shared=0.2), 24, seed=3), "valence")
     head, selection = fit_head(clips.embedding, clips.eeg_logit, clips.high, clips.group)
     assert selection.candidate[0] >= 0, "a strong personal effect must leave the population head"
     basis, weights, _ = fit_heads(clips.embedding, clips.eeg_logit, clips.high[None], clips.group)
@@ -81,7 +81,7 @@ def test_population_head_is_kept_when_it_is_right() -> None:
 
 def test_a_labelling_is_predicted_the_same_alone_and_among_others() -> None:
     """The permutation test must run on the real labels exactly what it runs on permuted ones."""
-    clips = labelled(simulate(SimulatedListener(eeg=0.8), 12, seed=5), "arousal")
+    clips = labelled(simulate_clips(SimulatedListener(eeg=0.8), 12, seed=5), "arousal")
     rng = np.random.default_rng(0)
     many = np.vstack([clips.high, rng.permuted(np.tile(clips.high, (9, 1)), axis=1)])
     together = held_out(clips.embedding, clips.eeg_logit, many, clips.group, clips.group)
@@ -91,7 +91,7 @@ def test_a_labelling_is_predicted_the_same_alone_and_among_others() -> None:
 
 
 def test_a_held_out_clip_never_reaches_its_own_prediction() -> None:
-    clips = labelled(simulate(SimulatedListener(eeg=0.9), 16, seed=6), "valence")
+    clips = labelled(simulate_clips(SimulatedListener(eeg=0.9), 16, seed=6), "valence")
     high = clips.high.copy()
     high[3] = 1 - high[3]  # another label for clip 3 must not change what is said of clip 3
     a = held_out(clips.embedding, clips.eeg_logit, clips.high[None], clips.group, clips.group)

@@ -12,7 +12,7 @@ from bci_affect.training.calibration.evaluation import Evaluation, chance_test, 
 from bci_affect.training.calibration.metrics import balanced_accuracy, bootstrap
 from bci_affect.training.calibration.permutation import ALPHA, holm, holm_levels
 from bci_affect.training.calibration.personal import calibrate
-from bci_affect.training.calibration.simulation import SimulatedListener, simulate
+from bci_affect.training.calibration.simulation import SimulatedListener, simulate_clips
 from bci_affect.training.calibration.verdict import judge, limit_percent
 
 
@@ -31,7 +31,7 @@ def _agrees(standing: str, e: Evaluation) -> bool:
     ],
 )
 def test_cases_that_contradicted_themselves(seed: int, above: bool) -> None:
-    clips = labelled(simulate(SimulatedListener(eeg=0.8), 12, seed=seed), "valence")
+    clips = labelled(simulate_clips(SimulatedListener(eeg=0.8), 12, seed=seed), "valence")
     e = evaluate(clips, seed=0, n_permutations=199, n_random=0)
     plain = bootstrap(e.eeg_logit, e.high, clips.group, np.random.default_rng([0, 1]))
     assert (plain["balanced_accuracy"][0] > 0.5) is not above, "the case shows nothing any more"
@@ -48,7 +48,7 @@ def test_verdicts_of_many_people_agree_with_their_intervals() -> None:
     levels, standings = set(), set()
     for seed in range(15):
         effect = (0.5, 0.7, 0.85)[seed % 3]
-        table = simulate(SimulatedListener(eeg=effect), 12, seed=1000 + seed)
+        table = simulate_clips(SimulatedListener(eeg=effect), 12, seed=1000 + seed)
         found = calibrate(table, seed=seed, n_permutations=99, n_random=0)
         for name, verdict in found.verdicts.items():
             e = found.evaluations[name]

@@ -1,4 +1,7 @@
-"""Where folds run: in this process, in several, or on a cluster. Results do not depend on it."""
+"""Executors of tasks: in this process, in several processes, or on a Ray cluster.
+
+Results do not depend on the executor.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ Result = TypeVar("Result")
 Work = Callable[[Any, Any, Task], Result]
 
 
-def run_all(
+def run_tasks(
     work: Work[Task, Result],
     corpus: Any,
     config: Any,
@@ -24,47 +27,46 @@ def run_all(
     cluster: str | None = None,
     tasks_per_gpu: int = 4,
 ) -> Iterator[Result]:
-    """Yield ``work(corpus, config, task)`` for every task, as each is done.
+    """Yield ``work(corpus, config, task)`` for every task in order of completion.
 
     Parameters
     ----------
     work : callable
-        A plain function of a module.
+        Module-level function.
     corpus, config : object
-        Given to every call; large arrays are shared between processes, not copied to each.
+        Arguments of every call; large arrays are shared between processes, not copied.
     tasks : sequence
-        What differs.
+        One task per call.
     n_jobs : int
-        Processes on this machine; 1 runs in this one.
+        Processes on this machine; 1 runs in this process.
     cluster : str, optional
-        Runs on Ray instead: "local" starts a Ray of `n_jobs` workers on this machine, "auto" or an
-        address joins a running cluster.
+        Run on Ray instead: "local" starts Ray with `n_jobs` workers on this machine, "auto" or an
+        address connects to a running cluster.
     tasks_per_gpu : int
-        On a cluster that has GPUs, how many tasks share one; each is given its share. Processes on
-        this machine all see its GPUs, and `n_jobs` says how many there are.
+        Tasks that share one GPU of the cluster. Local processes all have access to the GPUs of
+        this machine; `n_jobs` limits their number.
 
     Raises
     ------
     BciAffectError
-        If Ray is asked for and missing, or the cluster cannot be reached; whatever a task raises
-        for the user.
+        If Ray is not installed, the cluster cannot be reached, or a task raises it.
     """
     if not tasks:
         return
     if cluster is not None:
-        yield from _on_ray(work, corpus, config, tasks, n_jobs, cluster, tasks_per_gpu)
+        yield from _run_on_ray(work, corpus, config, tasks, n_jobs, cluster, tasks_per_gpu)
     elif n_jobs == 1 or len(tasks) == 1:
         for task in tasks:
             yield work(corpus, config, task)
     else:
         from joblib import Parallel, delayed
 
-        # joblib maps arrays over a megabyte into memory once, for all processes.
+        # joblib memory-maps arrays over a megabyte once for all processes.
         parallel = Parallel(n_jobs=min(n_jobs, len(tasks)), return_as="generator_unordered")
         yield from parallel(delayed(work)(corpus, config, task) for task in tasks)
 
 
-def _on_ray(
+def _run_on_ray(
     work: Work[Task, Result],
     corpus: Any,
     config: Any,
@@ -73,22 +75,22 @@ def _on_ray(
     cluster: str,
     tasks_per_gpu: int,
 ) -> Iterator[Result]:
-    _reachable(cluster)
+    _check_reachable(cluster)
     try:
         import ray
     except ImportError:
         raise BciAffectError(
             "--cluster needs Ray; install it with: pip install 'bci_affect[cluster]'."
         ) from None
-    with _connected(ray, n_jobs, cluster):
-        # Ray hides GPUs from what does not ask for one.
-        there = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        share = 1 / tasks_per_gpu if there.get("GPU") else 0
+    with _ray_session(ray, n_jobs, cluster):
+        # Ray hides GPUs from tasks that do not request one.
+        resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        share = 1 / tasks_per_gpu if resources.get("GPU") else 0
         remote = ray.remote(work).options(num_cpus=1, num_gpus=share, max_retries=2)
         shared, settings = ray.put(corpus), ray.put(config)
-        waiting = [remote.remote(shared, settings, task) for task in tasks]
-        while waiting:
-            done, waiting = ray.wait(waiting, num_returns=1)
+        pending = [remote.remote(shared, settings, task) for task in tasks]
+        while pending:
+            done, pending = ray.wait(pending, num_returns=1)
             try:
                 yield ray.get(done[0])
             except ray.exceptions.RayTaskError as error:
@@ -98,8 +100,8 @@ def _on_ray(
                 raise
 
 
-def _reachable(cluster: str) -> None:
-    """Ask the address itself first: Ray tries for minutes before it gives up."""
+def _check_reachable(cluster: str) -> None:
+    """Raise if the cluster's address does not accept connections; Ray would retry for minutes."""
     host, colon, port = cluster.removeprefix("ray://").rpartition(":")
     if not colon or not port.isdigit():
         return
@@ -112,8 +114,8 @@ def _reachable(cluster: str) -> None:
 
 
 @contextmanager
-def _connected(ray: Any, n_jobs: int, cluster: str) -> Iterator[None]:
-    """Connect to the cluster, or start one here; leave a cluster that was there as it was."""
+def _ray_session(ray: Any, n_jobs: int, cluster: str) -> Iterator[None]:
+    """Connect to the cluster or start a local one; a running cluster is not stopped on exit."""
     import logging
 
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}

@@ -1,4 +1,4 @@
-"""Small feature sets with a planted relation, for every test of training."""
+"""Synthetic feature sets with a known effect, shared by the tests of training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bci_affect.training.features import FeatureSet
 NAMES = ("Fp1", "Fp2", "F3", "F4", "C3", "C4", "P3", "P4", "O1", "O2", "T7", "T8")
 
 
-def planted(
+def make_data(
     *,
     n_trials: int = 40,
     per_trial: int = 6,
@@ -19,10 +19,10 @@ def planted(
     n_tracks: int = 8,
     seed: int = 0,
 ) -> FeatureSet:
-    """Windows whose frontal asymmetry and posterior power carry the track's mood.
+    """Return windows whose frontal asymmetry and posterior power depend on the track's mood.
 
-    Valence sits in band 2 over F4 against F3, arousal in band 2 over the back, and both in the
-    first two columns of the music.
+    Valence is encoded in band 2 at F4 against F3, arousal in band 2 at the posterior electrodes,
+    and both in the first two columns of the music.
     """
     rng = np.random.default_rng(seed)
     shared = np.random.default_rng(99)
@@ -32,13 +32,13 @@ def planted(
     n = n_trials * per_trial
     trial = np.repeat(np.arange(n_trials), per_trial)
     stimulus = (trial + seed) % n_tracks
-    felt = mood[stimulus] * 2 - 1
+    emotion = mood[stimulus] * 2 - 1
     bands = rng.standard_normal((n, 12, len(NAMES), 5))
-    bands[:, :, 3, 2] += effect * felt[:, :1]
-    bands[:, :, 2, 2] -= effect * felt[:, :1]
-    bands[:, :, 6:10, 2] -= effect * felt[:, 1:, None]
+    bands[:, :, 3, 2] += effect * emotion[:, :1]
+    bands[:, :, 2, 2] -= effect * emotion[:, :1]
+    bands[:, :, 6:10, 2] -= effect * emotion[:, 1:, None]
     music = 0.5 * signature[stimulus] + 0.2 * rng.standard_normal((n, music_dim))
-    music[:, :2] += felt
+    music[:, :2] += emotion
     labels = mood[stimulus].astype(np.float32)
     return FeatureSet(
         bands=bands.astype(np.float32),

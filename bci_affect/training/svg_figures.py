@@ -1,6 +1,6 @@
-"""Figures of the pages of calibrations and sessions, as SVG text.
+"""SVG figures shared by calibration and session reports.
 
-A page holds its figures as text: it asks nothing of any network.
+Figures are embedded in the page as SVG text, so a page makes no network requests.
 """
 
 from __future__ import annotations
@@ -15,53 +15,57 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 HIGH, LOW, MUSIC, GREY = "#D55E00", "#0072B2", "#009E73", "#777777"
 MAX_POINTS = 1200
-"""Of a line: more cannot be told apart on a page."""
+"""Maximum number of points of a line; more are not visible on a page."""
 
 
 def new_figure(width: float, height: float, n_axes: int = 1) -> tuple[Any, Any]:
-    """Return a figure in inches, and its axes one below the other."""
+    """Return a figure with its size in inches and `n_axes` axes in one column."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height))
     return figure, figure.subplots(n_axes, 1, squeeze=False)[:, 0]
 
 
-def svg(figure: Any) -> str:
-    """SVG from ``<svg`` on; the same every time."""
+def to_svg(figure: Any) -> str:
+    """Return a figure as reproducible SVG text, starting at ``<svg``."""
     import matplotlib
 
-    text = io.StringIO()
+    buffer = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "bci_affect", "svg.fonttype": "none"}):
-        figure.savefig(text, format="svg", metadata={"Date": None}, bbox_inches="tight")
-    whole = text.getvalue()
-    return whole[whole.index("<svg") :]
+        figure.savefig(buffer, format="svg", metadata={"Date": None}, bbox_inches="tight")
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
 
 
-def quality_over_time(time_s: Array, quality: Array) -> str:
-    """Share of good electrodes (n,) over time (n,)."""
+def quality_figure(time_s: Array, quality: Array) -> str:
+    """Plot the share of good electrodes, (n,), over time in seconds, (n,)."""
     figure, (axes,) = new_figure(9.0, 1.6)
     step = max(1, len(time_s) // MAX_POINTS)
     time = (time_s[::step] - time_s[0]) / 60
     axes.fill_between(time, quality[::step], color=MUSIC, alpha=0.5, step="mid")
     axes.set(ylim=(0, 1), xlabel="minutes", ylabel="good electrodes")
-    return svg(figure)
+    return to_svg(figure)
 
 
-def topography(channels: Sequence[str], positions: NDArray[np.floating], attention: Array) -> str:
-    """Where the encoder looked: share of attention per electrode, seen from above.
+def topography_figure(
+    channels: Sequence[str], positions: NDArray[np.floating], attention: Array
+) -> str:
+    """Plot the attention of the encoder per electrode on the head, seen from above.
 
     Parameters
     ----------
     channels : sequence of str
+        Channel names.
     positions : ndarray, shape (n_channels, 3)
-        Metres; electrodes of unknown place are left out.
+        Metres; electrodes of unknown position are left out.
     attention : ndarray, shape (n_channels,)
+        Share of attention of each electrode.
     """
     figure, (axes,) = new_figure(3.4, 3.4)
     placed = np.isfinite(positions).all(axis=1)
     xyz = positions[placed] - np.array([0.0, 0.0, 0.04], dtype=np.float32)
     share = attention[placed]
-    # Azimuthal equidistant: the angle from the vertex becomes the distance from the middle.
+    # Azimuthal equidistant projection: distance from the centre is the angle from the vertex.
     unit = xyz / np.linalg.norm(xyz, axis=1, keepdims=True)
     angle = np.arccos(np.clip(unit[:, 2], -1, 1))
     across = np.hypot(unit[:, 0], unit[:, 1])
@@ -77,11 +81,11 @@ def topography(channels: Sequence[str], positions: NDArray[np.floating], attenti
     figure.colorbar(dots, ax=axes, shrink=0.6, label="% of attention")
     axes.set_aspect("equal")
     axes.axis("off")
-    return svg(figure)
+    return to_svg(figure)
 
 
-def broken(time: Array, values: Array) -> tuple[Array, Array]:
-    """Break a line where readings are missing."""
+def break_at_gaps(time: Array, values: Array) -> tuple[Array, Array]:
+    """Insert NaN into a line where values are missing, so that it is drawn with gaps."""
     if len(time) < 3:
         return time, values
     gaps = np.flatnonzero(np.diff(time) > 5 * np.median(np.diff(time))) + 1
