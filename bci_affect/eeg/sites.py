@@ -259,10 +259,12 @@ def _projection(electrodes: NDArray[np.int64], directions: Floats) -> Projection
     prior = spherical_kernel(sites, sites) + NOISE * np.eye(N_SITES)
     code = harmonics(directions)
     gram = code.T @ code / n + np.diag(_FIELD_PENALTY * (1 + _DEGREE) ** 2)
+    from_sites = np.linalg.solve(prior, across).T.astype(np.float64)
+    field = np.linalg.solve(gram, code.T / n).astype(np.float64)
     return Projection(
         electrodes=electrodes,
         matrix=matrix,
         unseen=(unseen + unseen.T) / 2,
-        from_sites=np.linalg.solve(prior, across).T,
-        field=np.linalg.solve(gram, code.T / n),
+        from_sites=from_sites,
+        field=field,
     )
