@@ -93,7 +93,7 @@ class BandCovariance:
     >>> signal = np.array([[[1.0, -1.0]] * 64])
     >>> for _ in range(2):
     ...     covariance.add(signal, (64,), np.array([True, True]))
-    >>> covariance.window().matrix(np.array([0, 1])).tolist()
+    >>> covariance.window().matrix(np.array([0, 1])).round(6).tolist()
     [[[1.0, -1.0], [-1.0, 1.0]]]
     """
 

@@ -45,6 +45,9 @@ MIN_REST_WINDOWS = 3
 PRIOR_WINDOWS = 1.0
 """Weight of the population prior, in independent windows of rest."""
 
+REST_GROUPS = 8
+"""Groups of neighbouring rest windows whose logarithms are averaged: bounds the cost of a mask."""
+
 _SCALE_WINDOWS = 100.0
 """Windows after which the scale of EEG without a rest hardly changes."""
 
@@ -287,7 +290,7 @@ class PersonReference:
         if not self.has_rest:
             raise BciAffectError("The person has no rest; record a baseline first.")
         projection = self.sites.project(self.sites.placed)
-        rest = np.stack([window.matrix(projection.electrodes) for window in self._rest])
+        rest = np.stack([group.matrix(projection.electrodes) for group in _grouped(self._rest)])
         scale = np.exp(np.log(mean_power(rest)).mean(axis=0))
         shape = rest / scale[:, None, None]
         return _mean_log(shape, projection, np.ones(self._n_bands), self.kappa)
@@ -342,9 +345,10 @@ class PersonReference:
         prior_log = _mean_log(prior[None], projection, np.ones(self._n_bands), self.kappa)
         prior_power = log_power(prior)
         if self.has_rest:
-            rest = np.stack([window.matrix(electrodes) for window in self._rest_of(electrodes)])
+            windows = self._rest_of(electrodes)
+            rest = np.stack([group.matrix(electrodes) for group in _grouped(windows)])
             log_scale = np.log(mean_power(rest)).mean(axis=0)
-            n = max(1.0, len(rest) * (1.0 - self.overlap))
+            n = max(1.0, len(windows) * (1.0 - self.overlap))
             share = n / (n + self.prior_windows)
             own_log = _mean_log(rest, projection, np.exp(log_scale), self.kappa)
             own_power = log_power(rest).mean(axis=0)
@@ -368,6 +372,18 @@ class PersonReference:
         if len(whole) < MIN_REST_WINDOWS:
             return self._rest
         return [self._rest[i] for i in whole]
+
+
+def _grouped(windows: list[ChannelCovariance]) -> list[ChannelCovariance]:
+    """Return the sums of at most `REST_GROUPS` groups of neighbouring windows."""
+    groups = np.array_split(np.arange(len(windows)), min(REST_GROUPS, len(windows)))
+    return [
+        ChannelCovariance(
+            np.sum([windows[i].sums for i in group], axis=0),
+            np.sum([windows[i].samples for i in group], axis=0),
+        )
+        for group in groups
+    ]
 
 
 def present(window: ChannelCovariance) -> Bools:
