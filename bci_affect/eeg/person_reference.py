@@ -211,7 +211,7 @@ class PersonReference:
 
     @property
     def has_rest(self) -> bool:
-        """Whether the person's own rest is known."""
+        """True once enough of the person's own rest is known."""
         return len(self._rest) >= MIN_REST_WINDOWS
 
     def add_rest(self, window: ChannelCovariance) -> None:
