@@ -79,7 +79,7 @@ class Breaks:
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class MusicSpan:
     """Track or clip that was played.
 
     Attributes
@@ -112,7 +112,7 @@ class PlayedMusic:
     """
 
     def __init__(self, events: Iterable[TimedEvent] = ()) -> None:
-        self._played: list[Played] = []
+        self._played: list[MusicSpan] = []
         self._clip: int | None = None
         self._track: int | None = None
         self._fading: int | None = None  # the track whose stop follows the start of the next
@@ -121,7 +121,7 @@ class PlayedMusic:
             self.push(time, event)
 
     @property
-    def played(self) -> Sequence[Played]:
+    def played(self) -> Sequence[MusicSpan]:
         """Music so far, in order of its start."""
         return self._played
 
@@ -163,7 +163,7 @@ class PlayedMusic:
     def _begin(self, time: float, event: TrackStart | ClipStart) -> None:
         self._end(time, self._clip)
         self._end(time, self._track)
-        self._played.append(Played(time, math.inf, event))
+        self._played.append(MusicSpan(time, math.inf, event))
 
     def _end(self, time: float, number: int | None) -> None:
         if number is not None and math.isinf(self._played[number].stop):

@@ -542,7 +542,8 @@ def encode(event: SessionEvent) -> str:
     Raises
     ------
     EventError
-        If `event` is an `InvalidEvent`, or the text is longer than `decode` accepts.
+        If `event` is an `InvalidEvent` or holds infinite numbers, or the text is longer than
+        `decode` accepts.
 
     Examples
     --------
@@ -556,7 +557,10 @@ def encode(event: SessionEvent) -> str:
     else:
         values = ((name, getattr(event, name)) for name in _FIELDS[event.KIND])
         document = {_NAME: event.KIND, **{n: v for n, v in values if v is not None}}
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    try:
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        raise EventError("An event has finite numbers only.") from None
     if len(text) > MAX_CHARS:
         raise EventError(f"The event '{document[_NAME]}' is longer than {MAX_CHARS:,} characters.")
     return text.encode("utf-8", "replace").decode()
@@ -607,23 +611,26 @@ def read(text: str) -> SessionEvent:
     try:
         return decode(text)
     except EventError as error:
-        return InvalidEvent(next(iter(marker_names(text)), ""), str(error))
+        name = (object_in_marker(text) or {}).get(_NAME)
+        return InvalidEvent(name if isinstance(name, str) else "", str(error))
 
 
-def marker_names(text: str) -> list[str]:
+def object_in_marker(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that a marker of any program consists of; None for other text."""
+    try:
+        return _parse(text) if text.lstrip().startswith("{") else None
+    except EventError:
+        return None
+
+
+def names_in_marker(text: str) -> list[str]:
     """Return all names of a marker of any program, by which labels may refer to it.
 
     Of a JSON object these are its values under ``event``, ``label``, ``emotion``, ``stimulus``,
     ``marker`` and ``condition``; of any other text, the text.
     """
-    plain = text.strip()
-    if not plain.startswith("{"):
-        return [plain]
-    try:
-        document = _parse(plain)
-    except EventError:
-        return [plain]
-    return [str(document[key]) for key in _MARKER_NAMES if key in document] or [plain]
+    document = object_in_marker(text) or {}
+    return [str(document[key]) for key in _MARKER_NAMES if key in document] or [text.strip()]
 
 
 def _parse(text: str) -> dict[str, Any]:
@@ -632,12 +639,16 @@ def _parse(text: str) -> dict[str, Any]:
     if _depth(text) > MAX_DEPTH:
         raise EventError(f"An event is nested at most {MAX_DEPTH} deep.")
     try:
-        document = json.loads(text, parse_constant=_refuse)
+        document = json.loads(text, parse_constant=_absent)
     except ValueError:
         raise EventError("An event is a JSON object; this text is not.") from None
     if not isinstance(document, dict):
         raise EventError("An event is a JSON object; this text is not.")
     return document
+
+
+def _absent(constant: str) -> None:
+    """Read NaN and the infinities as null: earlier versions wrote them where a value is unknown."""
 
 
 def _depth(text: str) -> int:
@@ -647,10 +658,6 @@ def _depth(text: str) -> int:
         depth += _BRACKETS.get(char, 0)
         deepest = max(deepest, depth)
     return deepest
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def _validated(kind: EventKind, text: str) -> SessionEvent:

@@ -14,10 +14,11 @@ import bci_affect
 from bci_affect.config import load_toml
 from bci_affect.datasets import Labels, find_segments, subject_of
 from bci_affect.errors import BciAffectError
+from bci_affect.events import ClipStart, encode, read
 from bci_affect.profiles.exchange import export_profile
 from bci_affect.profiles.store import ProfileStore
 from bci_affect.session.recording import SessionRecording
-from bci_affect.streams import Marker, build_header, recording_path
+from bci_affect.streams import Marker, build_header, event_header, recording_path
 from bci_affect.streams.xdf.reader import read_xdf
 from bci_affect.streams.xdf.writer import XdfWriter
 from bci_affect.training.fold import FoldTask
@@ -124,13 +125,13 @@ def test_names_from_outside_never_become_paths(evil: str, tmp_path: Path) -> Non
     with XdfWriter(inside / "a.xdf") as writer:
         stream = writer.add_stream(build_header(evil.replace("\x00", ""), "EEG", ["C3"], rate_hz=9))
         writer.samples(stream, np.zeros((9, 1), np.float32), np.arange(9.0))
-        events = writer.add_stream(build_header("m", "Markers", ["event"], fmt="string"))
-        text = json.dumps({"event": "clip_start", "track": evil, "title": evil})
+        events = writer.add_stream(event_header())
+        text = encode(ClipStart(track=evil, title=evil))
         writer.texts(events, [[text]], np.array([1.0]))
     recording = read_xdf(inside / "a.xdf")
     recording.find_eeg().samples()
     find_segments(recording.markers(), 9.0, Labels())
-    find_segments([Marker(0.0, evil)], 9.0, Labels())
+    find_segments([Marker(0.0, evil, event=read(evil))], 9.0, Labels())
     # Participants and sessions.
     for words in ((evil, "1"), ("P1", evil)):
         with pytest.raises(BciAffectError, match="letters and"):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.affect.fusion import PersonalReading
 from bci_affect.eeg import State
+from bci_affect.event_log import Breaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +50,9 @@ class AffectEstimate:
     quality: float
     state: State
     reading: PersonalReading | None = None
+
+    def outside_of(self, breaks: Breaks) -> AffectEstimate:
+        """Return the estimate, as no reading if it lies in a break of the session."""
+        if self.state is State.OK and breaks.covers(self.time):
+            return replace(self, state=State.PAUSED)
+        return self

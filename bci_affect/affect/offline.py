@@ -1,4 +1,4 @@
-"""A recording through the live path, as fast as it goes."""
+"""Offline analysis of a recording along the live path."""
 
 from __future__ import annotations
 
@@ -10,21 +10,35 @@ from numpy.typing import NDArray
 from bci_affect.affect.estimate import AffectEstimate
 from bci_affect.affect.path import AffectPath
 from bci_affect.eeg import FeatureWindow
+from bci_affect.event_log import Breaks
 from bci_affect.streams import EndOfStream, Source
 
 
-def analyse(source: Source, path: AffectPath) -> Iterator[tuple[FeatureWindow, AffectEstimate]]:
+def analyse(
+    source: Source, path: AffectPath, breaks: Breaks | None = None
+) -> Iterator[tuple[FeatureWindow, AffectEstimate]]:
     """Yield every window of a finite source with its estimate, oldest first.
 
     The same `AffectPath` as live; only the clock differs (invariant 1 of the design).
+
+    Parameters
+    ----------
+    source : Source
+        Opened source.
+    path : AffectPath
+        Path from chunks to estimates.
+    breaks : Breaks, optional
+        Breaks of the session, in which no estimate is a reading.
     """
+    breaks = breaks or Breaks()
     while True:
         try:
             chunk = source.read(1.0)
         except EndOfStream:
             return
         if chunk is not None:
-            yield from path.push(chunk)
+            for window, estimate in path.push(chunk):
+                yield window, estimate.outside_of(breaks)
 
 
 def features_document(

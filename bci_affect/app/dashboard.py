@@ -27,6 +27,7 @@ _STATE_STYLE = {
     "artifact": "yellow",
     "gap": "red",
     "lost": "red",
+    "paused": "yellow",
 }
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from bci_affect import __version__
 from bci_affect.affect import DIMENSIONS
 from bci_affect.app.session_record import Heard, SessionRecord, heard
+from bci_affect.events import Mark, MusicChoice, MusicCommand, SessionStart
 from bci_affect.storage import write_atomically
 from bci_affect.training import (
     GREY,
@@ -92,9 +93,9 @@ def render(record: SessionRecord, calibration: Mapping[str, Any] | None = None) 
         quality_figure=quality_figure(record.time, record.quality),
         topography_figure=topography_figure(record.channels, record.positions, record.attention),
         marks=[
-            (f"{(at - start) / 60:.1f}", str(event.get("note", "")))
+            (f"{(at - start) / 60:.1f}", event.note)
             for at, event in record.events
-            if event.get("event") == "mark"
+            if isinstance(event, Mark)
         ],
     )
 
@@ -104,8 +105,10 @@ def reveal(record: SessionRecord, tracks: Sequence[Heard]) -> list[str]:
     said: list[str] = []
     policies: list[str] = []
     for _, event in record.events:
-        policy = event.get("policy")
-        if isinstance(policy, str) and (not policies or policies[-1] != policy):
+        policy = (
+            event.policy if isinstance(event, SessionStart | MusicChoice | MusicCommand) else None
+        )
+        if policy and (not policies or policies[-1] != policy):
             policies.append(policy)
     for policy in policies:
         if policy == "sham":
@@ -113,7 +116,8 @@ def reveal(record: SessionRecord, tracks: Sequence[Heard]) -> list[str]:
                 "This was a sham session: the music was chosen without regard to the EEG, and the "
                 "screen looked as if it followed it."
             )
-            yoked = next((e["yoked"] for _, e in record.events if e.get("yoked")), None)
+            choices = [event for _, event in record.events if isinstance(event, MusicChoice)]
+            yoked = next((choice.yoked for choice in choices if choice.yoked), None)
             said.append(
                 f"It played the choices of another session again ({yoked})."
                 if yoked

@@ -6,21 +6,22 @@ at, what music and EEG said (each alone, and both), and what the listener report
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.affect import AffectPath, Array, EstimateLog, music_log_odds
+from bci_affect.eeg import Chunk
 from bci_affect.errors import BciAffectError
+from bci_affect.event_log import Breaks, MusicSpan, PlayedMusic, TimedEvent, uninterrupted
+from bci_affect.events import ClipStart, MusicChoice, SelfReport, TrackStart, read
 from bci_affect.session import SessionControl
 from bci_affect.streams import EndOfStream, StreamInfo, XdfSource
 
 _NAN = float("nan")
-Event = dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class SessionRecord:
     confidence, quality : ndarray, shape (n,)
     attention : ndarray, shape (n_channels,)
         Mean share of each electrode.
-    events : tuple of (float, dict)
+    events : tuple of (float, SessionEvent)
         LSL time and event, in order.
     source : Path or None
         The recording.
@@ -64,7 +65,7 @@ class SessionRecord:
     confidence: Array
     quality: Array
     attention: Array
-    events: tuple[tuple[float, Event], ...]
+    events: tuple[TimedEvent, ...]
     source: Path | None = None
 
 
@@ -84,7 +85,7 @@ def of_session(control: SessionControl) -> SessionRecord:
     return _record(
         snapshot.stream.info,
         estimates,
-        [(time, _event(text)) for time, text in control.events()],
+        [(time, read(text)) for time, text in control.events()],
         profile=snapshot.model.profile,
         model=snapshot.model.name,
         source=Path(recording.path) if recording is not None else None,
@@ -122,19 +123,24 @@ def of_recording(
     source = XdfSource(path, stream=stream, speed=float("inf"))
     info = source.open(0.0)
     live = make_path(info)
+    events = source.recording.events()
+    breaks = Breaks(events)
+    music = PlayedMusic()
     estimates = EstimateLog()
     while True:
         try:
             chunk = source.read(1.0)
         except EndOfStream:
             break
-        for marker in source.markers():
-            _hear(live, _event(marker.text))
+        timed = [(m.time, m.event) for m in source.markers() if m.event is not None]
         if chunk is not None:
-            for _, estimate in live.push(chunk):
-                estimates.add(estimate)
+            for piece, now in _pieces(chunk, timed):
+                for time, event in now:
+                    music.push(time, event)
+                live.estimator.set_music(_log_odds(music.audible))
+                for _, estimate in live.push(piece):
+                    estimates.add(estimate.outside_of(breaks))
             progress(source.position_s / max(source.duration_s, 1e-9))
-    events = [(m.time, _event(m.text)) for m in source.recording.markers()]
     source.close()
     if not len(estimates):
         raise BciAffectError(f"{path.name} is too short to hold one window of EEG.")
@@ -144,7 +150,7 @@ def of_recording(
 def _record(
     info: StreamInfo,
     estimates: EstimateLog,
-    events: Iterable[tuple[float, Event]],
+    events: Iterable[TimedEvent],
     *,
     profile: str,
     model: str,
@@ -165,34 +171,36 @@ def _record(
         confidence=estimates.confidence,
         quality=estimates.quality,
         attention=estimates.attention,
-        events=tuple(sorted(((t, e) for t, e in events if e), key=lambda pair: pair[0])),
+        events=tuple(sorted(events, key=lambda pair: pair[0])),
         source=source,
     )
 
 
-def _event(text: str) -> Event:
-    """Read an event; {} for a marker that is none."""
-    try:
-        event = json.loads(text)
-    except ValueError:
-        return {}
-    return event if isinstance(event, dict) else {}
+def _pieces(chunk: Chunk, events: Sequence[TimedEvent]) -> Iterator[tuple[Chunk, list[TimedEvent]]]:
+    """Cut a chunk at events; yield each piece with the events that take effect before it."""
+    start, waiting = 0, list(events)
+    while start < len(chunk.times):
+        now = [one for one in waiting if one[0] <= chunk.times[start]]
+        waiting = waiting[len(now) :]
+        stop = np.searchsorted(chunk.times, waiting[0][0]) if waiting else len(chunk.times)
+        piece = slice(start, max(int(stop), start + 1))
+        gap = chunk.gap_before if start == 0 else 0.0
+        samples, times = chunk.samples[:, piece], chunk.times[piece]
+        yield replace(chunk, samples=samples, times=times, gap_before=gap), now
+        start = piece.stop
 
 
-def _hear(live: AffectPath, event: Event) -> None:
-    """Let the live path know what the playing music predicts, as the session did."""
-    if event.get("event") in ("track_start", "clip_start"):
-        place = place_of(event, "") if "valence" in event else place_of(event, "intended_")
-        live.estimator.set_music(None if np.isnan(place).all() else music_log_odds(*place))
-    elif event.get("event") in ("track_stop", "clip_stop", "session_stop"):
-        live.estimator.set_music(None)
+def _log_odds(music: TrackStart | ClipStart | None) -> Array | None:
+    """Return what music predicts, log-odds (2,); None where it is unknown or there is none."""
+    valence, arousal = _place(music)
+    return None if np.isnan([valence, arousal]).all() else music_log_odds(valence, arousal)
 
 
-def place_of(event: Event, prefix: str) -> tuple[float, float]:
-    """Valence and arousal that an event names, NaN where it does not."""
-    values = (event.get(f"{prefix}valence"), event.get(f"{prefix}arousal"))
-    found = [float(v) if isinstance(v, int | float) else _NAN for v in values]
-    return found[0], found[1]
+def _place(music: TrackStart | ClipStart | None) -> tuple[float, float]:
+    """Return valence and arousal of music, NaN where unknown."""
+    mood = (None, None) if music is None else music.mood
+    valence, arousal = (_NAN if value is None else value for value in mood)
+    return valence, arousal
 
 
 @dataclass(frozen=True)
@@ -230,49 +238,59 @@ class Heard:
 
 def heard(record: SessionRecord) -> list[Heard]:
     """List what was played, in order; a report belongs to what began last before it."""
-    found: list[tuple[float, Event, dict[str, object]]] = []
-    choice: dict[str, object] = {}
-    reports: dict[int, tuple[float, float]] = {}
-    stops: dict[int, float] = {}
-    for time, event in record.events:
-        kind = event.get("event")
-        if kind == "music_choice":
-            choice = event
-        elif kind in ("track_start", "clip_start"):
-            if found and len(found) - 1 not in stops:
-                stops[len(found) - 1] = time
-            mine = choice if choice.get("track") == event.get("track_id") else {}
-            found.append((time, event, mine))
-        elif kind in ("track_stop", "clip_stop") and found:
-            stops.setdefault(len(found) - 1, time)
-        elif kind == "rating" and found:
-            reports[len(found) - 1] = place_of(event, "")
-    out = []
-    for i, (start, event, mine) in enumerate(found):
-        stop = stops.get(i, float(record.time[-1]))
-        rows = record.ok & (record.time >= start) & (record.time <= stop)
-        intended = place_of(event, "intended_")
-        policy = str(
-            mine.get("policy", "calibration" if event.get("event") == "clip_start" else "")
-        )
-        aim = mine.get({"steer": "waypoint", "follow": "mood"}.get(policy, "target"))
-        if policy != "sham" and isinstance(aim, list) and len(aim) == 2:
-            intended = (float(aim[0] or 0.0), float(aim[1] or 0.0))
-        out.append(
-            Heard(
-                start=start,
-                stop=stop,
-                title=str(event.get("title") or event.get("track") or "?"),
-                policy=policy,
-                intended=intended,
-                music=_mean(record.music, rows),
-                eeg=_mean(record.eeg, rows),
-                fused=_mean(record.fused, rows),
-                reported=reports.get(i, (_NAN, _NAN)),
-                rule=str(mine.get("rule", "")),
-            )
-        )
-    return out
+    played = PlayedMusic(record.events).played
+    choices, reports = _choices_and_reports(record.events)
+    return [_heard(record, one, choices[i], reports.get(i)) for i, one in enumerate(played)]
+
+
+def _choices_and_reports(
+    events: Iterable[TimedEvent],
+) -> tuple[list[MusicChoice | None], dict[int, SelfReport]]:
+    """Return the choice behind each piece of music, and the last report of some."""
+    choices: list[MusicChoice | None] = []
+    reports: dict[int, SelfReport] = {}
+    newest: MusicChoice | None = None
+    for _, event in events:
+        if isinstance(event, MusicChoice):
+            newest = event
+        elif isinstance(event, TrackStart | ClipStart):
+            mine = isinstance(event, TrackStart) and newest and newest.track == event.track_id
+            choices.append(newest if mine else None)
+        elif isinstance(event, SelfReport) and choices:
+            reports[len(choices) - 1] = event
+    return choices, reports
+
+
+def _heard(
+    record: SessionRecord, one: MusicSpan, choice: MusicChoice | None, report: SelfReport | None
+) -> Heard:
+    stop = min(one.stop, float(record.time[-1]))
+    rows = np.zeros(len(record.time), np.bool_)
+    for begin, end in uninterrupted(one.start, stop, one.pauses):
+        rows |= record.ok & (record.time >= begin) & (record.time <= end)
+    clip = isinstance(one.music, ClipStart)
+    policy = choice.policy if choice else "calibration" if clip else ""
+    return Heard(
+        start=one.start,
+        stop=stop,
+        title=one.music.title or one.music.track or "?",
+        policy=policy,
+        intended=(_aim(choice) if choice else None) or _place(one.music if clip else None),
+        music=_mean(record.music, rows),
+        eeg=_mean(record.eeg, rows),
+        fused=_mean(record.fused, rows),
+        reported=(report.valence, report.arousal) if report else (_NAN, _NAN),
+        rule=choice.rule if choice else "",
+    )
+
+
+def _aim(choice: MusicChoice) -> tuple[float, float] | None:
+    """Return the valence and arousal that a choice aimed at; None for a sham, which has no aim."""
+    if choice.policy == "sham":
+        return None
+    aims = {"steer": choice.waypoint, "follow": choice.mood}
+    aim = aims.get(choice.policy, choice.target)
+    return None if aim is None else (aim[0] or 0.0, aim[1] or 0.0)
 
 
 def _mean(values: Array, rows: NDArray[np.bool_]) -> tuple[float, float]:

@@ -75,7 +75,7 @@ def report_recording(
     path = out or recording.with_suffix(".html")
     if path.exists():
         raise BciAffectError(f"{path} exists already; choose another file with --out.")
-    began = starting_state(read_xdf(recording).markers())
+    began = starting_state(read_xdf(recording).events())
     if not profile and began is not None and _is_known(began.profile):
         profile = began.profile
     person = PersonalState(profile, model_path(model), began) if profile else None

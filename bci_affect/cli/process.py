@@ -38,6 +38,7 @@ def process(
     from bci_affect.affect import EstimateCsv, analyse, features_document
     from bci_affect.cli.output import print_json
     from bci_affect.config import LiveSettings, load_toml
+    from bci_affect.event_log import Breaks
     from bci_affect.profiles import PersonalState, starting_state
     from bci_affect.session import load_predictor, model_path, path_factory
     from bci_affect.storage import atomic_file
@@ -46,7 +47,7 @@ def process(
     settings = load_toml(config, LiveSettings) if config else LiveSettings()
     source = XdfSource(file, stream=stream, speed=float("inf"))
     info = source.open(0.0)
-    began = starting_state(source.recording.markers()) if profile else None
+    began = starting_state(source.recording.events()) if profile else None
     person = PersonalState(profile, model_path(model), began) if profile else None
     path = path_factory(load_predictor(model), settings, person)(info)
     console = Console(stderr=True)
@@ -60,7 +61,7 @@ def process(
         task = progress.add_task(file.name, total=source.duration_s)
         with EstimateCsv(partial) as rows:
             first = None
-            for window, estimate in analyse(source, path):
+            for window, estimate in analyse(source, path, Breaks(source.recording.events())):
                 first = window.time if first is None else first
                 rows.write(estimate)
                 states[estimate.state.value] += 1

@@ -153,19 +153,22 @@ def _continuous_stretches(chunks: Sequence[Chunk]) -> list[Chunk]:
 def _extract(segment: Segment, stretches: Sequence[Chunk]) -> tuple[np.ndarray, float] | None:
     """Return the samples of a trial with its lead-in, and the length of the lead-in in seconds.
 
-    None if the trial contains a gap or NaN.
+    Of a trial with breaks the longest stretch between them. None if it contains a gap or NaN.
     """
+    if not segment.stretches:
+        return None
+    begin, end = max(segment.stretches, key=lambda span: span[1] - span[0])
     for stretch in stretches:
         times = stretch.times
-        if times[0] <= segment.start and segment.start < times[-1]:
-            stop = np.searchsorted(times, segment.stop)
-            if stop == len(times) and segment.stop - times[-1] > 1.0:
+        if times[0] <= begin and begin < times[-1]:
+            stop = np.searchsorted(times, end)
+            if stop == len(times) and end - times[-1] > 1.0:
                 return None  # a gap came before the end
-            start = np.searchsorted(times, segment.start - LEAD_S)
+            start = np.searchsorted(times, begin - LEAD_S)
             eeg = stretch.samples[:, start:stop]
             if not np.isfinite(eeg).all():
                 return None
-            return eeg, float(segment.start - times[start])
+            return eeg, float(begin - times[start])
     return None
 
 

@@ -1,27 +1,69 @@
 """Segmentation of a recording into clips and rests with ratings, from its markers.
 
-Two kinds of markers are supported: events of this program, JSON objects (``clip_start`` or
-``track_start``, ``clip_stop`` or ``track_stop``, ``rating``, ``rest_start``, ``rest_stop``), and
-markers of other programs, mapped to emotions by a ``LABELS.toml``. A file may contain both.
+Two kinds of markers are supported: events of a session of this program (music, rests, breaks and
+self-reports), and markers of other programs, mapped to emotions by a ``LABELS.toml``. A file may
+contain both. A trial of our own music ends with that music, whatever other programs mark meanwhile.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
 from bci_affect.config import Section
+from bci_affect.event_log import Breaks, MusicSpan, PlayedMusic, Span, uninterrupted
+from bci_affect.events import (
+    CalibrationStop,
+    ClipStart,
+    ClipStop,
+    RestStart,
+    RestStop,
+    SelfReport,
+    SessionEvent,
+    SessionStop,
+    TrackStart,
+    TrackStop,
+    names_in_marker,
+    object_in_marker,
+    read,
+)
 from bci_affect.streams import Marker
 
-_START = ("clip_start", "track_start")
-_STOP = ("clip_stop", "track_stop")
-_NAME_KEYS = ("event", "label", "emotion", "stimulus", "marker", "condition")
+
+class _Role(Enum):
+    """Meaning of a marker for the segmentation."""
+
+    LABEL = auto()
+    REST = auto()
+    BLOCK = auto()
+    MUSIC = auto()
+    RATING = auto()
+    MUSIC_STOP = auto()
+    STOP = auto()
+    OTHER = auto()  # ends nothing
+    FOREIGN = auto()  # may end a labelled trial
+
+
+ROLES: dict[type[SessionEvent], _Role] = {
+    ClipStart: _Role.MUSIC,
+    TrackStart: _Role.MUSIC,
+    ClipStop: _Role.MUSIC_STOP,
+    TrackStop: _Role.MUSIC_STOP,
+    RestStart: _Role.REST,
+    RestStop: _Role.STOP,
+    CalibrationStop: _Role.STOP,
+    SessionStop: _Role.STOP,
+    SelfReport: _Role.RATING,
+}
+"""Roles of events; any other event ends nothing."""
+_NEVER_END = {_Role.OTHER, _Role.RATING}
+_OUTSIDE = {*_NEVER_END, _Role.FOREIGN, _Role.MUSIC_STOP}
+"""Roles that end no clip or rest of a session; its music ends with its own stop."""
 
 
 class AffectLabel(Section):
@@ -85,6 +127,8 @@ class Segment:
         Number of the block that contains the segment.
     rest : str
         "" for a clip; ``open``, ``closed``, ``blinks`` or ``rest`` for a rest.
+    breaks : tuple of (float, float)
+        Breaks of the session and pauses of the music in it, LSL times.
     """
 
     start: float
@@ -97,6 +141,12 @@ class Segment:
     music_arousal: float = float("nan")
     block: int = 0
     rest: str = ""
+    breaks: tuple[Span, ...] = ()
+
+    @property
+    def stretches(self) -> tuple[Span, ...]:
+        """Start and end of each stretch without a break."""
+        return uninterrupted(self.start, self.stop, self.breaks)
 
 
 def find_segments(markers: Iterable[Marker], end: float, labels: Labels) -> list[Segment]:
@@ -117,38 +167,31 @@ def find_segments(markers: Iterable[Marker], end: float, labels: Labels) -> list
         Clips and rests in order of time. A rating belongs to the last clip that started before it.
     """
     ordered = sorted(markers, key=lambda marker: marker.time)
-    meanings = [_classify(marker.text, labels) for marker in ordered]
-    times = [marker.time for marker in ordered]
+    events = [(marker.time, marker.event) for marker in ordered if marker.event is not None]
+    roles = [_role(marker, labels) for marker in ordered]
+    breaks = Breaks(events).spans
+    music = iter(PlayedMusic(events).played)
     segments: list[Segment] = []
     block = 0
-    for i, (kind, value) in enumerate(meanings):
-        start = times[i]
-        if kind == "block":
+    for i, (marker, (role, label)) in enumerate(zip(ordered, roles, strict=True)):
+        event = marker.event
+        played = next(music) if isinstance(event, TrackStart | ClipStart) else None
+        segment: Segment | None = None
+        if role is _Role.BLOCK:
             block += 1
-        elif kind == "label":
-            label = labels.labels[value]
-            segments.append(
-                replace(
-                    _segment(
-                        start + labels.trial.skip_s, _end_time(meanings, times, i, end), value
-                    ),
-                    valence=label.valence,
-                    arousal=label.arousal,
-                    block=block,
-                )
-            )
-            if labels.trial.seconds is not None:
-                stop = min(segments[-1].stop, start + labels.trial.seconds)
-                segments[-1] = replace(segments[-1], stop=stop)
-        elif kind == "rest":
-            stop = _end_time(meanings, times, i, end)
-            segments.append(replace(_segment(start, stop, "rest"), rest=value))
-        elif kind == "start":
-            segments.append(
-                replace(_clip(value, start, _end_time(meanings, times, i, end)), block=block)
-            )
-        elif kind == "rating":
-            _assign_rating(segments, value)
+        elif role is _Role.LABEL:
+            stop = _end_time(ordered, roles, i, end, _NEVER_END)
+            segment = _labelled(marker.time, stop, label, labels)
+        elif role is _Role.REST:
+            stop = _end_time(ordered, roles, i, end, _NEVER_END if event is None else _OUTSIDE)
+            kind = event.kind if isinstance(event, RestStart) else label
+            segment = replace(_segment(marker.time, stop, "rest"), rest=kind)
+        elif role is _Role.MUSIC and played is not None:
+            segment = _clip(played, _end_time(ordered, roles, i, end, _OUTSIDE))
+        elif role is _Role.RATING and isinstance(event, SelfReport):
+            _assign_rating(segments, event)
+        if segment is not None:
+            segments.append(replace(segment, block=block, breaks=(*segment.breaks, *breaks)))
     return [segment for segment in segments if segment.stop > segment.start]
 
 
@@ -176,63 +219,43 @@ def _from_name(path: Path, key: str) -> str | None:
 
 def format_marker_names(markers: Iterable[Marker], limit: int = 8) -> str:
     """Format the distinct marker names as a list for a message."""
-    names: list[str] = []
-    for marker in markers:
-        name = _names(marker.text)[0]
-        if name not in names:
-            names.append(name)
+    names = list(dict.fromkeys(names_in_marker(marker.text)[0] for marker in markers))
     shown = ", ".join(f"'{name[:40]}'" for name in names[:limit])
     return (shown + (", ..." if len(names) > limit else "")) or "none at all"
 
 
-def _classify(text: str, labels: Labels) -> tuple[str, Any]:
-    """Classify one marker; return its kind and its value (label, event or rest)."""
-    event = _event(text)
-    names = {name.casefold() for name in _names(text)}
+def _role(marker: Marker, labels: Labels) -> tuple[_Role, str]:
+    """Return the role of a marker, and the label or kind of rest that it names."""
+    names = {name.casefold() for name in names_in_marker(marker.text)}
     for key in labels.labels:
         if key.casefold() in names:
-            return "label", key
-    if names & {marker.casefold() for marker in labels.rest.markers}:
-        return "rest", "rest"
-    if names & {marker.casefold() for marker in labels.block.markers}:
-        return "block", None
-    kind = event.get("event") if event else None
-    if kind in _START:
-        return "start", event
-    if kind == "rest_start":
-        return "rest", str((event or {}).get("kind", "rest"))
-    if kind == "rating":
-        return "rating", event
-    if kind in (*_STOP, "rest_stop", "calibration_stop"):
-        return "stop", None
-    # Other events of this program do not end a trial; a marker of another program may.
-    return ("other", None) if event else ("foreign", None)
+            return _Role.LABEL, key
+    if names & {text.casefold() for text in labels.rest.markers}:
+        return _Role.REST, "rest"
+    if names & {text.casefold() for text in labels.block.markers}:
+        return _Role.BLOCK, ""
+    if marker.event is not None:
+        return ROLES.get(type(marker.event), _Role.OTHER), ""
+    # Of another program, plain text and starts and stops in our form may end a labelled trial.
+    structured = object_in_marker(marker.text) is not None
+    passes = structured and ROLES.get(type(read(marker.text)), _Role.OTHER) in _NEVER_END
+    return _Role.OTHER if passes else _Role.FOREIGN, ""
 
 
-def _event(text: str) -> dict[str, Any] | None:
-    if not text.lstrip().startswith("{"):
-        return None
-    try:
-        event = json.loads(text)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) else None
+def _end_time(
+    markers: Sequence[Marker],
+    roles: Sequence[tuple[_Role, str]],
+    i: int,
+    end: float,
+    passing: Set[_Role],
+) -> float:
+    """Return the time of the marker that ends the segment started by marker `i`.
 
-
-def _names(text: str) -> list[str]:
-    """Return the names by which a label may refer to a marker."""
-    event = _event(text)
-    if event is None:
-        return [text.strip()]
-    names = [str(event[key]) for key in _NAME_KEYS if key in event]
-    return names or [text.strip()]
-
-
-def _end_time(meanings: list[tuple[str, Any]], times: list[float], i: int, end: float) -> float:
-    """Return the time of the marker that ends the segment started by marker `i`."""
-    for (kind, _), time in zip(meanings[i + 1 :], times[i + 1 :], strict=True):
-        if kind not in ("other", "rating") and time > times[i]:
-            return time
+    Markers with one of the roles `passing` do not end it.
+    """
+    for marker, (role, _) in zip(markers[i + 1 :], roles[i + 1 :], strict=True):
+        if role not in passing and marker.time > markers[i].time:
+            return marker.time
     return end
 
 
@@ -241,33 +264,36 @@ def _segment(start: float, stop: float, name: str) -> Segment:
     return Segment(start, stop, name, "", nan, nan)
 
 
-def _clip(event: dict[str, Any], start: float, stop: float) -> Segment:
-    """Create a clip, with the mood of the music, from its start event."""
-    track = str(event.get("track", ""))
-    title = str(event.get("title") or track.rsplit("/", 1)[-1] or "clip")
-    mood = (float("nan"), float("nan"))
-    for valence, arousal in (("intended_valence", "intended_arousal"), ("valence", "arousal")):
-        try:
-            values = (float(event[valence]), float(event[arousal]))
-        except (KeyError, TypeError, ValueError, OverflowError):
-            continue
-        if all(-1 <= value <= 1 for value in values):  # values out of range are ignored
-            mood = values
-            break
-    return replace(
-        _segment(start, stop, title), stimulus=track, music_valence=mood[0], music_arousal=mood[1]
+def _labelled(start: float, stop: float, name: str, labels: Labels) -> Segment:
+    """Create a clip with the emotion of its label."""
+    if labels.trial.seconds is not None:
+        stop = min(stop, start + labels.trial.seconds)
+    label = labels.labels[name]
+    made = _segment(start + labels.trial.skip_s, stop, name)
+    return replace(made, valence=label.valence, arousal=label.arousal)
+
+
+def _clip(played: MusicSpan, end: float) -> Segment:
+    """Create a clip, with the mood of the music, from what was played until `end` at most."""
+    music = played.music
+    made = replace(
+        _segment(played.start, min(played.stop, end), _title(music)),
+        stimulus=music.track,
+        breaks=played.pauses,
     )
+    valence, arousal = music.mood
+    if valence is None or arousal is None:
+        return made
+    return replace(made, music_valence=valence, music_arousal=arousal)
 
 
-def _assign_rating(segments: list[Segment], event: dict[str, Any]) -> None:
+def _title(music: TrackStart | ClipStart) -> str:
+    return music.title or music.track.rsplit("/", 1)[-1] or "clip"
+
+
+def _assign_rating(segments: list[Segment], report: SelfReport) -> None:
     """Assign a rating to the last clip before it; the last rating of a clip wins."""
     for i in range(len(segments) - 1, -1, -1):
-        if segments[i].rest:
-            continue
-        try:
-            valence, arousal = float(event["valence"]), float(event["arousal"])
-        except (KeyError, TypeError, ValueError, OverflowError):
+        if not segments[i].rest:
+            segments[i] = replace(segments[i], valence=report.valence, arousal=report.arousal)
             return
-        if 1 <= valence <= 9 and 1 <= arousal <= 9:
-            segments[i] = replace(segments[i], valence=valence, arousal=arousal)
-        return

@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 
 
 class State(StrEnum):
-    """Whether a window, or an estimate made from it, is a reading."""
+    """Whether a window, or an estimate made from it, is a reading.
+
+    ``PAUSED`` is a state of estimates only: one that would be a reading, in a break of the session.
+    """
 
     OK = "ok"
     WARMING = "warming"
     ARTIFACT = "artifact"
     GAP = "gap"
     LOST = "lost"
+    PAUSED = "paused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ _STATE_WORDS = {
     State.ARTIFACT: "Artefacts in the signal",
     State.GAP: "Samples are missing",
     State.LOST: "The stream is gone",
+    State.PAUSED: "The session is paused",
 }
 
 

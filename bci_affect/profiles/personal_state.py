@@ -8,83 +8,56 @@ design). A recording without such an event is processed as a session that starts
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from bci_affect.affect import PersonalModel
 from bci_affect.eeg import Normaliser
 from bci_affect.errors import BciAffectError
+from bci_affect.events import EventKind, InvalidEvent, Normalisation, SessionEvent
 from bci_affect.profiles.records import model_identity, normalisation_key
 from bci_affect.profiles.store import ProfileStore
 from bci_affect.storage import decode, encode
-from bci_affect.streams import Marker
-
-_EVENT = "normalisation"
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class StartingState:
-    """Personal model and normalisation with which a recorded session started.
+def starting_state(events: Iterable[tuple[float, SessionEvent]]) -> Normalisation | None:
+    """Return the normalisation with which a recorded session of a profile started.
 
-    Attributes
+    Parameters
     ----------
-    profile, model : str
-        Name of the profile, and `profiles.model_identity`.
-    calibration : float or None
-        When the personal model in use was made, Unix time; None where there was none.
-    now : float
-        Unix time of the session.
-    channels : tuple of str
-    state : dict of str to ndarray
-        Of the normaliser.
-    """
+    events : iterable of (float, SessionEvent)
+        Events of a recording.
 
-    profile: str
-    model: str
-    calibration: float | None
-    now: float
-    channels: tuple[str, ...]
-    state: dict[str, NDArray[Any]]
-
-
-def starting_state(markers: Iterable[Marker]) -> StartingState | None:
-    """Return the start of a recorded session of a profile; None for any other recording.
+    Returns
+    -------
+    Normalisation or None
+        None for a recording that is not of a session of a profile.
 
     Raises
     ------
     BciAffectError
         If the recording has such an event and it cannot be read.
     """
-    for marker in markers:
-        if f'"{_EVENT}"' not in marker.text:
-            continue
-        try:
-            event = json.loads(marker.text)
-            if event["event"] != _EVENT:
-                continue
-            made = event["calibration"]
-            return StartingState(
-                profile=str(event["profile"]),
-                model=str(event["model"]),
-                calibration=None if made is None else float(made),
-                now=float(event["now"]),
-                channels=tuple(map(str, event["channels"])),
-                state=decode(event["state"]),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+    for _, event in events:
+        problem = ""
+        if isinstance(event, InvalidEvent) and event.name == EventKind.NORMALISATION:
+            problem = event.problem
+        elif isinstance(event, Normalisation):
+            try:
+                decode(event.state)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                problem = str(error)
+            if not problem:
+                return event
+        if problem:
             raise BciAffectError(
-                f"What the session began with is damaged in the recording ({error}); process it "
-                "without a profile."
-            ) from None
+                f"The normalisation in the recording is damaged ({problem}); process it without a "
+                "profile."
+            )
     return None
 
 
@@ -97,7 +70,7 @@ class PersonalState:
         Name of the profile.
     model : Path
         The model file.
-    began : StartingState, optional
+    began : Normalisation, optional
         Start of a recorded session; used if it is of this profile and this model.
 
     Raises
@@ -106,7 +79,7 @@ class PersonalState:
         If the profile does not exist, or was calibrated with another model.
     """
 
-    def __init__(self, profile: str, model: Path, began: StartingState | None = None) -> None:
+    def __init__(self, profile: str, model: Path, began: Normalisation | None = None) -> None:
         self._profile = profile
         self._model = model_identity(model)
         known = (profile.casefold(), self._model)
@@ -127,15 +100,15 @@ class PersonalState:
     def normaliser(self, channels: Sequence[str]) -> Normaliser | None:
         """Return the normaliser that the last session with these channels left, or None."""
         if self._began is not None and self._began.channels == tuple(channels):
-            return Normaliser.from_state(self._began.state)
+            return Normaliser.from_state(decode(self._began.state))
         with ProfileStore() as store:
             state = store.normalisation(self._profile, normalisation_key(self._model, channels))
         return None if state is None else Normaliser.from_state(state)
 
     def start_event(self, channels: Sequence[str], normaliser: Normaliser) -> dict[str, object]:
-        """Return the event that `starting_state` reads back."""
+        """Return the event that `starting_state` returns."""
         return {
-            "event": _EVENT,
+            "event": EventKind.NORMALISATION,
             "profile": self._profile,
             "model": self._model,
             "calibration": None if self.personal is None else self.personal.created,

@@ -8,56 +8,49 @@ somebody at its other end; with ``effect=0`` there is somebody whose EEG tells n
 
 from __future__ import annotations
 
-import json
 import threading
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from bci_affect.eeg import make_montage
+from bci_affect.event_log import PlayedMusic
+from bci_affect.events import RestStart, RestStop, SessionEvent
 from bci_affect.simulation.session import SessionPlan, SimulatedSession
 from bci_affect.simulation.simulator import Activity, EegSimulator, SimulatedPerson
-from bci_affect.streams import Collector, RawOutlet, local_clock
+from bci_affect.streams import Collector, RawOutlet, is_event_stream, local_clock
 
-EVENTS = "bci_affect.events"
 BLOCK_S = 0.02
 LEAST_MOOD = 0.6
 """Music is felt at least so much to the side that its event names."""
 
 
-@dataclass
 class Mind:
-    """What the listener feels and does, as the events so far have it."""
+    """Mood and activity of the listener, as they follow from the events so far."""
 
-    valence: float = 0.0
-    arousal: float = 0.0
-    activity: Activity = "listen"
+    def __init__(self) -> None:
+        self.activity: Activity = "listen"
+        self._music = PlayedMusic()
 
-    def hear(self, text: str) -> None:
-        """Take one event of a session; anything else than JSON objects is not for us."""
-        try:
-            event = json.loads(text)
-        except ValueError:
-            return
-        if not isinstance(event, dict):
-            return
-        kind = event.get("event")
-        if kind in ("clip_start", "track_start"):
-            self.valence, self.arousal = _felt(event, "valence"), _felt(event, "arousal")
-        elif kind in ("clip_stop", "track_stop"):
-            self.valence = self.arousal = 0.0
-        elif kind == "rest_start":
-            kinds: dict[object, Activity] = {"closed": "eyes_closed", "blinks": "blinks"}
-            self.activity = kinds.get(event.get("kind"), "listen")
-        elif kind == "rest_stop":
+    @property
+    def mood(self) -> tuple[float, float]:
+        """Valence and arousal in [-1, 1]; 0 without music, and where its mood is unknown."""
+        music = self._music.audible
+        valence, arousal = (None, None) if music is None else music.mood
+        return _felt(valence), _felt(arousal)
+
+    def push(self, time: float, event: SessionEvent) -> None:
+        """Take an event of a session into account."""
+        self._music.push(time, event)
+        if isinstance(event, RestStart):
+            activities: dict[str, Activity] = {"closed": "eyes_closed", "blinks": "blinks"}
+            self.activity = activities.get(event.kind, "listen")
+        elif isinstance(event, RestStop):
             self.activity = "listen"
 
 
-def _felt(event: dict[str, Any], name: str) -> float:
-    """Mood in [-1, 1] that an event's music is felt with; 0 where the event does not say."""
-    value = event.get(f"intended_{name}", event.get(name))
-    if not isinstance(value, int | float) or not np.isfinite(value):
+def _felt(value: float | None) -> float:
+    """Return the mood that music of this mood evokes, at least `LEAST_MOOD` to its side."""
+    if value is None:
         return 0.0
     return float(np.clip(np.sign(value) * max(abs(value), LEAST_MOOD), -1, 1))
 
@@ -85,7 +78,9 @@ def publish_listener(plan: SessionPlan, stop: threading.Event) -> int:
         plan.artifacts,
     )
     outlet = RawOutlet(SimulatedSession(plan).header, own=False)
-    ears = Collector(lambda found: found.name == EVENTS, lambda: None)
+    ears = Collector(
+        lambda found: is_event_stream(found.name, found.type, found.source_id), lambda: None
+    )
     mind = Mind()
     size = max(1, round(BLOCK_S * plan.rate_hz))
     total = round(plan.seconds * plan.rate_hz)
@@ -97,8 +92,9 @@ def publish_listener(plan: SessionPlan, stop: threading.Event) -> int:
             if stop.wait(max(0.0, origin + (sent + size) / plan.rate_hz - local_clock())):
                 break
             for marker in ears.take():
-                mind.hear(marker.text)
-            block = simulator.block(size, mind.valence, mind.arousal, mind.activity)
+                if marker.event is not None:
+                    mind.push(marker.time, marker.event)
+            block = simulator.block(size, *mind.mood, mind.activity)
             stamps = origin + (sent + np.arange(size)) / plan.rate_hz
             outlet.push(np.ascontiguousarray(block.T), stamps)
             sent += size

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bci_affect.events import encode
 from bci_affect.simulation.session import SessionPlan, SimulatedSession
 from bci_affect.streams import (
     MARKER_PATIENCE_S,
@@ -15,19 +16,13 @@ from bci_affect.streams import (
     XdfWriter,
     build_header,
     local_clock,
+    simulated_event_header,
 )
 
 FILE_START_S = 1000.0
 """Time of a simulated file's first sample, on its recorder's clock."""
 OFFSET_EVERY_S = 5.0
 FLUSH_S = 0.5
-
-
-def events_header() -> StreamHeader:
-    """Describe the protocol's events."""
-    return build_header(
-        "bci_affect.events", "Markers", ["event"], fmt="string", source_id="simulated-events"
-    )
 
 
 def truth_header() -> StreamHeader:
@@ -53,9 +48,9 @@ def simulate_xdf(path: str | Path, plan: SessionPlan) -> dict[str, float]:
     session = SimulatedSession(plan)
     with XdfWriter(path) as writer:
         eeg = writer.add_stream(session.header)
-        events = writer.add_stream(events_header())
+        events = writer.add_stream(simulated_event_header())
         truth = writer.add_stream(truth_header())
-        marks = [(time, events, text) for time, text in session.events()]
+        marks = [(time, events, encode(event)) for time, event in session.events()]
         marks += [(time, truth, text) for time, text in session.truth()]
         marks.sort(key=lambda mark: mark[0])
         for stream in (events, truth):
@@ -97,7 +92,7 @@ def simulate_stream(plan: SessionPlan, stop: threading.Event, *, wait: bool = Tr
     """
     session = SimulatedSession(plan)
     eeg = RawOutlet(session.header, own=False)
-    events = RawOutlet(events_header(), own=False)
+    events = RawOutlet(simulated_event_header(), own=False)
     while wait and not eeg.has_consumers():
         if stop.wait(0.02):
             return 0
@@ -113,8 +108,8 @@ def simulate_stream(plan: SessionPlan, stop: threading.Event, *, wait: bool = Tr
             if stop.wait(left):
                 return sent
         while done < len(marks) and marks[done][0] <= block.arrival_s:
-            time, text = marks[done]
-            events.push([[text]], np.array([origin + time]))
+            time, event = marks[done]
+            events.push([[encode(event)]], np.array([origin + time]))
             done += 1
         eeg.push(block.samples, origin + block.stamps)
         sent += len(block.stamps)

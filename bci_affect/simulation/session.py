@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from bci_affect.eeg import CAPS, make_montage
 from bci_affect.errors import BciAffectError
+from bci_affect.event_log import TimedEvent
+from bci_affect.events import RestStart, RestStop, SelfReport, TrackStart, TrackStop
 from bci_affect.simulation.simulator import Activity, Artifacts, EegSimulator, SimulatedPerson
 from bci_affect.streams import StreamHeader, build_header
 
@@ -183,26 +185,26 @@ class SimulatedSession:
         part = self._part(time_s)
         return part.valence, part.arousal
 
-    def events(self) -> list[tuple[float, str]]:
-        """Return what a protocol would mark: time and one JSON object each, in order."""
-        found: list[tuple[float, dict[str, object]]] = []
+    def events(self) -> list[TimedEvent]:
+        """Return the events of the session in order, with their times."""
+        found: list[TimedEvent] = []
         for part in self._parts:
             end = part.start_s + part.seconds
             whole = end <= self.plan.seconds + 1e-9
             if part.kind.startswith("rest"):
                 kind = "eyes_open" if part.kind == "rest_open" else "eyes_closed"
-                found.append((part.start_s, {"event": "rest_start", "kind": kind}))
+                found.append((part.start_s, RestStart(kind=kind)))
                 if whole:
-                    found.append((end, {"event": "rest_stop", "kind": kind}))
+                    found.append((end, RestStop(kind=kind)))
             elif part.kind == "clip":
                 label = part.title.split()[0]
-                music: dict[str, object] = {"track": part.title, "offset": 0.0, "label": label}
-                found.append((part.start_s, {"event": "track_start", **music}))
+                start = TrackStart(track=part.title, offset=0.0, label=label)
+                found.append((part.start_s, start))
                 if whole:
-                    found.append((end, {"event": "track_stop", "track": part.title}))
+                    found.append((end, TrackStop(track=part.title)))
                     found.append((end + 0.05 * part.seconds, self._rating(part)))
         found = [(time, event) for time, event in found if time <= self.plan.seconds]
-        return [(time, json.dumps(event)) for time, event in sorted(found, key=lambda e: e[0])]
+        return sorted(found, key=lambda e: e[0])
 
     def truth(self) -> list[tuple[float, str]]:
         """Return what nobody could know of a real session: moods and faults, as JSON objects."""
@@ -267,13 +269,13 @@ class SimulatedSession:
             keep &= ~((times >= start) & (times < start + length))
         return keep
 
-    def _rating(self, part: Part) -> dict[str, object]:
+    def _rating(self, part: Part) -> SelfReport:
         """Make a report on 1-9 that follows the mood, with the listener's own scatter."""
         plan = self.plan
         rng = np.random.default_rng([plan.seed, plan.person, round(1000 * part.start_s)])
         said = 5 + 4 * np.array([part.valence, part.arousal]) + rng.normal(0, 0.5, 2)
         valence, arousal = (round(float(value), 1) for value in np.clip(said, 1, 9))
-        return {"event": "rating", "valence": valence, "arousal": arousal, "track": part.title}
+        return SelfReport(valence, arousal, track=part.title)
 
 
 def cap_channels(name_or_labels: str) -> tuple[str, ...]:

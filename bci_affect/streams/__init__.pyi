@@ -1,5 +1,9 @@
 from .bridge import BoardSettings as BoardSettings
 from .bridge import Bridge as Bridge
+from .event_stream import EVENT_STREAM as EVENT_STREAM
+from .event_stream import event_header as event_header
+from .event_stream import is_event_stream as is_event_stream
+from .event_stream import simulated_event_header as simulated_event_header
 from .header import StreamHeader as StreamHeader
 from .header import build_header as build_header
 from .lsl.collector import Collector as Collector
@@ -30,6 +34,7 @@ from .xdf.source import XdfSource as XdfSource
 from .xdf.writer import XdfWriter as XdfWriter
 
 __all__ = [
+    "EVENT_STREAM",
     "FAST_CHUNK_S",
     "MARKER_PATIENCE_S",
     "BoardSettings",
@@ -53,11 +58,14 @@ __all__ = [
     "XdfSource",
     "XdfWriter",
     "build_header",
+    "event_header",
     "find_streams",
     "inspect_xdf",
+    "is_event_stream",
     "local_clock",
     "read_xdf",
     "record_streams",
     "recording_path",
+    "simulated_event_header",
     "write_lsl_config",
 ]

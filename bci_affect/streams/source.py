@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from bci_affect.eeg import Chunk, Montage
+from bci_affect.events import SessionEvent
 
 if TYPE_CHECKING:
     from bci_affect.streams.tap import RawTap
@@ -56,11 +57,24 @@ class StreamInfo:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """One event of a marker stream: LSL time, text, and the stream that sent it."""
+    """Sample of a text stream.
+
+    Attributes
+    ----------
+    time : float
+        LSL time.
+    text : str
+        Text as received.
+    stream : str
+        Name of the stream.
+    event : SessionEvent or None
+        Event of a session's own stream; None for a marker of any other program.
+    """
 
     time: float
     text: str
     stream: str = ""
+    event: SessionEvent | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,19 @@ from bci_affect.datasets.segments import (
     format_marker_names,
 )
 from bci_affect.eeg import Pipeline
-from bci_affect.streams import EndOfStream, Marker, XdfSource
+from bci_affect.events import (
+    ClipStart,
+    ClipStop,
+    RestStart,
+    SelfReport,
+    SessionPause,
+    SessionResume,
+    TrackStart,
+    TrackStop,
+    encode,
+    read,
+)
+from bci_affect.streams import EVENT_STREAM, EndOfStream, Marker, XdfSource, event_header
 from bci_affect.streams.header import build_header, parse_header
 from bci_affect.streams.xdf.format import varlen
 from bci_affect.streams.xdf.inspection import inspect_xdf
@@ -39,7 +51,7 @@ def write_recording(path: Path, seconds: float, *, checksums: bool, rate: int = 
         units = ["microvolts"] * len(LABELS)
         eeg = writer.add_stream(build_header("Cap", "EEG", LABELS, units=units, rate_hz=rate))
         acc = writer.add_stream(build_header("Acc", "ACC", ["x", "y"], rate_hz=16, fmt="int16"))
-        events = writer.add_stream(build_header("Events", "Markers", ["event"], fmt="string"))
+        events = writer.add_stream(event_header("bci_affect-000000000000"))
         n = rate // 2
         for half in range(round(seconds * 2)):
             start = 100.0 + half / 2
@@ -49,7 +61,7 @@ def write_recording(path: Path, seconds: float, *, checksums: bool, rate: int = 
             writer.samples(eeg, values, start + np.arange(n) / rate)
             moved = rng.integers(-999, 999, (8, 2)).astype("i2")
             writer.samples(acc, moved, start + np.arange(8) / 16)
-            event = json.dumps({"event": "clip_start", "track": f"clip {half}"})
+            event = encode(ClipStart(track=f"clip {half}"))
             writer.texts(events, [[event]], np.array([start + 0.1]))
             writer.flush()
     return path.read_bytes()
@@ -178,7 +190,7 @@ class Header(Target):
         """Write headers as devices do."""
         units = ["microvolts"] * len(LABELS)
         eeg = build_header("Cap", "EEG", LABELS, units=units, rate_hz=250, source_id="a1")
-        text = build_header("Events", "Markers", ["event"], fmt="string")
+        text = event_header("bci_affect-000000000000")
         self._seeds = [eeg.xml, eeg.xml.replace("label", "name"), text.xml]
 
     def make(self, rng: np.random.Generator) -> bytes:
@@ -208,15 +220,17 @@ class Events(Target):
 
     def prepare(self, folder: Path) -> None:
         """Write what our recordings hold."""
-        rating = {"event": "rating", "track": "a", "valence": 7, "arousal": 3}
-        self._events = [
-            {"event": "clip_start", "track": "/music/a.flac", "valence": 0.5, "arousal": -0.5},
-            rating,
-            {"event": "rest_start", "kind": "closed"},
-            {"event": "clip_stop"},
-            {"event": "track_start", "title": "T", "intended_valence": 1, "intended_arousal": 0},
-            {"label": "happy"},
-        ]
+        events = (
+            ClipStart(track="/music/a.flac", intended_valence=0.5, intended_arousal=-0.5),
+            SelfReport(7, 3, track="a"),
+            RestStart(kind="closed"),
+            ClipStop(),
+            TrackStart(track="T", valence=1, arousal=0),
+            TrackStop(track="T"),
+            SessionPause(),
+            SessionResume(),
+        )
+        self._texts = [*map(encode, events), '{"label": "happy"}']
         self._labels = Labels(
             labels={"happy": AffectLabel(valence=8, arousal=7)}, rest=MarkerTexts(markers=("rest",))
         )
@@ -225,7 +239,7 @@ class Events(Target):
         """Return a few lines, each an event, broken or not."""
         lines = []
         for _ in range(int(rng.integers(1, 7))):
-            text = json.dumps(self._events[int(rng.integers(len(self._events)))])
+            text = self._texts[int(rng.integers(len(self._texts)))]
             kind = rng.random()
             if kind < 0.6:
                 text = break_json(text, rng)
@@ -237,10 +251,13 @@ class Events(Target):
     def use(self, data: bytes, folder: Path) -> str:
         """Read them as a calibration does."""
         texts = data.decode("utf-8", "replace").split("\n")
-        markers = [Marker(float(i * 5), text, "Events") for i, text in enumerate(texts)]
+        markers = [
+            Marker(float(i * 5), text, EVENT_STREAM, read(text)) for i, text in enumerate(texts)
+        ]
         format_marker_names(markers)
         for segment in find_segments(markers, 60.0, self._labels):
             must(segment.stop > segment.start, "a clip without length")
+            must(all(b > a for a, b in segment.stretches), "a stretch without length")
             for rating in (segment.valence, segment.arousal):
                 must(not math.isfinite(rating) or 1 <= rating <= 9, f"a rating of {rating}")
             for mood in (segment.music_valence, segment.music_arousal):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,26 +12,42 @@ from bci_affect.app.session_page import render, write_session_report
 from bci_affect.app.session_record import SessionRecord, heard, of_recording
 from bci_affect.config import LiveSettings
 from bci_affect.errors import BciAffectError
+from bci_affect.event_log import TimedEvent
+from bci_affect.events import (
+    Mark,
+    MusicChoice,
+    MusicCommand,
+    SelfReport,
+    SessionPause,
+    SessionResume,
+    SessionStart,
+    TrackStart,
+    TrackStop,
+    encode,
+)
 from bci_affect.model import Predictor
 from bci_affect.session import path_factory
 from bci_affect.simulation.simulator import EegSimulator, SimulatedPerson
+from bci_affect.streams import event_header
 from bci_affect.streams.header import build_header
 from bci_affect.streams.xdf.writer import XdfWriter
 from tests.training.calibration.conftest import ELECTRODES, RATE, make_montage
 
 SECONDS = 40
-EVENTS = [
-    (0.5, {"event": "session_start", "model": "m", "policy": "sham"}),
-    (1.0, {"event": "music_choice", "policy": "sham", "track": 3, "mood": [0.1, 0.2], "rule": "r"}),
-    (2.0, {"event": "track_start", "track": "Dawn <b>", "track_id": 3, "valence": 0.6,
-           "arousal": -0.4}),
-    (17.0, {"event": "rating", "valence": 7, "arousal": 3}),
-    (18.0, {"event": "track_stop", "track": "Dawn <b>", "track_id": 3}),
-    (18.2, {"event": "music_command", "command": "policy", "policy": "steer"}),
-    (18.5, {"event": "music_choice", "policy": "steer", "track": 4, "waypoint": [0.3, -0.1]}),
-    (19.0, {"event": "track_start", "track": "Dusk", "track_id": 4}),
-    (30.0, {"event": "mark", "note": "a door"}),
-]  # fmt: skip
+EVENTS: list[TimedEvent] = [
+    (0.5, SessionStart(model="m", policy="sham")),
+    (1.0, MusicChoice(policy="sham", track=3, mood=(0.1, 0.2), rule="r")),
+    (2.0, TrackStart(track="Dawn <b>", track_id=3, valence=0.6, arousal=-0.4)),
+    (17.0, SelfReport(7, 3)),
+    (18.0, TrackStop(track="Dawn <b>", track_id=3)),
+    (18.2, MusicCommand(command="policy", policy="steer")),
+    (18.5, MusicChoice(policy="steer", track=4, waypoint=(0.3, -0.1))),
+    (19.0, TrackStart(track="Dusk", track_id=4)),
+    (24.0, SessionPause()),
+    (28.0, SessionResume()),
+    (30.0, Mark("a door")),
+]
+FORGED = [encode(event) for event in (SelfReport(1, 9), TrackStart(track="forged"), SessionPause())]
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +60,13 @@ def record(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> Sessio
         stream = writer.add_stream(
             build_header("Sim", "EEG", list(ELECTRODES), units=["uV"] * 8, rate_hz=RATE)
         )
-        notes = writer.add_stream(build_header("E", "Markers", ["event"], fmt="string"))
+        notes = writer.add_stream(event_header())
+        other = writer.add_stream(build_header("Other", "Markers", ["event"], fmt="string"))
         writer.samples(stream, eeg.T, 50.0 + np.arange(eeg.shape[1]) / RATE)
-        texts = [(json.dumps(event),) for _, event in EVENTS] + [("a foreign marker",)]
-        writer.texts(notes, texts, 50.0 + np.array([at for at, _ in EVENTS] + [35.0]))
+        texts = [(encode(event),) for _, event in EVENTS]
+        writer.texts(notes, texts, 50.0 + np.array([at for at, _ in EVENTS]))
+        markers = [(text,) for text in ("a foreign marker", *FORGED)]
+        writer.texts(other, markers, 55.0 + np.arange(len(markers)))
     predictor = Predictor(model_file)
     make = path_factory(predictor, LiveSettings())
     return of_recording(path, make, profile="Ada", model="untrained")
@@ -64,6 +82,17 @@ def test_intended_predicted_and_reported_are_kept_apart(record: SessionRecord) -
     assert np.isnan(second.music).all(), "nobody said what this piece is like"
     assert np.isnan(second.reported).all()
     assert second.stop == pytest.approx(record.time[-1])
+
+
+def test_the_music_counts_while_it_is_heard_and_a_break_does_not(record: SessionRecord) -> None:
+    """Log-odds of a track end with it; no estimate in a break is a reading."""
+    at = record.time - 50.0
+    known = np.isfinite(record.music).all(axis=1)
+    assert record.ok[(at > 8) & (at < 24)].all()
+    assert known[(at > 8) & (at <= 17.9)].all()
+    assert not known[at > 18.3].any()
+    assert not record.ok[(at >= 24) & (at < 28)].any()
+    assert record.ok[at > 28.5].all()
 
 
 def test_the_page_reveals_the_sham_in_words_and_asks_nobody(record: SessionRecord) -> None:

@@ -17,6 +17,7 @@ from bci_affect.datasets.arrays import read_pickled_arrays, write_python2_pickle
 from bci_affect.datasets.deap import Deap
 from bci_affect.eeg import Chunk, Pipeline, make_montage
 from bci_affect.errors import BciAffectError
+from bci_affect.events import read
 from bci_affect.music.analysis import analyse
 from bci_affect.music.audio import DecodeError
 from bci_affect.music.encoders import LogMelEncoder
@@ -38,7 +39,8 @@ def test_a_mood_beyond_the_plane_is_no_mood(mood: object) -> None:
     """It went into the fused estimate as it was."""
     start = {"event": "clip_start", "track": "a", "valence": mood, "arousal": 0.1}
     rating = {"event": "rating", "valence": 10**400, "arousal": 5}
-    markers = [Marker(float(i), json.dumps(event)) for i, event in enumerate((start, rating))]
+    texts = [json.dumps(event) for event in (start, rating)]
+    markers = [Marker(float(i), text, event=read(text)) for i, text in enumerate(texts)]
     (clip,) = find_segments(markers, 20.0, Labels())
     assert np.isnan([clip.music_valence, clip.music_arousal, clip.valence]).all()
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bci_affect.config import LiveSettings, load_toml
 from bci_affect.datasets import Labels, find_segments
 from bci_affect.errors import BciAffectError
+from bci_affect.events import read
 from bci_affect.streams import Marker
 from bci_affect.streams.header import parse_header
 from bci_affect.streams.xdf.reader import parse_xdf
@@ -63,7 +64,8 @@ KEYS = ("event", "label", "track", "title", "valence", "arousal", "kind", "inten
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(st.lists(st.dictionaries(st.sampled_from(KEYS), JSON, max_size=4) | JSON, max_size=5))
 def test_any_json_is_some_event(documents: list[object]) -> None:
-    markers = [Marker(float(i), json.dumps(d), "m") for i, d in enumerate(documents)]
+    texts = [json.dumps(document) for document in documents]
+    markers = [Marker(float(i), text, "m", read(text)) for i, text in enumerate(texts)]
     for segment in find_segments(markers, 30.0, Labels()):
         assert segment.stop > segment.start
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,18 @@ import pytest
 
 from bci_affect.datasets import open_dataset
 from bci_affect.errors import BciAffectError
+from bci_affect.event_log import TimedEvent
+from bci_affect.events import (
+    ClipStart,
+    ClipStop,
+    SelfReport,
+    SessionPause,
+    SessionResume,
+    TrackStart,
+    TrackStop,
+    encode,
+)
+from bci_affect.streams import event_header
 from bci_affect.streams.header import build_header
 from bci_affect.streams.xdf.writer import XdfWriter
 
@@ -18,9 +29,16 @@ NAMES = ["Fp1", "Fp2", "C3", "C4"]
 
 
 def write_xdf(
-    path: Path, markers: list[tuple[float, str]], *, gap: tuple[float, float] | None = None
+    path: Path,
+    markers: list[tuple[float, str]] | list[TimedEvent],
+    *,
+    gap: tuple[float, float] | None = None,
 ) -> np.ndarray:
-    """Write channels that contain sample numbers, from time 100 s; samples in a gap are lost."""
+    """Write channels that contain sample numbers, from time 100 s; samples in a gap are lost.
+
+    Events go into a session's own stream, texts into one of another program.
+    """
+    own = not isinstance(markers[0][1], str)
     stamps = 100 + np.arange(SECONDS * RATE) / RATE
     count = np.arange(SECONDS * RATE, dtype=np.float32)
     samples = np.stack([count + 1000 * row for row in range(4)], axis=1)
@@ -32,17 +50,15 @@ def write_xdf(
         eeg = writer.add_stream(
             build_header("Amp", "EEG", NAMES, units=["microvolts"] * 4, rate_hz=RATE)
         )
-        events = writer.add_stream(build_header("Events", "Markers", ["event"], fmt="string"))
+        other = build_header("Paradigm", "Markers", ["marker"], fmt="string")
+        events = writer.add_stream(event_header() if own else other)
         for start in range(0, len(stamps), RATE):
             part = slice(start, start + RATE)
             writer.samples(eeg, samples[part], stamps[part])
         for time, text in markers:
-            writer.texts(events, [(text,)], np.array([100 + time]))
+            sent = text if isinstance(text, str) else encode(text)
+            writer.texts(events, [(sent,)], np.array([100 + time]))
     return samples.T
-
-
-def event(name: str, **values: object) -> str:
-    return json.dumps({"event": name, **values})
 
 
 def test_events_with_ratings(tmp_path: Path) -> None:
@@ -50,11 +66,11 @@ def test_events_with_ratings(tmp_path: Path) -> None:
     samples = write_xdf(
         path,
         [
-            (10, event("track_start", track="a.flac", valence=0.5, arousal=-0.25)),
-            (30, event("track_stop")),
-            (31, event("rating", valence=7, arousal=2)),
-            (35, event("track_start", track="b.flac")),
-            (50, event("track_stop")),
+            (10, TrackStart(track="a.flac", valence=0.5, arousal=-0.25)),
+            (30, TrackStop(track="a.flac")),
+            (31, SelfReport(7, 2)),
+            (35, TrackStart(track="b.flac")),
+            (50, TrackStop(track="b.flac")),
         ],
     )
     data = open_dataset("recorded", tmp_path)
@@ -93,11 +109,9 @@ def test_labels_of_other_programs(tmp_path: Path) -> None:
 
 
 def test_trials_with_a_gap_are_left_out(tmp_path: Path) -> None:
-    rated = [
-        (5, event("clip_start", track="a")), (15, event("clip_stop")),
-        (16, event("rating", valence=7, arousal=7)),
-        (30, event("clip_start", track="b")), (45, event("clip_stop")),
-        (46, event("rating", valence=2, arousal=2)),
+    rated: list[TimedEvent] = [
+        (5, ClipStart(track="a")), (15, ClipStop()), (16, SelfReport(7, 7)),
+        (30, ClipStart(track="b")), (45, ClipStop()), (46, SelfReport(2, 2)),
     ]  # fmt: skip
     write_xdf(tmp_path / "sub-A.xdf", rated, gap=(8, 12))
     (trial,) = open_dataset("recorded", tmp_path).trials("A")
@@ -118,3 +132,23 @@ def test_recordings_without_rated_trials_are_refused(tmp_path: Path) -> None:
     (tmp_path / "LABELS.toml").write_text("[labels]\nhappy = { valence = 12, arousal = 7 }\n")
     with pytest.raises(BciAffectError, match="valence"):
         open_dataset("recorded", tmp_path)
+
+
+def test_a_trial_with_a_break_is_its_longest_stretch(tmp_path: Path) -> None:
+    rated: list[TimedEvent] = [
+        (5, TrackStart(track="a")), (9, SessionPause()), (20, SessionResume()),
+        (40, TrackStop(track="a")), (41, SelfReport(7, 7)),
+    ]  # fmt: skip
+    samples = write_xdf(tmp_path / "sub-A.xdf", rated)
+    (trial,) = open_dataset("recorded", tmp_path).trials("A")
+    onset = round(trial.onset_s * RATE)
+    np.testing.assert_allclose(trial.eeg[:, onset], samples[:, 20 * RATE], atol=1.01)
+    assert trial.eeg.shape[1] - onset == pytest.approx(20 * RATE, abs=2)
+
+
+def test_ratings_of_a_converted_data_set(tmp_path: Path) -> None:
+    """A data set in XDF may hold clips and ratings in our form, in a stream of any name."""
+    events = [(5, ClipStart(track="a")), (15, ClipStop()), (16, SelfReport(7, 7))]
+    write_xdf(tmp_path / "sub-A.xdf", [(time, encode(event)) for time, event in events])
+    (trial,) = open_dataset("recorded", tmp_path).trials("A")
+    assert trial.ratings["valence"] == 7

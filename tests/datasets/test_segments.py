@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,42 @@ import pytest
 
 from bci_affect.config import load_toml
 from bci_affect.datasets import Labels, Segment, find_segments, format_marker_names
+from bci_affect.datasets.segments import ROLES
 from bci_affect.errors import BciAffectError
+from bci_affect.events import (
+    EVENTS,
+    CalibrationDone,
+    CalibrationStart,
+    CalibrationStop,
+    ChannelUse,
+    ClipStart,
+    ClipStop,
+    ContactSkipped,
+    DeviceFound,
+    DeviceLost,
+    Mark,
+    MusicChoice,
+    MusicCommand,
+    MusicPaused,
+    MusicResumed,
+    MusicSought,
+    Normalisation,
+    PlaybackError,
+    RecordingStart,
+    RestStart,
+    RestStop,
+    SelfReport,
+    SessionEvent,
+    SessionPause,
+    SessionResume,
+    SessionStart,
+    SessionStop,
+    SilenceStart,
+    TrackStart,
+    TrackStop,
+    encode,
+    read,
+)
 from bci_affect.streams import Marker
 from tests.training.calibration.conftest import LABELS
 
@@ -25,8 +59,8 @@ def bare(*pairs: tuple[float, str]) -> list[Marker]:
     return [Marker(time, text) for time, text in pairs]
 
 
-def events(*pairs: tuple[float, dict[str, object]]) -> list[Marker]:
-    return [Marker(time, json.dumps(event)) for time, event in pairs]
+def events(*pairs: tuple[float, SessionEvent]) -> list[Marker]:
+    return [Marker(time, encode(event), "bci_affect.events", event) for time, event in pairs]
 
 
 def spans(segments: list[Segment]) -> list[tuple[str, float, float]]:
@@ -61,37 +95,102 @@ def test_rest_and_blocks(tmp_path: Path) -> None:
 
 def test_events_of_this_program_with_ratings() -> None:
     markers = events(
-        (0, {"event": "rest_start", "kind": "closed"}),
-        (5, {"event": "rest_stop"}),
-        (
-            6,
-            {
-                "event": "clip_start",
-                "track": "/m/a.mp3",
-                "intended_valence": 0.5,
-                "intended_arousal": -1.0,
-            },
-        ),
-        (10, {"event": "mark", "note": "sneezed"}),
-        (20, {"event": "clip_stop"}),
-        (22, {"event": "rating", "valence": 3, "arousal": 4}),
-        (23, {"event": "rating", "valence": 7, "arousal": 2}),
-        (30, {"event": "track_start", "track": "/m/b.mp3"}),
-        (50, {"event": "track_stop"}),
-        (52, {"event": "rating", "valence": 11, "arousal": 2}),
+        (0, RestStart(kind="closed")),
+        (5, RestStop()),
+        (6, ClipStart(track="/m/a.mp3", intended_valence=0.5, intended_arousal=-1.0)),
+        (10, Mark(note="sneezed")),
+        (20, ClipStop()),
+        (22, SelfReport(3, 4)),
+        (23, SelfReport(7, 2)),
+        (30, TrackStart(track="/m/b.mp3")),
+        (50, TrackStop()),
     )
     rest, first, second = find_segments(markers, 60.0, Labels())
     assert (rest.rest, rest.start, rest.stop) == ("closed", 0, 5)
     assert (first.start, first.stop, first.stimulus) == (6, 20, "/m/a.mp3")
     assert (first.valence, first.arousal) == (7, 2), "the last rating of a clip counts"
     assert (first.music_valence, first.music_arousal) == (0.5, -1.0)
-    assert np.isnan(second.valence), "a rating out of range is ignored"
+    assert np.isnan(second.valence)
     assert np.isnan(second.music_valence)
 
 
+def test_a_rating_out_of_range_is_ignored() -> None:
+    markers = events((0, ClipStart(track="a")), (9, ClipStop()))
+    text = '{"event": "rating", "valence": 11, "arousal": 2}'
+    (clip,) = find_segments([*markers, Marker(10, text, event=read(text))], 60.0, Labels())
+    assert np.isnan(clip.valence)
+
+
+def test_a_trial_ends_with_its_music() -> None:
+    """With a crossfade a track stops after the next has started; that stop is not the next's."""
+    markers = events(
+        (10, TrackStart(track="a", track_id=1)),
+        (30, TrackStart(track="b", track_id=2)),
+        (34, TrackStop(track="a", track_id=1)),
+        (50, TrackStop(track="b", track_id=2)),
+        (55, TrackStart(track="c", track_id=3)),
+        (60, SessionStop()),
+    )
+    found = find_segments(markers, 100.0, Labels())
+    assert spans(found) == [("a", 10, 30), ("b", 30, 50), ("c", 55, 60)]
+
+
+def test_breaks_are_left_out() -> None:
+    """A break of the session, and a pause of the music, are no part of a trial or a rest."""
+    markers = events(
+        (0, RestStart()),
+        (1, SessionPause()),
+        (2, SessionResume()),
+        (5, RestStop()),
+        (10, TrackStart(track="a")),
+        (12, SessionPause()),
+        (12.1, MusicPaused()),
+        (18, SessionResume()),
+        (18.1, MusicResumed()),
+        (20, MusicPaused()),
+        (21, MusicResumed()),
+        (30, TrackStop(track="a")),
+        (31, SelfReport(7, 2)),
+    )
+    rest, clip = find_segments(markers, 60.0, Labels())
+    assert rest.stretches == ((0, 1), (2, 5))
+    assert (clip.start, clip.stop, clip.valence) == (10, 30, 7)
+    assert clip.stretches == ((10, 12), (18.1, 20), (21, 30))
+
+
+def test_markers_of_other_programs_do_nothing_to_a_session() -> None:
+    """Whatever another program writes, in our form or not, it is a foreign marker."""
+    own = events((0, ClipStart(track="a")), (20, ClipStop()), (22, SelfReport(7, 2)))
+    forged = [
+        Marker(time, text, "Other program")
+        for time, text in (
+            (3, "beep"),
+            (4, encode(TrackStart(track="forged"))),
+            (5, encode(ClipStop())),
+            (6, encode(CalibrationStop())),
+            (7, encode(SessionPause())),
+            (23, encode(SelfReport(1, 9))),
+        )
+    ]
+    assert find_segments([*own, *forged], 60.0, Labels()) == find_segments(own, 60.0, Labels())
+
+
+def test_every_event_has_a_role_or_ends_nothing() -> None:
+    """A new kind of event must be classified here: what it means for trials is decided once."""
+    assert set(EVENTS.values()) - set(ROLES) == {
+        *(CalibrationStart, CalibrationDone, ContactSkipped, SilenceStart),
+        *(SessionStart, SessionPause, SessionResume, RecordingStart, Normalisation),
+        *(Mark, ChannelUse, MusicChoice, MusicCommand),
+        *(MusicPaused, MusicResumed, MusicSought, DeviceLost, DeviceFound, PlaybackError),
+    }
+
+
 def test_label_inside_a_json_event(tmp_path: Path) -> None:
-    markers = events((3, {"event": "stimulus", "label": "happy"}), (9, {"event": "clip_stop"}))
+    """Of another program, too."""
+    markers = bare((3, '{"event": "stimulus", "label": "happy"}'), (9, encode(ClipStop())))
     assert spans(find_segments(markers, 20.0, labels(tmp_path))) == [("happy", 3, 9)]
+    own = events((3, TrackStart(track="x", label="happy")), (9, TrackStop(track="x")))
+    assert spans(find_segments(own, 20.0, labels(tmp_path))) == [("happy", 3, 9)]
 
 
 @pytest.mark.parametrize("text", ["{", '{"event": 3}', "[1]", "", '{"event": "rating"}'])

@@ -9,15 +9,15 @@ terminal show what they show while following; the session's events and its repor
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
+from bci_affect.event_log import TimedEvent
+from bci_affect.events import MusicChoice, SessionStart, TrackStart
 from bci_affect.music import Library, Retriever, Suggestion, Track
 from bci_affect.streams import read_xdf
 
@@ -89,7 +89,7 @@ class Yoke:
         return tuple(one.suggestion for one in self.played[number + 1 : number + 1 + many])
 
 
-def read_log(recording: Path) -> list[tuple[float, dict[str, Any]]]:
+def read_log(recording: Path) -> list[TimedEvent]:
     """Return the events of a session's recording: LSL time and event, in order.
 
     Raises
@@ -97,20 +97,13 @@ def read_log(recording: Path) -> list[tuple[float, dict[str, Any]]]:
     BciAffectError
         If the file cannot be read, or no music was played in it.
     """
-    found: list[tuple[float, dict[str, Any]]] = []
-    for marker in read_xdf(recording).markers():
-        try:
-            event = json.loads(marker.text)
-        except ValueError:
-            continue
-        if isinstance(event, dict):
-            found.append((marker.time, event))
-    if not any(event.get("event") == "track_start" for _, event in found):
+    found = read_xdf(recording).events()
+    if not any(isinstance(event, TrackStart) for _, event in found):
         raise BciAffectError(
             f"No music was played in {recording.name}: a sham is yoked to the recording of a "
             "session with music."
         )
-    return sorted(found, key=lambda pair: pair[0])
+    return found
 
 
 def yoke(recording: Path, library: Library) -> Yoke:
@@ -122,44 +115,40 @@ def yoke(recording: Path, library: Library) -> Yoke:
         If the recording is no session with music, or the library lacks a track of it.
     """
     log = read_log(recording)
-    began = next((at for at, e in log if e.get("event") == "session_start"), log[0][0])
+    began = next((at for at, event in log if isinstance(event, SessionStart)), log[0][0])
     known = {_name(t.title, t.artist): t for t in library.tracks()}
     played: list[YokedTrack] = []
-    choice: dict[str, Any] = {}
+    choice = MusicChoice()
     for at, event in log:
-        kind = event.get("event")
-        if kind == "music_choice":
+        if isinstance(event, MusicChoice):
             choice = event
-        elif kind == "track_start":
-            track = known.get(_name(event.get("track", ""), event.get("artist", "")))
+        elif isinstance(event, TrackStart):
+            track = known.get(_name(event.track, event.artist))
             if track is None:
                 raise BciAffectError(
-                    f"The library lacks '{event.get('track')}', which {recording.name} played; add "
+                    f"The library lacks '{event.track}', which {recording.name} played; add "
                     "its music with 'bci-affect music add DIR'."
                 )
-            mine = choice if choice.get("track") == event.get("track_id") else {}
-            offset = float(event.get("offset") or 0.0)
-            played.append(YokedTrack(at - began, offset, _suggestion(track, mine)))
+            mine = choice if choice.track == event.track_id else MusicChoice()
+            played.append(YokedTrack(at - began, event.offset or 0.0, _suggestion(track, mine)))
     return Yoke(recording.name, tuple(played), log[-1][0] - began)
 
 
-def _name(title: object, artist: object) -> tuple[str, str]:
-    return str(title).casefold(), str(artist or "").casefold()
+def _name(title: str, artist: str | None) -> tuple[str, str]:
+    return title.casefold(), (artist or "").casefold()
 
 
-def _suggestion(track: Track, choice: dict[str, Any]) -> Suggestion:
-    """Give the reason that the other session had; it is what following would show."""
-    nan = float("nan")
+def _suggestion(track: Track, choice: MusicChoice) -> Suggestion:
+    """Return the suggestion with the reason of the other session, which following would show."""
 
-    def number(key: str) -> float:
-        value = choice.get(key)
-        return float(value) if isinstance(value, int | float) else nan
+    def number(value: float | None) -> float:
+        return float("nan") if value is None else value
 
     return Suggestion(
         track,
-        number("score"),
-        number("segment_s"),
-        distance=number("distance"),
-        shared_tags=tuple(map(str, choice.get("shared_tags", ()))),
-        rule=str(choice.get("rule", "nearest")),
+        number(choice.score),
+        number(choice.segment_s),
+        distance=number(choice.distance),
+        shared_tags=choice.shared_tags,
+        rule=choice.rule or "nearest",
     )

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
+from bci_affect.events import read
+from bci_affect.streams.event_stream import is_event_stream
 from bci_affect.streams.header import StreamHeader, parse_header
 from bci_affect.streams.lsl import discovery as lsl
 from bci_affect.streams.lsl.discovery import FoundStream
@@ -39,10 +41,18 @@ class _Taken:
         self.inlet = lsl.load().StreamInlet(info, recover=False, as_numpy=True)
         self.inlet.open_stream(PATIENCE_S)
         self.header: StreamHeader = parse_header(self.inlet.info(PATIENCE_S).as_xml())
+        header = self.header
+        self.has_events = is_event_stream(header.name, header.type, header.source_id)
         self.offset = float(self.inlet.time_correction(PATIENCE_S))
         self.reached = -np.inf
         self.told: RawTap | None = None
         self.news = True  # the offset has not been handed on yet
+
+    def marker(self, stamp: float, row: Sequence[str]) -> Marker:
+        """Return a sample of a text stream with its time on this machine's clock."""
+        text = "\t".join(row)
+        event = read(text) if self.has_events else None
+        return Marker(float(stamp) + self.offset, text, self.header.name, event)
 
 
 class Collector:
@@ -185,8 +195,7 @@ class Collector:
                 tap.texts(key, rows, stamps)
             with self._lock:
                 self._events += [
-                    Marker(float(stamp) + taken.offset, "\t".join(row), taken.header.name)
-                    for row, stamp in zip(rows, stamps, strict=True)
+                    taken.marker(stamp, row) for row, stamp in zip(rows, stamps, strict=True)
                 ]
         with self._lock:
             self._counts[key] += len(stamps)

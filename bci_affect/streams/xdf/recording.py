@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
+from bci_affect.events import SessionEvent, read
 from bci_affect.streams.clock.clock_events import ClockEvent
 from bci_affect.streams.clock.dejitter import Dejitter
 from bci_affect.streams.clock.offsets import ClockOffsets
+from bci_affect.streams.event_stream import annotation, event_streams
 from bci_affect.streams.header import StreamHeader
 from bci_affect.streams.source import Marker
 from bci_affect.streams.xdf.format import Bytes
@@ -172,14 +174,25 @@ class XdfRecording:
         return found[0]
 
     def markers(self) -> list[Marker]:
-        """Return events of all text streams, in order of time."""
+        """Return the samples of all text streams in order of time, with the session's events."""
+        own = event_streams([stream.header for stream in self.streams])
         found = []
-        for stream in self.streams:
-            if stream.header.is_text:
-                for time, row in zip(stream.corrected(), stream.texts, strict=True):
-                    text = "\t".join(row)
-                    found.append(Marker(float(time), text, stream.header.name))
+        for number, stream in enumerate(self.streams):
+            if not stream.header.is_text:
+                continue
+            for time, row in zip(stream.corrected(), stream.texts, strict=True):
+                text = "\t".join(row)
+                event: SessionEvent | None = None
+                if number in own:
+                    event = read(text)
+                elif not own:
+                    event = annotation(stream.header, text)
+                found.append(Marker(float(time), text, stream.header.name, event))
         return sorted(found, key=lambda marker: marker.time)
+
+    def events(self) -> list[tuple[float, SessionEvent]]:
+        """Return the session's events in order: LSL time and event."""
+        return [(m.time, m.event) for m in self.markers() if m.event is not None]
 
 
 def listed(streams: list[XdfStream]) -> str:

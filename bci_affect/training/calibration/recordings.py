@@ -155,23 +155,24 @@ def _windows(row: _ClipReadings, run: Run) -> ClipWindows:
 def _rows(
     runs: list[Run], window_s: float, smoothing_s: float
 ) -> tuple[list[tuple[int, Segment]], list[_ClipReadings], list[str]]:
-    """Take the readings of each rated clip that lie whole inside it."""
+    """Collect the readings of each rated clip whose window lies inside it, outside of breaks."""
     rows: list[_ClipReadings] = []
     dropped: list[str] = []
     for number, run in enumerate(runs):
         for segment in run.segments:
             if segment.rest or not np.isfinite(segment.valence):
                 continue
-            # The window must have left what was before; the smoothing mostly, if there is time.
-            length = segment.stop - segment.start
-            lead = window_s + min(smoothing_s, max(0.0, length - window_s - 2 * MIN_CLEAN_S))
-            inside = (run.time >= segment.start + lead) & (run.time <= segment.stop)
-            index = np.flatnonzero(inside)
+            settled = [
+                (start + _lead(stop - start, window_s, smoothing_s), stop)
+                for start, stop in segment.stretches
+            ]
+            index = np.flatnonzero(_within(run.time, settled))
             seconds = _seconds(run.time[index])
-            heard = (run.quality_time >= segment.start) & (run.quality_time <= segment.stop)
+            heard = _within(run.quality_time, segment.stretches)
             quality = float(run.quality[heard].mean()) if heard.any() else 0.0
             if seconds < MIN_CLEAN_S:
                 at = segment.start - run.quality_time[0]
+                lead = _lead(segment.stop - segment.start, window_s, smoothing_s)
                 dropped.append(
                     f"'{segment.name}' at {at:.0f} s of {run.path.name}: {seconds:.1f} s of clean "
                     f"EEG after the first {lead:.0f} s"
@@ -190,6 +191,22 @@ def _rows(
                 )
             )
     return [(row.run, row.segment) for row in rows], rows, dropped
+
+
+def _lead(length_s: float, window_s: float, smoothing_s: float) -> float:
+    """Return the seconds after which a stretch is free of the EEG before it.
+
+    The window must have left that EEG; the smoothing mostly, if there is time.
+    """
+    return window_s + min(smoothing_s, max(0.0, length_s - window_s - 2 * MIN_CLEAN_S))
+
+
+def _within(time: Array, spans: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
+    """Return which times lie in one of the spans, ends included."""
+    inside = np.zeros(len(time), np.bool_)
+    for start, stop in spans:
+        inside |= (time >= start) & (time <= stop)
+    return inside
 
 
 def _hop(time: Array) -> float:

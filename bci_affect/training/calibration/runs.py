@@ -29,6 +29,7 @@ from bci_affect.datasets import (
 )
 from bci_affect.eeg import FeatureWindow, Normaliser, State
 from bci_affect.errors import BciAffectError
+from bci_affect.event_log import Breaks
 from bci_affect.model import Predictor
 from bci_affect.profiles import normalisation_key
 from bci_affect.streams import Marker, XdfSource
@@ -191,7 +192,8 @@ def run_through(
     )
     keeper = _Keeper.from_state(live.estimator.normaliser.state())
     assert isinstance(keeper, _Keeper)
-    keeper.keep([(s.start, s.stop) for s in segments if not s.rest and np.isfinite(s.valence)])
+    rated = [s for s in segments if not s.rest and np.isfinite(s.valence)]
+    keeper.keep([stretch for segment in rated for stretch in segment.stretches])
     live.estimator.normaliser = keeper
     alpha = list(live.settings.bands).index("alpha") if "alpha" in live.settings.bands else None
     times: list[float] = []
@@ -199,7 +201,7 @@ def run_through(
     attention = np.zeros(len(info.labels))
     alphas: list[tuple[float, float]] = []
     first: float | None = None
-    for window, estimate in analyse(source, live):
+    for window, estimate in analyse(source, live, Breaks(source.recording.events())):
         first = window.time if first is None else first
         times.append(window.time)
         quality.append(estimate.quality)
@@ -253,7 +255,8 @@ def _alpha_rise(segments: list[Segment], alphas: list[tuple[float, float]]) -> f
     found = {}
     for kind in ("open", "closed"):
         names = (kind, f"eyes_{kind}")
-        spans = [(s.start + 2.0, s.stop) for s in segments if s.rest in names]
+        stretches = [one for s in segments if s.rest in names for one in s.stretches]
+        spans = [(start + 2.0, stop) for start, stop in stretches]
         values = [a for t, a in alphas if any(low <= t <= high for low, high in spans)]
         found[kind] = float(np.median(values)) if values else float("nan")
     return found["closed"] - found["open"]

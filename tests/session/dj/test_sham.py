@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bci_affect.errors import BciAffectError
+from bci_affect.event_log import TimedEvent
+from bci_affect.events import MusicChoice, SessionStart, SessionStop, TrackStart, encode
 from bci_affect.music import Library
 from bci_affect.session.dj.candidates import ChooserSettings
 from bci_affect.session.dj.sham import yoke
-from bci_affect.streams.header import build_header
+from bci_affect.streams import event_header
 from bci_affect.streams.xdf.writer import XdfWriter
 from tests.session.dj.test_chooser import session, stocked
 
@@ -43,16 +44,16 @@ def test_a_random_sham_shows_what_following_shows(stocked: tuple[Library, np.nda
 
 def recorded(path: Path, library: Library, tracks: list[int], every_s: float) -> Path:
     """Write the log of a session that played these tracks, as a live session records it."""
-    events: list[tuple[float, dict[str, object]]] = [(0.0, {"event": "session_start"})]
+    events: list[TimedEvent] = [(0.0, SessionStart())]
     for i, number in enumerate(tracks):
         track, at = library.track(number), 2.0 + i * every_s
-        choice = {"event": "music_choice", "track": number, "score": 0.8, "rule": "nearest"}
-        start = {"event": "track_start", "track": track.title, "artist": track.artist}
-        events += [(at, choice), (at + 0.1, start | {"track_id": number, "offset": 0.0})]
-    events.append((2.0 + len(tracks) * every_s, {"event": "session_stop"}))
+        start = TrackStart(track.title, track.artist, number, 0.0)
+        choice = MusicChoice(track=number, score=0.8, rule="nearest")
+        events += [(at, choice), (at + 0.1, start)]
+    events.append((2.0 + len(tracks) * every_s, SessionStop()))
     with XdfWriter(path) as writer:
-        stream = writer.add_stream(build_header("E", "Markers", ["event"], fmt="string"))
-        texts = [(json.dumps(event),) for _, event in events]
+        stream = writer.add_stream(event_header())
+        texts = [(encode(event),) for _, event in events]
         writer.texts(stream, texts, 700.0 + np.array([at for at, _ in events]))
     return path
 

@@ -17,6 +17,7 @@ import pytest
 from bci_affect.config import SignalSettings
 from bci_affect.eeg import Pipeline
 from bci_affect.errors import BciAffectError
+from bci_affect.events import RestStop, TrackStart
 from bci_affect.streams import (
     EndOfStream,
     FloatOutlet,
@@ -103,7 +104,8 @@ def test_markers_keep_their_place_in_the_eeg(played):
     shift = reader.times[0] - replayed(file, start_s=18.0)[1][0].times[0]
     wanted = {m.text: m.time for m in read_xdf(file).markers()}
     got = [m for m in reader.markers if m.stream == "bci_affect.events"]
-    assert {"rest_stop", "track_start"} <= {json.loads(m.text)["event"] for m in got}
+    assert {RestStop, TrackStart} <= {type(m.event) for m in got}
+    assert all(m.event is None for m in reader.markers if m.stream != "bci_affect.events")
     for marker in got:
         assert marker.time - shift == pytest.approx(wanted[marker.text], abs=0.002)
     recorded = {m.text for m in read_xdf(record).markers()}
@@ -258,8 +260,7 @@ def test_the_simulate_command_is_a_headset_with_the_faults_that_were_asked_for()
     samples = np.concatenate([chunk.samples for chunk in reader.chunks], axis=1)
     assert samples[1, :256].std() > 1
     assert samples[1, 257:].std() == 0
-    events = [json.loads(m.text)["event"] for m in reader.markers if "events" in m.stream]
-    assert "track_start" in events
+    assert any(isinstance(m.event, TrackStart) for m in reader.markers)
 
 
 PEER = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 from bci_affect.errors import BciAffectError
+from bci_affect.events import RestStart, RestStop, SelfReport, TrackStart
 from bci_affect.simulation.recording import simulate_xdf
 from bci_affect.simulation.session import (
     Faults,
@@ -130,20 +130,16 @@ def simulated(tmp_path, **more):
 
 def test_a_simulated_session_says_what_happened_when(tmp_path):
     plan, recording = simulated(tmp_path)
-    events = [
-        (marker.time - 1000, json.loads(marker.text))
-        for marker in recording.markers()
-        if marker.stream == "bci_affect.events"
-    ]
-    kinds = [event["event"] for _, event in events]
-    assert kinds[:5] == ["rest_start", "rest_stop", "rest_start", "rest_stop", "track_start"]
-    ratings = [(time, event) for time, event in events if event["event"] == "rating"]
+    events = [(time - 1000, event) for time, event in recording.events()]
+    kinds = [type(event) for _, event in events]
+    assert kinds[:5] == [RestStart, RestStop, RestStart, RestStop, TrackStart]
+    ratings = [(time, event) for time, event in events if isinstance(event, SelfReport)]
     assert ratings
     session = SimulatedSession(plan)
     for when, rating in ratings:
         valence, arousal = session.mood(when - 1.0)
-        assert (rating["valence"] > 5) == (valence > 0)
-        assert (rating["arousal"] > 5) == (arousal > 0)
+        assert (rating.valence > 5) == (valence > 0)
+        assert (rating.arousal > 5) == (arousal > 0)
     assert recording.find_eeg().header.simulated
 
 

@@ -15,8 +15,18 @@ import pytest
 
 from bci_affect.config import CLASSIC_BANDS, SignalSettings
 from bci_affect.eeg import make_montage
+from bci_affect.events import (
+    ClipStart,
+    ClipStop,
+    RestStart,
+    RestStop,
+    SelfReport,
+    SessionEvent,
+    encode,
+)
 from bci_affect.model import ModelCard, ModelSettings
 from bci_affect.simulation.simulator import EegSimulator, SimulatedPerson
+from bci_affect.streams import event_header
 from bci_affect.streams.header import build_header
 from bci_affect.streams.xdf.writer import XdfWriter
 
@@ -63,8 +73,8 @@ def record(
 ) -> Path:
     """Write a recording of one simulated person who hears clips in random order.
 
-    With `events` the markers are JSON events with ratings, as our own sessions write them; else
-    they are bare names, as other programs do.
+    With `events` they are events of a session, with ratings; else they are markers with bare names,
+    as other programs send them.
     """
     rng = np.random.default_rng(seed)
     montage = make_montage(electrodes)
@@ -79,30 +89,26 @@ def record(
         parts.append(simulator.block(round(seconds * RATE), *mood))
         now += seconds
 
-    def mark(name: str, **values: object) -> None:
-        text = json.dumps({"event": name, **values}) if events else name
-        markers.append((now, text))
+    def mark(event: SessionEvent, name: str) -> None:
+        markers.append((now, encode(event) if events else name))
 
-    mark("rest_start", kind="open")
+    mark(RestStart(kind="open"), "rest")
     add(REST_S)
-    mark("rest_stop")
+    mark(RestStop(), "end")
     for i, name in enumerate(order):
         add(PAUSE_S)
-        if events:
-            mark(
-                "clip_start",
-                clip=i,
-                track=f"/m/{i}.flac",
-                title=name,
-                intended_valence=0.5,
-                intended_arousal=-0.5,
-            )
-        else:
-            mark(name)
+        clip = ClipStart(
+            clip=i,
+            track=f"/m/{i}.flac",
+            title=name,
+            intended_valence=0.5,
+            intended_arousal=-0.5,
+        )
+        mark(clip, name)
         add(CLIP_S, FELT[name])
-        mark("clip_stop")
+        mark(ClipStop(clip=i), "end")
         if events:
-            mark("rating", valence=FELT[name][0], arousal=FELT[name][1], liking=5)
+            mark(SelfReport(*FELT[name], liking=5, clip=i), "")
     add(1.0)
     eeg = np.concatenate(parts, axis=1)
     if dead:
@@ -113,7 +119,8 @@ def record(
                 "Sim", "EEG", list(electrodes), units=["microvolts"] * len(electrodes), rate_hz=RATE
             )
         )
-        notes = writer.add_stream(build_header("Markers", "Markers", ["event"], fmt="string"))
+        other = build_header("Markers", "Markers", ["event"], fmt="string")
+        notes = writer.add_stream(event_header() if events else other)
         stamps = 50.0 + np.arange(eeg.shape[1]) / RATE
         for start in range(0, eeg.shape[1], 1280):
             writer.samples(stream, eeg[:, start : start + 1280].T, stamps[start : start + 1280])
