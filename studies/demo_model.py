@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from bci_affect.config import Section, SignalSettings, load_toml
 from bci_affect.model import AffectModel, ModelCard, Predictor, load_model, save_model
@@ -139,7 +140,7 @@ def measure(model: AffectModel, test: Corpus) -> dict[str, Any]:
     """Return held-out figures with their counts and chance levels."""
     features = test.features
     said = predict(model, features)
-    probabilities = 1 / (1 + np.exp(-said.logits))
+    probabilities = expit(said.logits)
     figures: dict[str, Any] = {
         "protocol": "unseen people, unseen pieces; windows of a trial are averaged",
         "people": len(test.subjects),

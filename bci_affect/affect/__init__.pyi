@@ -12,7 +12,6 @@ from .fusion import decide as decide
 from .fusion import fuse as fuse
 from .fusion import music_log_odds as music_log_odds
 from .fusion import personal_logits as personal_logits
-from .fusion import sigmoid as sigmoid
 from .offline import analyse as analyse
 from .offline import features_document as features_document
 from .path import AffectPath as AffectPath
@@ -35,5 +34,4 @@ __all__ = [
     "fuse",
     "music_log_odds",
     "personal_logits",
-    "sigmoid",
 ]

@@ -25,6 +25,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from bci_affect.affect.trust import FRESH_S, Drift, gate
 
@@ -36,18 +37,13 @@ MAX_LOGIT = 4.0
 """Population log-odds are clipped here before a personal head sees them, when fitting and live."""
 
 
-def sigmoid(logit: Array) -> Array:
-    """Probability from log-odds."""
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * np.asarray(logit, dtype=np.float64))))
-
-
 def music_log_odds(valence: float, arousal: float) -> Array:
     """Return log-odds (2,) of high from a track's place in [-1, 1]; NaN where it is unknown.
 
     A place p stands for the probability (1 + p) / 2, never quite certain.
     """
     prob = np.clip((1 + np.array([valence, arousal], dtype=np.float64)) / 2, 0.02, 0.98)
-    return np.asarray(np.log(prob / (1 - prob)))
+    return np.asarray(logit(prob))
 
 
 @dataclass(frozen=True)
@@ -311,7 +307,7 @@ class Personalisation:
             self._drift.update(time_s, distance)
         trust = gate(quality, distance, age_s, self._age_days)
         product = trust.product
-        probs = sigmoid(np.array((eeg, fused)))  # together: arrays of two cost as much as of four
+        probs = expit(np.array((eeg, fused)))  # together: arrays of two cost as much as of four
         certainty = np.abs(2 * probs - 1)
         eeg_prob, fused_prob = probs
         eeg_confidence = certainty[0] * product
@@ -323,7 +319,7 @@ class Personalisation:
         )
         return PersonalReading(
             eeg_prob=eeg_prob,
-            music_prob=np.full(2, np.nan) if music is None else sigmoid(music),
+            music_prob=np.full(2, np.nan) if music is None else expit(music),
             fused_prob=fused_prob,
             eeg_weight=share,
             confidence=confidence,

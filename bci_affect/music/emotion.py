@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
 
 from bci_affect.errors import BciAffectError
 from bci_affect.music import frontend
@@ -189,7 +190,7 @@ def _features(
 def log_odds(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return ``log(p / (1 - p))``, finite at 0 and 1."""
     p = np.clip(probabilities.astype(np.float64), 1e-5, 1 - 1e-5)
-    return np.log(p / (1 - p))
+    return np.asarray(logit(p))
 
 
 def fit_head(

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from bci_affect.errors import BciAffectError
@@ -150,7 +151,7 @@ class AffectClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         windows = _validated(x)
         features = self._features(windows, np.full(len(windows), np.nan, np.float32))
         logits = predict(self.model_, features).logits[:, 0].astype(np.float64)
-        _, high = per_trial(1 / (1 + np.exp(-logits)), features.trial)
+        _, high = per_trial(expit(logits), features.trial)
         return np.stack([1 - high, high], axis=1)
 
     def predict(self, x: ArrayLike) -> NDArray[Any]:

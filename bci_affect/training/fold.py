@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from bci_affect.model import ENCODERS, AffectModel
 from bci_affect.storage import unique_name
@@ -217,7 +218,7 @@ def _test_models(
         one: dict[str, NDArray[Any]] = {
             "rows": split.test,
             "part": np.full(len(split.test), number, np.int64),
-            "probability": _sigmoid(prediction.logits),
+            "probability": expit(prediction.logits),
             "embedding": prediction.embedding,
             "music_embedding": embedding[None],
             "music_probability": probability[None],
@@ -244,12 +245,7 @@ def _project_catalogue(model: AffectModel, catalogue: MusicCatalogue) -> tuple[F
         return np.zeros((0, model.settings.space), np.float32), np.zeros((0, 2), np.float32)
     with torch.inference_mode():
         output = model.eval().project_music(torch.from_numpy(catalogue.embeddings))
-        return output.embedding.numpy(), _sigmoid(output.logits.numpy())
-
-
-def _sigmoid(logits: Floats) -> Floats:
-    probability: Floats = (1.0 / (1.0 + np.exp(-logits.astype(np.float64)))).astype(np.float32)
-    return probability
+        return output.embedding.numpy(), expit(output.logits.numpy())
 
 
 def _weights(model: AffectModel) -> bytes:

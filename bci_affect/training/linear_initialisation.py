@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch import Tensor
 
 from bci_affect.model import AffectModel, StreamingEncoder
@@ -166,7 +167,7 @@ def _fit_logistic(x: Floats, y: Floats, strength: float) -> tuple[Floats, float]
 def _trial_loss(logits: Floats, labels: Floats, trial: NDArray[np.int64]) -> float:
     """Return the class-balanced cross-entropy of the trials' mean probabilities; NaN if empty."""
     known = np.isfinite(labels)
-    probability = 1 / (1 + np.exp(-logits[known]))
+    probability = expit(logits[known])
     _, pair = per_trial(np.stack([probability, labels[known]], axis=1), trial[known])
     p, high = np.clip(pair[:, 0], 1e-6, 1 - 1e-6), pair[:, 1] > 0.5
     parts = [-np.log(p[high]), -np.log(1 - p[~high])]

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import expit
 
-from bci_affect.affect.fusion import DimensionModel, Personalisation, PersonalModel, decide, sigmoid
+from bci_affect.affect.fusion import DimensionModel, Personalisation, PersonalModel, decide
 from bci_affect.affect.trust import DRIFT_WINDOW_S, Drift
 
 D = 4
@@ -46,9 +47,9 @@ def apply(personal: PersonalModel, **changes: object) -> object:
 
 def test_three_estimates_are_apart_and_together() -> None:
     reading = apply(person())
-    np.testing.assert_allclose(reading.eeg_prob, sigmoid(np.array([2.0, -2.0])))
-    np.testing.assert_allclose(reading.music_prob, sigmoid(np.array([-1.0, -1.0])))
-    np.testing.assert_allclose(reading.fused_prob, sigmoid(np.array([0.0, -2.0])))
+    np.testing.assert_allclose(reading.eeg_prob, expit(np.array([2.0, -2.0])))
+    np.testing.assert_allclose(reading.music_prob, expit(np.array([-1.0, -1.0])))
+    np.testing.assert_allclose(reading.fused_prob, expit(np.array([0.0, -2.0])))
     assert reading.decision == ("high", "low")
     assert reading.reasons == ()
 

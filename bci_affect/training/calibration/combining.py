@@ -11,8 +11,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
-from bci_affect.affect import Array, sigmoid
+from bci_affect.affect import Array
 from bci_affect.training.calibration.ladder import MARGIN_SE, balance, map_logistic, squared_error
 
 CONFORMAL_LEVEL = 0.9
@@ -53,7 +54,7 @@ def conformal_quantile(logit: Array, high: Array, level: float = CONFORMAL_LEVEL
     so ``unsure``) where there is no such clip: 90 % needs at least nine. The scores come from
     leave-one-out heads, as in the jackknife, so coverage is approximate.
     """
-    p = sigmoid(logit)
+    p = expit(logit)
     score = np.sort(np.where(high > 0.5, 1 - p, p))
     rank = math.ceil((len(score) + 1) * level)
     return float(score[rank - 1]) if rank <= len(score) else 1.0

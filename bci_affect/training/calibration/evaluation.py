@@ -12,8 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.special import expit
 
-from bci_affect.affect import MAX_LOGIT, Array, sigmoid
+from bci_affect.affect import MAX_LOGIT, Array
 from bci_affect.training.calibration import metrics
 from bci_affect.training.calibration.clips import Labelled
 from bci_affect.training.calibration.combining import fit_fusion, fit_gain
@@ -116,7 +117,7 @@ class Evaluation:
 
 def statistic(logit: Array, high: Array) -> Array:
     """Mean probability given to the true side, over the last axis."""
-    p = sigmoid(logit)
+    p = expit(logit)
     return np.asarray(np.where(high > 0.5, p, 1 - p).mean(axis=-1))
 
 

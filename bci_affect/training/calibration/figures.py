@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import expit
 
-from bci_affect.affect import DIMENSIONS, PersonalModel, personal_logits, sigmoid
+from bci_affect.affect import DIMENSIONS, PersonalModel, personal_logits
 from bci_affect.training.calibration.evaluation import Evaluation
 from bci_affect.training.calibration.runs import Run
 from bci_affect.training.svg_figures import (
@@ -63,12 +64,12 @@ def clip_predictions(evaluation: Evaluation, names: list[str]) -> str:
     colours = np.where(evaluation.high > 0.5, HIGH, LOW)
     axes.axvline(0.5, color=GREY, linewidth=1)
     axes.scatter(
-        sigmoid(evaluation.eeg_logit), rows, c=colours, marker="o", s=34, label="EEG", zorder=3
+        expit(evaluation.eeg_logit), rows, c=colours, marker="o", s=34, label="EEG", zorder=3
     )
     known = np.isfinite(evaluation.music_logit)
     if known.any():
         axes.scatter(
-            sigmoid(evaluation.music_logit[known]),
+            expit(evaluation.music_logit[known]),
             rows[known],
             facecolors="none",
             edgecolors=MUSIC,
@@ -77,7 +78,7 @@ def clip_predictions(evaluation: Evaluation, names: list[str]) -> str:
             label="music",
         )
         axes.scatter(
-            sigmoid(evaluation.fused_logit), rows, color="black", marker="|", s=60, label="both"
+            expit(evaluation.fused_logit), rows, color="black", marker="|", s=60, label="both"
         )
     side = ["high" if high > 0.5 else "low" for high in evaluation.high]
     axes.set_yticks(
@@ -115,7 +116,7 @@ def trajectories(run: Run, personal: PersonalModel) -> str:
                 alpha=alpha,
                 linewidth=0,
             )
-        axes.plot(*break_at_gaps(time, sigmoid(logits[:, j])), color="black", linewidth=1)
+        axes.plot(*break_at_gaps(time, expit(logits[:, j])), color="black", linewidth=1)
         axes.axhline(0.5, color=GREY, linewidth=0.8)
         axes.set(ylim=(0, 1), ylabel=f"P(high {name})")
     panels[-1].set_xlabel("minutes")

@@ -20,8 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
-from bci_affect.affect import MAX_LOGIT, Array, sigmoid
+from bci_affect.affect import MAX_LOGIT, Array
 
 Index = NDArray[np.int64]
 
@@ -104,7 +105,7 @@ def squared_error(logit: Array, high: Array) -> Array:
 
     Unlike the log-loss it is bounded: one confident mistake among a dozen clips does not decide.
     """
-    return np.asarray((sigmoid(logit) - high) ** 2)
+    return np.asarray((expit(logit) - high) ** 2)
 
 
 def map_logistic(
@@ -133,7 +134,7 @@ def map_logistic(
     outer = (features[:, :, None] * features[:, None, :]).reshape(len(features), q * q)
     diagonal = np.arange(q)
     for _ in range(_NEWTON_STEPS):
-        p = sigmoid(offset + weights @ features.T)  # (n_fits, n)
+        p = expit(offset + weights @ features.T)  # (n_fits, n)
         residual = high - p if weight is None else weight * (high - p)
         gradient = residual @ features - precision * weights
         # A floor under the curvature keeps Newton's step short where a fit is nearly separable.
@@ -212,7 +213,7 @@ def select(features: Array, offset: Array, high: Array, group: Index) -> Selecti
     group : ndarray of int, shape (n,)
         Clips of one stimulus leave together.
     """
-    residual = high - sigmoid(offset)  # (P, n)
+    residual = high - expit(offset)  # (P, n)
     maps = _leave_one_out(features, group)
     logits = offset + residual @ maps.transpose(0, 2, 1)  # (C, P, n)
     loss = squared_error(logits, high)  # (C, P, n)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 from scipy.stats import norm, rankdata
 
-from bci_affect.affect import Array, sigmoid
+from bci_affect.affect import Array
 from bci_affect.training.calibration.ladder import Index, balance
 from bci_affect.training.calibration.permutation import ChanceTest
 
@@ -37,7 +38,7 @@ def auc(logit: Array, high: Array) -> Array:
 
 def brier(logit: Array, high: Array) -> float:
     """Mean squared error of the probability, both sides weighted alike."""
-    return float(np.average((sigmoid(logit) - high) ** 2, weights=balance(high)))
+    return float(np.average((expit(logit) - high) ** 2, weights=balance(high)))
 
 
 def calibration_error(logit: Array, high: Array, n_bins: int = 5) -> float:
@@ -62,7 +63,7 @@ def reliability(logit: Array, high: Array, n_bins: int = 5) -> list[Bin]:
     if np.ptp(logit) == 0:
         n_bins = 1
     parts = np.array_split(order, max(1, min(n_bins, len(order) // 3)))
-    p, weight = sigmoid(logit), balance(high)
+    p, weight = expit(logit), balance(high)
     return [
         Bin(
             predicted=float(np.average(p[i], weights=weight[i])),

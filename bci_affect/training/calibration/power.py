@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 from scipy.stats import beta
 
 from bci_affect.affect import (
@@ -22,7 +23,6 @@ from bci_affect.affect import (
     decide,
     fuse,
     personal_logits,
-    sigmoid,
 )
 from bci_affect.training.calibration.clips import ClipTable
 from bci_affect.training.calibration.metrics import balanced_accuracy
@@ -145,7 +145,7 @@ def _unseen(found: Calibration, unseen: ClipTable) -> tuple[list[float], float, 
     )  # (4, 2)
     covered, decided = [], []
     for j, model in enumerate(personal.dimensions):
-        c, d = _conformal(model, sigmoid(eeg[:, j]), high[:, j])
+        c, d = _conformal(model, expit(eeg[:, j]), high[:, j])
         covered.append(c)
         decided.append(d)
     accuracy = [float(value) for value in each.mean(axis=1)]

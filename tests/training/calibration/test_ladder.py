@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.optimize import minimize
+from scipy.special import expit
 
-from bci_affect.affect.fusion import sigmoid
 from bci_affect.training.calibration.clips import labelled
 from bci_affect.training.calibration.combining import conformal_quantile, fit_fusion, fit_gain
 from bci_affect.training.calibration.ladder import (
@@ -72,7 +72,7 @@ def test_population_head_is_kept_when_it_is_right() -> None:
     kept = 0
     for _ in range(40):
         embedding, logit = rng.standard_normal((24, 16)), 2.5 * rng.standard_normal(24)
-        high = (rng.random(24) < sigmoid(logit)).astype(float)
+        high = (rng.random(24) < expit(logit)).astype(float)
         if 3 <= high.sum() <= 21:
             head, _ = fit_head(embedding, logit, high, np.arange(24))
             kept += head.components is None
@@ -116,9 +116,9 @@ def test_conformal_sets_cover() -> None:
     covered = []
     for _ in range(300):
         logit = 1.5 * rng.standard_normal(21)
-        high = (rng.random(21) < sigmoid(logit)).astype(float)
+        high = (rng.random(21) < expit(logit)).astype(float)
         quantile = conformal_quantile(logit[:20], high[:20])
-        p_true = sigmoid(logit[20]) if high[20] else 1 - sigmoid(logit[20])
+        p_true = expit(logit[20]) if high[20] else 1 - expit(logit[20])
         covered.append(1 - p_true <= quantile)
     assert np.mean(covered) > 0.86
 
@@ -126,7 +126,7 @@ def test_conformal_sets_cover() -> None:
 def test_temperature_finds_overconfidence() -> None:
     rng = np.random.default_rng(8)
     logit = rng.standard_normal(400)
-    high = (rng.random(400) < sigmoid(logit)).astype(float)
+    high = (rng.random(400) < expit(logit)).astype(float)
     assert fit_gain(4 * logit, high) == pytest.approx(0.25, abs=0.08)
 
 
