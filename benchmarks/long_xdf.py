@@ -79,7 +79,7 @@ def read(path: Path, how: str) -> dict[str, Any]:
     if how == "pyxdf":
         import pyxdf
     else:
-        from bci_affect.streams import EndOfStream, XdfSource, read_xdf
+        from bci_affect.streams import XdfSource, read_to_end, read_xdf
     peak = Peak()
     began = time.perf_counter()
     if how == "timeline":
@@ -92,13 +92,7 @@ def read(path: Path, how: str) -> dict[str, Any]:
     else:
         source = XdfSource(path, speed=math.inf)
         source.open()
-        n = 0
-        try:
-            while True:
-                chunk = source.read(1.0)
-                n += chunk.times.size if chunk is not None else 0
-        except EndOfStream:
-            pass
+        n = sum(chunk.times.size for chunk in read_to_end(source))
     return {"seconds": time.perf_counter() - began, "samples": n, **peak.stop()}
 
 

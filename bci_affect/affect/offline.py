@@ -11,7 +11,7 @@ from bci_affect.affect.estimate import AffectEstimate
 from bci_affect.affect.path import AffectPath
 from bci_affect.eeg import FeatureWindow
 from bci_affect.event_log import Breaks
-from bci_affect.streams import EndOfStream, Source
+from bci_affect.streams import Source, read_to_end
 
 
 def analyse(
@@ -31,14 +31,9 @@ def analyse(
         Breaks of the session, in which no estimate is a reading.
     """
     breaks = breaks or Breaks()
-    while True:
-        try:
-            chunk = source.read(1.0)
-        except EndOfStream:
-            return
-        if chunk is not None:
-            for window, estimate in path.push(chunk):
-                yield window, estimate.outside_of(breaks)
+    for chunk in read_to_end(source):
+        for window, estimate in path.push(chunk):
+            yield window, estimate.outside_of(breaks)
 
 
 def features_document(

@@ -19,7 +19,7 @@ from bci_affect.errors import BciAffectError
 from bci_affect.event_log import Breaks, MusicSpan, PlayedMusic, TimedEvent, uninterrupted
 from bci_affect.events import ClipStart, MusicChoice, SelfReport, TrackStart, read
 from bci_affect.session import SessionControl
-from bci_affect.streams import EndOfStream, StreamInfo, XdfSource
+from bci_affect.streams import StreamInfo, XdfSource, read_to_end
 
 _NAN = float("nan")
 
@@ -127,20 +127,15 @@ def of_recording(
     breaks = Breaks(events)
     music = PlayedMusic()
     estimates = EstimateLog()
-    while True:
-        try:
-            chunk = source.read(1.0)
-        except EndOfStream:
-            break
+    for chunk in read_to_end(source):
         timed = [(m.time, m.event) for m in source.markers() if m.event is not None]
-        if chunk is not None:
-            for piece, now in _pieces(chunk, timed):
-                for time, event in now:
-                    music.push(time, event)
-                live.estimator.set_music(_log_odds(music.audible))
-                for _, estimate in live.push(piece):
-                    estimates.add(estimate.outside_of(breaks))
-            progress(source.position_s / max(source.duration_s, 1e-9))
+        for piece, now in _pieces(chunk, timed):
+            for time, event in now:
+                music.push(time, event)
+            live.estimator.set_music(_log_odds(music.audible))
+            for _, estimate in live.push(piece):
+                estimates.add(estimate.outside_of(breaks))
+        progress(source.position_s / max(source.duration_s, 1e-9))
     source.close()
     if not len(estimates):
         raise BciAffectError(f"{path.name} is too short to hold one window of EEG.")

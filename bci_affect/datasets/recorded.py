@@ -25,7 +25,7 @@ from bci_affect.datasets.segments import (
 )
 from bci_affect.datasets.trial import Trial
 from bci_affect.eeg import Chunk
-from bci_affect.streams import EndOfStream, StreamInfo, XdfSource
+from bci_affect.streams import StreamInfo, XdfSource, read_to_end
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class RecordedSessions:
         source = XdfSource(path, speed=float("inf"))
         info = source.open()
         try:
-            chunks = _read_all(source)
+            chunks = list(read_to_end(source))
             markers = source.recording.markers()
         finally:
             source.close()
@@ -121,17 +121,6 @@ class RecordedSessions:
                        first + len(trials))
             )  # fmt: skip
         return trials
-
-
-def _read_all(source: XdfSource) -> list[Chunk]:
-    chunks: list[Chunk] = []
-    while True:
-        try:
-            chunk = source.read(1.0)
-        except EndOfStream:
-            return chunks
-        if chunk is not None:
-            chunks.append(chunk)
 
 
 def _continuous_stretches(chunks: Sequence[Chunk]) -> list[Chunk]:

@@ -22,6 +22,7 @@ from .source import Health as Health
 from .source import Marker as Marker
 from .source import Source as Source
 from .source import StreamInfo as StreamInfo
+from .source import read_to_end as read_to_end
 from .tap import RawTap as RawTap
 from .xdf.inspection import inspect_xdf as inspect_xdf
 from .xdf.naming import recording_path as recording_path
@@ -63,6 +64,7 @@ __all__ = [
     "inspect_xdf",
     "is_event_stream",
     "local_clock",
+    "read_to_end",
     "read_xdf",
     "record_streams",
     "recording_path",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -154,3 +155,14 @@ class Source(Protocol):
 
 class EndOfStream(Exception):
     """A recording has been read to its end."""
+
+
+def read_to_end(source: Source) -> Iterator[Chunk]:
+    """Yield all chunks of a finite source, such as an `XdfSource` at unlimited speed."""
+    while True:
+        try:
+            chunk = source.read(1.0)
+        except EndOfStream:
+            return
+        if chunk is not None:
+            yield chunk

@@ -31,7 +31,7 @@ from bci_affect.events import (
     encode,
     read,
 )
-from bci_affect.streams import EVENT_STREAM, EndOfStream, Marker, XdfSource, event_header
+from bci_affect.streams import EVENT_STREAM, Marker, XdfSource, event_header, read_to_end
 from bci_affect.streams.header import build_header, parse_header
 from bci_affect.streams.xdf.format import varlen
 from bci_affect.streams.xdf.inspection import inspect_xdf
@@ -166,12 +166,8 @@ class Replay(Target):
             info.montage,
             units=info.units,
         )
-        while True:
-            try:
-                chunk = source.read(1.0)
-            except EndOfStream:
-                break
-            for window in pipeline.push(chunk) if chunk is not None else ():
+        for chunk in read_to_end(source):
+            for window in pipeline.push(chunk):
                 whole = window.bands[:, window.mask]
                 must(bool(np.isfinite(whole).all()) or window.state.value != "ok", "NaN features")
                 must(math.isfinite(window.time), "a window without a time")

@@ -19,7 +19,14 @@ from bci_affect.simulation.session import (
     parse_faults,
 )
 from bci_affect.simulation.simulator import CLEAN
-from bci_affect.streams import EndOfStream, XdfSource, XdfWriter, build_header, read_xdf
+from bci_affect.streams import (
+    EndOfStream,
+    XdfSource,
+    XdfWriter,
+    build_header,
+    read_to_end,
+    read_xdf,
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,22 +45,11 @@ def numbered(tmp_path_factory):
     return path
 
 
-def drain(source):
-    chunks = []
-    while True:
-        try:
-            chunk = source.read(0.5)
-        except EndOfStream:
-            return chunks
-        if chunk is not None:
-            chunks.append(chunk)
-
-
 def test_as_fast_as_it_goes_everything_comes_once_in_microvolts(numbered):
     source = XdfSource(numbered, speed=math.inf, channels=["cz"])
     info = source.open()
     assert info.labels == ("Cz",)
-    chunks = drain(source)
+    chunks = list(read_to_end(source))
     values = np.concatenate([chunk.samples[0] for chunk in chunks])
     assert np.allclose(values, -np.arange(1000), atol=1e-3)
     assert [marker.text for marker in source.markers()] == [str(i) for i in range(10)]
@@ -85,7 +81,7 @@ def test_seek_pause_and_speed(numbered):
     assert source.read(0.05) is None
     source.paused = False
     source.speed = 50.0
-    assert drain(source)[-1].times[-1] == pytest.approx(59.99, abs=1e-6)
+    assert list(read_to_end(source))[-1].times[-1] == pytest.approx(59.99, abs=1e-6)
     assert source.position_s == pytest.approx(source.duration_s)
     with pytest.raises(BciAffectError, match="above 0"):
         source.speed = 0.0
@@ -108,7 +104,7 @@ def test_eeg_without_a_unit_is_judged_by_its_size(tmp_path):
         writer.samples(eeg, values.astype("f4"), np.arange(500) / 100)
     source = XdfSource(path, speed=math.inf)
     source.open()
-    samples = np.concatenate([chunk.samples for chunk in drain(source)], axis=1)
+    samples = np.concatenate([chunk.samples for chunk in read_to_end(source)], axis=1)
     assert samples.shape == (2, 500)
     assert samples.std() == pytest.approx(20, rel=0.2)
     assert "volts" in source.health.reason
