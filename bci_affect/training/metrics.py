@@ -1,4 +1,4 @@
-"""How good a classification is: each measure with its definition, on windows or on trials.
+"""Measures of a binary classification, with their definitions, on windows, trials or clips.
 
 Windows of one trial are not independent: the numbers that are reported are over trials, each with
 the mean probability of its windows; numbers over windows stand beside them. A measure that is not
@@ -87,23 +87,56 @@ def classification(labels: ArrayLike, probabilities: ArrayLike) -> Classificatio
 def balanced_accuracy(labels: ArrayLike, probabilities: ArrayLike) -> float:
     """Return the mean of sensitivity and specificity at the threshold 0.5; NaN with one class."""
     y, p = _paired(labels, probabilities)
-    high, said = y > 0.5, p >= 0.5
-    if not len(y) or high.all() or not high.any():
-        return float("nan")
-    return float((said[high].mean() + (~said[~high]).mean()) / 2)
+    high = y > 0.5
+    return float(mean_over_classes((p >= 0.5) == high, high))
 
 
 def auc(labels: ArrayLike, probabilities: ArrayLike) -> float:
     """Return the area under the ROC curve (Mann-Whitney U over its maximum); NaN with one class."""
+    y, p = _paired(labels, probabilities)
+    return float(rank_auc(p, y > 0.5))
+
+
+def mean_over_classes(values: ArrayLike, high: ArrayLike) -> Floats:
+    """Return half the mean over the high cases plus half that over the low, over the last axis.
+
+    Of right decisions this is the balanced accuracy. NaN with one class.
+
+    Parameters
+    ----------
+    values, high : array_like, shape (..., n)
+        `high` is 1 for high and 0 for low.
+    """
+    value, side = np.asarray(values, np.float64), np.asarray(high, np.float64)
+    with np.errstate(invalid="ignore"):
+        of_high = (value * side).sum(axis=-1) / side.sum(axis=-1)
+        of_low = (value * (1 - side)).sum(axis=-1) / (1 - side).sum(axis=-1)
+    return np.asarray((of_high + of_low) / 2)
+
+
+def rank_auc(scores: ArrayLike, high: ArrayLike) -> Floats:
+    """Return the area under the ROC curve over the last axis; NaN with one class.
+
+    Ties count half.
+
+    Parameters
+    ----------
+    scores, high : array_like, shape (..., n)
+        `high` is 1 for high and 0 for low.
+    """
     from scipy.stats import rankdata
 
-    y, p = _paired(labels, probabilities)
-    high = y > 0.5
-    n_high, n_low = int(high.sum()), int((~high).sum())
-    if not n_high or not n_low:
-        return float("nan")
-    u = rankdata(p)[high].sum() - n_high * (n_high + 1) / 2
-    return float(u / (n_high * n_low))
+    side = np.asarray(high, np.float64)
+    n_high, n_low = side.sum(axis=-1), (1 - side).sum(axis=-1)
+    u = (rankdata(scores, axis=-1) * side).sum(axis=-1) - n_high * (n_high + 1) / 2
+    with np.errstate(invalid="ignore"):
+        return np.asarray(u / (n_high * n_low))
+
+
+def right_decisions(logits: ArrayLike, high: ArrayLike) -> Floats:
+    """Return 1 for right decisions, 0 for wrong ones, and 0.5 at exactly even odds; as `logits`."""
+    odds = np.asarray(logits, np.float64)
+    return np.where(odds == 0, 0.5, (odds > 0) == (np.asarray(high) > 0.5))
 
 
 def calibration_error(labels: ArrayLike, probabilities: ArrayLike, n_bins: int = 10) -> float:

@@ -19,7 +19,10 @@ from bci_affect.training.metrics import (
     balanced_accuracy,
     calibration_error,
     classification,
+    mean_over_classes,
     per_trial,
+    rank_auc,
+    right_decisions,
 )
 
 
@@ -84,3 +87,22 @@ def test_trials_average_their_windows() -> None:
     _, missing = per_trial([[np.nan, 1.0]], np.array([0]))
     assert np.isnan(missing[0, 0])
     assert missing[0, 1] == 1.0
+
+
+def test_many_labellings_at_once_are_measured_as_each_alone() -> None:
+    rng = np.random.default_rng(3)
+    logits = np.round(rng.standard_normal((5, 40)), 1)  # with ties
+    high = (rng.random((5, 40)) < 0.4).astype(float)
+    high[4] = 1.0  # one class
+    accuracy = mean_over_classes((logits >= 0) == (high > 0.5), high)
+    area = rank_auc(logits, high)
+    for row in range(4):
+        p = 1 / (1 + np.exp(-logits[row]))
+        assert accuracy[row] == balanced_accuracy(high[row], p)
+        assert area[row] == auc(high[row], p) == pytest.approx(roc_auc_score(high[row], p))
+    assert np.isnan([accuracy[4], area[4]]).all()
+
+
+def test_even_odds_count_half() -> None:
+    right = right_decisions([2.0, -1.0, 0.0, 0.0], [1, 1, 1, 0])
+    np.testing.assert_array_equal(right, [1, 0, 0.5, 0.5])

@@ -27,6 +27,7 @@ from bci_affect.training.calibration.permutation import (
     p_value,
     permuted_labels,
 )
+from bci_affect.training.metrics import rank_auc, right_decisions
 
 N_PERMUTATIONS = 999
 N_RANDOM_EMBEDDINGS = 20
@@ -247,12 +248,11 @@ def score(
     intervals = {"balanced_accuracy": nan, "auc": nan}
     if group is not None and rng is not None:
         intervals = metrics.bootstrap(logit, high, group, rng, alpha=alpha, test=test)
-    right = np.where(logit == 0, 0.5, (logit > 0) == (high > 0.5))
     return Score(
         n=len(high),
-        right=float(right.sum()),
+        right=float(right_decisions(logit, high).sum()),
         balanced_accuracy=float(metrics.balanced_accuracy(logit, high)),
-        auc=float(metrics.auc(logit, high)),
+        auc=float(rank_auc(logit, high)),
         brier=metrics.brier(logit, high),
         calibration_error=metrics.calibration_error(logit, high),
         interval=intervals["balanced_accuracy"],

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 
 from bci_affect.affect import Array
 from bci_affect.training.calibration.ladder import Index, balance
 from bci_affect.training.calibration.permutation import ChanceTest
+from bci_affect.training.metrics import mean_over_classes, rank_auc, right_decisions
 
 CHANCE = 0.5
 
@@ -23,22 +24,12 @@ def balanced_accuracy(logit: Array, high: Array) -> Array:
 
     A clip at exactly even odds counts half.
     """
-    right = np.where(logit == 0, 0.5, ((logit > 0) == (high > 0.5)).astype(np.float64))
-    positive = (right * high).sum(axis=-1) / high.sum(axis=-1)
-    negative = (right * (1 - high)).sum(axis=-1) / (1 - high).sum(axis=-1)
-    return np.asarray((positive + negative) / 2)
-
-
-def auc(logit: Array, high: Array) -> Array:
-    """Area under the ROC curve over the last axis; ties count half."""
-    rank = rankdata(logit, axis=-1)
-    n_high, n_low = high.sum(axis=-1), (1 - high).sum(axis=-1)
-    return np.asarray(((rank * high).sum(axis=-1) - n_high * (n_high + 1) / 2) / (n_high * n_low))
+    return mean_over_classes(right_decisions(logit, high), high)
 
 
 def brier(logit: Array, high: Array) -> float:
     """Mean squared error of the probability, both sides weighted alike."""
-    return float(np.average((expit(logit) - high) ** 2, weights=balance(high)))
+    return float(mean_over_classes((expit(logit) - high) ** 2, high))
 
 
 def calibration_error(logit: Array, high: Array, n_bins: int = 5) -> float:
@@ -117,7 +108,7 @@ def bootstrap(
     """
     _, index = np.unique(group, return_inverse=True)
     weight = rng.standard_exponential((n, index.max() + 1))[:, index.reshape(-1)]  # (n, n_clips)
-    right = np.where(logit == 0, 0.5, ((logit > 0) == (high > 0.5)).astype(np.float64))
+    right = right_decisions(logit, high)
     rates = []
     for side in (high, 1 - high):
         good = weight @ (side * right) + rng.standard_gamma(0.5, n)
@@ -130,7 +121,7 @@ def bootstrap(
     out = {}
     for name, values, estimate in (
         ("balanced_accuracy", (rates[0] + rates[1]) / 2, float(balanced_accuracy(logit, high))),
-        ("auc", area, float(auc(logit, high))),
+        ("auc", area, float(rank_auc(logit, high))),
     ):
         out[name] = _limits(values, estimate, alpha, test)
     return out

@@ -10,11 +10,12 @@ import pytest
 from bci_affect.errors import BciAffectError
 from bci_affect.training.calibration.clips import labelled
 from bci_affect.training.calibration.evaluation import evaluate
-from bci_affect.training.calibration.metrics import auc, balanced_accuracy, bootstrap
+from bci_affect.training.calibration.metrics import balanced_accuracy, bootstrap
 from bci_affect.training.calibration.permutation import came_in_runs, holm, p_value, permuted_labels
 from bci_affect.training.calibration.personal import calibrate
 from bci_affect.training.calibration.simulation import SimulatedListener, simulate_clips
 from bci_affect.training.calibration.verdict import clips_needed, judge
+from bci_affect.training.metrics import rank_auc
 
 
 def test_strong_effect_is_seen_and_said() -> None:
@@ -112,8 +113,8 @@ def test_metrics_of_known_cases() -> None:
     high = np.array([1, 1, 0, 0.0])
     logit = np.array([2.0, -1.0, -2.0, -3.0])
     assert balanced_accuracy(logit, high) == 0.75
-    assert auc(logit, high) == 1.0
-    assert auc(np.zeros(4), high) == 0.5
+    assert rank_auc(logit, high) == 1.0
+    assert rank_auc(np.zeros(4), high) == 0.5
     assert balanced_accuracy(np.zeros(4), high) == 0.5
 
 
