@@ -35,8 +35,6 @@ RESET_S = 1.0
 LONGEST_GAP_S = 3600.0
 UNKNOWN_GAP_S = 1.0
 """Length given to a hole whose length cannot be known (the clock was reset inside it)."""
-FEW = 8
-"""Up to so many samples at once plain floats are quicker than arrays; the numbers are the same."""
 MAX_EVENTS = 10_000
 
 
@@ -98,31 +96,24 @@ class Dejitter:
 
     def push(self, stamps: Floats) -> list[Stretch]:
         """Take stamps (n,) in order of arrival; return times of samples that are now certain."""
-        stamps = np.asarray(stamps, np.float64)
+        stamps = self._filled(np.asarray(stamps, np.float64))
         self.received += stamps.size
+        if stamps.size and not self._origin_set:
+            self._restart(float(stamps[0] + self._shift))
         out = StretchBuilder()
         i = 0
-        if stamps.size <= FEW and not self._held and self._origin_set:
-            few = stamps.tolist()
-            if math.isfinite(sum(few)) and self._part[0] + len(few) <= self._block:
-                times = self._follow_few(few)
-                i = len(times)
-                if i == stamps.size:  # a live stream's usual case
-                    self._last_stamp = few[-1] if few else self._last_stamp
-                    return [Stretch(0.0, np.array(times))] if few else []
-                if times:
-                    out.extend(np.array(times))
-        stamps = self._filled(stamps)
         while i < stamps.size:
             if self._held:
                 self._held.append(float(stamps[i]))
                 i += 1
                 self._judge(out)
                 continue
-            room = self._block - int(self._part[0])
-            good = self._follow(stamps[i : i + room], out)
-            i += good
-            if good < min(room, stamps.size - i + good):
+            shifted = stamps[i : i + self._room()] + self._shift
+            times = self._extend(shifted.tolist(), self._limit)
+            if times:
+                out.extend(np.array(times))
+            i += len(times)
+            if len(times) < shifted.size:
                 self._held.append(float(stamps[i]))
                 i += 1
         return out.stretches
@@ -157,69 +148,45 @@ class Dejitter:
         slope = (sxy - sx * sy / n) / (sxx - sx * sx / n + self._prior)
         return sx / n, sy / n, slope
 
-    def _follow(self, stamps: Floats, out: StretchBuilder) -> int:
-        """Extend the line by stamps (not shifted yet) that lie on it; return how many did.
+    def _room(self) -> int:
+        """Return the number of samples until the block being filled is full, at least one."""
+        return self._block - int(self._part[0])
 
-        `stamps` must fit into the block being filled.
+    def _extend(self, stamps: list[float], limit: float) -> list[float]:
+        """Extend the line by stamps until one is further off than `limit`; return their times.
+
+        Plain floats: at the few samples of a live chunk they are quicker than arrays.
+
+        Parameters
+        ----------
+        stamps : list of float
+            With the shift added, as many as `_room` at most.
+        limit : float
+            Seconds. If it is infinite, the residuals do not count for the spread of the stamps.
         """
-        if not self._origin_set:
-            self._restart(float(stamps[0] + self._shift))
-        if stamps.size <= FEW:
-            few = self._follow_few(stamps.tolist())
-            if few:
-                out.extend(np.array(few))
-            return len(few)
-        stamps = stamps + self._shift
-        x = self._x + np.arange(stamps.size, dtype=np.float64)
-        y = stamps - self._origin - x * self._period
-        columns = np.stack((np.ones_like(x), x, y, x * x, x * y))
-        # Running sums before and after each sample; cumsum adds in order, whatever the grouping.
-        sums = np.cumsum(np.column_stack((self._part[:5], columns)), axis=1)
-        sums_all = sums + np.array(self._total[:5])[:, None]
-        n, sx, sy, sxx, sxy = sums_all
-        with np.errstate(invalid="ignore", divide="ignore"):
-            slope = (sxy - sx * sy / n) / (sxx - sx * sx / n + self._prior)
-            centre_x, centre_y = sx / n, sy / n
-        residual = y - (centre_y[:-1] + slope[:-1] * (x - centre_x[:-1]))
-        if n[0] == 0:
-            residual[0] = 0.0
-        off = np.flatnonzero(np.abs(residual) > self._limit)
-        good = int(off[0]) if off.size else stamps.size
-        if good:
-            fit = centre_y[1:] + slope[1:] * (x - centre_x[1:])
-            self._emit(self._origin + (x * self._period + fit)[:good], out)
-            squares = residual[:good] * residual[:good]
-            squares = np.cumsum(np.concatenate(([self._part[5]], squares)))
-            self._part = [*sums[:, good].tolist(), float(squares[-1])]
-            self._x += good
-            if self._part[0] >= self._block:
-                self._close_block()
-        return good
-
-    def _follow_few(self, stamps: list[float]) -> list[float]:
-        """Do what `_follow` does, to the bit, for few samples; return the times of those."""
-        origin, period, prior, limit = self._origin, self._period, self._prior, self._limit
+        origin, period, prior = self._origin, self._period, self._prior
         p0, p1, p2, p3, p4, p5 = self._part
         t0, t1, t2, t3, t4, _ = self._total
         x, emitted, floor, lean = self._x, self._emitted, self._floor, 0.1 * self._period
+        judged = limit < math.inf
         n, sx, sy, sxx, sxy = p0 + t0, p1 + t1, p2 + t2, p3 + t3, p4 + t4
         times: list[float] = []
         for stamp in stamps:
-            y = stamp + self._shift - origin - x * period
-            residual = 0.0
-            if n:
+            y = stamp - origin - x * period
+            if n and judged:
                 slope = (sxy - sx * sy / n) / (sxx - sx * sx / n + prior)
                 residual = y - (sy / n + slope * (x - sx / n))
                 if abs(residual) > limit:
                     break
+                p5 += residual * residual
             p0 += 1.0
             p1 += x
             p2 += y
             p3 += x * x
             p4 += x * y
-            p5 += residual * residual
             n, sx, sy, sxx, sxy = p0 + t0, p1 + t1, p2 + t2, p3 + t3, p4 + t4
             slope = (sxy - sx * sy / n) / (sxx - sx * sx / n + prior)
+            # Times increase strictly, by a tenth of a period at least.
             leant = lean * emitted
             level = origin + (x * period + (sy / n + slope * (x - sx / n))) - leant
             if level > floor:
@@ -242,16 +209,6 @@ class Dejitter:
         self._part = [0.0] * 6
         spread = math.sqrt(self._total[5] / self._total[0])
         self._limit = max(GAP_SAMPLES * self._period, GAP_S, min(GAP_SPREADS * spread, RESET_S))
-
-    def _emit(self, times: Floats, out: StretchBuilder, gap: float | None = None) -> None:
-        """Hand on times, kept strictly increasing by a tenth of a period at least."""
-        lean = 0.1 * self._period * (self._emitted + np.arange(times.size))
-        level = np.maximum.accumulate(np.concatenate(([self._floor], times - lean)))[1:]
-        self._floor = float(level[-1])
-        self._emitted += times.size
-        times = level + lean
-        self._last_time = float(times[-1])
-        out.extend(times, gap)
 
     # -- stamps that left the line ---------------------------------------------------------------
 
@@ -287,20 +244,11 @@ class Dejitter:
         self, stamps: Floats, residual: Floats, out: StretchBuilder, gap: float | None = None
     ) -> None:
         self._held = []
-        limit = self._limit
-        stamps = np.where(np.abs(residual) > limit, stamps - residual, stamps)
-        x = self._x + np.arange(stamps.size)
-        y = stamps - self._origin - x * self._period
-        times = np.empty(stamps.size)
-        for j in range(stamps.size):
-            added = (1.0, x[j], y[j], x[j] * x[j], x[j] * y[j], 0.0)
-            self._part = [float(a + b) for a, b in zip(self._part, added, strict=True)]
-            centre_x, centre_y, slope = self._line()
-            times[j] = self._origin + x[j] * self._period + centre_y + slope * (x[j] - centre_x)
-            if self._part[0] >= self._block:
-                self._close_block()
-        self._x += stamps.size
-        self._emit(times, out, gap)
+        joined = np.where(np.abs(residual) > self._limit, stamps - residual, stamps).tolist()
+        times: list[float] = []
+        while len(times) < len(joined):
+            times += self._extend(joined[len(times) : len(times) + self._room()], math.inf)
+        out.extend(np.array(times), gap)
 
     def _resolve(self, out: StretchBuilder, stamps: Floats) -> None:
         """They run on beside the line: a gap, or the clock was set."""
