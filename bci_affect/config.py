@@ -123,6 +123,8 @@ class SignalSettings(Section):
     """Butterworth poles at each edge of a band: more separate better and delay longer."""
     resample_hz: float | None = Field(None, gt=0)
     """Rate to resample to (with anti-aliasing) before filtering; None keeps the device's rate."""
+    covariance: bool = False
+    """Accumulate the covariance between electrodes per band, for models that need it."""
     high_pass_hz: float = Field(0.5, gt=0)
     low_pass_hz: float = Field(45.0, gt=0)
     line_hz: Literal[50, 60, "auto", "off"] = "auto"

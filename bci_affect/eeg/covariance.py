@@ -7,9 +7,9 @@ between states are additive.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import accumulate
 
 import numpy as np
@@ -74,7 +74,8 @@ class BandCovariance:
     """Covariance between electrodes over the sliding window, per band.
 
     The sums of a step are kept in a ring; a window adds those of its steps, so the cost does not
-    depend on the length of the recording, and sums never accumulate rounding errors.
+    depend on the length of the recording, and sums never accumulate rounding errors. All memory
+    but that of the returned windows is allocated once.
 
     Parameters
     ----------
@@ -101,22 +102,26 @@ class BandCovariance:
         self, window: WindowSettings, n_bands: int, n_channels: int, most_hops: int = 1
     ) -> None:
         self._per_step, self._n_steps = window.hops_per_step, window.n_steps
-        self._shape = (n_bands, n_channels, n_channels)
-        n_hops = self._n_steps * self._per_step
-        self._hops: deque[tuple[Floats, NDArray[np.int64]]] = deque(maxlen=self._per_step)
-        self._steps: deque[tuple[Floats, NDArray[np.int64]]] = deque(maxlen=n_hops + most_hops - 1)
+        # Hops of one phase form a sequence of adjoining steps, each of which is kept in a slot.
+        self._n_slots = self._n_steps + -(-(most_hops - 1) // self._per_step)
+        shape = (n_bands, n_channels, n_channels)
+        self._hops = np.zeros((self._per_step, *shape))
+        self._hop_samples = np.zeros((self._per_step, n_channels), np.int64)
+        self._steps = np.zeros((self._per_step, self._n_slots, *shape))
+        self._step_samples = np.zeros((self._per_step, self._n_slots, n_channels), np.int64)
+        self._room = np.empty((n_bands, 0, n_channels))
+        self._n_hops = 0
 
     def reset(self) -> None:
         """Forget all sums (after a gap)."""
-        self._hops.clear()
-        self._steps.clear()
+        self._n_hops = 0
+        for sums in (self._hops, self._hop_samples, self._steps, self._step_samples):
+            sums[:] = 0
 
     def scale(self, factor: float) -> None:
         """Multiply the past, as if all input had been multiplied from the start."""
-        for sums in (self._hops, self._steps):
-            scaled = [(products * factor**2, counts) for products, counts in sums]
-            sums.clear()
-            sums.extend(scaled)
+        self._hops *= factor**2
+        self._steps *= factor**2
 
     def add(self, bands: Floats, sizes: Sequence[int], good: Bools) -> None:
         """Add hops of band-passed EEG.
@@ -130,38 +135,41 @@ class BandCovariance:
         good : ndarray of bool, shape (n_channels,)
             Valid electrodes; the others' samples are ignored, whatever their values.
         """
-        electrodes = np.flatnonzero(good)
+        n_good = np.count_nonzero(good)
+        bad = None if n_good == len(good) else ~good
         for size, end in zip(sizes, accumulate(sizes), strict=True):
-            products = np.zeros(self._shape)
-            if electrodes.size:
-                hop = bands[:, end - size : end][:, :, electrodes]  # (n_bands, size, n_good)
-                hop = hop - hop.mean(axis=2, keepdims=True)
-                products[:, electrodes[:, None], electrodes] = hop.transpose(0, 2, 1) @ hop
-            self._hops.append((products, size * good.astype(np.int64)))
-            self._steps.append(_total(list(self._hops)))
+            if self._room.shape[1] < size:
+                self._room = np.empty((len(bands), size, len(good)))
+            hop = self._room[:, :size]  # (n_bands, size, n_channels)
+            hop[:] = bands[:, end - size : end]
+            if bad is not None:
+                hop[:, :, bad] = 0.0
+            hop -= np.add.reduce(hop, axis=2, keepdims=True) / max(n_good, 1)
+            if bad is not None:
+                hop[:, :, bad] = 0.0
+            slot, phase = divmod(self._n_hops, self._per_step)
+            slot %= self._n_slots
+            np.matmul(hop.transpose(0, 2, 1), hop, out=self._hops[phase])
+            self._hop_samples[phase] = size * good
+            np.add.reduce(self._hops, axis=0, out=self._steps[phase, slot])
+            np.add.reduce(self._hop_samples, axis=0, out=self._step_samples[phase, slot])
+            self._n_hops += 1
 
     def window(self, back: int = 0) -> ChannelCovariance:
         """Return the sums of the window that ended `back` hops ago.
 
         A window that is not yet full holds what there is.
         """
-        last = len(self._steps) - 1 - back
-        steps = [self._steps[i] for i in range(last, -1, -self._per_step)][: self._n_steps]
-        if not steps:
-            return ChannelCovariance(
-                np.zeros(self._shape), np.zeros(self._shape[1], dtype=np.int64)
-            )
-        return ChannelCovariance(*_total(steps))
-
-
-def _total(
-    parts: Sequence[tuple[Floats, NDArray[np.int64]]],
-) -> tuple[Floats, NDArray[np.int64]]:
-    products, counts = parts[0][0].copy(), parts[0][1].copy()
-    for more, samples in parts[1:]:
-        products += more
-        counts += samples
-    return products, counts
+        step, phase = divmod(max(self._n_hops - 1 - back, 0), self._per_step)
+        end = step % self._n_slots + 1
+        parts = [slice(max(end - self._n_steps, 0), end)]
+        if end < self._n_steps:
+            parts.append(slice(self._n_slots - self._n_steps + end, self._n_slots))
+        sums, samples = (
+            reduce(np.add, [np.add.reduce(kept[phase, part], axis=0) for part in parts])
+            for kept in (self._steps, self._step_samples)
+        )
+        return ChannelCovariance(sums, samples)
 
 
 def centred(covariance: Floats) -> Floats:

@@ -24,6 +24,7 @@ from bci_affect.config import SignalSettings
 from bci_affect.eeg.artifact_monitor import ArtifactMonitor
 from bci_affect.eeg.bands import BandPower
 from bci_affect.eeg.chunk import Chunk
+from bci_affect.eeg.covariance import BandCovariance, ChannelCovariance
 from bci_affect.eeg.intake import Hops, Intake
 from bci_affect.eeg.montage import Montage, montage_messages
 from bci_affect.eeg.rate import RateMonitor
@@ -35,7 +36,7 @@ from bci_affect.errors import BciAffectError
 
 log = logging.getLogger(__name__)
 
-Real = TypeVar("Real", np.float32, np.float64)
+Real = TypeVar("Real", np.float32, np.float64, np.int64)
 
 TRACE_S = 30.0
 """Seconds of filtered EEG that are kept for display."""
@@ -129,6 +130,11 @@ class Pipeline:
         )
         self._power = BandPower(
             settings.window, len(settings.bands), n_eeg, self._monitor.hops_per_tick
+        )
+        self._covariance = (
+            BandCovariance(settings.window, len(settings.bands), n_eeg, self._monitor.hops_per_tick)
+            if settings.covariance
+            else None
         )
         self._judged = None if self._intake.units_known else deque[NDArray[np.float64]]()
         self._by_hand = np.zeros(n_eeg, np.bool_)
@@ -268,6 +274,8 @@ class Pipeline:
         self._need = self._boundary(1)
         for part in (self._intake, self._stages, self._power, self._monitor):
             part.reset()
+        if self._covariance is not None:
+            self._covariance.reset()
         self._ready_s = self.warm_up_s if self._stages.calibrating else self._refill_s
         if self._judged is not None:
             self._judged.clear()
@@ -287,6 +295,8 @@ class Pipeline:
         filtered = self._stages.run(hops.block, hops.sizes, good, look * seconds)
         energy = filtered.energy[: len(self.band_names)]
         self._power.add(energy.transpose(1, 0, 2), hops.sizes)
+        if self._covariance is not None:
+            self._covariance.add(filtered.bands, hops.sizes, good)
         self._traces.append(self._spread(filtered.shown))
         self._trace_times.append(times - self.design.delays["traces"])
         against = self._monitor.update(hops, filtered, good, self._hop * self._hop_s)
@@ -305,6 +315,7 @@ class Pipeline:
                 time=times.item(end - 1),
                 state=state,
                 index=self._index,
+                covariance=self._channel_covariance(back),
                 reasons=(*reasons, *standing.faults),
             )
             windows.append(window)
@@ -326,6 +337,8 @@ class Pipeline:
             self._intake.rescale(factor)
             self._stages.scale(factor)
             self._power.scale(factor)
+            if self._covariance is not None:
+                self._covariance.scale(factor)
             self._monitor.forget()
 
     # --- what is said of it ----------------------------------------------------------------
@@ -374,6 +387,16 @@ class Pipeline:
     def _say(self, sentence: str) -> None:
         log.info("%s", sentence)
         self._found.append(sentence)
+
+    def _channel_covariance(self, back: int) -> ChannelCovariance | None:
+        """Return the covariance of the window that ended `back` hops ago, over all channels."""
+        if self._covariance is None:
+            return None
+        window = self._covariance.window(back)
+        if self._all_eeg:
+            return window
+        sums = self._spread(self._spread(window.sums, axis=1), axis=2)
+        return ChannelCovariance(sums, self._spread(window.samples))
 
     def _spread(self, values: NDArray[Real], axis: int = -1) -> NDArray[Real]:
         """Put the EEG channels' values where the montage has them; other channels get 0."""

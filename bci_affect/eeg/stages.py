@@ -33,12 +33,15 @@ class Filtered(NamedTuple):
     energy : ndarray of float64, shape (n_bands + 2, n_hops, n_eeg)
         Sum of squares over each hop of each band, of the displayed traces, and of what lies above
         the bands, all referenced.
+    bands : ndarray of float64, shape (n_bands, n, n_eeg)
+        Each band, referenced.
     """
 
     high_passed: NDArray[np.float64]
     clean: NDArray[np.float64]
     shown: NDArray[np.float64]
     energy: NDArray[np.float64]
+    bands: NDArray[np.float64]
 
 
 class Stages:
@@ -140,7 +143,7 @@ class Stages:
         back = self._back.run(referenced, sizes)  # (n_bands + 2, n, n_eeg)
         squares = [np.einsum("fknc,fknc->fkc", part, part) for part in per_hop(back, sizes)]
         energy = squares[0] if len(squares) == 1 else np.concatenate(squares, axis=1)
-        return Filtered(front[0], clean, back[-2], energy)
+        return Filtered(front[0], clean, back[-2], energy, back[:-2])
 
     def _settle_mains(self) -> None:
         """Go on with the chosen notch alone; its filter has run from the start."""

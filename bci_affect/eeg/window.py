@@ -1,4 +1,4 @@
-"""What the signal room hands to the encoder: one window of band features and its honest state."""
+"""Window of band features with its state: the output of the signal path."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bci_affect.eeg.covariance import ChannelCovariance
 
 
 class State(StrEnum):
@@ -47,6 +49,9 @@ class FeatureWindow:
     reasons : tuple of str
         Why the state is not ``OK``, and which electrodes are masked for what; empty when
         all is well.
+    covariance : ChannelCovariance or None
+        Sums of products between all channels per band (0 for channels that are not EEG), for
+        `PersonReference`; None unless `SignalSettings.covariance` is on.
     """
 
     bands: NDArray[np.float32]
@@ -56,3 +61,4 @@ class FeatureWindow:
     state: State
     index: int
     reasons: tuple[str, ...] = ()
+    covariance: ChannelCovariance | None = None

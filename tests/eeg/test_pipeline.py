@@ -12,12 +12,23 @@ from bci_affect.eeg import Chunk, Pipeline, State, make_montage
 from bci_affect.errors import BciAffectError
 from tests.eeg.signals import CAP_8, CAP_32, SHORT, pink, run, times_of
 
+COVARIANCE = SHORT.model_copy(update={"covariance": True})
+
 quick = settings(max_examples=25, deadline=None, derandomize=True)
+
+
+def same_covariance(a, b) -> bool:
+    if a.covariance is None or b.covariance is None:
+        return a.covariance is b.covariance
+    return np.array_equal(a.covariance.sums, b.covariance.sums) and np.array_equal(
+        a.covariance.samples, b.covariance.samples
+    )
 
 
 def same(a, b) -> bool:
     return len(a) == len(b) and all(
         np.array_equal(x.bands, y.bands)
+        and same_covariance(x, y)
         and np.array_equal(x.mask, y.mask)
         and np.array_equal(x.quality, y.quality)
         and (x.time, x.state, x.index, x.reasons) == (y.time, y.state, y.index, y.reasons)
@@ -40,8 +51,8 @@ def test_any_chunking_gives_identical_windows(sizes, rate, holes):
         eeg[5, :60] = np.inf
         eeg[:, 500:503] = np.nan
         times[600:] += 1.7
-    whole = run(eeg, rate, times=times)
-    assert same(whole, run(eeg, rate, times=times, sizes=sizes))
+    whole = run(eeg, rate, times=times, settings=COVARIANCE)
+    assert same(whole, run(eeg, rate, times=times, sizes=sizes, settings=COVARIANCE))
 
 
 @pytest.mark.parametrize(("rate", "hop_s"), [(128.0, 0.125), (250.0, 0.125), (256.0, 0.25)])
@@ -57,7 +68,8 @@ def test_hops_worked_on_together_give_what_each_gives_alone(rate, hop_s, size):
     eeg[7, 11 * second] = np.nan
     times = times_of(n, rate)
     times[13 * second :] += 0.1
-    setting = SignalSettings(window=WindowSettings(window_s=2.0, step_s=0.5, hop_s=hop_s))
+    window = WindowSettings(window_s=2.0, step_s=0.5, hop_s=hop_s)
+    setting = SignalSettings(window=window, covariance=True)
     live = run(eeg, rate, settings=setting, times=times, sizes=[int(hop_s * rate)] * 999)
     long = run(eeg, rate, settings=setting, times=times, sizes=[int(size * rate)] * 99)
     assert same(live, long)
@@ -244,3 +256,33 @@ def test_a_gap_is_one_empty_column_on_the_screen():
     assert len(empty) == 1
     assert np.isnan(shown[:, empty[0]]).all()
     assert (np.diff(stamps) > 0).all()
+
+
+def test_covariance_and_band_power_come_from_the_same_samples():
+    """Each electrode's variance against the average reference is that of its band power."""
+    eeg = np.vstack([np.arange(1500, dtype=np.float32), pink(15, 8, 1500)])
+    window = run(eeg, 250.0, names=["Sample Number", *CAP_8], settings=COVARIANCE)[-1]
+    off = run(eeg, 250.0, names=["Sample Number", *CAP_8])[-1]
+    assert off.covariance is None
+    assert np.array_equal(off.bands, window.bands)
+    assert window.covariance.samples[0] == 0
+    assert not window.covariance.sums[:, 0].any()
+    rows = np.arange(1, 9)
+    variance = np.diagonal(window.covariance.matrix(rows), axis1=1, axis2=2)  # (n_bands, 8)
+    power = np.exp(2 * window.bands[:, rows]).mean(axis=0).T / (2 * np.pi * np.e)
+    np.testing.assert_allclose(variance, power, rtol=0.01)
+
+
+def test_covariance_after_a_gap_or_a_late_unit_is_that_of_the_samples_since():
+    eeg = pink(16, 8, 4000)
+    times = times_of(4000, 250.0)
+    times[2000:] += 3.0
+    last = run(eeg, 250.0, times=times, settings=COVARIANCE)[-1].covariance
+    alone = run(eeg[:, 2000:], 250.0, times=times[2000:], settings=COVARIANCE)[-1].covariance
+    np.testing.assert_allclose(last.sums, alone.sums, rtol=1e-9, atol=1e-9 * alone.sums.max())
+    volts = Pipeline(COVARIANCE, 250.0, make_montage(CAP_8))
+    windows = volts.push(Chunk(eeg[:, :2000] * np.float32(1e-6), times[:2000]))
+    known = run(eeg[:, :2000], 250.0, names=CAP_8, times=times[:2000], settings=COVARIANCE)
+    np.testing.assert_allclose(
+        windows[-1].covariance.sums, known[-1].covariance.sums, rtol=1e-4, atol=1e-2
+    )
