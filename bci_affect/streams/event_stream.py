@@ -1,7 +1,7 @@
-"""Event stream of a session: its header, and how it is told from the streams of other programs.
+"""Event stream of a session: its header, and its recognition among streams of other programs.
 
-Only events of our own stream count as events. Text of any other program is a marker, whatever it
-says: JSON in our form cannot become a rating or end a calibration.
+Only events of our own stream count as events. Text of any other program is a marker, whatever its
+content: JSON in our form cannot become a rating or end a calibration.
 """
 
 from __future__ import annotations

@@ -159,7 +159,7 @@ def test_breaks_are_left_out() -> None:
 
 
 def test_markers_of_other_programs_do_nothing_to_a_session() -> None:
-    """Whatever another program writes, in our form or not, it is a foreign marker."""
+    """Text of another program, in our form or not, is a foreign marker."""
     own = events((0, ClipStart(track="a")), (20, ClipStop()), (22, SelfReport(7, 2)))
     forged = [
         Marker(time, text, "Other program")

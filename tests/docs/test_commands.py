@@ -38,6 +38,7 @@ ELSEWHERE = {
     "~/bci/bin/": "as above",
     "bash .ci/release-check": "builds and installs for minutes; CI runs it",
     "pip-audit": "asks a package index",
+    "pre-commit": "installs hooks into the clone",
     "./run": "this suite is run by it",
     "python ": "benchmarks and pictures take minutes; their files are compiled here",
     "mkdocs": "tests/docs/test_site.py",
