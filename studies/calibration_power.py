@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from bci_affect.training import EFFECTS, SimulatedListener, measure_power, simulate_clips
-from bci_affect.training.calibration.clips import labelled
+from bci_affect.training.calibration.clips import select_labelled
 from bci_affect.training.calibration.evaluation import permutation_test
 from bci_affect.training.calibration.power import N_PERMUTATIONS, clopper_pearson
 
@@ -38,7 +38,7 @@ def false_positives(
     """
     rejected = []
     for seed in people:
-        clips = labelled(simulate_clips(SimulatedListener(), n_clips, seed=seed), "valence")
+        clips = select_labelled(simulate_clips(SimulatedListener(), n_clips, seed=seed), "valence")
         test = permutation_test(clips, seed=seed, n_permutations=n_permutations)
         rejected.append(test.against_chance.above < 0.05)
     k, n = int(np.sum(rejected)), len(rejected)

@@ -1,10 +1,10 @@
-from .calibration.personal import calibrate as calibrate
+from .calibration.personal_model import calibrate as calibrate
 from .calibration.power import measure_power as measure_power
 from .calibration.simulation import EFFECTS as EFFECTS
 from .calibration.simulation import SimulatedListener as SimulatedListener
 from .calibration.simulation import simulate_clips as simulate_clips
-from .calibration.store import calibrate_recordings as calibrate_recordings
 from .calibration.verdict import limit_percent as limit_percent
+from .calibration.workflow import calibrate_recordings as calibrate_recordings
 from .extract import extract_subject as extract_subject
 from .features import FeatureSet as FeatureSet
 from .report import interval as interval

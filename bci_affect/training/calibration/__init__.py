@@ -1,15 +1,15 @@
-"""Calibration to one person, with statistics that withstand a sceptic.
+"""Calibration to one person: personal model, nested evaluation, permutation test and report.
 
 This folder holds the ladder from the population head to a personal one, its nested evaluation on
-the person's own clips, the verdict in words, the way from recordings to rated clips, simulated
-people that show the statistics' power and false positives, and the report. It never holds the use
-of the result in a live session (see `bci_affect.affect`), Qt, or LSL.
+the person's own clips, the verdict in words, the extraction of rated clips from recordings,
+simulated people for power and false positives, and the report. It never holds the use of the result
+in a live session (see `bci_affect.affect`), Qt, or LSL.
 """
 
-from bci_affect.training.calibration.clips import ClipTable, labelled
+from bci_affect.training.calibration.clips import ClipTable, select_labelled
 from bci_affect.training.calibration.evaluation import Evaluation, Score, evaluate
-from bci_affect.training.calibration.personal import Calibration, calibrate
-from bci_affect.training.calibration.verdict import Verdict, clips_needed, judge
+from bci_affect.training.calibration.personal_model import Calibration, calibrate
+from bci_affect.training.calibration.verdict import Verdict, clips_needed, make_verdict
 
 __all__ = [
     "Calibration",
@@ -20,6 +20,6 @@ __all__ = [
     "calibrate",
     "clips_needed",
     "evaluate",
-    "judge",
-    "labelled",
+    "make_verdict",
+    "select_labelled",
 ]

@@ -1,4 +1,4 @@
-"""The person's own clips as calibration sees them: one row a clip, never one row a window."""
+"""Table of a person's rated clips, the input of calibration, with one row per clip."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from bci_affect.affect import DIMENSIONS
 from bci_affect.errors import BciAffectError
 
 MIDPOINT = 5.0
-"""A rating above it is high, below it low; exactly 5 says neither, and is left out."""
+"""Ratings above are high, below low; clips rated exactly at the midpoint are left out."""
 MIN_CLIPS = 8
-"""Fewer clips (or fewer than `MIN_PER_CLASS` of a kind) are refused: nothing could be shown."""
+"""Minimum number of labelled clips, of which at least `MIN_PER_CLASS` of each class."""
 MIN_PER_CLASS = 3
 
 
 @dataclass(frozen=True)
 class ClipTable:
-    """Rated clips of one person; rows of all arrays belong together, in the order of playing.
+    """Rated clips of one person in the order of presentation, one row per clip.
 
     Attributes
     ----------
     embedding : ndarray of float64, shape (n_clips, d)
-        Mean over the clip's valid windows of the frozen encoder's embedding.
+        Embedding of the frozen encoder, averaged over the valid windows of the clip.
     eeg_logit : ndarray of float64, shape (n_clips, 2)
         Mean log-odds of high valence and arousal by the population head.
     music_logit : ndarray of float64, shape (n_clips, 2)
-        Log-odds by the music alone; NaN where the clip has no known music.
+        Log-odds by the music alone; NaN if the music is unknown.
     ratings : ndarray of float64, shape (n_clips, 2)
-        Self-reported valence and arousal, 1-9; NaN where missing.
+        Self-reported valence and arousal, 1-9; NaN if missing.
     group : ndarray of int64, shape (n_clips,)
-        Stimulus: clips that share it are held out together.
+        Stimulus; clips of the same stimulus are held out together.
     session, block : ndarray of int64, shape (n_clips,)
-        Sitting, and block within it (all 0 without blocks): labels are exchangeable only inside.
+        Session, and block within it (all 0 without blocks); labels are exchangeable only within.
     quality : ndarray of float64, shape (n_clips,)
         Mean share of good electrodes during the clip, 0 to 1.
     names : tuple of str
-        What the clip is called in the report.
+        Names of the clips in the report.
     windows : tuple of (embedding (n, d), logit (n, 2)) pairs
-        Windows smoothed as a live session smooths them, for the temperature of what is shown live;
-        empty where clips are all there is.
+        Windows smoothed as in a live session, for the fit of the gain of live estimates; empty if
+        not available.
     """
 
     embedding: NDArray[np.float64]
@@ -61,14 +61,16 @@ class ClipTable:
 
 @dataclass(frozen=True)
 class ClipWindows:
-    """What the encoder sees of one clip.
+    """Encoder input of windows of one clip.
 
     Attributes
     ----------
     bands : ndarray of float32, shape (n, n_steps, n_channels, n_bands)
-        Normalised, spread over the clip.
+        Normalised band features of windows spread over the clip.
     mask : ndarray of bool, shape (n, n_channels)
+        Valid electrodes.
     positions : ndarray, shape (n_channels, 3)
+        Electrode positions in metres.
     """
 
     bands: NDArray[np.float32]
@@ -77,11 +79,11 @@ class ClipWindows:
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """The clips that say something about one dimension, with a high (1) or low (0) label each.
+class LabelledClips:
+    """Clips with a high (1) or low (0) label on one dimension.
 
-    Attributes are those of `ClipTable`, reduced to one dimension; `rows` says which clips of the
-    table they are.
+    Attributes are those of `ClipTable`, reduced to one dimension; `rows` are the indices of the
+    clips in the table.
     """
 
     dimension: str
@@ -98,17 +100,17 @@ class Labelled:
         return len(self.high)
 
 
-def labelled(table: ClipTable, dimension: str) -> Labelled:
-    """Reduce a table to the clips rated high or low on one dimension.
+def select_labelled(table: ClipTable, dimension: str) -> LabelledClips:
+    """Select the clips rated high or low on one dimension.
 
     Raises
     ------
     BciAffectError
-        With too few clips, or with (nearly) all of them on one side; the sentence says what to do.
+        If there are too few clips, in total or of one class; the message advises what to do.
     """
     column = DIMENSIONS.index(dimension)
-    rows, high = sides(table.ratings[:, column], dimension)
-    return Labelled(
+    rows, high = binary_labels(table.ratings[:, column], dimension)
+    return LabelledClips(
         dimension=dimension,
         rows=rows,
         embedding=table.embedding[rows],
@@ -121,15 +123,15 @@ def labelled(table: ClipTable, dimension: str) -> Labelled:
     )
 
 
-def sides(
+def binary_labels(
     rating: NDArray[np.float64], dimension: str
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return which clips are rated high or low on a dimension, and their labels.
+    """Return the indices of the clips rated high or low, and their labels (1 or 0).
 
     Raises
     ------
     BciAffectError
-        As `labelled`.
+        See `select_labelled`.
     """
     rows = np.flatnonzero(np.isfinite(rating) & (rating != MIDPOINT))
     high = (rating[rows] > MIDPOINT).astype(np.float64)

@@ -1,7 +1,7 @@
 """Nested held-out scores of one person's EEG, with chance levels and a permutation test.
 
 Everything fitted (components, prior strength, head, temperature, fusion weights) is fitted again
-without the clips that it is evaluated on. The p-value re-runs all of that for every permutation of
+without the clips that it is evaluated on. The p-value repeats all of that for every permutation of
 the labels; its statistic is the mean probability that held-out clips' true side was given, which
 finds small effects in fewer clips than the share of right clips does. The interval of the balanced
 accuracy is calibrated by the same test, so that it excludes chance exactly where the test rejects.
@@ -16,17 +16,17 @@ from scipy.special import expit
 
 from bci_affect.affect import MAX_LOGIT, Array
 from bci_affect.training.calibration import metrics
-from bci_affect.training.calibration.clips import Labelled
-from bci_affect.training.calibration.combining import fit_fusion, fit_gain
+from bci_affect.training.calibration.clips import LabelledClips
 from bci_affect.training.calibration.ladder import Index
-from bci_affect.training.calibration.nested import HeldOut, held_out
+from bci_affect.training.calibration.nested_cv import NestedPredictions, nested_predictions
 from bci_affect.training.calibration.permutation import (
     ALPHA,
     ChanceTest,
-    came_in_runs,
+    labels_are_blocked,
     p_value,
     permuted_labels,
 )
+from bci_affect.training.calibration.probability_calibration import fit_fusion, fit_gain
 from bci_affect.training.metrics import rank_auc, right_decisions
 
 N_PERMUTATIONS = 999
@@ -35,7 +35,7 @@ N_RANDOM_EMBEDDINGS = 20
 
 @dataclass(frozen=True)
 class Score:
-    """Clip-level scores of one way to predict, on clips that it had not seen.
+    """Clip-level scores of one predictor on held-out clips.
 
     ``interval`` and ``auc_interval`` are intervals of level ``level`` over clips
     (`metrics.bootstrap`), NaN where none was drawn; ``right`` is how many clips were on the right
@@ -117,13 +117,13 @@ class Evaluation:
 
 
 def statistic(logit: Array, high: Array) -> Array:
-    """Mean probability given to the true side, over the last axis."""
+    """Return the mean probability of the true class over the last axis."""
     p = expit(logit)
     return np.asarray(np.where(high > 0.5, p, 1 - p).mean(axis=-1))
 
 
 def evaluate(
-    clips: Labelled,
+    clips: LabelledClips,
     *,
     seed: int = 0,
     n_permutations: int = N_PERMUTATIONS,
@@ -135,15 +135,16 @@ def evaluate(
 
     Parameters
     ----------
-    clips : Labelled
+    clips : LabelledClips
+        Clips with labels on one dimension.
     seed : int
-        Of permutations, bootstrap and random embeddings.
+        Seed of permutations, bootstrap and random embeddings.
     n_permutations : int
-        999 resolves p to .001.
+        Number of permutations; 999 resolves p to .001.
     n_random : int
-        Random embeddings for that baseline; 0 leaves it out (NaN).
+        Number of random embeddings for that baseline; 0 leaves it out (NaN).
     test : PermutationTest, optional
-        `permutation_test` of these clips, where it has been run already.
+        Result of `permutation_test` for these clips, if already available.
     alpha : float
         One-sided level of the test and of each limit of the interval.
     """
@@ -152,7 +153,7 @@ def evaluate(
     nested, labels, drawn, runs = test.nested, test.labels, test.drawn, test.runs
     rng = np.random.default_rng([seed, 1])
     high = clips.high
-    calibrated, fused = _combine(nested, clips, clips.group)
+    calibrated, fused = _calibrate_and_fuse(nested, clips, clips.group)
     across, p_across = _across_sessions(clips, labels)
     music = _music_alone(clips)
     known = np.isfinite(clips.music_logit)
@@ -165,10 +166,10 @@ def evaluate(
         p=test.against_chance.above,
         p_below=test.against_chance.below,
         alpha=alpha,
-        scheme=_scheme(clips, runs),
+        scheme=_permutation_scheme(clips, runs),
         population=score(clips.eeg_logit, high, clips.group, rng),
         music=score(music[known], high[known], clips.group[known], rng)
-        if _both(high[known])
+        if _has_both_classes(high[known])
         else None,
         fused=score(fused, high, clips.group, rng) if known.any() else None,
         baselines=_baselines(clips),
@@ -194,7 +195,7 @@ class PermutationTest:
     """
 
     labels: Array
-    nested: HeldOut
+    nested: NestedPredictions
     drawn: Array
     runs: bool
 
@@ -205,13 +206,13 @@ class PermutationTest:
         return chance_test(self.drawn, accuracy)
 
 
-def permutation_test(clips: Labelled, *, seed: int, n_permutations: int) -> PermutationTest:
+def permutation_test(clips: LabelledClips, *, seed: int, n_permutations: int) -> PermutationTest:
     """Run the nested procedure on the real labels and on permuted ones."""
     rng = np.random.default_rng(seed)
-    high, stratum = clips.high, _strata(clips)
-    runs = came_in_runs(high, stratum, rng)
+    high, stratum = clips.high, _permutation_strata(clips)
+    runs = labels_are_blocked(high, stratum, rng)
     labels = np.vstack([high, permuted_labels(high, stratum, n_permutations, rng, runs=runs)])
-    nested = held_out(clips.embedding, clips.eeg_logit, labels, clips.group, clips.group)
+    nested = nested_predictions(clips.embedding, clips.eeg_logit, labels, clips.group, clips.group)
     return PermutationTest(labels, nested, statistic(nested.logit, labels), runs)
 
 
@@ -261,25 +262,27 @@ def score(
     )
 
 
-def _both(high: Array) -> bool:
+def _has_both_classes(high: Array) -> bool:
     return bool(0 < high.sum() < len(high))
 
 
-def _strata(clips: Labelled) -> Index:
+def _permutation_strata(clips: LabelledClips) -> Index:
     """Return the number of each clip's (session, block) pair."""
     pairs = np.stack([clips.session, clips.block], axis=1)
     return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
 
 
-def _scheme(clips: Labelled, runs: bool) -> str:
+def _permutation_scheme(clips: LabelledClips, runs: bool) -> str:
     where = "within each block" if len(np.unique(clips.block)) > 1 else "within each session"
     if runs:
-        return f"whole runs of one label {where} (labels did not come in random order)"
+        return f"runs of equal labels {where} (labels were not in random order)"
     return f"labels of clips {where}"
 
 
-def _combine(nested: HeldOut, clips: Labelled, fold: Index) -> tuple[Array, Array]:
-    """Calibrate and fuse each fold's predictions with what its own training clips say."""
+def _calibrate_and_fuse(
+    nested: NestedPredictions, clips: LabelledClips, fold: Index
+) -> tuple[Array, Array]:
+    """Calibrate and fuse the predictions of each fold, fitted on its training clips."""
     high, music = clips.high, clips.music_logit
     calibrated = np.empty(len(high))
     fused = np.empty(len(high))
@@ -294,8 +297,8 @@ def _combine(nested: HeldOut, clips: Labelled, fold: Index) -> tuple[Array, Arra
     return calibrated, fused
 
 
-def _music_alone(clips: Labelled) -> Array:
-    """Log-odds by the music, its temperature fitted without the clip. NaN if unknown."""
+def _music_alone(clips: LabelledClips) -> Array:
+    """Return the log-odds by the music, with the gain fitted without the clip; NaN if unknown."""
     known = np.isfinite(clips.music_logit)
     out = np.full(len(clips), np.nan)
     for value in np.unique(clips.group):
@@ -307,28 +310,30 @@ def _music_alone(clips: Labelled) -> Array:
     return out
 
 
-def _baselines(clips: Labelled) -> dict[str, Score]:
-    """Score what needs neither EEG nor music: the larger class, and even odds."""
+def _baselines(clips: LabelledClips) -> dict[str, Score]:
+    """Score the baselines without EEG and music: the larger class, and even odds."""
     high = clips.high
     majority = np.full(len(high), MAX_LOGIT if high.mean() >= 0.5 else -MAX_LOGIT)
     return {"majority": score(majority, high), "prior": score(np.zeros(len(high)), high)}
 
 
-def _random_embeddings(clips: Labelled, n: int, rng: np.random.Generator) -> tuple[float, float]:
-    """Balanced accuracy of the whole procedure on noise: mean, and 95th percentile."""
+def _random_embeddings(
+    clips: LabelledClips, n: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Return the balanced accuracy of the procedure on noise: mean and 95th percentile."""
     if n == 0:
         return float("nan"), float("nan")
     found = []
     for _ in range(n):
         noise = rng.standard_normal(clips.embedding.shape)
         logit = rng.standard_normal(len(clips))
-        nested = held_out(noise, logit, clips.high[None], clips.group, clips.group)
+        nested = nested_predictions(noise, logit, clips.high[None], clips.group, clips.group)
         found.append(float(metrics.balanced_accuracy(nested.logit[0], clips.high)))
     return float(np.mean(found)), float(np.quantile(found, 0.95))
 
 
-def _across_sessions(clips: Labelled, labels: Array) -> tuple[Score | None, float]:
-    """Leave each session out, where the others have both sides and enough clips."""
+def _across_sessions(clips: LabelledClips, labels: Array) -> tuple[Score | None, float]:
+    """Leave each session out, if the others have both classes and enough clips."""
     sessions = np.unique(clips.session)
     if len(sessions) < 2:
         return None, float("nan")
@@ -336,8 +341,10 @@ def _across_sessions(clips: Labelled, labels: Array) -> tuple[Score | None, floa
         rest = clips.high[clips.session != s]
         if len(rest) < 6 or min(rest.sum(), len(rest) - rest.sum()) < 2:
             return None, float("nan")
-    nested = held_out(clips.embedding, clips.eeg_logit, labels, clips.group, clips.session)
+    nested = nested_predictions(
+        clips.embedding, clips.eeg_logit, labels, clips.group, clips.session
+    )
     drawn = statistic(nested.logit, labels)
-    calibrated, _ = _combine(nested, clips, clips.session)
+    calibrated, _ = _calibrate_and_fuse(nested, clips, clips.session)
     found = score(calibrated, clips.high)
     return found, chance_test(drawn, found.balanced_accuracy).above

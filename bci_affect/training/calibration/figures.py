@@ -1,4 +1,4 @@
-"""Figures of a calibration, each as SVG text that a page can hold without outside requests."""
+"""SVG figures of a calibration report."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bci_affect.training.svg_figures import (
 
 
 def permutation_histogram(evaluation: Evaluation) -> str:
-    """Show the statistic under permuted labels, and under the real ones."""
+    """Plot the statistic under permuted labels and under the real ones."""
     figure, (axes,) = new_figure(5.2, 2.6)
     axes.hist(evaluation.drawn, bins=30, color="#BBBBBB", label="permuted labels")
     axes.axvline(evaluation.statistic, color=HIGH, linewidth=2, label="your labels")
@@ -36,7 +36,7 @@ def permutation_histogram(evaluation: Evaluation) -> str:
 
 
 def reliability_curve(evaluation: Evaluation) -> str:
-    """Predicted probability against the share that was high."""
+    """Plot the predicted probability against the observed share of high clips."""
     figure, (axes,) = new_figure(3.4, 3.2)
     axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
     axes.plot(
@@ -57,7 +57,7 @@ def reliability_curve(evaluation: Evaluation) -> str:
 
 
 def clip_predictions(evaluation: Evaluation, names: list[str]) -> str:
-    """Every clip: held-out probability by EEG, music, and both; its own rating by colour."""
+    """Plot the held-out probability of every clip by EEG, music and fusion, coloured by rating."""
     n = evaluation.n_clips
     figure, (axes,) = new_figure(7.6, 0.9 + 0.22 * n)
     rows = np.arange(n)
@@ -91,9 +91,9 @@ def clip_predictions(evaluation: Evaluation, names: list[str]) -> str:
 
 
 def trajectories(run: Run, personal: PersonalModel) -> str:
-    """Probability of high over a recording by the fitted head, with clips and their ratings."""
+    """Plot the probability of high over a recording by the fitted head, with clips and ratings."""
     figure, panels = new_figure(9.0, 3.6, 2)
-    panels[0].tick_params(labelbottom=False)  # minutes stand below the lower one
+    panels[0].tick_params(labelbottom=False)  # labels below the lower panel only
     panels[1].sharex(panels[0])
     start = float(run.quality_time[0])
     step = max(1, len(run.time) // MAX_POINTS)

@@ -1,16 +1,16 @@
-"""The top rung: gentle fine-tuning of the encoder on all own sessions, with roll-back.
+"""Fine-tuning of the encoder on all sessions of a person, with roll-back.
 
-From `MIN_CLIPS` rated clips over `MIN_SESSIONS` sessions on. The encoder alone is trained, a few
-small steps with a pull back to where it started (L2-SP; Li, Grandvalet and Davoine 2018,
-arXiv:1802.01483), session after session, each with all clips so far. A session's steps are taken
-back if they did not lower the error on clips that were set aside. Music's way into the common space
-and the heads stay as they are, so retrieval is unchanged.
+Fine-tuning needs `MIN_CLIPS` rated clips over `MIN_SESSIONS` sessions. Only the encoder is trained,
+in a few small steps with a penalty on the distance from its initial weights (L2-SP; Li, Grandvalet
+and Davoine 2018, arXiv:1802.01483), session by session, each with all clips so far. The steps of a
+session are rolled back if they do not lower the error on validation clips. The music projection and
+the heads are not changed, so retrieval is unaffected.
 
-Whether the tuned encoder is used at all is decided by clips that it has not seen: read by the heads
-as they are (a personal head on it would be fitted to clips that it was tuned to), it must beat the
-frozen one with the personal head by more than `TUNING_MARGIN_SE` standard errors of the squared
-error. The verdict against chance stays that of the frozen encoder, whose permutation test re-runs
-everything; tuning cannot be re-run a thousand times.
+The tuned encoder is used only if it performs better on held-out clips: with the population head (a
+personal head would be fitted to clips used for tuning), it must outperform the frozen encoder with
+the personal head by more than `TUNING_MARGIN_SE` standard errors of the squared error. The verdict
+on chance remains that of the frozen encoder, whose permutation test repeats the complete procedure;
+fine-tuning is too slow for that.
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ from torch import Tensor
 from bci_affect.affect import DIMENSIONS, Array
 from bci_affect.model import AffectModel, Predictor
 from bci_affect.training.calibration.clips import MIDPOINT, ClipTable, ClipWindows
-from bci_affect.training.calibration.combining import fit_gain
 from bci_affect.training.calibration.ladder import Index, fit_head, squared_error
+from bci_affect.training.calibration.probability_calibration import fit_gain
 
 MIN_CLIPS = 40
 MIN_SESSIONS = 3
 FOLDS = 5
 TUNING_MARGIN_SE = 1.0
-"""By so many standard errors the tuned encoder must win; twice what lower rungs must."""
+"""Required advantage of the tuned encoder, in standard errors; twice that of the lower rungs."""
 _EPOCHS = 8
-_RATE = 5e-4
-_PULL = 1e-2
+_LEARNING_RATE = 5e-4
+_L2_SP = 1e-2
 _BATCH = 8  # clips
-_MAX_WINDOWS = 16  # of a clip; they overlap
-_ASIDE = 5  # every so many clips of each session one decides about roll-back
+_MAX_WINDOWS = 16  # per clip; windows overlap
+_VALIDATION_STEP = 5  # every fifth clip of a session is used for validation
 
 Weights = dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class Tuned:
-    """A fine-tuned encoder and what decided about it.
+class FineTunedEncoder:
+    """Fine-tuned encoder.
 
     Attributes
     ----------
     weights : dict of str to ndarray
-        The encoder's parameters, by their names in the model.
+        Parameters of the encoder, by their names in the model.
     kept : tuple of bool
-        For each session in order, whether its steps were kept or taken back.
+        For each session in order, True if its steps were kept, False if they were rolled back.
     """
 
     weights: Weights
@@ -61,18 +61,18 @@ class Tuned:
 
 
 @dataclass(frozen=True)
-class TuningTrial:
-    """Frozen against tuned, on clips that neither had seen.
+class EncoderComparison:
+    """Comparison of the frozen and the tuned encoder on held-out clips.
 
     Attributes
     ----------
     frozen, tuned : ndarray, shape (n_clips, 2)
-        Held-out log-odds, of the personal head on the frozen encoder and of the population's on the
-        tuned one, before any temperature; NaN where a clip has no side.
+        Held-out log-odds of the personal head on the frozen encoder and of the population head on
+        the tuned one, before calibration; NaN for clips without a label.
     frozen_error, tuned_error : float
         Mean squared error of the probability.
     better : bool
-        Whether the tuned encoder is to be used.
+        True if the tuned encoder should be used.
     """
 
     frozen: Array = field(repr=False)
@@ -82,72 +82,76 @@ class TuningTrial:
     better: bool
 
 
-def enough(table: ClipTable) -> bool:
-    """Whether there are clips and sessions enough to try."""
+def has_enough_data(table: ClipTable) -> bool:
+    """Return True if there are enough clips and sessions for fine-tuning."""
     return len(table) >= MIN_CLIPS and len(np.unique(table.session)) >= MIN_SESSIONS
 
 
 def fine_tune(
     predictor: Predictor, clips: Sequence[ClipWindows], table: ClipTable, rows: Index, seed: int
-) -> Tuned:
-    """Train the encoder on some clips, session after session.
+) -> FineTunedEncoder:
+    """Train the encoder on some clips, session by session.
 
     Parameters
     ----------
     predictor : Predictor
-        Where it starts.
+        Predictor with the initial encoder.
     clips : sequence of ClipWindows
-        Of all rows of the table.
+        Windows of all clips of the table.
     table : ClipTable
+        Ratings and sessions.
     rows : ndarray of int
-        Which clips may be used.
+        Indices of the clips to use.
     seed : int
-        Of the order of clips.
+        Seed of the order of clips.
     """
     model = predictor.copy_model()
     rng = np.random.default_rng(seed)
-    torch.manual_seed(seed)  # for what a model draws itself; dropout is off
+    torch.manual_seed(seed)  # for random operations inside the model; dropout is off
     start = {name: p.detach().clone() for name, p in model.encoder.named_parameters()}
     high = _labels(table)
-    aside = np.concatenate([rows[table.session[rows] == s][::_ASIDE] for s in _order(table, rows)])
+    sessions = _session_order(table, rows)
+    held_out = np.concatenate(
+        [rows[table.session[rows] == s][::_VALIDATION_STEP] for s in sessions]
+    )
     kept: list[bool] = []
-    for number, _ in enumerate(sessions := _order(table, rows)):
+    for number, _ in enumerate(sessions):
         known = rows[np.isin(table.session[rows], sessions[: number + 1])]
-        train, judge = np.setdiff1d(known, aside), np.intersect1d(known, aside)
+        train, valid = np.setdiff1d(known, held_out), np.intersect1d(known, held_out)
         before = {name: p.detach().clone() for name, p in model.encoder.named_parameters()}
-        error = _error(model, clips, high, judge)
+        error = _error(model, clips, high, valid)
         _train(model, clips, high, train, start, rng)
-        better = bool(len(judge)) and _error(model, clips, high, judge) < error
+        better = bool(len(valid)) and _error(model, clips, high, valid) < error
         if not better:
             model.encoder.load_state_dict(before, strict=False)
         kept.append(better)
     weights = {
         f"encoder.{name}": p.detach().numpy().copy() for name, p in model.encoder.named_parameters()
     }
-    return Tuned(weights, tuple(kept))
+    return FineTunedEncoder(weights, tuple(kept))
 
 
-def compare(
+def compare_encoders(
     predictor: Predictor,
     clips: Sequence[ClipWindows],
     table: ClipTable,
     seed: int,
     *,
     folds: int = FOLDS,
-) -> TuningTrial:
-    """Try fine-tuning fold by fold; clips of one stimulus leave together."""
+) -> EncoderComparison:
+    """Cross-validate fine-tuning; clips of one stimulus are held out together."""
     fold = _folds(table, seed, folds)
     frozen, tuned = np.full((2, len(table), 2), np.nan)
-    base = _places(predictor, clips)
+    base = _predict_clips(predictor, clips)
     for f in range(folds):
         train, test = np.flatnonzero(fold != f), np.flatnonzero(fold == f)
         if not len(test):
             continue
-        found = fine_tune(predictor, clips, table, train, seed + f)
+        result = fine_tune(predictor, clips, table, train, seed + f)
         unseen = [clips[int(row)] for row in test]
-        _, tuned[test] = _places(predictor.with_weights(found.weights), unseen)
+        _, tuned[test] = _predict_clips(predictor.with_weights(result.weights), unseen)
         for j in range(len(DIMENSIONS)):
-            frozen[test, j] = _head(base, table, train, test, j)
+            frozen[test, j] = _personal_head_logits(base, table, train, test, j)
     high = _labels(table)
     known = np.isfinite(high) & np.isfinite(frozen) & np.isfinite(tuned)
     frozen, tuned = np.where(known, frozen, np.nan), np.where(known, tuned, np.nan)
@@ -155,25 +159,25 @@ def compare(
     rows = known.any(axis=1)
     gain = np.nanmean(loss[0][rows] - loss[1][rows], axis=1)
     wins = gain.mean() > TUNING_MARGIN_SE * gain.std(ddof=1) / np.sqrt(len(gain))
-    return TuningTrial(
+    return EncoderComparison(
         frozen, tuned, float(np.nanmean(loss[0])), float(np.nanmean(loss[1])), bool(wins)
     )
 
 
 def _labels(table: ClipTable) -> Array:
-    """High (1) or low (0), (n_clips, 2); NaN where a rating says neither."""
+    """Return the labels, high (1) or low (0), (n_clips, 2); NaN at the midpoint or if missing."""
     ratings = table.ratings
-    sided = np.isfinite(ratings) & (ratings != MIDPOINT)
-    return np.where(sided, (ratings > MIDPOINT).astype(np.float64), np.nan)
+    labelled = np.isfinite(ratings) & (ratings != MIDPOINT)
+    return np.where(labelled, (ratings > MIDPOINT).astype(np.float64), np.nan)
 
 
-def _order(table: ClipTable, rows: Index) -> list[int]:
-    """Sessions of some rows, in the order of playing."""
+def _session_order(table: ClipTable, rows: Index) -> list[int]:
+    """Return the sessions of some clips in chronological order."""
     return list(dict.fromkeys(table.session[rows].tolist()))
 
 
 def _folds(table: ClipTable, seed: int, folds: int) -> Index:
-    """Give stimuli to folds so that each has about as many clips of every session."""
+    """Assign stimuli to folds with about equally many clips of every session in each."""
     rng = np.random.default_rng(seed)
     fold = np.zeros(len(table), np.int64)
     groups = rng.permutation(np.unique(table.group))
@@ -195,8 +199,8 @@ def _batch(clip: ClipWindows) -> tuple[Tensor, Tensor, Tensor]:
 def _loss(
     model: AffectModel, clips: Sequence[ClipWindows], high: Array, rows: Index, weight: Array
 ) -> Tensor:
-    """Mean over clips of the windows' log-loss; sides weigh alike, a clip is one unit."""
-    by_size: dict[int, list[int]] = {}  # clips of one number of electrodes go through together
+    """Return the class-balanced log-loss averaged over clips, each clip with equal weight."""
+    by_size: dict[int, list[int]] = {}  # one batch per number of electrodes
     for row in rows.tolist():
         by_size.setdefault(clips[row].mask.shape[1], []).append(row)
     total = torch.zeros(())
@@ -207,7 +211,7 @@ def _loss(
             torch.cat([bands for bands, _, _ in parts]),
             torch.cat([mask for _, mask, _ in parts]),
             torch.cat(
-                [place.expand(many, -1, -1) for (_, _, place), many in zip(parts, n, strict=True)]
+                [xyz.expand(count, -1, -1) for (_, _, xyz), count in zip(parts, n, strict=True)]
             ),
         ).logits  # (windows, 2)
         known = np.isfinite(high[members])
@@ -221,8 +225,8 @@ def _loss(
     return total / len(rows)
 
 
-def _weights_of_sides(high: Array, rows: Index) -> Array:
-    """Weight of each clip and dimension, so that high and low clips weigh alike."""
+def _class_weights(high: Array, rows: Index) -> Array:
+    """Return the class-balancing weights, (n_clips, 2)."""
     share = np.clip(np.nanmean(high[rows], axis=0), 0.1, 0.9)
     return np.asarray(np.where(high > 0.5, 0.5 / share, 0.5 / (1 - share)))
 
@@ -239,18 +243,18 @@ def _train(
     start: dict[str, Tensor],
     rng: np.random.Generator,
 ) -> None:
-    """Take the steps of one session."""
+    """Train on the clips of the sessions so far."""
     rows = _usable(high, rows)
     if not len(rows):
         return
-    weight = _weights_of_sides(high, rows)
-    optimiser = torch.optim.Adam(model.encoder.parameters(), lr=_RATE)
+    weight = _class_weights(high, rows)
+    optimiser = torch.optim.Adam(model.encoder.parameters(), lr=_LEARNING_RATE)
     for _ in range(_EPOCHS):
         for part in np.array_split(rng.permutation(rows), max(1, len(rows) // _BATCH)):
             optimiser.zero_grad()
             loss = _loss(model, clips, high, part, weight)
             for name, p in model.encoder.named_parameters():
-                loss = loss + _PULL * (p - start[name]).square().sum()
+                loss = loss + _L2_SP * (p - start[name]).square().sum()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(model.encoder.parameters(), 1.0)
             optimiser.step()
@@ -261,11 +265,11 @@ def _error(model: AffectModel, clips: Sequence[ClipWindows], high: Array, rows: 
     rows = _usable(high, rows)
     if not len(rows):
         return float("inf")
-    return float(_loss(model, clips, high, rows, _weights_of_sides(high, rows)))
+    return float(_loss(model, clips, high, rows, _class_weights(high, rows)))
 
 
-def _places(predictor: Predictor, clips: Sequence[ClipWindows]) -> tuple[Array, Array]:
-    """Mean embedding (n_clips, d) and log-odds (n_clips, 2) of each clip."""
+def _predict_clips(predictor: Predictor, clips: Sequence[ClipWindows]) -> tuple[Array, Array]:
+    """Return the mean embedding, (n_clips, d), and log-odds, (n_clips, 2), of each clip."""
     embedding, logit = [], []
     for clip in clips:
         out = predictor.predict_many(clip.bands, clip.mask, clip.positions)
@@ -275,7 +279,7 @@ def _places(predictor: Predictor, clips: Sequence[ClipWindows]) -> tuple[Array, 
 
 
 def _calibrated(logit: Array, high: Array, fold: Index) -> Array:
-    """Held-out log-odds with the temperature that the other folds' have; NaN stays."""
+    """Return log-odds calibrated with the gain fitted on the other folds; NaN stays NaN."""
     out = np.full(logit.shape, np.nan)
     for j in range(logit.shape[1]):
         known = np.isfinite(logit[:, j])
@@ -287,11 +291,11 @@ def _calibrated(logit: Array, high: Array, fold: Index) -> Array:
     return out
 
 
-def _head(
-    places: tuple[Array, Array], table: ClipTable, train: Index, test: Index, j: int
+def _personal_head_logits(
+    predictions: tuple[Array, Array], table: ClipTable, train: Index, test: Index, j: int
 ) -> Array:
-    """Held-out log-odds of the personal head on one encoder's places; NaN if it has one side."""
-    embedding, logit = places
+    """Return held-out log-odds of the personal head; NaN if the training clips have one class."""
+    embedding, logit = predictions
     high = _labels(table)[:, j]
     rows = train[np.isfinite(high[train])]
     if not 0 < high[rows].sum() < len(rows):

@@ -1,17 +1,18 @@
-"""The personal head: MAP logistic regression that starts from the population head, in few weights.
+"""Personal head: MAP logistic regression around the population head, with few weights.
 
 The personal log-odds of a clip are ``z + b + g z/s + sum_j u_j t_j``: the population head's ``z``
 plus a deviation whose weights (an intercept ``b``, a change of gain ``g``, and ``u`` on the first
-principal components ``t`` of the person's own embeddings) all have a normal prior around zero.
-With a strong prior that *is* the population head, intercept included. How many components and how
-strong a prior is chosen by leave-one-clip-out inside the training clips, rung by rung: population,
-then offset and gain, then two components, then four. A rung is taken only where it beats the one
-below on those held-out clips by more than `MARGIN_SE` standard errors.
+principal components ``t`` of the person's own embeddings) all have a normal prior around zero. A
+strong prior gives the population head, intercept included. The number of components and the
+strength of the prior are chosen by leave-one-clip-out within the training clips, rung by rung:
+population, then offset and gain, then two components, then four. A rung is accepted only if its
+error on the left-out clips is lower than that of the rung below by more than `MARGIN_SE` standard
+errors.
 
-The inner leave-one-clip-out is that of the first step of the fit, under Boehning's bound of the
+The inner leave-one-clip-out uses the first Newton step of the fit with Boehning's bound of the
 logistic curvature (1/4): the step is linear in the labels and its leave-one-out predictions have a
-closed form, so thousands of label permutations can re-run the whole choice by matrix products. The
-head itself is then the converged maximum a posteriori.
+closed form, so the complete choice can be repeated for thousands of label permutations by matrix
+products. The final head is the converged maximum a posteriori.
 """
 
 from __future__ import annotations
@@ -29,22 +30,28 @@ Index = NDArray[np.int64]
 MAX_COMPONENTS = 4
 COMPONENTS = (0, 2, 4)
 PRECISIONS = (2.0, 8.0, 32.0)
-"""Prior precision (1 / variance) of every weight, features having unit spread."""
+"""Prior precision (1 / variance) of every weight, for features of unit variance."""
 MARGIN_SE = 0.5
 _EXCLUDED = 1e9
 _CURVATURE = 0.25
 _NEWTON_STEPS = 25
 
 CANDIDATES = tuple((k, precision) for k in COMPONENTS for precision in PRECISIONS)
-"""(components, precision) of each candidate; index -1 means: the population head is kept."""
+"""(components, precision) of each candidate; index -1 is the population head."""
 
 
 @dataclass(frozen=True)
 class Basis:
-    """Maps embeddings and population log-odds to the few features of the personal head.
+    """Map from embeddings and population log-odds to the features of the personal head.
 
-    Fitted without labels on training clips: ``centre`` (d,), ``directions`` (d, k) scaled to unit
-    spread, ``spread`` the standard deviation of the population log-odds.
+    Attributes
+    ----------
+    centre : ndarray, shape (d,)
+        Mean embedding.
+    directions : ndarray, shape (d, k)
+        Principal components, scaled to unit variance.
+    spread : float
+        Standard deviation of the population log-odds.
     """
 
     centre: Array
@@ -62,7 +69,7 @@ class Basis:
 
 
 def fit_basis(embedding: Array, logit: Array) -> Basis:
-    """Fit the principal components of training clips (no label enters)."""
+    """Fit the principal components of training clips, without labels."""
     centre = embedding.mean(axis=0)
     _, singular, rows = np.linalg.svd(embedding - centre, full_matrices=False)
     spread = singular / np.sqrt(len(embedding))
@@ -74,9 +81,9 @@ def fit_basis(embedding: Array, logit: Array) -> Basis:
 
 @dataclass(frozen=True)
 class Head:
-    """A personal head in the encoder's own terms: ``gain * z + bias + weights @ embedding``.
+    """Personal head as a linear function: ``gain * z + bias + weights @ embedding``.
 
-    ``components`` and ``precision`` say which rung it is; None and infinity for the population's.
+    ``components`` and ``precision`` identify the rung; None and infinity for the population head.
     """
 
     gain: float
@@ -95,15 +102,15 @@ class Head:
         return f"personal head ({self.components} components)"
 
     def logit(self, embedding: Array, logit: Array) -> Array:
-        """Personal log-odds from embeddings (n, d) and population log-odds (n,)."""
+        """Return personal log-odds from embeddings (n, d) and population log-odds (n,)."""
         clipped = np.clip(logit, -MAX_LOGIT, MAX_LOGIT)
         return np.asarray(self.gain * clipped + self.bias + embedding @ self.weights)
 
 
 def squared_error(logit: Array, high: Array) -> Array:
-    """Squared error of each probability (broadcast).
+    """Return the squared error of each probability (broadcast).
 
-    Unlike the log-loss it is bounded: one confident mistake among a dozen clips does not decide.
+    Unlike the log-loss it is bounded, so one confident error among a dozen clips does not decide.
     """
     return np.asarray((expit(logit) - high) ** 2)
 
@@ -111,19 +118,20 @@ def squared_error(logit: Array, high: Array) -> Array:
 def map_logistic(
     features: Array, offset: Array, high: Array, precision: Array, weight: Array | None = None
 ) -> Array:
-    """Maximum a posteriori weights of many logistic regressions on the same features.
+    """Return the maximum a posteriori weights of many logistic regressions on the same features.
 
     Parameters
     ----------
     features : ndarray, shape (n, q)
+        Features of each row.
     offset : ndarray, shape (n,)
-        Log-odds at zero weights (the prior's centre).
+        Log-odds at zero weights.
     high : ndarray, shape (n_fits, n)
         Labels, 0 or 1.
     precision : ndarray, shape (n_fits, q)
         Prior precision of each weight around zero.
     weight : ndarray, shape (n_fits, n), optional
-        Weight of each row in each fit; 1 when left out.
+        Weight of each row in each fit; by default 1.
 
     Returns
     -------
@@ -137,7 +145,7 @@ def map_logistic(
         p = expit(offset + weights @ features.T)  # (n_fits, n)
         residual = high - p if weight is None else weight * (high - p)
         gradient = residual @ features - precision * weights
-        # A floor under the curvature keeps Newton's step short where a fit is nearly separable.
+        # A lower bound on the curvature limits the Newton step if the data are nearly separable.
         curvature = np.maximum(p * (1.0 - p), 0.05)
         if weight is not None:
             curvature = curvature * weight
@@ -151,9 +159,9 @@ def map_logistic(
 
 
 def balance(high: Array) -> Array:
-    """Weights under which both labels count alike, mean 1; shape of `high` (..., n).
+    """Return class-balancing weights with mean 1, of the shape of `high` (..., n).
 
-    Without them a left-out clip's own side is always the rarer one among the others, which pushes
+    Without them, the class of a left-out clip is always rarer among the other clips, which puts
     held-out scores below chance.
     """
     share = high.mean(axis=-1, keepdims=True)
@@ -161,7 +169,7 @@ def balance(high: Array) -> Array:
 
 
 def _precisions(candidate: Index) -> Array:
-    """Prior precision per weight of each candidate; -1 excludes every weight. (n, q)."""
+    """Return the prior precision of each weight, (n, q), by candidate; -1 excludes all weights."""
     table = np.full((len(CANDIDATES) + 1, 2 + MAX_COMPONENTS), _EXCLUDED)
     for i, (k, precision) in enumerate(CANDIDATES):
         table[i, : 2 + k] = precision
@@ -169,13 +177,13 @@ def _precisions(candidate: Index) -> Array:
 
 
 def _leave_one_out(features: Array, group: Index) -> Array:
-    """Linear maps from residuals (n,) at the population head to left-out deviations, (C, n, n).
+    """Return the linear maps from residuals, (n,), to left-out deviations, (C, n, n).
 
     For ridge weights ``(F'F/4 + L)^-1 F' r`` and ``K = F (F'F/4 + L)^-1 F'``, leaving group G out
     gives ``(I - K_GG/4)^-1 (K_G r - K_GG r_G)``.
     """
     same = group[:, None] == group[None, :]
-    alone = bool(same.sum() == len(group))
+    all_distinct = bool(same.sum() == len(group))
     precision = _precisions(np.arange(len(CANDIDATES)))  # (C, q)
     curvature = np.tile(_CURVATURE * features.T @ features, (len(CANDIDATES), 1, 1))
     diagonal = np.arange(features.shape[1])
@@ -184,7 +192,7 @@ def _leave_one_out(features: Array, group: Index) -> Array:
         curvature, np.broadcast_to(features.T, (len(CANDIDATES), *features.T.shape))
     )  # (C, n, n)
     within = np.where(same, smoother, 0.0)
-    if alone:
+    if all_distinct:
         own = np.diagonal(within, axis1=1, axis2=2)[:, :, None]
         return np.asarray((smoother - within) / (1.0 - _CURVATURE * own))
     return np.linalg.solve(np.eye(len(group)) - _CURVATURE * within, smoother - within)
@@ -192,9 +200,14 @@ def _leave_one_out(features: Array, group: Index) -> Array:
 
 @dataclass(frozen=True)
 class Selection:
-    """What leave-one-clip-out chose for each labelling.
+    """Candidates chosen by leave-one-clip-out for each labelling.
 
-    ``candidate`` (n_labellings,) and the left-out log-odds (n_labellings, n_clips) that it had.
+    Attributes
+    ----------
+    candidate : ndarray of int, shape (n_labellings,)
+        Index of the chosen candidate.
+    left_out : ndarray, shape (n_labellings, n_clips)
+        Its left-out log-odds.
     """
 
     candidate: Index
@@ -207,11 +220,13 @@ def select(features: Array, offset: Array, high: Array, group: Index) -> Selecti
     Parameters
     ----------
     features : ndarray, shape (n, q)
+        Features of each clip.
     offset : ndarray, shape (n,)
         Clipped population log-odds.
     high : ndarray, shape (n_labellings, n)
+        Labels, 0 or 1.
     group : ndarray of int, shape (n,)
-        Clips of one stimulus leave together.
+        Stimulus; clips of one stimulus are left out together.
     """
     residual = high - expit(offset)  # (P, n)
     maps = _leave_one_out(features, group)
@@ -221,15 +236,15 @@ def select(features: Array, offset: Array, high: Array, group: Index) -> Selecti
     best_logit = np.broadcast_to(offset, high.shape).copy()
     best_loss = squared_error(best_logit, high)
     n = len(offset)
-    everyone = np.arange(len(high))
+    all_rows = np.arange(len(high))
     for k in COMPONENTS:
         members = np.array([i for i, (c, _) in enumerate(CANDIDATES) if c == k])
         challenger = members[loss[members].mean(axis=2).argmin(axis=0)]  # (P,)
-        gain = best_loss - loss[challenger, everyone]  # (P, n)
+        gain = best_loss - loss[challenger, all_rows]  # (P, n)
         wins = gain.mean(axis=1) > MARGIN_SE * gain.std(axis=1, ddof=1) / np.sqrt(n) + 1e-12
         best = np.where(wins, challenger, best)
-        best_loss[wins] = loss[challenger[wins], everyone[wins]]
-        best_logit[wins] = logits[challenger[wins], everyone[wins]]
+        best_loss[wins] = loss[challenger[wins], all_rows[wins]]
+        best_logit[wins] = logits[challenger[wins], all_rows[wins]]
     return Selection(best, best_logit)
 
 
@@ -242,7 +257,7 @@ def fit_heads(
     -------
     basis : Basis
     weights : ndarray, shape (n_labellings, q)
-        Deviation from the population head on the basis' features.
+        Deviation from the population head in terms of the features of the basis.
     selection : Selection
     """
     basis = fit_basis(embedding, logit)

@@ -1,4 +1,4 @@
-"""Label permutations that keep what the experiment kept: sittings, blocks, runs of a label."""
+"""Label permutations within sessions and blocks, and the p-values from them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ChanceTest:
     above, below : float
         One-sided p-values of being above and below chance.
     smallest : float
-        Smallest p-value that so few permutations can give.
+        Smallest p-value possible with the number of permutations.
     """
 
     above: float
@@ -33,20 +33,21 @@ class ChanceTest:
 def permuted_labels(
     high: Array, stratum: Index, n: int, rng: np.random.Generator, *, runs: bool
 ) -> Array:
-    """Draw labellings that are as likely as the real one if the EEG knows nothing.
+    """Draw labellings that are exchangeable with the real one under the null hypothesis.
 
     Parameters
     ----------
     high : ndarray, shape (n_clips,)
-        Labels in the order of playing.
+        Labels in the order of presentation.
     stratum : ndarray of int, shape (n_clips,)
-        Labels are exchanged only within a stratum (a sitting, or a block of it).
+        Session or block; labels are permuted only within a stratum.
     n : int
-        How many labellings.
+        Number of labellings.
     rng : numpy Generator
+        Random generator.
     runs : bool
-        Exchange whole runs of one label instead of clips: for labels that came in blocks, which
-        slow drift of the EEG would tell apart without any emotion.
+        Permute runs of equal labels instead of single clips: for labels presented in blocks, which
+        slow drift of the EEG could separate without any emotion.
 
     Returns
     -------
@@ -67,8 +68,8 @@ def permuted_labels(
     return out
 
 
-def came_in_runs(high: Array, stratum: Index, rng: np.random.Generator) -> bool:
-    """Whether labels form fewer runs than a random order would (one-sided p < .05)."""
+def labels_are_blocked(high: Array, stratum: Index, rng: np.random.Generator) -> bool:
+    """Return True if the labels form fewer runs than in random order (one-sided p < .05)."""
 
     def count(labels: Array) -> Array:
         change = labels[..., 1:] != labels[..., :-1]
@@ -80,12 +81,12 @@ def came_in_runs(high: Array, stratum: Index, rng: np.random.Generator) -> bool:
 
 
 def p_value(observed: float, drawn: Array) -> float:
-    """One-sided p: how often a labelling did at least as well, the real one counted in."""
+    """Return the one-sided p-value of a statistic among permutations, the real one included."""
     return float((1 + np.sum(drawn >= observed - 1e-12)) / (1 + len(drawn)))
 
 
 def holm(p: dict[str, float]) -> dict[str, float]:
-    """Return the p-values corrected by Holm over the dimensions that are tested on one person."""
+    """Return Holm-corrected p-values over the dimensions of one person."""
     adjusted: dict[str, float] = {}
     floor = 0.0
     for i, name in enumerate(sorted(p, key=lambda key: p[key])):
@@ -97,9 +98,9 @@ def holm(p: dict[str, float]) -> dict[str, float]:
 def holm_levels(p: dict[str, float], alpha: float = ALPHA) -> dict[str, float]:
     """Return the one-sided level at which Holm's procedure tests each dimension.
 
-    The smallest p-value is tested at ``alpha`` over the number of dimensions, the next at ``alpha``
-    over the number that is left, and so on; from the first that fails on, the level stays. So
-    ``p[name] < holm_levels(p)[name]`` exactly where ``holm(p)[name] < alpha``, and an interval of
+    The smallest p-value is tested at ``alpha`` divided by the number of dimensions, the next at
+    ``alpha`` divided by the number left, and so on; after the first failure the level stays. Thus
+    ``p[name] < holm_levels(p)[name]`` if and only if ``holm(p)[name] < alpha``, and an interval of
     that level agrees with the corrected test.
     """
     levels: dict[str, float] = {}

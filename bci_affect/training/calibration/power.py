@@ -26,7 +26,7 @@ from bci_affect.affect import (
 )
 from bci_affect.training.calibration.clips import ClipTable
 from bci_affect.training.calibration.metrics import balanced_accuracy
-from bci_affect.training.calibration.personal import Calibration, calibrate
+from bci_affect.training.calibration.personal_model import Calibration, calibrate
 from bci_affect.training.calibration.simulation import SimulatedListener, simulate_clips
 
 N_TEST = 200
@@ -46,14 +46,14 @@ def measure_power(
     -------
     dict
         ``rejected``: share of dimensions with p < .05, with its 95 % Clopper-Pearson interval over
-        people's first dimension; ``claimed``: share of people of whom anything is said to be above
-        chance (Holm over both dimensions); balanced accuracies on unseen clips of the
+        people's first dimension; ``claimed``: share of people with a verdict above chance in any
+        dimension (Holm over both dimensions); balanced accuracies on unseen clips of the
         population head, the personal EEG, the music, and both; the loss of fusing against the
         better single estimate; the EEG's weight; conformal coverage and share of decisions;
         ``interval_coverage``: share of intervals of the personal EEG that contain its accuracy on
         unseen clips, and ``interval_above`` of those that lie above it.
     """
-    rows = [_one(listener, n_clips, seed, n_permutations) for seed in people]
+    rows = [_simulate_one(listener, n_clips, seed, n_permutations) for seed in people]
     n = len(rows)
     first = np.array([row["p"][0] < 0.05 for row in rows])
     claimed = np.array([row["claimed"] for row in rows])
@@ -88,21 +88,21 @@ def measure_power(
 
 
 def clopper_pearson(k: int, n: int) -> tuple[float, float]:
-    """Exact 95 % interval of a share."""
+    """Return the exact 95 % interval of a proportion."""
     low = float(beta.ppf(0.025, k, n - k + 1)) if k else 0.0
     high = float(beta.ppf(0.975, k + 1, n - k)) if k < n else 1.0
     return low, high
 
 
-def _one(
+def _simulate_one(
     listener: SimulatedListener, n_clips: int, seed: int, n_permutations: int
 ) -> dict[str, Any]:
     """Calibrate one person and test the result on unseen clips."""
     both = simulate_clips(listener, n_clips, seed=seed, n_test=N_TEST)
-    own = _rows(both, slice(0, n_clips))
-    unseen = _rows(both, slice(n_clips, None))
+    own = _select_rows(both, slice(0, n_clips))
+    unseen = _select_rows(both, slice(n_clips, None))
     found = calibrate(own, seed=seed, n_permutations=n_permutations, n_random=0, created=0.0)
-    test, coverage, decided, personal = _unseen(found, unseen)
+    test, coverage, decided, personal = _evaluate_unseen(found, unseen)
     limits = np.array([found.evaluations[name].eeg.interval for name in DIMENSIONS])  # (2, 2)
     return {
         "p": [found.evaluations[name].p for name in DIMENSIONS],
@@ -116,7 +116,7 @@ def _one(
     }
 
 
-def _rows(table: ClipTable, rows: slice) -> ClipTable:
+def _select_rows(table: ClipTable, rows: slice) -> ClipTable:
     return dataclasses.replace(
         table,
         **{
@@ -127,10 +127,13 @@ def _rows(table: ClipTable, rows: slice) -> ClipTable:
     )
 
 
-def _unseen(found: Calibration, unseen: ClipTable) -> tuple[list[float], float, float, Array]:
-    """Mean accuracies of population, personal, music and fused; coverage; share decided.
+def _evaluate_unseen(
+    found: Calibration, unseen: ClipTable
+) -> tuple[list[float], float, float, Array]:
+    """Return the results on unseen clips.
 
-    Last comes the accuracy of the personal EEG in each dimension.
+    These are the mean accuracies of population, personal, music and fused estimates, the conformal
+    coverage, the share of decisions, and the accuracy of the personal EEG in each dimension.
     """
     personal: PersonalModel = found.personal
     high = (unseen.ratings > 5).astype(np.float64)

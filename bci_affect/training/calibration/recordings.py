@@ -1,13 +1,12 @@
-"""From XDF recordings with markers to rated clips, along the one path that live use has.
+"""Extraction of rated clips from XDF recordings, with the same processing as live sessions.
 
-Each recording runs through `AffectPath` with the population's head, exactly as in a live session;
-what the encoder says is taken where live use would take it, after smoothing. The normalisation
-goes on from one recording to the next, as a profile's does.
+Each recording runs through `AffectPath` with the population head; embeddings and log-odds are
+recorded after smoothing, as in a live session. The normalisation continues from one recording to
+the next, as in a profile.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,31 +20,31 @@ from bci_affect.config import LiveSettings
 from bci_affect.datasets import Labels, Segment
 from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
-from bci_affect.training.calibration.clips import ClipTable, ClipWindows, sides
+from bci_affect.training.calibration.clips import ClipTable, ClipWindows, binary_labels
 from bci_affect.training.calibration.runs import EVERY_S, Run, plan_of, run_through
 
-log = logging.getLogger(__name__)
-
 MIN_CLEAN_S = 3.0
-"""A clip with less clean EEG than this (after the window has filled) is left out."""
+"""Minimum duration of clean EEG of a clip, after the window has filled."""
 
 
 @dataclass(frozen=True)
 class PersonClips:
-    """All recordings of one person.
+    """Clips of all recordings of one person.
 
     Attributes
     ----------
     table : ClipTable
+        Rated clips.
     runs : list of Run
+        Processed recordings.
     kept : list of (int, Segment)
         Run and segment of each row of the table.
     dropped : list of str
-        Clips that could not be used, and why.
+        Clips that could not be used, with the reason.
     normalisation : dict of str to dict
         State of the normaliser after the last recording of each montage, by its profile key.
     windows : list of ClipWindows
-        What the encoder saw of each row of the table.
+        Encoder input of each row of the table.
     """
 
     table: ClipTable
@@ -56,7 +55,7 @@ class PersonClips:
     windows: list[ClipWindows] = field(default_factory=list)
 
 
-def gather(
+def load_clips(
     paths: Sequence[Path],
     labels: Labels | Sequence[Labels],
     predictor: Predictor,
@@ -66,28 +65,29 @@ def gather(
     settings: LiveSettings | None = None,
     progress: Callable[[str, float], None] = lambda name, share: None,
 ) -> PersonClips:
-    """Read recordings of one person into rated clips.
+    """Load the rated clips of one person from recordings.
 
     Parameters
     ----------
     paths : sequence of Path
-        In the order in which they were recorded.
+        Recordings in chronological order.
     labels : Labels, or a sequence of them
-        What markers mean: in all files, or in each.
+        Labels of the markers in all files, or in each file.
     predictor : Predictor
+        Population model.
     model : str
         `profiles.model_identity` of the predictor's file.
     stream : str, optional
-        EEG stream, where a file has several.
+        Name of the EEG stream, if a file has several.
     settings : LiveSettings, optional
         Filters and smoothing, as for `live`.
     progress : callable
-        Takes the name of the file and the share that is done.
+        Called with the name of the file and the share done, 0 to 1.
 
     Raises
     ------
     BciAffectError
-        If files are of several people, markers match nothing, or no clip has clean EEG.
+        If the files are of several people, no marker matches a label, or no clip has clean EEG.
     """
     meanings = [labels] * len(paths) if isinstance(labels, Labels) else labels
     plans = [plan_of(path, one, stream) for path, one in zip(paths, meanings, strict=True)]
@@ -95,7 +95,7 @@ def gather(
     if len(subjects) > 1:
         raise BciAffectError(
             f"The files are of several people ({', '.join(subjects)}); calibrate one at a time, "
-            "or say whose they are under [files] in the labels."
+            "or set their subject under [files] in the labels."
         )
     _check_ratings([s for plan in plans for s in plan.segments if not s.rest])
     runs: list[Run] = []
@@ -108,11 +108,11 @@ def gather(
         states.update(state)
         runs.append(run)
     window_s = predictor.card.window_s
-    kept, rows, dropped = _rows(runs, window_s, smoothing_s)
+    kept, rows, dropped = _extract_clips(runs, window_s, smoothing_s)
     if not rows:
-        why = f" ({dropped[0]})" if dropped else ""
+        reason = f" ({dropped[0]})" if dropped else ""
         raise BciAffectError(
-            f"None of the {len(dropped)} clips has enough clean EEG{why}; check the electrodes "
+            f"None of the {len(dropped)} clips has enough clean EEG{reason}; check the electrodes "
             "with 'bci-affect inspect FILE'."
         )
     windows = [_windows(row, runs[row.run]) for row in rows]
@@ -120,11 +120,11 @@ def gather(
 
 
 def _check_ratings(clips: list[Segment]) -> None:
-    """Refuse at once what could be calibrated on neither dimension."""
+    """Raise `BciAffectError` if the ratings allow a calibration of neither dimension."""
     reasons = []
     for dimension in DIMENSIONS:
         try:
-            sides(np.array([getattr(clip, dimension) for clip in clips]), dimension)
+            binary_labels(np.array([getattr(clip, dimension) for clip in clips]), dimension)
         except BciAffectError as error:
             reasons.append(error)
     if len(reasons) == len(DIMENSIONS):
@@ -139,11 +139,11 @@ class _ClipReadings:
     session: str
     run: int
     segment: Segment
-    times: Array  # (m,), of all its readings
+    times: Array  # (m,), times of all readings of the clip
 
 
 def _windows(row: _ClipReadings, run: Run) -> ClipWindows:
-    """Return the windows that were kept of a clip's readings."""
+    """Return the recorded encoder windows of a clip's readings."""
     times = sorted(set(row.times.tolist()) & run.kept.keys())
     return ClipWindows(
         bands=np.array([run.kept[time][0] for time in times], np.float32),
@@ -152,7 +152,7 @@ def _windows(row: _ClipReadings, run: Run) -> ClipWindows:
     )
 
 
-def _rows(
+def _extract_clips(
     runs: list[Run], window_s: float, smoothing_s: float
 ) -> tuple[list[tuple[int, Segment]], list[_ClipReadings], list[str]]:
     """Collect the readings of each rated clip whose window lies inside it, outside of breaks."""
@@ -168,14 +168,14 @@ def _rows(
             ]
             index = np.flatnonzero(_within(run.time, settled))
             seconds = _seconds(run.time[index])
-            heard = _within(run.quality_time, segment.stretches)
-            quality = float(run.quality[heard].mean()) if heard.any() else 0.0
+            during = _within(run.quality_time, segment.stretches)
+            quality = float(run.quality[during].mean()) if during.any() else 0.0
             if seconds < MIN_CLEAN_S:
-                at = segment.start - run.quality_time[0]
+                offset = segment.start - run.quality_time[0]
                 lead = _lead(segment.stop - segment.start, window_s, smoothing_s)
                 dropped.append(
-                    f"'{segment.name}' at {at:.0f} s of {run.path.name}: {seconds:.1f} s of clean "
-                    f"EEG after the first {lead:.0f} s"
+                    f"'{segment.name}' at {offset:.0f} s of {run.path.name}: {seconds:.1f} s of "
+                    f"clean EEG after the first {lead:.0f} s"
                 )
                 continue
             keep = index[:: max(1, round(EVERY_S / _hop(run.time)))]
@@ -214,13 +214,13 @@ def _hop(time: Array) -> float:
 
 
 def _seconds(time: Array) -> float:
-    """Seconds that readings cover."""
+    """Return the duration covered by readings in seconds."""
     return len(time) * _hop(time) if len(time) > 1 else 0.0
 
 
 def _table(rows: list[_ClipReadings]) -> ClipTable:
     segments = [row.segment for row in rows]
-    # A clip whose stimulus is unknown is a stimulus of its own.
+    # A clip of unknown stimulus forms its own group.
     stimuli = [s.stimulus or f"#{i}" for i, s in enumerate(segments)]
     sessions = [row.session for row in rows]
     blocks = [(row.run, row.segment.block) for row in rows]
@@ -229,16 +229,18 @@ def _table(rows: list[_ClipReadings]) -> ClipTable:
         eeg_logit=np.array([row.logit.mean(axis=0) for row in rows]),
         music_logit=np.array([music_log_odds(s.music_valence, s.music_arousal) for s in segments]),
         ratings=np.array([[s.valence, s.arousal] for s in segments]),
-        group=_numbers(stimuli),
-        session=_numbers(sessions),
-        block=_numbers(blocks) if any(s.block for s in segments) else np.zeros(len(rows), np.int64),
+        group=_to_indices(stimuli),
+        session=_to_indices(sessions),
+        block=_to_indices(blocks)
+        if any(s.block for s in segments)
+        else np.zeros(len(rows), np.int64),
         quality=np.array([row.quality for row in rows]),
         names=tuple(s.name for s in segments),
         windows=tuple((row.embedding, row.logit) for row in rows),
     )
 
 
-def _numbers(values: Sequence[Any]) -> NDArray[np.int64]:
-    """Give different values numbers, in the order of their first appearance."""
-    seen: dict[Any, int] = {}
-    return np.array([seen.setdefault(value, len(seen)) for value in values], dtype=np.int64)
+def _to_indices(values: Sequence[Any]) -> NDArray[np.int64]:
+    """Return the index of each value among the distinct values, in order of appearance."""
+    index: dict[Any, int] = {}
+    return np.array([index.setdefault(value, len(index)) for value in values], dtype=np.int64)

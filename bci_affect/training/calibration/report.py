@@ -12,9 +12,9 @@ from bci_affect import __version__
 from bci_affect.affect import DIMENSIONS
 from bci_affect.storage import write_atomically
 from bci_affect.training.calibration import figures
-from bci_affect.training.calibration.clips import labelled
+from bci_affect.training.calibration.clips import select_labelled
 from bci_affect.training.calibration.evaluation import Evaluation, Score
-from bci_affect.training.calibration.personal import Calibration
+from bci_affect.training.calibration.personal_model import Calibration
 from bci_affect.training.calibration.recordings import PersonClips
 from bci_affect.training.calibration.verdict import limit_percent
 from bci_affect.training.svg_figures import quality_figure, topography_figure
@@ -75,7 +75,7 @@ def _score(score: Score | None) -> dict[str, Any] | None:
 def write_report(
     path: Path,
     profile: str,
-    gathered: PersonClips,
+    clips: PersonClips,
     calibration: Calibration,
     *,
     model: str,
@@ -103,20 +103,20 @@ def write_report(
         version=__version__,
         model=model,
         made=dt.datetime.fromtimestamp(calibration.personal.created).strftime("%Y-%m-%d %H:%M"),
-        dimensions=[_dimension(name, gathered, calibration) for name in DIMENSIONS],
-        runs=[_run(i, gathered, calibration) for i in range(len(gathered.runs))],
-        dropped=gathered.dropped,
-        n_clips=len(gathered.table),
+        dimensions=[_dimension(name, clips, calibration) for name in DIMENSIONS],
+        runs=[_run(i, clips, calibration) for i in range(len(clips.runs))],
+        dropped=clips.dropped,
+        n_clips=len(clips.table),
     )
     write_atomically(path, page, overwrite=False)
 
 
-def _dimension(name: str, gathered: PersonClips, calibration: Calibration) -> dict[str, Any]:
-    """All that the page says of one dimension."""
+def _dimension(name: str, clips: PersonClips, calibration: Calibration) -> dict[str, Any]:
+    """Return the template values of one dimension."""
     if name in calibration.refused:
         return {"name": name, "refused": calibration.refused[name]}
     evaluation, verdict = calibration.evaluations[name], calibration.verdicts[name]
-    rows = labelled(gathered.table, name).rows
+    rows = select_labelled(clips.table, name).rows
     model = getattr(calibration.personal, name)
     return {
         "name": name,
@@ -130,14 +130,14 @@ def _dimension(name: str, gathered: PersonClips, calibration: Calibration) -> di
         "eeg_weight": model.eeg_weight,
         "music_weight": model.music_weight,
         "conformal": model.conformal,
-        "clips": figures.clip_predictions(evaluation, [gathered.table.names[i] for i in rows]),
+        "clips": figures.clip_predictions(evaluation, [clips.table.names[i] for i in rows]),
         "histogram": figures.permutation_histogram(evaluation),
         "reliability": figures.reliability_curve(evaluation),
     }
 
 
 def _table(e: Evaluation) -> list[dict[str, str]]:
-    """Rows of the table of scores."""
+    """Return the rows of the table of scores."""
     lines: list[tuple[str, Score | None, str]] = [
         ("EEG, personal (held out)", e.eeg, f"{e.p:.3f}"),
         ("EEG, population head", e.population, ""),
@@ -182,14 +182,14 @@ def _table(e: Evaluation) -> list[dict[str, str]]:
     return out
 
 
-def _run(number: int, gathered: PersonClips, calibration: Calibration) -> dict[str, Any]:
-    """All that the page says of one recording."""
-    run = gathered.runs[number]
+def _run(number: int, clips: PersonClips, calibration: Calibration) -> dict[str, Any]:
+    """Return the template values of one recording."""
+    run = clips.runs[number]
     return {
         "name": run.path.name,
         "session": run.session,
         "minutes": f"{(run.quality_time[-1] - run.quality_time[0]) / 60:.1f}",
-        "clips": sum(1 for kept, _ in gathered.kept if kept == number),
+        "clips": sum(1 for kept, _ in clips.kept if kept == number),
         "quality": f"{run.quality.mean():.0%}",
         "alpha": f"{run.alpha_rise:+.2f}" if np.isfinite(run.alpha_rise) else "",
         "messages": run.messages,

@@ -1,10 +1,10 @@
-"""Simulated people with a known effect, at the level of clips: the ruler for the statistics.
+"""Simulated people with a known effect, at the level of clips, to test the statistics.
 
-A person's clips have an embedding with a decaying spectrum, a slow drift over the sitting (first
-order autoregressive, unrelated to what was felt), and a shift between low and high along a
-direction of which a part is shared by everybody (the population head knows that part only) and the
-rest is the person's own. Its length is set by the balanced accuracy that an oracle who knew the
-person's direction would reach, so that "small" and "large" mean something.
+The embeddings of a person's clips have a decaying spectrum, a slow drift over the session (first
+order autoregressive, unrelated to the emotion), and a shift between low and high along a direction
+that is partly shared by all people (the population head contains this part only) and partly
+individual. The size of the shift is given by the balanced accuracy of an oracle that knows the
+person's direction.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from scipy.stats import norm
 from bci_affect.training.calibration.clips import ClipTable
 
 EFFECTS = {"none": 0.5, "small": 0.7, "large": 0.9}
-"""Oracle balanced accuracy of one clip."""
+"""Balanced accuracy of an oracle for one clip, by effect size."""
 N_DIM = 32
 
 
 @dataclass(frozen=True)
 class SimulatedListener:
-    """How one simulated person works.
+    """Parameters of one simulated person.
 
     Attributes
     ----------
     eeg, music : float
-        Balanced accuracy that an oracle reaches from the EEG of a clip, and from its music.
+        Balanced accuracy of an oracle from the EEG of a clip, and from its music.
     shared : float
-        Cosine between the person's direction of emotion and everybody's.
+        Cosine between the person's direction of emotion and the common one.
     drift : float
         Standard deviation of the slow drift, in units of the clip-to-clip noise.
     """
@@ -49,14 +49,15 @@ def simulate_clips(
     Parameters
     ----------
     listener : SimulatedListener
+        Parameters of the person.
     n_clips : int
-        Clips to calibrate with.
+        Number of clips for calibration.
     seed : int
-        Person and clips follow from it.
+        Seed of the person and of the clips.
     n_sessions : int
-        Sittings over which the clips are spread.
+        Number of sessions over which the clips are spread.
     n_test : int
-        Further clips of the same person, in a last session of their own: the truth to test on.
+        Number of additional clips of the same person in a last session, for testing.
     """
     rng = np.random.default_rng(seed)
     total = n_clips + n_test
@@ -72,16 +73,16 @@ def simulate_clips(
             noise[row] += listener.drift * level
             level = 0.9 * level + np.sqrt(1 - 0.9**2) * rng.standard_normal(N_DIM)
     high = np.stack([_balanced(session, rng), _balanced(session, rng)], axis=1)
-    # The embedding was trained for emotion, so its directions lie where it varies most.
-    everybody = np.linalg.qr(rng.standard_normal((6, 2)))[0].T  # (2, 6)
+    # The embedding is trained for emotion, so emotion lies in the directions of most variance.
+    common = np.linalg.qr(rng.standard_normal((6, 2)))[0].T  # (2, 6)
     whitened = np.zeros((total, N_DIM))
     eeg_logit = np.zeros((total, 2))
     directions = np.zeros((2, N_DIM))
     for j in range(2):
         own = rng.standard_normal(6)
-        own -= everybody[j] * (own @ everybody[j])
+        own -= common[j] * (own @ common[j])
         own /= np.linalg.norm(own)
-        unit = listener.shared * everybody[j] + np.sqrt(1 - listener.shared**2) * own
+        unit = listener.shared * common[j] + np.sqrt(1 - listener.shared**2) * own
         directions[j, :6] = unit
         sd = np.sqrt(1 + listener.drift**2)
         shift = norm.ppf(listener.eeg) * sd
@@ -89,8 +90,8 @@ def simulate_clips(
     whitened += noise
     embedding = whitened * scale
     for j in range(2):
-        # The population head is calibrated for the average person, with a bias for this one.
-        eeg_logit[:, j] = 0.8 * whitened[:, :6] @ everybody[j] + 0.5 * rng.standard_normal()
+        # The population head is calibrated for the average person and has a bias for this one.
+        eeg_logit[:, j] = 0.8 * whitened[:, :6] @ common[j] + 0.5 * rng.standard_normal()
     separation = norm.ppf(listener.music)
     music = (2 * high - 1) * separation + rng.standard_normal((total, 2))
     ratings = np.where(high > 0.5, rng.integers(6, 10, high.shape), rng.integers(1, 5, high.shape))

@@ -1,4 +1,4 @@
-"""The verdict in words, and what to do about it."""
+"""Verdict of a calibration in words, with advice."""
 
 from __future__ import annotations
 
@@ -19,10 +19,19 @@ MAX_CLIPS = 96
 
 @dataclass(frozen=True)
 class Verdict:
-    """What may be claimed for one dimension, in one paragraph.
+    """Verdict on one dimension.
 
-    ``p_adjusted`` is Holm's over the dimensions of this person; ``standing`` rests on it.
-    ``advice`` are sentences that say what to do.
+    Attributes
+    ----------
+    dimension : str
+    standing : str
+        Result of the test, based on `p_adjusted`.
+    p_adjusted : float
+        P-value with Holm's correction over the dimensions of this person.
+    text : str
+        Verdict as a paragraph for the user.
+    advice : tuple of str
+        Recommendations, one sentence each.
     """
 
     dimension: str
@@ -33,16 +42,17 @@ class Verdict:
 
     @property
     def above_chance(self) -> bool:
-        """Whether the EEG tells something for this person."""
+        """True if the EEG of this person is informative."""
         return self.standing == "above chance"
 
 
-def judge(evaluation: Evaluation, p_adjusted: float, quality: float) -> Verdict:
-    """Put an evaluation in words.
+def make_verdict(evaluation: Evaluation, p_adjusted: float, quality: float) -> Verdict:
+    """Return the verdict on an evaluation.
 
     Parameters
     ----------
     evaluation : Evaluation
+        Evaluation of one dimension.
     p_adjusted : float
         Permutation p-value, corrected for the number of dimensions.
     quality : float
@@ -74,7 +84,7 @@ def judge(evaluation: Evaluation, p_adjusted: float, quality: float) -> Verdict:
 
 
 def limit_percent(value: float) -> str:
-    """Write a limit of an interval so that rounding never puts it on chance.
+    """Format a limit of an interval so that rounding never moves it to chance.
 
     Examples
     --------
@@ -89,9 +99,10 @@ def limit_percent(value: float) -> str:
 
 
 def clips_needed(accuracy: float, power: float = 0.8, alpha: float = ALPHA) -> int | None:
-    """Clips after which this accuracy would be above chance four times in five; None beyond 96.
+    """Return the number of clips at which the binomial test detects an accuracy with a given power.
 
-    By the binomial test; the smallest number from which it holds for good (its power is a saw).
+    The power is not monotonic in the number of clips; the result is the smallest number from which
+    it stays sufficient, up to `MAX_CLIPS`. None if more are needed.
     """
     if accuracy <= 0.5:
         return None

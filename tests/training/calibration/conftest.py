@@ -1,4 +1,4 @@
-"""A simulated listener's recording with markers, and a small model: all parts are the real ones."""
+"""Recording of a simulated listener with markers, and a small untrained model."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FELT = {"happy": (8, 7), "calm": (8, 2), "angry": (2, 8), "sad": (2, 3)}
 
 @pytest.fixture(scope="session")
 def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that has learned nothing: a person's own clips must teach the head all it knows."""
+    """Return the file of an untrained model, so that all effects come from calibration."""
     import torch
 
     from bci_affect.model import AffectModel, save_model
@@ -71,10 +71,10 @@ def record(
     dead: bool = False,
     electrodes: Sequence[str] = ELECTRODES,
 ) -> Path:
-    """Write a recording of one simulated person who hears clips in random order.
+    """Write a recording of one simulated person with clips in random order.
 
-    With `events` they are events of a session, with ratings; else they are markers with bare names,
-    as other programs send them.
+    With `events` the markers are events of a session, with ratings; else they are plain names, as
+    other programs send them.
     """
     rng = np.random.default_rng(seed)
     montage = make_montage(electrodes)
@@ -149,7 +149,7 @@ def command(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="session")
 def calibrated(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> dict[str, Any]:
-    """One calibration from the command line, that several tests look at."""
+    """Return a calibration from the command line, shared by several tests."""
     folder = tmp_path_factory.mktemp("calibrated")
     recording = record(folder / "sub-P7_ses-S001_eeg.xdf")
     labels = folder / "LABELS.toml"

@@ -1,4 +1,4 @@
-"""The verdict must not claim what is not there, and must see what is."""
+"""Evaluation and verdict on simulated people with and without an effect."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ import numpy as np
 import pytest
 
 from bci_affect.errors import BciAffectError
-from bci_affect.training.calibration.clips import labelled
+from bci_affect.training.calibration.clips import select_labelled
 from bci_affect.training.calibration.evaluation import evaluate
 from bci_affect.training.calibration.metrics import balanced_accuracy, bootstrap
-from bci_affect.training.calibration.permutation import came_in_runs, holm, p_value, permuted_labels
-from bci_affect.training.calibration.personal import calibrate
+from bci_affect.training.calibration.permutation import (
+    holm,
+    labels_are_blocked,
+    p_value,
+    permuted_labels,
+)
+from bci_affect.training.calibration.personal_model import calibrate
 from bci_affect.training.calibration.simulation import SimulatedListener, simulate_clips
-from bci_affect.training.calibration.verdict import clips_needed, judge
+from bci_affect.training.calibration.verdict import clips_needed, make_verdict
 from bci_affect.training.metrics import rank_auc
 
 
-def test_strong_effect_is_seen_and_said() -> None:
+def test_strong_effect_is_above_chance() -> None:
     result = calibrate(simulate_clips(SimulatedListener(eeg=0.97), 24, seed=1), n_permutations=199)
     for verdict in result.verdicts.values():
         assert verdict.above_chance
@@ -34,7 +39,7 @@ def test_strong_effect_is_seen_and_said() -> None:
     assert result.personal.n_clips == 24
 
 
-def test_no_effect_is_not_claimed_and_advice_says_what_to_do() -> None:
+def test_no_effect_is_not_above_chance_and_advice_is_given() -> None:
     result = calibrate(simulate_clips(SimulatedListener(eeg=0.5), 12, seed=2), n_permutations=199)
     for name, verdict in result.verdicts.items():
         assert not verdict.above_chance
@@ -42,27 +47,27 @@ def test_no_effect_is_not_claimed_and_advice_says_what_to_do() -> None:
         assert not getattr(result.personal, name).informative
 
 
-def test_below_chance_is_called_worse_and_blames_the_labels() -> None:
+def test_below_chance_advises_to_check_the_labels() -> None:
     evaluation = evaluate(
-        labelled(simulate_clips(SimulatedListener(eeg=0.97), 16, seed=3), "valence"),
+        select_labelled(simulate_clips(SimulatedListener(eeg=0.97), 16, seed=3), "valence"),
         n_permutations=49,
     )
     worse = dataclasses.replace(evaluation, p=0.99, p_below=0.01)
-    verdict = judge(worse, p_adjusted=1.0, quality=0.5)
+    verdict = make_verdict(worse, p_adjusted=1.0, quality=0.5)
     assert verdict.standing == "worse than chance"
     assert any("swapped" in advice for advice in verdict.advice)
     assert any("contact" in advice for advice in verdict.advice)
 
 
 def test_same_seed_same_result() -> None:
-    clips = labelled(simulate_clips(SimulatedListener(eeg=0.8), 12, seed=4), "valence")
+    clips = select_labelled(simulate_clips(SimulatedListener(eeg=0.8), 12, seed=4), "valence")
     a, b = (evaluate(clips, seed=9, n_permutations=49) for _ in range(2))
     assert a.p == b.p
     assert a.eeg == b.eeg
 
 
-def test_sessions_are_left_out_whole() -> None:
-    clips = labelled(
+def test_leave_one_session_out() -> None:
+    clips = select_labelled(
         simulate_clips(SimulatedListener(eeg=0.97), 36, n_sessions=3, seed=5), "valence"
     )
     result = evaluate(clips, n_permutations=99)
@@ -72,7 +77,7 @@ def test_sessions_are_left_out_whole() -> None:
     assert result.p_across_sessions < 0.05
 
 
-def test_permutations_stay_inside_their_stratum() -> None:
+def test_permutations_stay_within_their_stratum() -> None:
     high = np.array([1, 1, 1, 0, 0, 0, 0, 1.0])
     stratum = np.array([0, 0, 0, 0, 1, 1, 1, 1])
     drawn = permuted_labels(high, stratum, 200, np.random.default_rng(0), runs=False)
@@ -81,8 +86,8 @@ def test_permutations_stay_inside_their_stratum() -> None:
     assert len(np.unique(drawn, axis=0)) == 16
 
 
-def test_blocked_labels_are_permuted_by_run_and_cannot_pass_on_drift() -> None:
-    """Half the session happy, then half sad, and an EEG that only drifts."""
+def test_blocked_labels_are_permuted_by_run_so_that_drift_is_not_significant() -> None:
+    """Half of the session happy, then half sad, and EEG that only drifts."""
     table = simulate_clips(SimulatedListener(eeg=0.5), 16, seed=6)
     drift = np.linspace(-4, 4, 16)
     high = np.repeat([1.0, 0.0], 8)
@@ -91,19 +96,19 @@ def test_blocked_labels_are_permuted_by_run_and_cannot_pass_on_drift() -> None:
         ratings=np.where(high[:, None] > 0.5, 8.0, 2.0).repeat(2, axis=1),
         embedding=table.embedding + drift[:, None],
     )
-    clips = labelled(blocked, "valence")
+    clips = select_labelled(blocked, "valence")
     rng = np.random.default_rng(0)
-    assert came_in_runs(clips.high, clips.session, rng)
+    assert labels_are_blocked(clips.high, clips.session, rng)
     result = evaluate(clips, n_permutations=199)
-    assert result.eeg.balanced_accuracy > 0.8, "drift alone separates the halves"
-    assert result.p > 0.05, "and must not pass for emotion"
+    assert result.eeg.balanced_accuracy > 0.8, "drift alone separates the two halves"
+    assert result.p > 0.05, "but must not be significant"
     assert "runs" in result.scheme
 
 
-def test_random_order_is_not_called_runs() -> None:
+def test_random_order_is_not_blocked() -> None:
     rng = np.random.default_rng(1)
     flagged = [
-        came_in_runs(rng.permutation(np.arange(24) % 2).astype(float), np.zeros(24, int), rng)
+        labels_are_blocked(rng.permutation(np.arange(24) % 2).astype(float), np.zeros(24, int), rng)
         for _ in range(60)
     ]
     assert np.mean(flagged) <= 0.1
@@ -118,7 +123,7 @@ def test_metrics_of_known_cases() -> None:
     assert balanced_accuracy(np.zeros(4), high) == 0.5
 
 
-def test_interval_of_a_perfect_dozen_has_width() -> None:
+def test_interval_of_twelve_correct_clips_has_width() -> None:
     high = np.arange(12) % 2.0
     found = bootstrap(4 * high - 2, high, np.arange(12), np.random.default_rng(0))
     low, top = found["balanced_accuracy"]
@@ -151,7 +156,7 @@ def test_clips_needed_agrees_with_the_binomial() -> None:
         (12, float("nan"), "Only 0 of 12"),
     ],
 )
-def test_too_little_is_refused_in_one_line(keep: int, ratings: float | None, named: str) -> None:
+def test_too_few_clips_are_refused(keep: int, ratings: float | None, named: str) -> None:
     table = simulate_clips(SimulatedListener(), 12, seed=7)
     rows = slice(0, keep)
     table = dataclasses.replace(
@@ -171,7 +176,7 @@ def test_too_little_is_refused_in_one_line(keep: int, ratings: float | None, nam
     assert "\n" not in str(caught.value)
 
 
-def test_one_good_dimension_is_calibrated_without_the_other() -> None:
+def test_one_dimension_is_calibrated_if_the_other_is_refused() -> None:
     table = simulate_clips(SimulatedListener(eeg=0.95), 16, seed=8)
     ratings = table.ratings.copy()
     ratings[:, 1] = 8

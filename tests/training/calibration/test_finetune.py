@@ -1,4 +1,4 @@
-"""The top rung is taken where it helps on clips that nobody had seen, and only there."""
+"""Fine-tuning of the encoder is accepted only if it helps on held-out clips."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from bci_affect.eeg import make_montage
 from bci_affect.errors import BciAffectError
 from bci_affect.model import AffectModel, ModelSettings, Predictor
 from bci_affect.training.calibration.clips import ClipTable, ClipWindows
-from bci_affect.training.calibration.finetune import compare, enough, fine_tune
+from bci_affect.training.calibration.finetune import compare_encoders, fine_tune, has_enough_data
 from bci_affect.training.calibration.simulation import SimulatedListener, simulate_clips
 from tests.training.calibration.conftest import ELECTRODES
 
 N_CLIPS, N_SESSIONS, N_WINDOWS, N_STEPS, N_BANDS = 40, 3, 1, 12, 5
-FOLDS = 3  # of a calibration's five: enough to see which way it goes
+FOLDS = 3  # instead of five, to save time
 
 
 def person(effect: float, seed: int = 0) -> tuple[list[ClipWindows], ClipTable]:
-    """Windows in which a person's own pattern of bands goes with what was felt, by `effect`.
+    """Return windows in which an individual pattern of bands follows the emotion, by `effect`.
 
-    Much else varies from clip to clip and more strongly, so that the first components of a frozen
-    encoder's embedding are of that.
+    Stronger nuisance variation between clips dominates the first components of a frozen encoder's
+    embedding.
     """
     rng = np.random.default_rng(seed)
     table = simulate_clips(SimulatedListener(eeg=0.5), N_CLIPS, seed=seed, n_sessions=N_SESSIONS)
@@ -45,34 +45,34 @@ def person(effect: float, seed: int = 0) -> tuple[list[ClipWindows], ClipTable]:
 
 @pytest.fixture(scope="module")
 def predictor(model_file: Path) -> Predictor:
-    """A small model, so that dozens of trainings take seconds."""
+    """Return a small model, so that dozens of trainings take seconds."""
     torch.manual_seed(5)
     settings = ModelSettings(width=16, n_steps=N_STEPS)
     return Predictor((AffectModel(settings).eval(), Predictor(model_file).card))
 
 
-def test_an_own_pattern_is_learned_and_retrieval_stays(predictor: Predictor) -> None:
+def test_individual_pattern_is_learned_and_retrieval_is_unchanged(predictor: Predictor) -> None:
     clips, table = person(0.6)
-    trial = compare(predictor, clips, table, 0, folds=FOLDS)
+    trial = compare_encoders(predictor, clips, table, 0, folds=FOLDS)
     assert trial.better
     assert trial.tuned_error < trial.frozen_error - 0.02
     found = fine_tune(predictor, clips, table, np.arange(N_CLIPS), 0)
     assert any(found.kept)
     assert all(name.startswith("encoder.") for name in found.weights)
     tuned = predictor.with_weights(found.weights)
-    rows = np.random.default_rng(1).standard_normal((4, 128)).astype(np.float32)
-    np.testing.assert_array_equal(tuned.project_music(rows), predictor.project_music(rows))
+    music = np.random.default_rng(1).standard_normal((4, 128)).astype(np.float32)
+    np.testing.assert_array_equal(tuned.project_music(music), predictor.project_music(music))
 
 
-def test_where_there_is_nothing_the_steps_are_taken_back(predictor: Predictor) -> None:
-    trial = compare(predictor, *person(0.0, 1), 1, folds=FOLDS)
+def test_without_an_effect_the_tuned_encoder_is_rejected(predictor: Predictor) -> None:
+    trial = compare_encoders(predictor, *person(0.0, 1), 1, folds=FOLDS)
     assert not trial.better
 
 
-def test_too_few_clips_or_sessions_are_not_tried() -> None:
-    assert enough(simulate_clips(SimulatedListener(), 40, seed=0, n_sessions=3))
-    assert not enough(simulate_clips(SimulatedListener(), 39, seed=0, n_sessions=3))
-    assert not enough(simulate_clips(SimulatedListener(), 48, seed=0, n_sessions=2))
+def test_minimum_clips_and_sessions_of_fine_tuning() -> None:
+    assert has_enough_data(simulate_clips(SimulatedListener(), 40, seed=0, n_sessions=3))
+    assert not has_enough_data(simulate_clips(SimulatedListener(), 39, seed=0, n_sessions=3))
+    assert not has_enough_data(simulate_clips(SimulatedListener(), 48, seed=0, n_sessions=2))
 
 
 def test_weights_of_another_model_are_refused(predictor: Predictor) -> None:

@@ -1,4 +1,4 @@
-"""The personal head must stay at the population's unless the person's own clips say otherwise."""
+"""Personal head: closed forms, choice of the rung, and calibration of probabilities."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from bci_affect.training.calibration.clips import labelled
-from bci_affect.training.calibration.combining import conformal_quantile, fit_fusion, fit_gain
+from bci_affect.training.calibration.clips import select_labelled
 from bci_affect.training.calibration.ladder import (
     CANDIDATES,
     _leave_one_out,
@@ -18,7 +17,12 @@ from bci_affect.training.calibration.ladder import (
     fit_heads,
     map_logistic,
 )
-from bci_affect.training.calibration.nested import held_out
+from bci_affect.training.calibration.nested_cv import nested_predictions
+from bci_affect.training.calibration.probability_calibration import (
+    conformal_quantile,
+    fit_fusion,
+    fit_gain,
+)
 from bci_affect.training.calibration.simulation import SimulatedListener, simulate_clips
 
 
@@ -56,8 +60,10 @@ def test_map_logistic_is_the_maximum_a_posteriori() -> None:
         np.testing.assert_allclose(found[i], best, atol=1e-4)
 
 
-def test_head_in_embedding_terms_gives_what_the_features_give() -> None:
-    clips = labelled(simulate_clips(SimulatedListener(eeg=0.95, shared=0.2), 24, seed=3), "valence")
+def test_head_on_embeddings_equals_weights_on_features() -> None:
+    clips = select_labelled(
+        simulate_clips(SimulatedListener(eeg=0.95, shared=0.2), 24, seed=3), "valence"
+    )
     head, selection = fit_head(clips.embedding, clips.eeg_logit, clips.high, clips.group)
     assert selection.candidate[0] >= 0, "a strong personal effect must leave the population head"
     basis, weights, _ = fit_heads(clips.embedding, clips.eeg_logit, clips.high[None], clips.group)
@@ -67,7 +73,7 @@ def test_head_in_embedding_terms_gives_what_the_features_give() -> None:
 
 
 def test_population_head_is_kept_when_it_is_right() -> None:
-    """Labels drawn from the population's own probability: nothing personal is to be found."""
+    """Labels drawn with the probability of the population head, without a personal effect."""
     rng = np.random.default_rng(4)
     kept = 0
     for _ in range(40):
@@ -81,21 +87,25 @@ def test_population_head_is_kept_when_it_is_right() -> None:
 
 def test_a_labelling_is_predicted_the_same_alone_and_among_others() -> None:
     """The permutation test must run on the real labels exactly what it runs on permuted ones."""
-    clips = labelled(simulate_clips(SimulatedListener(eeg=0.8), 12, seed=5), "arousal")
+    clips = select_labelled(simulate_clips(SimulatedListener(eeg=0.8), 12, seed=5), "arousal")
     rng = np.random.default_rng(0)
     many = np.vstack([clips.high, rng.permuted(np.tile(clips.high, (9, 1)), axis=1)])
-    together = held_out(clips.embedding, clips.eeg_logit, many, clips.group, clips.group)
+    together = nested_predictions(clips.embedding, clips.eeg_logit, many, clips.group, clips.group)
     for i in range(10):
-        alone = held_out(clips.embedding, clips.eeg_logit, many[[i]], clips.group, clips.group)
+        alone = nested_predictions(
+            clips.embedding, clips.eeg_logit, many[[i]], clips.group, clips.group
+        )
         np.testing.assert_allclose(together.logit[i], alone.logit[0], atol=1e-5)
 
 
 def test_a_held_out_clip_never_reaches_its_own_prediction() -> None:
-    clips = labelled(simulate_clips(SimulatedListener(eeg=0.9), 16, seed=6), "valence")
+    clips = select_labelled(simulate_clips(SimulatedListener(eeg=0.9), 16, seed=6), "valence")
     high = clips.high.copy()
-    high[3] = 1 - high[3]  # another label for clip 3 must not change what is said of clip 3
-    a = held_out(clips.embedding, clips.eeg_logit, clips.high[None], clips.group, clips.group)
-    b = held_out(clips.embedding, clips.eeg_logit, high[None], clips.group, clips.group)
+    high[3] = 1 - high[3]  # another label for clip 3 must not change the prediction of clip 3
+    a = nested_predictions(
+        clips.embedding, clips.eeg_logit, clips.high[None], clips.group, clips.group
+    )
+    b = nested_predictions(clips.embedding, clips.eeg_logit, high[None], clips.group, clips.group)
     assert a.logit[0, 3] == b.logit[0, 3]
     assert not np.allclose(a.logit[0], b.logit[0])
 

@@ -1,4 +1,4 @@
-"""From a recording on disk to a profile that another process uses, and every way to fail at it."""
+"""Calibration from recordings to a profile used by another process, and all refusals."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
 from bci_affect.profiles.records import model_identity
 from bci_affect.profiles.store import ProfileStore
-from bci_affect.training.calibration.recordings import gather
-from bci_affect.training.calibration.store import calibrate_recordings
+from bci_affect.training.calibration.recordings import load_clips
+from bci_affect.training.calibration.workflow import calibrate_recordings
 from tests.training.calibration.conftest import ELECTRODES, FELT, LABELS, command, record
 
-# The first test also waits for the calibration that several look at: all that need it are here, so
-# that no second worker makes it again. The last test changes the profile.
+# The first test also waits for the shared calibration; all tests that need it are in this file, so
+# that it runs once. The last test changes the profile.
 pytestmark = pytest.mark.timeout(300)
 
 
-def test_the_verdict_says_what_was_simulated(calibrated: dict[str, Any]) -> None:
+def test_verdict_on_the_simulated_effect(calibrated: dict[str, Any]) -> None:
     document = calibrated["document"]
     assert document["profile"] == "P7", "the subject is read from the file's name"
     assert document["n_clips"] == 12
@@ -46,7 +46,7 @@ def test_the_verdict_says_what_was_simulated(calibrated: dict[str, Any]) -> None
     assert arousal["music"] is None
 
 
-def test_the_report_holds_everything_and_asks_nobody(calibrated: dict[str, Any]) -> None:
+def test_report_is_complete_and_self_contained(calibrated: dict[str, Any]) -> None:
     page = Path(calibrated["document"]["report"]).read_text(encoding="utf-8")
     text = re.sub(r"&#\d+;|&\w+;", "?", page)
     for dimension in calibrated["document"]["dimensions"].values():
@@ -66,7 +66,7 @@ def test_the_report_holds_everything_and_asks_nobody(calibrated: dict[str, Any])
     assert "<script" not in page
 
 
-def test_another_process_uses_the_profile_and_estimates_change(
+def test_profile_changes_the_estimates_of_another_process(
     calibrated: dict[str, Any], model_file: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "estimates.csv"
@@ -83,27 +83,27 @@ def test_another_process_uses_the_profile_and_estimates_change(
     )
     assert result.returncode == 0, result.stderr
     table = np.genfromtxt(out, delimiter=",", names=True, dtype=None, encoding=None)
-    gathered = gather(
+    clips = load_clips(
         [calibrated["recording"]],
         load_toml(calibrated["labels"], Labels),
         Predictor(model_file),
         model="x",
     )
-    # The personal head was above chance for arousal: its course must follow what was felt, and it
-    # must differ from what the population's head says at the same moments.
+    # The personal head is above chance for arousal: its estimates must follow the ratings and
+    # differ from those of the population head.
     ok = table["state"] == "ok"
-    population = 1 / (1 + np.exp(-gathered.runs[0].logit[:, 1]))
-    personal = np.interp(gathered.runs[0].time, table["time"][ok], table["arousal_prob"][ok])
+    population = 1 / (1 + np.exp(-clips.runs[0].logit[:, 1]))
+    personal = np.interp(clips.runs[0].time, table["time"][ok], table["arousal_prob"][ok])
     assert np.abs(population - personal).max() > 0.1
     high, low = [], []
-    for _, segment in gathered.kept:
+    for _, segment in clips.kept:
         rows = (table["time"] > segment.start + 8) & (table["time"] < segment.stop)
         mean = float(np.mean(table["arousal_prob"][rows & ok]))
         (high if segment.arousal > 5 else low).append(mean)
     assert np.mean(high) > np.mean(low) + 0.2
 
 
-def test_normalisation_and_lineage_are_kept(
+def test_normalisation_and_sources_are_stored(
     calibrated: dict[str, Any], model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BCI_AFFECT_HOME", str(calibrated["home"]))
@@ -177,7 +177,7 @@ def test_all_electrodes_dead(tmp_path: Path, model_file: Path) -> None:
     assert "enough clean EEG" in message
 
 
-def test_no_electrode_of_known_place(tmp_path: Path, model_file: Path) -> None:
+def test_no_electrode_of_known_position(tmp_path: Path, model_file: Path) -> None:
     from bci_affect.streams.header import build_header
     from bci_affect.streams.xdf.writer import XdfWriter
 
@@ -199,10 +199,10 @@ def test_two_people_in_one_calibration(tmp_path: Path, model_file: Path) -> None
     labels = tmp_path / "labels.toml"
     labels.write_text(LABELS)
     with pytest.raises(BciAffectError, match="several people"):
-        gather(paths, load_toml(labels, Labels), Predictor(model_file), model="m")
+        load_clips(paths, load_toml(labels, Labels), Predictor(model_file), model="m")
 
 
-def test_nobody_named(tmp_path: Path, model_file: Path) -> None:
+def test_missing_profile_name(tmp_path: Path, model_file: Path) -> None:
     message = refuse(
         tmp_path, model_file, record(tmp_path / "a.xdf", clips=tuple(FELT) * 2), profile=""
     )
@@ -222,7 +222,7 @@ def start(home: Path, *arguments: str) -> subprocess.Popen[bytes]:
 
 
 def readings(path: Path) -> dict[float, float]:
-    """Time and arousal of all valid rows that are whole."""
+    """Return the arousal of all complete valid rows by time."""
     if not path.exists():
         return {}
     with path.open(newline="") as file:
@@ -241,14 +241,14 @@ def wait_for(what: Callable[[], bool], seconds: float, *processes: subprocess.Po
         time.sleep(0.2)
 
 
-def test_live_uses_the_profile_which_survives_kill_9(
+def test_live_sessions_use_the_profile_which_survives_kill_9(
     calibrated: dict[str, Any],
     model_file: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     home = calibrated["home"]
-    own, nobody = tmp_path / "own.csv", tmp_path / "nobody.csv"
+    own, population_csv = tmp_path / "own.csv", tmp_path / "population.csv"
     player = start(home, "play", str(calibrated["recording"]), "--loop")
     common = (
         "live",
@@ -267,10 +267,14 @@ def test_live_uses_the_profile_which_survives_kill_9(
             *(*common, "--profile", "P7", "--estimates", str(own)),
             *("--record", str(tmp_path / "rec")),
         ),
-        start(home, *common, "--estimates", str(nobody)),
+        start(home, *common, "--estimates", str(population_csv)),
     ]
+
+    def enough_readings() -> bool:
+        return min(len(readings(own)), len(readings(population_csv))) > 20
+
     try:
-        wait_for(lambda: len(readings(own)) > 20 and len(readings(nobody)) > 20, 90, player, *lives)
+        wait_for(enough_readings, 90, player, *lives)
         os.kill(lives[0].pid, signal.SIGKILL)
     finally:
         for process in (*lives, player):
@@ -280,8 +284,8 @@ def test_live_uses_the_profile_which_survives_kill_9(
             process.wait(15)
             if process.stderr:
                 process.stderr.close()
-    a, b = readings(own), readings(nobody)
-    # Both saw the same stream; the population's head does not move as this person's does.
+    a, b = readings(own), readings(population_csv)
+    # Both received the same stream, but the personal head gives other estimates.
     times = sorted(a)
     population = np.interp(times, sorted(b), [b[t] for t in sorted(b)])
     assert np.abs(population - [a[t] for t in times]).mean() > 0.02
@@ -293,11 +297,11 @@ def test_live_uses_the_profile_which_survives_kill_9(
     assert profile.personal is not None
     assert profile.personal.arousal.informative
 
-    # The killed session's recording, processed for the same person, gives what was shown live:
-    # it says with which normalisation and which calibration the session began.
+    # Processing the recording of the killed session for the same person gives the live estimates:
+    # the recording contains the initial normalisation and the calibration of the session.
     (recording,) = (tmp_path / "rec").rglob("*.xdf")
     again = tmp_path / "again.csv"
-    with ProfileStore(database) as store:  # the profile goes on meanwhile
+    with ProfileStore(database) as store:  # the profile changes in the meantime
         (key,) = [
             row[0] for row in sqlite3.connect(database).execute("SELECT key FROM normalisation")
         ]
@@ -316,7 +320,7 @@ def test_live_uses_the_profile_which_survives_kill_9(
         [live_at[t] for t in shared], [offline_at[t] for t in shared], atol=1e-5
     )
 
-    # The report of that session finds out whose it was, and has the verdict's exact words.
+    # The report of that session names the person and contains the text of the verdict.
     monkeypatch.setenv("BCI_AFFECT_HOME", str(home))
     page = report_recording(
         recording, None, profile="", model=model_file, progress=lambda share: None

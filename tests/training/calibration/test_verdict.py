@@ -1,4 +1,4 @@
-"""The interval in a verdict never contradicts its test."""
+"""Agreement of the interval in a verdict with its test."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bci_affect.training.calibration.clips import labelled
+from bci_affect.training.calibration.clips import select_labelled
 from bci_affect.training.calibration.evaluation import Evaluation, chance_test, evaluate
 from bci_affect.training.calibration.metrics import balanced_accuracy, bootstrap
 from bci_affect.training.calibration.permutation import ALPHA, holm, holm_levels
-from bci_affect.training.calibration.personal import calibrate
+from bci_affect.training.calibration.personal_model import calibrate
 from bci_affect.training.calibration.simulation import SimulatedListener, simulate_clips
-from bci_affect.training.calibration.verdict import judge, limit_percent
+from bci_affect.training.calibration.verdict import limit_percent, make_verdict
 
 
 def _agrees(standing: str, e: Evaluation) -> bool:
@@ -30,12 +30,12 @@ def _agrees(standing: str, e: Evaluation) -> bool:
         (143, False),  # p = .025 is not below .025
     ],
 )
-def test_cases_that_contradicted_themselves(seed: int, above: bool) -> None:
-    clips = labelled(simulate_clips(SimulatedListener(eeg=0.8), 12, seed=seed), "valence")
+def test_cases_with_a_contradicting_plain_bootstrap(seed: int, above: bool) -> None:
+    clips = select_labelled(simulate_clips(SimulatedListener(eeg=0.8), 12, seed=seed), "valence")
     e = evaluate(clips, seed=0, n_permutations=199, n_random=0)
     plain = bootstrap(e.eeg_logit, e.high, clips.group, np.random.default_rng([0, 1]))
     assert (plain["balanced_accuracy"][0] > 0.5) is not above, "the case shows nothing any more"
-    verdict = judge(e, p_adjusted=2 * e.p, quality=1.0)
+    verdict = make_verdict(e, p_adjusted=2 * e.p, quality=1.0)
     assert verdict.above_chance is above
     assert _agrees(verdict.standing, e)
     assert e.eeg.interval[0] <= e.eeg.balanced_accuracy <= e.eeg.interval[1]
@@ -106,7 +106,7 @@ def test_significant_only_on_the_side_where_the_accuracy_lies() -> None:
     assert chance_test(-drawn, 0.5).below == 0.5
 
 
-def test_where_test_and_bootstrap_agree_the_interval_stays() -> None:
+def test_interval_is_unchanged_if_test_and_bootstrap_agree() -> None:
     rng = np.random.default_rng(3)
     high = np.arange(40) % 2.0
     logit = rng.standard_normal(40) + 0.4 * (2 * high - 1)

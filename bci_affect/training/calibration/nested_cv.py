@@ -1,4 +1,4 @@
-"""Nested held-out predictions: every choice is made again without the clips it is judged on."""
+"""Nested cross-validation: every choice is repeated without the clips it is evaluated on."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from bci_affect.training.calibration.ladder import Index, fit_heads
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """Predictions for clips that the head never saw, for each labelling.
+class NestedPredictions:
+    """Held-out predictions for each labelling.
 
     Attributes
     ----------
     logit : ndarray, shape (n_labellings, n_clips)
-        Log-odds of each clip by the head that was chosen and fitted without its fold.
+        Log-odds of each clip by the head chosen and fitted without its fold.
     inner : ndarray, shape (n_labellings, n_folds, n_clips)
-        Inner left-out log-odds of each fold's training clips by the chosen rung (NaN for the clips
-        of the fold): what temperature and fusion may be fitted on.
+        Inner held-out log-odds of each fold's training clips by the chosen rung (NaN for the clips
+        of the fold), for the fit of temperature and fusion.
     candidate : ndarray of int, shape (n_labellings, n_folds)
-        What was chosen in each fold (-1: population head).
+        Index of the candidate chosen in each fold (-1: population head).
     """
 
     logit: Array
@@ -30,17 +30,21 @@ class HeldOut:
     candidate: Index
 
 
-def held_out(embedding: Array, logit: Array, high: Array, group: Index, fold: Index) -> HeldOut:
-    """Leave each fold out in turn; choose and fit on the rest.
+def nested_predictions(
+    embedding: Array, logit: Array, high: Array, group: Index, fold: Index
+) -> NestedPredictions:
+    """Predict the clips of each fold with a head chosen and fitted on the other folds.
 
     Parameters
     ----------
     embedding : ndarray, shape (n_clips, d)
+        Embedding of each clip.
     logit : ndarray, shape (n_clips,)
         Population log-odds.
     high : ndarray, shape (n_labellings, n_clips)
+        Labels, 0 or 1.
     group : ndarray of int, shape (n_clips,)
-        Clips of one stimulus leave together in the inner loop.
+        Stimulus; clips of one stimulus are held out together in the inner loop.
     fold : ndarray of int, shape (n_clips,)
         Outer folds: the groups themselves, or sessions.
     """
@@ -60,4 +64,4 @@ def held_out(embedding: Array, logit: Array, high: Array, group: Index, fold: In
         out[:, test] = offset[test] + weights @ features.T
         inner[:, f, train] = selection.left_out
         chosen[:, f] = selection.candidate
-    return HeldOut(out, inner, chosen)
+    return NestedPredictions(out, inner, chosen)

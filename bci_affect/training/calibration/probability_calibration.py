@@ -1,8 +1,7 @@
-"""The rungs above the head: temperature, conformal quantile, fusion with the music.
+"""Calibration of probabilities: temperature, conformal quantile, and fusion with the music.
 
-All of them are fitted on log-odds of clips that the head had not seen, and with both sides
-weighted alike: how often a calibration's clips were high is its design's choice and says nothing
-about later.
+All are fitted on held-out log-odds, with equal weight for both classes: the share of high clips is
+determined by the design of the calibration and does not generalise.
 """
 
 from __future__ import annotations
@@ -21,22 +20,21 @@ _GAIN_PRECISION = 4.0
 _EEG_PRECISION = 1.0
 _MIN_GAIN = 0.05
 MIN_FUSION = 6
-"""Fewer clips with known music say nothing about its reliability here."""
+"""Minimum number of clips with known music for a fit of the fusion weights."""
 
 
 def fit_gain(logit: Array, high: Array, weight: Array | None = None) -> float:
-    """Fit the gain (one over the temperature) that calibrates log-odds, shrunk to 1.
+    """Fit the gain (inverse temperature) that calibrates log-odds, shrunk to 1.
 
-    A bias is the head's own matter (its first rung), so a temperature never changes a side.
+    There is no bias (the head has its own), so the gain never changes a decision. Both classes have
+    equal total weight.
 
     Parameters
     ----------
     logit, high : ndarray, shape (n,)
         Held-out log-odds and labels.
     weight : ndarray, shape (n,), optional
-        Weight of each row; windows of one clip share a weight of one.
-
-    Both sides are weighted alike on top.
+        Weight of each row; the windows of one clip share a weight of one.
     """
     rows = np.ones_like(high) if weight is None else weight
     share = float(rows @ high / rows.sum())
@@ -48,10 +46,10 @@ def fit_gain(logit: Array, high: Array, weight: Array | None = None) -> float:
 
 
 def conformal_quantile(logit: Array, high: Array, level: float = CONFORMAL_LEVEL) -> float:
-    """Split-conformal quantile of ``1 - p(true side)`` over held-out clips.
+    """Return the split-conformal quantile of ``1 - p(true class)`` over held-out clips.
 
-    With n clips it is the ``ceil((n + 1) level)``-th smallest score, and 1 (every side possible,
-    so ``unsure``) where there is no such clip: 90 % needs at least nine. The scores come from
+    With n clips it is the ``ceil((n + 1) level)``-th smallest score, or 1 (both classes possible,
+    so ``unsure``) if there are fewer clips: 90 % needs at least nine. The scores come from
     leave-one-out heads, as in the jackknife, so coverage is approximate.
     """
     p = expit(logit)
@@ -61,25 +59,25 @@ def conformal_quantile(logit: Array, high: Array, level: float = CONFORMAL_LEVEL
 
 
 @dataclass(frozen=True)
-class Fusion:
-    """Weights of calibrated log-odds of EEG and music, and bias."""
+class FusionWeights:
+    """Weights of the calibrated log-odds of EEG and music, and a bias."""
 
     eeg: float
     music: float
     bias: float
 
     def __call__(self, eeg: Array, music: Array) -> Array:
-        """Return fused log-odds; the EEG's where the music is unknown (NaN)."""
+        """Return the fused log-odds, or those of the EEG where the music is unknown (NaN)."""
         both = self.eeg * eeg + self.music * np.nan_to_num(music) + self.bias
         return np.where(np.isfinite(music), both, eeg)
 
 
-def fit_fusion(eeg: Array, music: Array, high: Array) -> Fusion:
-    """Weigh both sources by how reliable they were on held-out clips.
+def fit_fusion(eeg: Array, music: Array, high: Array) -> FusionWeights:
+    """Fit the fusion weights of EEG and music on held-out clips.
 
-    The prior is the music as it is (weight 1) and no EEG (weight 0). The EEG gets a weight only
-    where it lowers the left-out squared error of the music alone by more than `MARGIN_SE` standard
-    errors (the squared error, as one confident mistake must not decide).
+    The prior is weight 1 for the music and weight 0 for the EEG. The EEG gets a weight only if it
+    lowers the leave-one-out squared error of the music alone by more than `MARGIN_SE` standard
+    errors. The squared error is bounded, so that one confident error does not decide.
 
     Parameters
     ----------
@@ -88,11 +86,11 @@ def fit_fusion(eeg: Array, music: Array, high: Array) -> Fusion:
     """
     known = np.isfinite(music)
     if known.sum() < MIN_FUSION or not 0 < high[known].mean() < 1:
-        return Fusion(1.0, 1.0, 0.0)
+        return FusionWeights(1.0, 1.0, 0.0)
     eeg, music, high = eeg[known], music[known], high[known]
     n = len(high)
     features = np.stack([music, np.ones(n), eeg], axis=1)  # (n, 3)
-    # Fit 0 has every clip, fit 1 + i has all but clip i.
+    # Fit 0 uses every clip, fit 1 + i all clips but i.
     weight = np.vstack([np.ones(n), 1 - np.eye(n)]) * balance(high)
     labels = np.broadcast_to(high, weight.shape)
     left_out = {}
@@ -109,4 +107,4 @@ def fit_fusion(eeg: Array, music: Array, high: Array) -> Fusion:
         slope, bias, eeg_weight = fitted["both"]
     else:
         (slope, bias), eeg_weight = fitted["music"], 0.0
-    return Fusion(float(eeg_weight), max(0.0, float(1 + slope)), float(bias))
+    return FusionWeights(float(eeg_weight), max(0.0, float(1 + slope)), float(bias))

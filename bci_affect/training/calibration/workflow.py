@@ -1,4 +1,4 @@
-"""The whole way from recordings to a profile with a report: what the command and the window run."""
+"""Calibration workflow: from recordings to a profile with a report."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from bci_affect.model import Predictor
 from bci_affect.profiles import ProfileStore, model_identity
 from bci_affect.resources import user_home
 from bci_affect.storage import free_path, safe_name
+from bci_affect.training.calibration.encoder_selection import select_encoder
 from bci_affect.training.calibration.evaluation import N_PERMUTATIONS
-from bci_affect.training.calibration.personal import calibrate
-from bci_affect.training.calibration.recordings import PersonClips, gather
+from bci_affect.training.calibration.personal_model import calibrate
+from bci_affect.training.calibration.recordings import PersonClips, load_clips
 from bci_affect.training.calibration.report import summary, write_report
-from bci_affect.training.calibration.tuning import tune
 
-_LABELS = "labels"  # in a calibration's summary: what the markers of its recordings mean
+_LABELS = "labels"  # key of the labels of each recording in the summary of a calibration
 
 
 def calibrate_recordings(
@@ -43,41 +43,41 @@ def calibrate_recordings(
     Parameters
     ----------
     paths, labels, predictor, stream, settings, progress
-        See `recordings.gather`.
+        See `recordings.load_clips`.
     model_path : Path
-        File of the predictor.
+        Model file of the predictor.
     profile : str
-        Profile to write to, made if it is new; the recordings' subject when "".
+        Profile to write to, created if new; by default the subject of the recordings.
     earlier : bool
-        Calibrate on the recordings of the profile's last calibration too, where they still are.
+        Include the recordings of the profile's last calibration that still exist.
     report : Path, optional
-        New HTML file; under the user's data folder when left out.
+        New HTML file; by default in the user's data folder.
     n_permutations, seed : int
-        See `personal.calibrate`.
+        See `personal_model.calibrate`.
 
     Returns
     -------
     dict
-        Plain JSON: verdicts and scores by dimension, profile, report, sources, dropped clips.
+        JSON document: verdicts and scores by dimension, profile, report, sources, dropped clips.
 
     Raises
     ------
     BciAffectError
-        If nothing can be calibrated; the profile is then left as it was.
+        If neither dimension can be calibrated; the profile is then not changed.
     """
     if report is not None and report.exists():
-        raise BciAffectError(f"{report} exists already; choose another file.")
+        raise BciAffectError(f"{report} already exists; choose another file.")
     name = profile or next(filter(None, (subject_of(path, labels) for path in paths)), "")
     if not name:
         raise BciAffectError("Whose recordings are these? Give a name with --profile NAME.")
     identity = model_identity(model_path)
-    sources = _earlier(name, identity) if earlier else {}
+    sources = _earlier_recordings(name, identity) if earlier else {}
     sources |= {path.resolve(): labels for path in paths}
-    for path, meaning in sources.items():
-        sources[path] = _of_person(path, meaning, name) if earlier else meaning
+    if earlier:
+        sources = {path: _assign_to_person(path, one, name) for path, one in sources.items()}
 
-    def read(predictor: Predictor) -> PersonClips:
-        return gather(
+    def load(predictor: Predictor) -> PersonClips:
+        return load_clips(
             list(sources),
             list(sources.values()),
             predictor,
@@ -87,32 +87,33 @@ def calibrate_recordings(
             progress=progress,
         )
 
-    frozen = read(predictor)
+    frozen = load(predictor)
     first = calibrate(frozen.table, model=identity, seed=seed, n_permutations=n_permutations)
-    tuning = tune(first, frozen, predictor, read, seed=seed)
-    found, gathered = tuning.calibration, tuning.gathered
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(found.personal.created))
+    selection = select_encoder(first, frozen, predictor, load, seed=seed)
+    calibration, clips = selection.calibration, selection.clips
+    personal = calibration.personal
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(personal.created))
     page = report or free_path(user_home() / "reports" / f"{safe_name(name)}-{stamp}.html")
-    document = summary(found) | {
+    document = summary(calibration) | {
         "fine_tuning": {
-            "taken": tuning.taken,
-            "text": tuning.text,
-            "frozen_error": tuning.frozen_error,
-            "tuned_error": tuning.tuned_error,
+            "taken": selection.tuned,
+            "text": selection.text,
+            "frozen_error": selection.frozen_error,
+            "tuned_error": selection.tuned_error,
         }
     }
     with ProfileStore() as store:
         if name.casefold() not in {known.casefold() for known in store.names()}:
             store.create(name)
-        write_report(page, name, gathered, found, model=identity, tuning=tuning.text)
+        write_report(page, name, clips, calibration, model=identity, tuning=selection.text)
         store.add_calibration(
             name,
-            found.personal,
+            personal,
             document | {_LABELS: [one.model_dump(mode="json") for one in sources.values()]},
             sources=tuple(map(str, sources)),
             report=str(page.resolve()),
         )
-        for key, state in gathered.normalisation.items():
+        for key, state in clips.normalisation.items():
             store.save_normalisation(name, key, state)
     return {
         **document,
@@ -120,15 +121,15 @@ def calibrate_recordings(
         "model": identity,
         "report": str(page.resolve()),
         "sources": [str(path) for path in sources],
-        "dropped": gathered.dropped,
+        "dropped": clips.dropped,
     }
 
 
-def _earlier(profile: str, model: str) -> dict[Path, Labels]:
-    """Return the recordings of the profile's last calibration, and what their markers mean.
+def _earlier_recordings(profile: str, model: str) -> dict[Path, Labels]:
+    """Return the recordings of the profile's last calibration with their labels.
 
-    Recordings that are gone are left out, and so are all where another encoder was calibrated or
-    the meaning of their markers was not kept.
+    Deleted recordings are left out. The result is empty if the last calibration used another
+    encoder or its labels were not stored.
     """
     with ProfileStore() as store:
         if profile.casefold() not in {known.casefold() for known in store.names()}:
@@ -137,15 +138,15 @@ def _earlier(profile: str, model: str) -> dict[Path, Labels]:
     if not history or history[-1].model != model:
         return {}
     last = history[-1]
-    meanings = [Labels.model_validate(one) for one in last.summary.get(_LABELS, [])]
-    if len(meanings) != len(last.sources):
+    labels = [Labels.model_validate(one) for one in last.summary.get(_LABELS, [])]
+    if len(labels) != len(last.sources):
         return {}
-    pairs = zip(map(Path, last.sources), meanings, strict=True)
-    return {path: meaning for path, meaning in pairs if path.exists()}
+    pairs = zip(map(Path, last.sources), labels, strict=True)
+    return {path: one for path, one in pairs if path.exists()}
 
 
-def _of_person(path: Path, labels: Labels, profile: str) -> Labels:
-    """Say that a file is of the profile's person, whatever its name says."""
-    note = FileInfo(subject=profile, session=session_of(path, labels))
+def _assign_to_person(path: Path, labels: Labels, profile: str) -> Labels:
+    """Return the labels with a file assigned to the profile's person."""
+    info = FileInfo(subject=profile, session=session_of(path, labels))
     files = {key: one for key, one in labels.files.items() if key != path.name}
-    return labels.model_copy(update={"files": files | {str(path): note}})
+    return labels.model_copy(update={"files": files | {str(path): info}})

@@ -1,4 +1,4 @@
-"""One calibration from rated clips to the person's model, with the evaluation that justifies it."""
+"""Fit of the personal model to rated clips, with its evaluation."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 
 from bci_affect.affect import DIMENSIONS, Array, DimensionModel, PersonalModel
 from bci_affect.errors import BciAffectError
-from bci_affect.training.calibration.clips import ClipTable, Labelled, labelled
-from bci_affect.training.calibration.combining import conformal_quantile, fit_fusion, fit_gain
+from bci_affect.training.calibration.clips import ClipTable, LabelledClips, select_labelled
 from bci_affect.training.calibration.evaluation import (
     N_PERMUTATIONS,
     N_RANDOM_EMBEDDINGS,
@@ -20,24 +19,30 @@ from bci_affect.training.calibration.evaluation import (
 )
 from bci_affect.training.calibration.ladder import fit_head
 from bci_affect.training.calibration.permutation import holm, holm_levels
-from bci_affect.training.calibration.verdict import Verdict, judge
+from bci_affect.training.calibration.probability_calibration import (
+    conformal_quantile,
+    fit_fusion,
+    fit_gain,
+)
+from bci_affect.training.calibration.verdict import Verdict, make_verdict
 
-TERRITORY_COMPONENTS = 4
+RANGE_COMPONENTS = 4
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What one calibration found.
+    """Result of a calibration.
 
     Attributes
     ----------
     personal : PersonalModel
-        For live use.
+        Personal model for live sessions.
     evaluations : dict of str to Evaluation
-        By dimension; a dimension that could not be judged is absent.
+        Evaluations by dimension, without the refused ones.
     verdicts : dict of str to Verdict
+        Verdicts by dimension.
     refused : dict of str to str
-        Dimensions that could not be calibrated, and why.
+        Dimensions that could not be calibrated, with the reason.
     """
 
     personal: PersonalModel
@@ -60,28 +65,29 @@ def calibrate(
     Parameters
     ----------
     table : ClipTable
+        Rated clips.
     model : str
-        Identity of the encoder behind the embeddings.
+        Identity of the encoder.
     seed : int
-        Of permutations and bootstrap.
+        Seed of permutations and bootstrap.
     n_permutations, n_random : int
         See `evaluate`.
     created : float, optional
-        Unix time; now when left out.
+        Unix time of the calibration; by default now.
 
     Raises
     ------
     BciAffectError
-        If neither dimension can be calibrated; with one of two, the other is kept at the
-        population head and the reason is in `refused`.
+        If neither dimension can be calibrated. If one can, the other uses the population head and
+        the reason is in `refused`.
     """
     models: dict[str, DimensionModel] = {}
     evaluations: dict[str, Evaluation] = {}
     refused: dict[str, str] = {}
-    sets: dict[str, Labelled] = {}
+    sets: dict[str, LabelledClips] = {}
     for dimension in DIMENSIONS:
         try:
-            sets[dimension] = labelled(table, dimension)
+            sets[dimension] = select_labelled(table, dimension)
         except BciAffectError as error:
             refused[dimension] = str(error)
     if not sets:
@@ -101,13 +107,13 @@ def calibrate(
             alpha=levels[dimension],
         )
     quality = float(np.mean(table.quality))
-    verdicts = {name: judge(e, adjusted[name], quality) for name, e in evaluations.items()}
+    verdicts = {name: make_verdict(e, adjusted[name], quality) for name, e in evaluations.items()}
     for dimension, clips in sets.items():
         models[dimension] = _dimension(
             table, clips, evaluations[dimension], verdicts[dimension].above_chance
         )
     neutral = PersonalModel.population(table.embedding.shape[1])
-    centre, directions, reach = territory(table)
+    centre, directions, reach = embedding_range(table)
     personal = PersonalModel(
         valence=models.get("valence", neutral.valence),
         arousal=models.get("arousal", neutral.arousal),
@@ -122,9 +128,9 @@ def calibrate(
 
 
 def _dimension(
-    table: ClipTable, clips: Labelled, evaluation: Evaluation, informative: bool
+    table: ClipTable, clips: LabelledClips, evaluation: Evaluation, informative: bool
 ) -> DimensionModel:
-    """Fit the final head on all clips; the rungs above it on held-out predictions."""
+    """Fit the final head on all clips, and its calibration on held-out predictions."""
     head, _ = fit_head(clips.embedding, clips.eeg_logit, clips.high, clips.group)
     fusion = fit_fusion(evaluation.eeg_logit, clips.music_logit, clips.high)
     return DimensionModel(
@@ -141,8 +147,8 @@ def _dimension(
     )
 
 
-def _live_gain(table: ClipTable, clips: Labelled) -> float:
-    """Gain (one over the temperature) of live windows, from those whose clip no head had seen."""
+def _live_gain(table: ClipTable, clips: LabelledClips) -> float:
+    """Fit the gain (inverse temperature) of live windows on windows of held-out clips."""
     column = DIMENSIONS.index(clips.dimension)
     logits, labels, weights = [], [], []
     for value in np.unique(clips.group):
@@ -162,8 +168,8 @@ def _live_gain(table: ClipTable, clips: Labelled) -> float:
     return fit_gain(np.concatenate(logits), np.concatenate(labels), np.concatenate(weights))
 
 
-def territory(table: ClipTable) -> tuple[Array, Array, float]:
-    """Return where the embeddings lie: centre, unit-spread directions, 95 % distance."""
+def embedding_range(table: ClipTable) -> tuple[Array, Array, float]:
+    """Return the range of the embeddings: centre, unit-variance directions, 95 % distance."""
     points = (
         np.concatenate([embedding for embedding, _ in table.windows])
         if table.windows
@@ -172,7 +178,7 @@ def territory(table: ClipTable) -> tuple[Array, Array, float]:
     centre = points.mean(axis=0)
     _, singular, rows = np.linalg.svd(points - centre, full_matrices=False)
     spread = singular / np.sqrt(len(points))
-    keep = min(TERRITORY_COMPONENTS, int(np.sum(spread > 1e-6 * max(float(spread[0]), 1e-12))))
+    keep = min(RANGE_COMPONENTS, int(np.sum(spread > 1e-6 * max(float(spread[0]), 1e-12))))
     directions = rows[:keep].T / spread[:keep]
     distance = np.sqrt(np.mean(((points - centre) @ directions) ** 2, axis=1))
     return centre, directions, float(np.quantile(distance, 0.95))
