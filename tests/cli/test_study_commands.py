@@ -72,8 +72,8 @@ def test_the_table_is_printed_for_people(finished: tuple[Path, dict[str, object]
     [
         (("train", "no-such-preset", "--data", ".", "--out", "x"), "no preset"),
         (("train", "streaming", "--data", "absent", "--out", "x"), "does not exist"),
-        (("evaluate", "absent"), "no finished study"),
-        (("report", "absent"), "no finished study"),
+        (("evaluate", "absent"), "not a finished study"),
+        (("report", "absent"), "not a finished study"),
     ],
 )
 def test_mistakes_are_one_line(
