@@ -15,12 +15,14 @@ from .fusion import personal_logits as personal_logits
 from .offline import analyse as analyse
 from .offline import features_document as features_document
 from .path import AffectPath as AffectPath
+from .step import AffectStep as AffectStep
 
 __all__ = [
     "DIMENSIONS",
     "MAX_LOGIT",
     "AffectEstimate",
     "AffectPath",
+    "AffectStep",
     "Array",
     "DimensionModel",
     "EstimateCsv",

@@ -7,17 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.affect.estimate import AffectEstimate
 from bci_affect.affect.path import AffectPath
+from bci_affect.affect.step import AffectStep
 from bci_affect.eeg import FeatureWindow
 from bci_affect.event_log import Breaks
 from bci_affect.streams import Source, read_to_end
 
 
-def analyse(
-    source: Source, path: AffectPath, breaks: Breaks | None = None
-) -> Iterator[tuple[FeatureWindow, AffectEstimate]]:
-    """Yield every window of a finite source with its estimate, oldest first.
+def analyse(source: Source, path: AffectPath, breaks: Breaks | None = None) -> Iterator[AffectStep]:
+    """Yield the step of every window of a finite source, oldest first.
 
     The same `AffectPath` as live; only the clock differs (invariant 1 of the design).
 
@@ -32,8 +30,8 @@ def analyse(
     """
     breaks = breaks or Breaks()
     for chunk in read_to_end(source):
-        for window, estimate in path.push(chunk):
-            yield window, estimate.outside_of(breaks)
+        for step in path.push(chunk):
+            yield step.outside_of(breaks)
 
 
 def features_document(

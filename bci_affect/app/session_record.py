@@ -133,8 +133,8 @@ def of_recording(
             for time, event in now:
                 music.push(time, event)
             live.estimator.set_music(_log_odds(music.audible))
-            for _, estimate in live.push(piece):
-                estimates.add(estimate.outside_of(breaks))
+            for step in live.push(piece):
+                estimates.add(step.estimate.outside_of(breaks))
         progress(source.position_s / max(source.duration_s, 1e-9))
     source.close()
     if not len(estimates):

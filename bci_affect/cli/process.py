@@ -61,10 +61,11 @@ def process(
         task = progress.add_task(file.name, total=source.duration_s)
         with EstimateCsv(partial) as rows:
             first = None
-            for window, estimate in analyse(source, path, Breaks(source.recording.events())):
+            for step in analyse(source, path, Breaks(source.recording.events())):
+                window = step.window
                 first = window.time if first is None else first
-                rows.write(estimate)
-                states[estimate.state.value] += 1
+                rows.write(step.estimate)
+                states[step.estimate.state.value] += 1
                 if features is not None:
                     kept.append(window)
                 progress.update(task, completed=window.time - first)

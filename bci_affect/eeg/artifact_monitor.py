@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bci_affect.config import SignalSettings
 from bci_affect.eeg.artifacts import ArtifactDetector
+from bci_affect.eeg.electrodes import ElectrodeSet
 from bci_affect.eeg.intake import Hops
 from bci_affect.eeg.montage import Montage
 from bci_affect.eeg.quality import TICK_S, Quality
@@ -19,7 +20,7 @@ from bci_affect.eeg.stages import Filtered
 
 
 class ArtifactMonitor:
-    """Checks every hop for artefacts, and the electrodes at every full tick.
+    """Checks every hop for artifacts, and the electrodes at every full tick.
 
     Hops may come many at once, up to the end of a tick: what is found is the same.
 
@@ -63,6 +64,8 @@ class ArtifactMonitor:
         self._energy = np.zeros((2, int(montage.is_eeg.sum())))  # of traces and above the bands
         self._tick_hops = 0
         self._tick_disturbed = False
+        self.version = -1
+        """Number of updates of `quality` so far."""
         self.forget()
 
     def forget(self) -> None:
@@ -71,6 +74,7 @@ class ArtifactMonitor:
             self._settings.quality, self._montage, self.hops_per_tick * self._hop_s
         )
         """Votes per electrode."""
+        self.version += 1
         self._artifacts = ArtifactDetector(self._settings.artifacts, self._montage, self._hop_s)
 
     def reset(self) -> None:
@@ -86,9 +90,9 @@ class ArtifactMonitor:
         return seconds > self._settle_s
 
     def update(
-        self, hops: Hops, filtered: Filtered, good: NDArray[np.bool_], seconds: float
+        self, hops: Hops, filtered: Filtered, good: ElectrodeSet, seconds: float
     ) -> list[list[str]]:
-        """Find artefacts in hops, and, where a tick is full, judge the electrodes.
+        """Find artifacts in hops, and, where a tick is full, judge the electrodes.
 
         Parameters
         ----------
@@ -96,15 +100,15 @@ class ArtifactMonitor:
             As they came in: one, or hops of the same tick that begin once the filters have settled.
         filtered : Filtered
             The same behind the filters.
-        good : ndarray of bool, shape (n_eeg,)
-            Electrodes that artefacts are looked for at.
+        good : ElectrodeSet
+            Electrodes in which artifacts are searched.
         seconds : float
             From the filters' start to the end of the last hop.
 
         Returns
         -------
         list of list of str
-            For each hop, what makes the window that it ends an artefact; empty where it is none.
+            For each hop, what makes the window that it ends an artifact; empty where it is none.
         """
         sizes, settled = hops.sizes, self.settled(seconds)
         found: list[tuple[str, ...]] = [()] * len(sizes)
@@ -128,6 +132,7 @@ class ArtifactMonitor:
                 self.quality.judge(
                     raw, high_passed, clean, spread, top, artifact=self._tick_disturbed
                 )
+                self.version += 1
             self._begin_tick()
         return against
 
@@ -162,7 +167,7 @@ class ArtifactMonitor:
         self._tick_disturbed = False
 
     def _disturbance(self) -> list[str]:
-        """Say what makes the window that ends now an artefact; nothing where it is none."""
+        """Say what makes the window that ends now an artifact; nothing where it is none."""
         if not (self._n_disturbed and self._settings.artifacts.enabled):
             return []
         newest = [why for hop in list(self._disturbed)[-self._hops_per_step :] for why in hop]
@@ -170,5 +175,5 @@ class ArtifactMonitor:
             return list(dict.fromkeys(newest))
         share = self._n_disturbed / len(self._disturbed)
         if share > self._settings.artifacts.max_share:
-            return [f"artefacts in {share:.0%} of the window"]
+            return [f"artifacts in {share:.0%} of the window"]
         return []

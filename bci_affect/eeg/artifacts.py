@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.config import ArtifactSettings
+from bci_affect.eeg.electrodes import ElectrodeSet
 from bci_affect.eeg.montage import Montage
 from bci_affect.eeg.robust import middle, per_hop
 
@@ -63,7 +64,7 @@ class ArtifactDetector:
         self._least_swing = min(settings.blink_uv, settings.movement_uv)
         self._least_loud = self._jaw_ratio * JAW_LEAST_UV
         self._usual: NDArray[np.float64] | None = None  # (2, n_eeg): swing, and RMS above bands
-        self._good: NDArray[np.bool_] | None = None
+        self._version = -1  # of the good electrodes of the last hop
         self._front_rows = self._rest_rows = np.zeros(0, np.intp)
         self._n_good = 0
 
@@ -76,7 +77,7 @@ class ArtifactDetector:
         shown: NDArray[np.float64],
         sizes: Sequence[int],
         energy: NDArray[np.float64],
-        good: NDArray[np.bool_],
+        good: ElectrodeSet,
     ) -> list[tuple[str, ...]]:
         """Name what disturbs each of some hops.
 
@@ -88,13 +89,13 @@ class ArtifactDetector:
             Samples of each hop.
         energy : ndarray of float64, shape (n_hops, n_eeg)
             Sum of squares over each hop of what lies above the bands, in square microvolts.
-        good : ndarray of bool, shape (n_eeg,)
-            Electrodes to go by; the same array as long as they are the same.
+        good : ElectrodeSet
+            Electrodes in which artifacts are searched.
         """
-        if good is not self._good:
-            self._good, self._n_good = good, int(np.count_nonzero(good))
-            self._front_rows = np.flatnonzero(good & self._front)
-            self._rest_rows = np.flatnonzero(good & ~self._front)
+        if good.version != self._version:
+            self._version, self._n_good = good.version, int(np.count_nonzero(good.mask))
+            self._front_rows = np.flatnonzero(good.mask & self._front)
+            self._rest_rows = np.flatnonzero(good.mask & ~self._front)
         n, before = len(sizes), self._edges.shape[1]
         edges = np.empty((2, before + n, shown.shape[1]))
         edges[:, :before] = self._edges
@@ -117,7 +118,7 @@ class ArtifactDetector:
         found = []
         for hop, (widest, loudest) in zip(now, most, strict=True):
             unusual = widest > self._least_swing or loudest > self._least_loud
-            found.append(self._name(hop[0], hop[1], good) if unusual else ())
+            found.append(self._name(hop[0], hop[1], good.mask) if unusual else ())
             self._usual = hop if self._usual is None else self._follow(hop, self._usual)
         return found
 

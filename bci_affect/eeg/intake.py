@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bci_affect.config import SignalSettings
 from bci_affect.eeg.chunk import Chunk
+from bci_affect.eeg.electrodes import ElectrodeSet
 from bci_affect.eeg.montage import Montage
 from bci_affect.eeg.resample import Resampler
 from bci_affect.eeg.units import units_scale
@@ -31,9 +32,8 @@ class Hops(NamedTuple):
         Microvolts, with each channel's starting level taken off.
     times : ndarray of float64, shape (n,)
         LSL time of each sample.
-    whole : ndarray of bool, shape (n_eeg,)
-        Channels with no hole in the time that a window and the filters remember; the same array as
-        long as they are the same.
+    whole : ElectrodeSet
+        Channels with no hole in the time that a window and the filters remember.
     sizes : sequence of int
         Samples of each hop.
     missing_s : float
@@ -42,7 +42,7 @@ class Hops(NamedTuple):
 
     block: NDArray[np.float64]
     times: NDArray[np.float64]
-    whole: NDArray[np.bool_]
+    whole: ElectrodeSet
     sizes: Sequence[int]
     missing_s: float
 
@@ -121,7 +121,7 @@ class Intake:
         self._second = math.ceil(self.rate_hz)
         self._samples = np.empty((self._second, self._eeg.size))
         self._times = np.empty(self._second)
-        self._whole = np.ones(self._eeg.size, np.bool_)
+        self._whole = ElectrodeSet.all_of(self._eeg.size)
         self._all_whole = True
         self.refill_s = np.inf
         """Seconds after a sample that was none, until nothing remembers it."""
@@ -293,7 +293,7 @@ class Intake:
         times = self._times[first:end].copy()
         return Hops(block, times, self._without_hole(), sizes, missing_s)
 
-    def _without_hole(self) -> NDArray[np.bool_]:
+    def _without_hole(self) -> ElectrodeSet:
         """Return the channels of which nothing that is missing is remembered any more."""
         if self._holes:
             self._any_hole = True
@@ -305,8 +305,7 @@ class Intake:
             whole = self._given - self._last_hole > self.refill_s * self.rate_hz
             self._all_whole = bool(whole.all())
             self._any_hole = not self._all_whole
-            if not np.array_equal(whole, self._whole):
-                self._whole = whole
+            self._whole = self._whole.changed_to(whole)
         return self._whole
 
     def pending(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

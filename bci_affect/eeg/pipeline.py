@@ -14,7 +14,6 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from itertools import accumulate
-from operator import is_
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -25,6 +24,7 @@ from bci_affect.eeg.artifact_monitor import ArtifactMonitor
 from bci_affect.eeg.bands import BandPower
 from bci_affect.eeg.chunk import Chunk
 from bci_affect.eeg.covariance import BandCovariance, ChannelCovariance
+from bci_affect.eeg.electrodes import ElectrodeSet
 from bci_affect.eeg.intake import Hops, Intake
 from bci_affect.eeg.montage import Montage, montage_messages
 from bci_affect.eeg.rate import RateMonitor
@@ -46,10 +46,11 @@ MIN_RATE_HZ = 32.0
 
 
 class ElectrodeState(NamedTuple):
-    """How the electrodes stand, until one of the arrays in `since` is replaced by another."""
+    """State of the electrodes under the versions (holes, by hand, quality) in `since`."""
 
-    since: tuple[NDArray[np.generic], ...]
-    usable: NDArray[np.bool_]  # (n_eeg,)
+    since: tuple[int, int, int]
+    version: int  # number of changes of mask or quality
+    usable: ElectrodeSet
     mask: NDArray[np.bool_]  # (n_channels,): usable and of known place
     quality: NDArray[np.float32]  # (n_channels,)
     any_mask: bool
@@ -137,8 +138,8 @@ class Pipeline:
             else None
         )
         self._judged = None if self._intake.units_known else deque[NDArray[np.float64]]()
-        self._by_hand = np.zeros(n_eeg, np.bool_)
-        self._standing: ElectrodeState | None = None
+        self._by_hand = ElectrodeSet.none_of(n_eeg)
+        self._electrodes: ElectrodeState | None = None
         self._traces = SampleRing(int(TRACE_S * self.rate_hz), (len(montage),), np.float32)
         self._trace_times = SampleRing(self._traces.length)
         self._index = 0  # hops since the stream's start
@@ -189,9 +190,9 @@ class Pipeline:
         """Take a channel out of use by hand, or let the program judge it again."""
         try:
             row = self.montage.names.index(channel) if isinstance(channel, str) else int(channel)
-            changed = self._by_hand.copy()
+            changed = self._by_hand.mask.copy()
             changed[np.flatnonzero(self._eeg == row)[0]] = bad
-            self._by_hand = changed  # another array tells the data's thread
+            self._by_hand = self._by_hand.changed_to(changed)
         except (ValueError, IndexError):
             raise BciAffectError(
                 f"There is no EEG channel '{channel}'; the stream has "
@@ -290,13 +291,13 @@ class Pipeline:
         self._samples += len(times)
         self._need = self._boundary(self._hop + 1) - self._samples
         look = self._hop % self._monitor.hops_per_tick == 0
-        standing = self._stand(hops.whole)
-        good, seconds = standing.usable, self._samples / self.rate_hz
+        electrodes = self._electrode_state(hops.whole)
+        good, seconds = electrodes.usable, self._samples / self.rate_hz
         filtered = self._stages.run(hops.block, hops.sizes, good, look * seconds)
         energy = filtered.energy[: len(self.band_names)]
         self._power.add(energy.transpose(1, 0, 2), hops.sizes)
         if self._covariance is not None:
-            self._covariance.add(filtered.bands, hops.sizes, good)
+            self._covariance.add(filtered.bands, hops.sizes, good.mask)
         self._traces.append(self._spread(filtered.shown))
         self._trace_times.append(times - self.design.delays["traces"])
         against = self._monitor.update(hops, filtered, good, self._hop * self._hop_s)
@@ -305,18 +306,19 @@ class Pipeline:
         windows = []
         for back, end in zip(range(n - 1, -1, -1), accumulate(hops.sizes), strict=True):
             if not back:  # the last hop may have ended a tick
-                standing = self._stand(hops.whole)
+                electrodes = self._electrode_state(hops.whole)
             self._index += 1
-            state, reasons = self._state(standing, self._hop - back, against[-1 - back])
+            state, reasons = self._state(electrodes, self._hop - back, against[-1 - back])
             window = FeatureWindow(
                 bands=self._spread(self._power.window(back), axis=1),
-                mask=standing.mask,
-                quality=standing.quality,
+                mask=electrodes.mask,
+                quality=electrodes.quality,
                 time=times.item(end - 1),
                 state=state,
                 index=self._index,
+                electrodes_version=electrodes.version,
                 covariance=self._channel_covariance(back),
-                reasons=(*reasons, *standing.faults),
+                reasons=(*reasons, *electrodes.faults),
             )
             windows.append(window)
         return windows
@@ -343,34 +345,39 @@ class Pipeline:
 
     # --- what is said of it ----------------------------------------------------------------
 
-    def _stand(self, whole: NDArray[np.bool_]) -> ElectrodeState:
-        """How the electrodes stand now; worked out only when something has changed."""
-        quality, now = self._monitor.quality, self._standing
-        since = (whole, self._by_hand, quality.good, quality.score)
-        if now is None or not all(map(is_, now.since, since)):
-            usable = whole & ~self._by_hand & quality.good
-            if now is not None and not np.count_nonzero(usable != now.usable):
-                usable = now.usable  # the same array as long as they are the same
+    def _electrode_state(self, whole: ElectrodeSet) -> ElectrodeState:
+        """Return the state of the electrodes now; computed only after a change."""
+        by_hand, quality, now = self._by_hand, self._monitor.quality, self._electrodes
+        since = (whole.version, by_hand.version, self._monitor.version)
+        if now is None or since != now.since:
+            intact = whole.mask & ~by_hand.mask
+            usable = (now.usable if now else ElectrodeSet.all_of(len(intact))).changed_to(
+                intact & quality.good
+            )
             mask = np.zeros(len(self.montage), np.bool_)
-            mask[self._eeg] = usable
+            mask[self._eeg] = usable.mask
             mask &= self._placed
             scores = np.zeros(len(self.montage), np.float32)
-            scores[self._eeg] = np.where(whole & ~self._by_hand, quality.score, np.float32(0))
-            faults = () if usable.all() else tuple(self._faults(whole))
-            now = self._standing = ElectrodeState(
-                since, usable, mask, scores, bool(mask.any()), faults
+            scores[self._eeg] = np.where(intact, quality.score, np.float32(0))
+            faults = () if usable.mask.all() else tuple(self._faults(whole, by_hand))
+            version = 0
+            if now is not None:
+                same = np.array_equal(mask, now.mask) and np.array_equal(scores, now.quality)
+                version = now.version + (not same)
+            now = self._electrodes = ElectrodeState(
+                since, version, usable, mask, scores, bool(mask.any()), faults
             )
         return now
 
-    def _faults(self, whole: NDArray[np.bool_]) -> list[str]:
-        """One sentence per electrode that is out."""
+    def _faults(self, whole: ElectrodeSet, by_hand: ElectrodeSet) -> list[str]:
+        """Return one sentence per excluded electrode."""
         names = [self.montage.names[row] for row in self._eeg]
-        found = [f"{names[c]}: taken out by hand" for c in np.flatnonzero(self._by_hand)]
-        found += [f"{names[c]}: samples missing" for c in np.flatnonzero(~whole)]
+        found = [f"{names[c]}: taken out by hand" for c in np.flatnonzero(by_hand.mask)]
+        found += [f"{names[c]}: samples missing" for c in np.flatnonzero(~whole.mask)]
         return found + self._monitor.quality.out()
 
     def _state(
-        self, standing: ElectrodeState, hop: int, disturbance: list[str]
+        self, electrodes: ElectrodeState, hop: int, disturbance: list[str]
     ) -> tuple[State, list[str]]:
         """State of the window that ends with a hop, with the reasons."""
         seconds = hop * self._hop_s
@@ -380,7 +387,7 @@ class Pipeline:
                 return State.GAP, [self._gap]
             return State.WARMING, [f"{self._gap or 'start'}: the window is full in {left:.1f} s"]
         self._gap = ""
-        if not standing.any_mask:
+        if not electrodes.any_mask:
             return State.ARTIFACT, ["no usable electrode"]
         return (State.ARTIFACT if disturbance else State.OK), disturbance
 

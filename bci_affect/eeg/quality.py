@@ -96,9 +96,9 @@ class Quality:
         self.votes = np.zeros((len(Fault), eeg.size))
         """Share of the voting time in which a test hit, (n_tests, n_eeg)."""
         self.good = np.ones(eeg.size, np.bool_)
-        """Electrodes in use, (n_eeg,); another array only when others are."""
+        """Electrodes in use, (n_eeg,)."""
         self.score = np.ones(eeg.size, np.float32)
-        """Quality per electrode, 0 to 1, (n_eeg,); a new array after each look."""
+        """Quality per electrode, 0 to 1, (n_eeg,)."""
         self._pace = np.where(_HARD, 2, 1)[:, None] * min(1.0, tick_s / settings.vote_s)
         self._pace_hard = np.where(_HARD[:, None], self._pace, 0.0)
         self._most = np.array(
@@ -175,9 +175,7 @@ class Quality:
             hits[Fault.ALONE] = alive & self._alone(clean)
         self.votes += (self._pace_hard if artifact else self._pace) * (hits - self.votes)
         self.score = np.multiply.reduce(1.0 - self.votes, axis=0).astype(np.float32)
-        good = np.where(self.good, self.score >= BAD_BELOW, self.score > GOOD_ABOVE)
-        if np.count_nonzero(good != self.good):
-            self.good = good
+        self.good = np.where(self.good, self.score >= BAD_BELOW, self.score > GOOD_ABOVE)
 
     def _still(self, raw: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Electrodes of which more than half of the samples repeat the one before."""

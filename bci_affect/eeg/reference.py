@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_affect.eeg.electrodes import ElectrodeSet
 from bci_affect.eeg.montage import MASTOIDS, Montage
 from bci_affect.errors import BciAffectError
 
@@ -57,22 +58,21 @@ class Reference:
                 self._members[folded.index(name.casefold())] = True
         self._weights: NDArray[np.float64] = self._members / max(1, self._members.sum())
         self._on = bool(self._members.any())
-        self._seen: NDArray[np.bool_] | None = None  # the good electrodes of the last hop
+        self._version = -1  # of the good electrodes of the last hop
 
     def apply(
-        self, block: NDArray[np.float64], sizes: Sequence[int], good: NDArray[np.bool_]
+        self, block: NDArray[np.float64], sizes: Sequence[int], good: ElectrodeSet
     ) -> NDArray[np.float64]:
         """Subtract from hops, (n, n_channels), the mean of the electrodes that are good now.
 
-        `sizes` are the samples of each hop. `good` is not changed by its owner: the same array
-        means that the same electrodes are good.
+        `sizes` are the samples of each hop.
         """
         if not self._on:
             return block
-        if good is self._seen:  # nothing came or went
+        if good.version == self._version:
             return self._subtract(block, sizes)
-        self._seen = good
-        before, members = self._weights, self._members & good
+        self._version = good.version
+        before, members = self._weights, self._members & good.mask
         if members.any():  # else the last electrodes stay the reference
             self._weights = members / members.sum()
         if np.array_equal(before, self._weights):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bci_affect.config import SignalSettings
 from bci_affect.eeg.asr import Asr
 from bci_affect.eeg.design import Design
+from bci_affect.eeg.electrodes import ElectrodeSet
 from bci_affect.eeg.filters import FilterBank
 from bci_affect.eeg.mains import Mains
 from bci_affect.eeg.montage import Montage
@@ -111,7 +112,7 @@ class Stages:
         self,
         block: NDArray[np.float64],
         sizes: Sequence[int],
-        good: NDArray[np.bool_],
+        good: ElectrodeSet,
         look_s: float = 0.0,
     ) -> Filtered:
         """Filter some hops; the numbers are those of a call for each.
@@ -122,7 +123,7 @@ class Stages:
             Finite, near zero at the start.
         sizes : sequence of int
             Samples of each hop.
-        good : ndarray of bool, shape (n_eeg,)
+        good : ElectrodeSet
             Electrodes that the reference may use.
         look_s : float
             Seconds since the filters' start where the last hop is to be looked at for the mains
@@ -138,7 +139,7 @@ class Stages:
         if self._asr is not None:
             ends = accumulate(sizes)
             hops = [clean[end - n : end].copy() for n, end in zip(sizes, ends, strict=True)]
-            clean = np.concatenate([self._asr.apply(hop, good) for hop in hops])
+            clean = np.concatenate([self._asr.apply(hop, good.mask) for hop in hops])
         referenced = self._reference.apply(clean, sizes, good)
         back = self._back.run(referenced, sizes)  # (n_bands + 2, n, n_eeg)
         squares = [np.einsum("fknc,fknc->fkc", part, part) for part in per_hop(back, sizes)]

@@ -46,6 +46,9 @@ class FeatureWindow:
     index : int
         Number of the hop that ended this window, counted from the stream's start (first window of a
         stream is hop 1).
+    electrodes_version : int
+        Number of changes of `mask` or `quality` in the stream so far: windows of one stream with
+        the same number share both.
     reasons : tuple of str
         Why the state is not ``OK``, and which electrodes are masked for what; empty when
         all is well.
@@ -60,5 +63,6 @@ class FeatureWindow:
     time: float
     state: State
     index: int
+    electrodes_version: int
     reasons: tuple[str, ...] = ()
     covariance: ChannelCovariance | None = None

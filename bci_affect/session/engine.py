@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from bci_affect.affect import (
     AffectEstimate,
     AffectPath,
+    AffectStep,
     EstimateCsv,
     EstimateLog,
     Personalisation,
     PersonalModel,
 )
-from bci_affect.eeg import FeatureWindow
 from bci_affect.errors import BciAffectError
 from bci_affect.session.history import EstimateHistory
 from bci_affect.session.parts import (
@@ -239,13 +239,13 @@ class LiveSession:
                 streaming = True
                 if self._replayed:
                     self._behind = local_clock() - float(chunk.times[-1])
-                results = path.push(chunk)
+                steps = path.push(chunk)
                 self._source.awaited = float(chunk.times[-1]) + path.pipeline.due_s
                 done = self._now()
-                for window, estimate in results:
-                    self._take(window, estimate, done, done - float(chunk.times[-1]))
-                if results:
-                    self._poll_pipeline(path, results[-1][0].time)
+                for step in steps:
+                    self._emit(step, done, done - float(chunk.times[-1]))
+                if steps:
+                    self._poll_pipeline(path, steps[-1].window.time)
         except EndOfStream:
             self.notify("info", "The recording is at its end.")
         except BciAffectError as error:
@@ -256,13 +256,12 @@ class LiveSession:
             _LOG.exception("the data path failed")
             self.notify("error", f"The data path failed: {error}. Please report this.")
 
-    def _take(
-        self, window: FeatureWindow, estimate: AffectEstimate, done: float, latency_s: float
-    ) -> None:
-        self._history.add(window, estimate, done, latency_s)
+    def _emit(self, step: AffectStep, done: float, latency_s: float) -> None:
+        """Pass a step on to snapshots, music and writer."""
+        self._history.add(step.window, step.estimate, done, latency_s)
         if self._music and not self._paused:
-            self._music.offer(estimate)
-        self._writer.put(estimate)
+            self._music.offer(step.estimate)
+        self._writer.put(step.estimate)
 
     def _poll_pipeline(self, path: AffectPath, time: float) -> None:
         """Pass on the pipeline's messages, and end a baseline that is due."""

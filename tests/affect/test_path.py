@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bci_affect.affect import AffectEstimate
-from bci_affect.affect.path import AffectPath
+from bci_affect.affect import AffectEstimate, Personalisation, PersonalModel
+from bci_affect.affect.path import AffectPath, population_normaliser
 from bci_affect.config import AffectSettings, LiveSettings
 from bci_affect.eeg import Chunk, Montage, State, make_montage
 from bci_affect.errors import BciAffectError
@@ -32,7 +32,8 @@ def run(
     start = turn = 0
     while start < samples.shape[1]:
         stop = start + sizes[turn % len(sizes)]
-        out += [e for _, e in path.push(Chunk(samples[:, start:stop], times[start:stop]))]
+        chunk = Chunk(samples[:, start:stop], times[start:stop])
+        out += [step.estimate for step in path.push(chunk)]
         start, turn = stop, turn + 1
     return out
 
@@ -53,6 +54,34 @@ def test_one_estimate_a_hop_and_readings_once_the_window_is_full(
         assert np.linalg.norm(reading.embedding) == pytest.approx(1.0, abs=1e-5)
         assert 0 < reading.valence_prob < 1
         assert reading.valence == pytest.approx(2 * reading.valence_prob - 1)
+
+
+def test_a_step_shows_what_its_estimate_was_made_from(
+    predictor: Predictor, montage: Montage, eeg: Floats
+) -> None:
+    """Calibration learns from the input of the encoder and of the person's head."""
+    path = AffectPath(predictor, RATE, montage, units=UNITS)
+    steps = path.push(Chunk(eeg, np.arange(eeg.shape[1]) / RATE))
+    normaliser = population_normaliser(predictor.card, len(montage))
+    readings = 0
+    for step in steps:
+        assert step.estimate.time == step.window.time
+        np.testing.assert_array_equal(step.bands, normaliser.apply(step.window))
+        assert (step.log_odds is None) == (step.estimate.state is not State.OK)
+        if step.log_odds is None or step.embedding is None:
+            assert step.embedding is None
+            continue
+        readings += 1
+        alone = predictor.predict(step.bands, step.window.mask, montage.positions)
+        np.testing.assert_allclose(alone.embedding, step.estimate.embedding, atol=1e-6)
+        if readings == 1:  # nothing to smooth with yet
+            np.testing.assert_allclose(step.log_odds, alone.logits, atol=1e-6)
+            np.testing.assert_allclose(step.embedding, alone.embedding, atol=1e-6)
+        person = Personalisation(PersonalModel.population(predictor.space))
+        head = person.apply(step.log_odds, step.embedding, step.estimate.quality, None, 0.0)
+        given = step.estimate.valence_prob, step.estimate.arousal_prob
+        np.testing.assert_allclose(head.eeg_prob, given, atol=1e-9)
+    assert readings > 40
 
 
 @settings(max_examples=8, deadline=None, derandomize=True)
@@ -94,7 +123,7 @@ def test_a_gap_holds_the_reading_and_starts_the_window_anew(
     half = eeg.shape[1] // 2
     first = run(path, eeg[:, :half], [50], times[:half])
     chunk = Chunk(eeg[:, half:], times[half:] + 3.0, gap_before=3.0)
-    second = [estimate for _, estimate in path.push(chunk)]
+    second = [step.estimate for step in path.push(chunk)]
     last = first[-1]
     assert last.state is State.OK
     assert second[0].state is State.GAP

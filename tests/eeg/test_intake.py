@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bci_affect.config import SignalSettings, WindowSettings
 from bci_affect.eeg import Chunk, Pipeline, State, judge_units, make_montage, units_scale
+from bci_affect.eeg.electrodes import ElectrodeSet
 from bci_affect.eeg.reference import Reference
 from bci_affect.errors import BciAffectError
 from tests.eeg.signals import CAP_8, CAP_32, SHORT, chunks_of, pink, run, times_of
@@ -196,7 +197,7 @@ def test_mains_hum_is_found_and_taken_out(hz):
 def test_average_reference_takes_off_the_mean_of_good_electrodes_only():
     reference = Reference("average", make_montage(CAP_32[:10]))
     x = np.random.default_rng(1).standard_normal((50, 10))
-    good = np.arange(10) < 9
+    good = ElectrodeSet(np.arange(10) < 9)
     reference.apply(x, [len(x)], good)
     out = reference.apply(x, [len(x)], good)
     np.testing.assert_allclose(out, x - x[:, :9].mean(axis=1, keepdims=True), atol=1e-12)
@@ -205,8 +206,9 @@ def test_average_reference_takes_off_the_mean_of_good_electrodes_only():
 def test_an_electrode_that_leaves_the_reference_makes_no_step():
     reference = Reference("average", make_montage(CAP_32[:8]))
     x = np.tile(np.r_[200.0, np.zeros(7)], (64, 1))
-    first = reference.apply(x, [len(x)], np.ones(8, np.bool_))
-    then = reference.apply(x, [len(x)], np.arange(8) > 0)
+    every = ElectrodeSet.all_of(8)
+    first = reference.apply(x, [len(x)], every)
+    then = reference.apply(x, [len(x)], every.changed_to(np.arange(8) > 0))
     joined = np.concatenate([first, then])[:, 5]
     assert np.abs(np.diff(joined)).max() < 25.0 / 60  # 25 uV in all, spread over the hop
     assert joined[-1] == pytest.approx(0.0, abs=1e-9)
@@ -216,13 +218,13 @@ def test_an_electrode_that_leaves_the_reference_makes_no_step():
 def test_few_electrodes_keep_their_own_reference(n_channels):
     x = np.random.default_rng(2).standard_normal((10, n_channels))
     reference = Reference("average", make_montage(CAP_32[:n_channels]))
-    assert np.array_equal(reference.apply(x, [len(x)], np.ones(n_channels, np.bool_)), x)
+    assert np.array_equal(reference.apply(x, [len(x)], ElectrodeSet.all_of(n_channels)), x)
 
 
 def test_named_electrodes_and_mastoids():
     names = ["Cz", "M1", "M2", "Pz"]
     x = np.random.default_rng(3).standard_normal((10, 4))
-    every = np.ones(4, np.bool_)
+    every = ElectrodeSet.all_of(4)
     expected = x - x[:, 1:3].mean(axis=1, keepdims=True)
     for kind in ("mastoids", ("m1", "M2")):
         np.testing.assert_allclose(

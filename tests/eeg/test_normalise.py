@@ -13,7 +13,7 @@ def window(bands, *, mask=None, state=State.OK) -> FeatureWindow:
     bands = np.asarray(bands, np.float32)
     n = bands.shape[1]
     mask = np.ones(n, np.bool_) if mask is None else np.asarray(mask)
-    return FeatureWindow(bands, mask, np.ones(n, np.float32), 0.0, state, 1)
+    return FeatureWindow(bands, mask, np.ones(n, np.float32), 0.0, state, 1, 0)
 
 
 def stream(seed: int, n: int, mean: float, sd: float):
@@ -86,6 +86,7 @@ def test_following_windows_learns_what_applying_them_does():
             time=k * 0.125,
             state=State.OK if k % 5 else State.ARTIFACT,
             index=k,
+            electrodes_version=k,
         )
         for k in range(40)
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -32,6 +34,7 @@ def same(a, b) -> bool:
         and np.array_equal(x.mask, y.mask)
         and np.array_equal(x.quality, y.quality)
         and (x.time, x.state, x.index, x.reasons) == (y.time, y.state, y.index, y.reasons)
+        and x.electrodes_version == y.electrodes_version
         for x, y in zip(a, b, strict=True)
     )
 
@@ -286,3 +289,25 @@ def test_covariance_after_a_gap_or_a_late_unit_is_that_of_the_samples_since():
     np.testing.assert_allclose(
         windows[-1].covariance.sums, known[-1].covariance.sums, rtol=1e-4, atol=1e-2
     )
+
+
+def test_the_electrodes_have_another_version_whenever_mask_or_quality_changes():
+    rate = 250.0
+    samples = pink(3, 8, 5000)
+    samples[2, 2000:3000] = 0.0  # a lead that falls off for four seconds
+    pipeline = Pipeline(SHORT, rate, make_montage(CAP_8), units=["uV"] * 8)
+    times = times_of(5000, rate)
+    windows = []
+    for start in range(0, 5000, 250):
+        if start == 4000:
+            pipeline.set_bad(CAP_8[5])
+        windows += pipeline.push(Chunk(samples[:, start : start + 250], times[start : start + 250]))
+    for before, after in pairwise(windows):
+        shared = np.array_equal(before.mask, after.mask) and np.array_equal(
+            before.quality, after.quality
+        )
+        assert (after.electrodes_version == before.electrodes_version) == shared
+        assert after.electrodes_version - before.electrodes_version in (0, 1)
+    masks = {window.mask.tobytes() for window in windows}
+    assert len(masks) >= 3, "the lead and the electrode taken out by hand must both show"
+    assert windows[-1].electrodes_version < len(windows) / 4, "most windows share their electrodes"

@@ -206,6 +206,7 @@ class ScriptedSession:
         self.confidence = 0.55
         self.standing: tuple[str, ...] = ()
         self.bad: set[str] = set()
+        self.electrodes_version = 0
         self.commands: list[tuple[object, ...]] = []
         self.ended = False
         self.simulated = True
@@ -331,6 +332,7 @@ class ScriptedSession:
             time=self.now,
             state=self.state,
             index=int((self.now - self.start) * 8),
+            electrodes_version=self.electrodes_version,
             reasons=self.reasons + tuple(f"{name}: line noise 50 Hz" for name in sorted(self.bad)),
         )
         elapsed = self.now - self.start
@@ -419,6 +421,7 @@ class ScriptedSession:
 
     def set_bad(self, channel: str, bad: bool = True) -> None:
         (self.bad.add if bad else self.bad.discard)(channel)
+        self.electrodes_version += 1
         self.commands.append(("set_bad", channel, bad))
 
     def baseline(self, seconds: float = 60.0) -> None:

@@ -100,7 +100,7 @@ def test_live_run_is_processed_alike_and_its_recording_too(
     def offline(path: Path) -> list[AffectEstimate]:
         source = XdfSource(path, speed=math.inf)
         make = path_factory(predictor, LiveSettings())
-        return [estimate for _, estimate in analyse(source, make(source.open()))]
+        return [step.estimate for step in analyse(source, make(source.open()))]
 
     def agree(other: list[AffectEstimate]) -> None:
         shared = min(len(live), len(other))

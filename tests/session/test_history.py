@@ -19,6 +19,7 @@ def window(index: int) -> FeatureWindow:
         time=float(index),
         state=State.OK,
         index=index,
+        electrodes_version=0,
         reasons=(),
     )
 

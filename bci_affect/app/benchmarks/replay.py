@@ -34,26 +34,26 @@ def run(quick: bool) -> dict[str, Any]:
     samples = simulator.block(round(seconds * rate))
     times = np.arange(samples.shape[1]) / rate
     path = AffectPath(load_predictor(None), rate, montage, units=("microvolts",) * len(montage))
-    step = round(FAST_CHUNK_S * rate)
+    size = round(FAST_CHUNK_S * rate)
     chunks = [
-        Chunk(samples[:, i : i + step], times[i : i + step]) for i in range(0, len(times), step)
+        Chunk(samples[:, i : i + size], times[i : i + size]) for i in range(0, len(times), size)
     ]
     start = _Moment()
     windows = [path.pipeline.push(chunk) for chunk in chunks]
     piped = _Moment()
-    estimates = [estimate for some in windows for estimate in path.estimator.update(some)]
+    steps = [step for some in windows for step in path.estimator.update(some)]
     done = _Moment()
     return {
         "channels": len(montage),
         "rate_hz": rate,
-        "estimates": len(estimates),
-        "readings": sum(estimate.state is State.OK for estimate in estimates),
+        "estimates": len(steps),
+        "readings": sum(step.estimate.state is State.OK for step in steps),
         "pipeline_times_real_time": seconds / (piped.wall - start.wall),
         "times_real_time": seconds / (done.wall - start.wall),
-        "encoder_ms": (done.wall - piped.wall) / len(estimates) * 1e3,
+        "encoder_ms": (done.wall - piped.wall) / len(steps) * 1e3,
         "by_cpu_time": {
             "pipeline_times_real_time": seconds / (piped.cpu - start.cpu),
             "times_real_time": seconds / (done.cpu - start.cpu),
-            "encoder_ms": (done.cpu - piped.cpu) / len(estimates) * 1e3,
+            "encoder_ms": (done.cpu - piped.cpu) / len(steps) * 1e3,
         },
     }

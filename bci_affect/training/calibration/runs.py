@@ -1,4 +1,4 @@
-"""One recording through the live path, with all that calibration wants to know of it."""
+"""One recording through the live path, as calibration needs it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.affect import (
-    AffectPath,
-    Array,
-    Personalisation,
-    PersonalModel,
-    PersonalReading,
-    analyse,
-)
+from bci_affect.affect import AffectPath, AffectStep, Array, analyse
 from bci_affect.config import LiveSettings
 from bci_affect.datasets import (
     Labels,
@@ -27,7 +20,7 @@ from bci_affect.datasets import (
     session_of,
     subject_of,
 )
-from bci_affect.eeg import FeatureWindow, Normaliser, State
+from bci_affect.eeg import Normaliser, State
 from bci_affect.errors import BciAffectError
 from bci_affect.event_log import Breaks
 from bci_affect.model import Predictor
@@ -38,44 +31,21 @@ EVERY_S = 0.5
 """Spacing of the readings that are kept of a clip."""
 
 
-class _Tap(Personalisation):
-    """Keeps what the live path would give to a person's head."""
+class _KeptWindows:
+    """One window every `EVERY_S` within spans of time, as the encoder is given it."""
 
-    def __init__(self, n_dim: int) -> None:
-        super().__init__(PersonalModel.population(n_dim))
-        self.seen: list[tuple[float, Array, Array]] = []
-
-    def apply(
-        self,
-        logits: NDArray[np.floating],
-        embedding: NDArray[np.floating],
-        quality: float,
-        music_logits: NDArray[np.floating] | None,
-        age_s: float,
-        *,
-        time_s: float | None = None,
-    ) -> PersonalReading:
-        if time_s is not None:
-            self.seen.append((time_s, np.array(logits, float), np.array(embedding, float)))
-        return super().apply(logits, embedding, quality, music_logits, age_s, time_s=time_s)
-
-
-class _Keeper(Normaliser):
-    """A normaliser that keeps some of the windows that the encoder is given."""
-
-    def keep(self, spans: Sequence[tuple[float, float]]) -> None:
-        """Keep a window every `EVERY_S` inside these spans of time from now on."""
+    def __init__(self, spans: Sequence[tuple[float, float]]) -> None:
+        self.windows: dict[float, tuple[NDArray[np.float32], NDArray[np.bool_]]] = {}
         self._spans = spans
-        self.kept: dict[float, tuple[NDArray[np.float32], NDArray[np.bool_]]] = {}
         self._last = -np.inf
 
-    def apply(self, window: FeatureWindow) -> NDArray[np.float32]:
-        bands = super().apply(window)
+    def add(self, step: AffectStep) -> None:
+        """Keep the step's window if it is due and clean."""
+        window = step.window
         inside = any(start <= window.time <= stop for start, stop in self._spans)
         if inside and window.state is State.OK and window.time - self._last >= EVERY_S - 1e-3:
             self._last = window.time
-            self.kept[window.time] = (bands, window.mask.copy())
-        return bands
+            self.windows[window.time] = (step.bands, window.mask)
 
 
 @dataclass(frozen=True)
@@ -179,7 +149,6 @@ def run_through(
     source, path, segments = plan.source, plan.path, plan.segments
     info = source.info
     key = normalisation_key(model, info.labels)
-    tap = _Tap(predictor.space)
     live = AffectPath(
         predictor,
         info.rate_hz,
@@ -188,21 +157,22 @@ def run_through(
         signal=settings.signal,
         affect=settings.affect,
         normaliser=Normaliser.from_state(states[key]) if key in states else None,
-        personal=tap,
     )
-    keeper = _Keeper.from_state(live.estimator.normaliser.state())
-    assert isinstance(keeper, _Keeper)
     rated = [s for s in segments if not s.rest and np.isfinite(s.valence)]
-    keeper.keep([stretch for segment in rated for stretch in segment.stretches])
-    live.estimator.normaliser = keeper
+    kept = _KeptWindows([stretch for segment in rated for stretch in segment.stretches])
     alpha = list(live.settings.bands).index("alpha") if "alpha" in live.settings.bands else None
+    readings: list[tuple[float, Array, Array]] = []  # time, log-odds, embedding
     times: list[float] = []
     quality: list[float] = []
     attention = np.zeros(len(info.labels))
     alphas: list[tuple[float, float]] = []
     first: float | None = None
-    for window, estimate in analyse(source, live, Breaks(source.recording.events())):
+    for step in analyse(source, live, Breaks(source.recording.events())):
+        window, estimate = step.window, step.estimate
         first = window.time if first is None else first
+        kept.add(step)
+        if step.log_odds is not None and step.embedding is not None:
+            readings.append((window.time, step.log_odds, step.embedding))
         times.append(window.time)
         quality.append(estimate.quality)
         if estimate.state is State.OK:
@@ -219,16 +189,16 @@ def run_through(
         session=plan.session,
         channels=info.labels,
         positions=info.montage.positions,
-        time=np.array([time for time, _, _ in tap.seen]),
-        logit=np.array([logit for _, logit, _ in tap.seen]).reshape(-1, 2),
-        embedding=np.array([x for _, _, x in tap.seen]).reshape(-1, predictor.space),
+        time=np.array([time for time, _, _ in readings]),
+        logit=np.array([logit for _, logit, _ in readings]).reshape(-1, 2),
+        embedding=np.array([x for _, _, x in readings]).reshape(-1, predictor.space),
         attention=attention / max(attention.sum(), 1e-12),
         quality_time=np.array(times),
         quality=np.array(quality),
         segments=segments,
         alpha_rise=_alpha_rise(segments, alphas),
         messages=live.pipeline.messages,
-        kept=keeper.kept,
+        kept=kept.windows,
     )
     return run, {key: live.estimator.normaliser.state()}, live.smoothing_s
 

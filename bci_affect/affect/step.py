@@ -1,0 +1,43 @@
+"""One step of the live path: a window, the encoder's view of it, and the estimate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_affect.affect.estimate import AffectEstimate
+from bci_affect.eeg import FeatureWindow
+from bci_affect.event_log import Breaks
+
+
+@dataclass(frozen=True, slots=True)
+class AffectStep:
+    """A feature window with everything that `AffectPath` computed from it.
+
+    Attributes
+    ----------
+    window : FeatureWindow
+        Band features as measured.
+    bands : ndarray of float32, shape (n_steps, n_channels, n_bands)
+        Band features normalised to the person: the encoder's input.
+    log_odds : ndarray of float64, shape (2,), or None
+        Smoothed log-odds of high valence and arousal before personalisation; None where the window
+        is no reading and the last estimate is held.
+    embedding : ndarray of float64, shape (d,), or None
+        Smoothed embedding; None where `log_odds` is.
+    estimate : AffectEstimate
+        Estimate at the window.
+    """
+
+    window: FeatureWindow
+    bands: NDArray[np.float32]
+    log_odds: NDArray[np.float64] | None
+    embedding: NDArray[np.float64] | None
+    estimate: AffectEstimate
+
+    def outside_of(self, breaks: Breaks) -> AffectStep:
+        """Return the step, with an estimate that is no reading if it lies in a break."""
+        estimate = self.estimate.outside_of(breaks)
+        return self if estimate is self.estimate else replace(self, estimate=estimate)
