@@ -1,12 +1,11 @@
-"""Training of the shipped model: ``python -m studies.demo_model``.
+"""Makes the shipped model: ``python -m studies.demo_model``.
 
-Trains on the broad simulation of `listeners`, with the pipeline and normaliser of live use, and
-writes ``models/demo.safetensors`` with its card. The model is tested on other people with other
-pieces.
+``--measure SEED`` trains nothing: it measures the model again, on people of another seed, and puts
+the figures into its card. Whoever chose among models by the people of one seed needs that.
 
-``--measure SEED`` does not train: it measures the shipped model on people of another seed and
-writes the figures into its card. This is needed after a choice among models by the people of one
-seed.
+Trains on the broad simulation of `listeners`, through the very pipeline and normaliser that live
+use has, and writes ``models/demo.safetensors`` with its card. It is measured on people it never
+saw, who hear pieces it never heard.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ from bci_affect.training.retrieval import cosine, retrieval_metrics, track_score
 from bci_affect.training.run_folder import git_revision
 from bci_affect.training.settings import TrainSettings
 from bci_affect.training.trainer import EpochRecord, FitResult, fit, predict
-from studies.listeners import HEADSETS, ListeningSettings, TaggedPiece, simulate_trials, tag_pieces
+from studies.listeners import HEADSETS, Heard, ListeningSettings, hear, listen
 from studies.model_page import page
 
 log = logging.getLogger(__name__)
@@ -45,7 +44,7 @@ _PIECE_SEED = 7
 
 
 class DemoSettings(Section):
-    """Content of ``configs/demo.toml``."""
+    """What ``configs/demo.toml`` holds."""
 
     seed: int = 0
     signal: SignalSettings = SignalSettings()
@@ -58,7 +57,7 @@ def simulate(settings: DemoSettings, jobs: int = 1) -> tuple[Corpus, Corpus]:
     """Return features of the people to learn from, and of other people who hear other pieces."""
     plan = settings.listening
     log.info("rendering and tagging %d pieces", plan.pieces)
-    known = tag_pieces(random_pieces(plan.pieces, _PIECE_SEED, plan.seconds))
+    known = hear(random_pieces(plan.pieces, _PIECE_SEED, plan.seconds))
     log.info("simulating %d people", plan.people)
     return (
         _record(known, plan.people, settings, settings.seed, jobs),
@@ -69,7 +68,7 @@ def simulate(settings: DemoSettings, jobs: int = 1) -> tuple[Corpus, Corpus]:
 def strangers(settings: DemoSettings, people: int, seed: int, jobs: int = 1) -> Corpus:
     """Return features of people who hear the pieces that are never trained on."""
     log.info("simulating %d people who hear other pieces", people)
-    unheard = tag_pieces([replace(piece, seconds=settings.listening.seconds) for piece in PIECES])
+    unheard = hear([replace(piece, seconds=settings.listening.seconds) for piece in PIECES])
     return _record(unheard, people, settings, seed, jobs)
 
 
@@ -122,18 +121,18 @@ def train(corpus: Corpus, test: Corpus, settings: DemoSettings) -> tuple[FitResu
 
 
 def _record(
-    tagged: list[TaggedPiece], people: int, settings: DemoSettings, seed: int, jobs: int
+    heard: list[Heard], people: int, settings: DemoSettings, seed: int, jobs: int
 ) -> Corpus:
     from joblib import Parallel, delayed
 
     windows = Parallel(n_jobs=jobs)(
-        delayed(_one)(number, tagged, settings, seed) for number in range(people)
+        delayed(_one)(number, heard, settings, seed) for number in range(people)
     )
     return build_corpus({f"p{number:03d}": part for number, part in enumerate(windows)})
 
 
-def _one(number: int, tagged: list[TaggedPiece], settings: DemoSettings, seed: int) -> Any:
-    trials = simulate_trials(number, tagged, settings.listening, seed=seed)
+def _one(number: int, heard: list[Heard], settings: DemoSettings, seed: int) -> Any:
+    trials = listen(number, heard, settings.listening, seed=seed)
     return extract_subject(trials, settings.signal, settings.extraction)
 
 
@@ -172,7 +171,7 @@ def _figures(labels: Any, probabilities: Any) -> dict[str, Any]:
 
 
 def _retrieval(model: AffectModel, said: Prediction, test: Corpus) -> dict[str, Any]:
-    """Retrieve music by the EEG of a trial: the piece that played, and pieces of its mood."""
+    """Find music by the EEG of a whole trial: the piece that played, and pieces of its mood."""
     import torch
 
     features, catalogue = test.features, test.catalogue

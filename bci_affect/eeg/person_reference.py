@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from bci_affect.eeg.covariance import (
     KAPPA,
+    N_TANGENT,
     ChannelCovariance,
     centred,
     log_power,
@@ -30,13 +31,13 @@ from bci_affect.eeg.covariance import (
     tangent_vector,
 )
 from bci_affect.eeg.montage import Montage
-from bci_affect.eeg.sites import N_SITES, Projection, SiteProjector
+from bci_affect.eeg.sites import N_HARMONICS, N_SITES, Projection, SiteProjector
 from bci_affect.errors import BciAffectError
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-MAX_WINDOWS = 64
+MAX_WINDOWS = 24
 """Rest windows that are kept; later ones are ignored."""
 
 MIN_REST_WINDOWS = 3
@@ -127,11 +128,17 @@ class PersonFeatures:
         Spherical harmonics of log amplitude against rest, in nats.
     gain : ndarray of float64, shape (n,)
         Log amplitude attributed to each valid electrode's contact and removed, in nats.
+    amplitude : ndarray of float64, shape (n_bands, n)
+        Log amplitude of each valid electrode against rest after that, in nats.
+    projection : Projection
+        Of the valid electrodes.
     """
 
     covariance: Floats
     power: Floats
     gain: Floats
+    amplitude: Floats
+    projection: Projection
 
     @property
     def vector(self) -> Floats:
@@ -275,7 +282,22 @@ class PersonReference:
         sites = site_covariance(covariance, rest.projection, rest.scale_uv2, self.kappa)
         logs = spd_log(rest.whitener @ sites @ rest.whitener)
         away = (log_power(covariance) - rest.log_power) / 2
-        return PersonFeatures(tangent_vector(logs), away @ rest.projection.field.T, gain)
+        power = away @ rest.projection.field.T
+        return PersonFeatures(tangent_vector(logs), power, gain, away, rest.projection)
+
+    def rest_features(self, mask: Bools) -> Floats:
+        """Return the features of the rest windows themselves, (n_windows, n_bands * 316).
+
+        Windows in which too few of the electrodes are present are left out.
+
+        Parameters
+        ----------
+        mask : ndarray of bool, shape (n_channels,)
+            Valid electrodes.
+        """
+        usable = [one for one in self._rest if self.sites.usable(mask & present(one))]
+        rows = [self.features(one, mask).vector for one in usable] if self.has_rest else []
+        return np.array(rows).reshape(len(rows), self._n_bands * (N_TANGENT + N_HARMONICS))
 
     def normalised_log(self) -> Floats:
         """Return the mean log site covariance of rest at mean power 1, without the prior.
@@ -297,12 +319,13 @@ class PersonReference:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return everything that `restore` needs, as plain arrays."""
-        n, channels = self._n_bands, self._n_channels
-        sums = [window.sums for window in self._rest] or np.zeros((0, n, channels, channels))
-        samples = [window.samples for window in self._rest] or np.zeros((0, channels))
+        channels = self._n_channels
+        rows, columns = np.triu_indices(channels)
+        sums = [window.sums[:, rows, columns] for window in self._rest]
+        samples = [window.samples for window in self._rest]
         return {
-            "rest_sums": np.asarray(sums, np.float32),
-            "rest_samples": np.asarray(samples, np.int64),
+            "rest_sums": np.array(sums, np.float32).reshape(-1, self._n_bands, len(rows)),
+            "rest_samples": np.array(samples, np.int64).reshape(-1, channels),
             "scale": np.concatenate([[self._scale_weight], self._log_scale]),
         }
 
@@ -315,19 +338,23 @@ class PersonReference:
             If arrays are missing or belong to another montage.
         """
         try:
-            sums = np.asarray(state["rest_sums"], np.float64)
+            upper = np.asarray(state["rest_sums"], np.float64)
             samples = np.asarray(state["rest_samples"], np.int64)
             scale = np.asarray(state["scale"], np.float64)
-            shape = (len(samples), self._n_bands, self._n_channels, self._n_channels)
-            if sums.shape != shape or samples.shape != shape[::2] or len(scale) != shape[1] + 1:
+            n, bands, channels = len(samples), self._n_bands, self._n_channels
+            rows, columns = np.triu_indices(channels)
+            shapes = (upper.shape, samples.shape, scale.shape)
+            if shapes != ((n, bands, len(rows)), (n, channels), (bands + 1,)):
                 raise ValueError("shapes")
-            if not (np.isfinite(sums).all() and np.isfinite(scale).all()):
+            if not (np.isfinite(upper).all() and np.isfinite(scale).all()):
                 raise ValueError("values")
         except (KeyError, ValueError, TypeError, IndexError) as error:
             raise BciAffectError(
                 f"The person's rest is damaged or of another montage ({error}); record a baseline "
                 "again."
             ) from None
+        sums = np.empty((n, bands, channels, channels))
+        sums[..., rows, columns] = sums[..., columns, rows] = upper
         self._rest = [ChannelCovariance(*pair) for pair in zip(sums, samples, strict=True)]
         self._scale_weight, self._log_scale = float(scale[0]), scale[1:].copy()
         self._cache.clear()

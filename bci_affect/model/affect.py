@@ -66,7 +66,14 @@ class AffectModel(nn.Module):
         """True if electrodes are identified by position (any number), False if by index."""
         return self.encoder.any_montage
 
-    def forward(self, bands: Tensor, mask: Tensor, positions: Tensor) -> ModelOutput:
+    @property
+    def needs_person(self) -> bool:
+        """True if the encoder reads features of the person against their own rest."""
+        return self.encoder.needs_person
+
+    def forward(
+        self, bands: Tensor, mask: Tensor, positions: Tensor, person: Tensor | None = None
+    ) -> ModelOutput:
         """Embed EEG windows in the common space and predict their emotion.
 
         Parameters
@@ -77,8 +84,11 @@ class AffectModel(nn.Module):
             Valid electrodes; the output is finite even for a window without any.
         positions : Tensor of float32, shape (batch or 1, n_channels, 3)
             Metres; encoders with `any_montage` mask electrodes of unknown position (NaN).
+        person : Tensor of float32, shape (batch, n_bands * 316), optional
+            Features against the person's rest, for encoders with `needs_person`; ignored by others.
         """
-        features, attention = self.encoder(bands, mask, positions)
+        inputs = (bands, mask, positions, person) if self.needs_person else (bands, mask, positions)
+        features, attention = self.encoder(*inputs)
         return self._project(features, attention)
 
     def project_music(self, embeddings: Tensor) -> ModelOutput:

@@ -2,11 +2,75 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+REST_PRIOR_WINDOWS = 6.0
+"""Weight, in windows, of "rest has the population's mean" in `RestScore`."""
+
+REST_PRIOR_SPREAD = 0.3
+"""Prior standard deviation of the log-odds at rest in `RestScore`."""
+
+
+@dataclass(frozen=True)
+class RestCalibration:
+    """Log-odds of a score against rest, for one number of electrodes.
+
+    Attributes
+    ----------
+    electrodes : int
+        Number of electrodes that it was fitted with.
+    threshold : tuple of float
+        Scores of valence and arousal with even odds.
+    slope : tuple of float
+        Log-odds per unit of score.
+    """
+
+    electrodes: int
+    threshold: tuple[float, float]
+    slope: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class RestScore:
+    """Standardisation of a model's log-odds against those of the person's rest.
+
+    Attributes
+    ----------
+    centre, spread : ndarray of float64, shape (2,)
+        Of valence and arousal.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> RestScore.from_rest(np.zeros((0, 2))).apply(np.array([0.3, 0.0])).tolist()
+    [1.0, 0.0]
+    """
+
+    centre: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+    @classmethod
+    def from_rest(cls, logits: NDArray[np.floating]) -> RestScore:
+        """Return the standardisation for windows of rest, (n, 2); none are needed.
+
+        The mean of a short rest is uncertain and shrinks to 0; half of the variance is the prior's.
+        """
+        n = len(logits)
+        if not n:
+            return cls(np.zeros(2), np.full(2, REST_PRIOR_SPREAD))
+        rest = np.asarray(logits, np.float64)
+        spread = np.sqrt(0.5 * rest.var(axis=0) + 0.5 * REST_PRIOR_SPREAD**2)
+        return cls(n / (n + REST_PRIOR_WINDOWS) * rest.mean(axis=0), spread)
+
+    def apply(self, logits: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return scores, (..., 2), in units of the spread at rest."""
+        scores: NDArray[np.float64] = (logits - self.centre) / self.spread
+        return scores
 
 
 @dataclass(frozen=True)
@@ -41,6 +105,9 @@ class ModelCard:
         Held-out metrics with trial counts and chance levels.
     git_revision : str
         Revision of the code that trained it.
+    rest_calibration : tuple of RestCalibration
+        Log-odds of scores against rest by number of electrodes, for models that need a person's
+        rest; empty for others, whose log-odds are used as they are.
     """
 
     name: str
@@ -58,6 +125,25 @@ class ModelCard:
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     git_revision: str = ""
+    rest_calibration: tuple[RestCalibration, ...] = ()
+
+    def log_odds(
+        self, logits: NDArray[np.floating], rest: RestScore, electrodes: int
+    ) -> NDArray[np.float64]:
+        """Return calibrated log-odds, (..., 2), of a person with some number of electrodes.
+
+        The calibration of the nearest number of electrodes applies (on a logarithmic scale);
+        without any calibration the score is the log-odds.
+        """
+        scores = rest.apply(logits)
+        if not self.rest_calibration:
+            return scores
+        nearest = min(
+            self.rest_calibration,
+            key=lambda one: abs(math.log(one.electrodes / max(electrodes, 1))),
+        )
+        calibrated: NDArray[np.float64] = (scores - nearest.threshold) * np.array(nearest.slope)
+        return calibrated
 
 
 @dataclass(frozen=True, slots=True)

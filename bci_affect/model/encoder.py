@@ -32,9 +32,12 @@ class Encoder(nn.Module):
     ----------
     any_montage : bool
         True if electrodes are identified by position (any number, any order), False if by index.
+    needs_person : bool
+        True if `forward` has a fourth argument: features of the person against their own rest.
     """
 
     any_montage: bool = True
+    needs_person: bool = False
 
     @abstractmethod
     def forward(self, bands: Tensor, mask: Tensor, positions: Tensor) -> EncoderOutput:

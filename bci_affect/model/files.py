@@ -26,7 +26,9 @@ from bci_affect.model.settings import ModelSettings
 from bci_affect.storage import atomic_file
 
 FORMAT = "bci_affect.model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Version of new files; version 1 had no calibration against rest."""
+_READABLE = ("1", "2")
 _MAX_NATS = 1e3
 """Bound on the magnitude of the logarithm of a band power, in nats."""
 
@@ -113,10 +115,10 @@ def _parse_metadata(path: Path, metadata: dict[str, str]) -> tuple[ModelSettings
     if metadata.get("format") != FORMAT:
         raise BciAffectError(f"{path} is a safetensors file, but not a model of bci_affect.")
     version = metadata.get("format_version", "")
-    if version != str(FORMAT_VERSION):
+    if version not in _READABLE:
         raise BciAffectError(
-            f"The model {path} has format version {version or 'none'}; this program reads version "
-            f"{FORMAT_VERSION}. Update the program or train the model again."
+            f"The model {path} has format version {version or 'none'}; this program reads versions "
+            f"{' and '.join(_READABLE)}. Update the program or train the model again."
         )
     try:
         settings = ModelSettings.model_validate_json(metadata["settings"])
@@ -154,4 +156,8 @@ def _parse_card(raw: Any) -> ModelCard:
     for name, (low, high) in card.bands.items():
         if not 0 < low < high < math.inf:
             raise ValueError(f"band '{name}' from {low:g} to {high:g} Hz")
+    for one in card.rest_calibration:
+        numbers = (*one.threshold, *one.slope)
+        if one.electrodes < 1 or not all(math.isfinite(number) for number in numbers):
+            raise ValueError(f"the calibration for {one.electrodes} electrodes")
     return card

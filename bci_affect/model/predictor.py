@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bci_affect.errors import BciAffectError
 from bci_affect.model.affect import AffectModel
 from bci_affect.model.card import ModelCard, Prediction
+from bci_affect.model.covariance import FEW_ELECTRODES, CovarianceEncoder
 from bci_affect.model.files import load_model
 from bci_affect.model.streaming_inference import StreamingInference
 
@@ -29,9 +30,9 @@ class Predictor:
 
     Notes
     -----
-    A `streaming` model runs in `StreamingInference`, any other in torch. Torch is set to one
-    thread: with two threads on two cores the slowest calls of the same LSTM took 50 to 1000 times
-    longer. Concurrent calls from several threads are safe.
+    A `streaming` or `covariance` model runs in `StreamingInference`, any other in torch. Torch is
+    set to one thread: with two threads on two cores the slowest calls of the same LSTM took 50 to
+    1000 times longer. Concurrent calls from several threads are safe.
     """
 
     def __init__(self, model: Path | str | tuple[AffectModel, ModelCard]) -> None:
@@ -43,7 +44,9 @@ class Predictor:
         self._model = self._model.eval()
         settings = self._model.settings
         self._inference = (
-            StreamingInference(self._model) if settings.encoder == "streaming" else None
+            StreamingInference(self._model)
+            if settings.encoder in ("streaming", "covariance")
+            else None
         )
         n_channels = settings.n_channels or 8
         for _ in range(3):  # warm-up: the first calls are slow
@@ -87,8 +90,48 @@ class Predictor:
         """Dimensions of the common space."""
         return self._model.settings.space
 
+    @property
+    def needs_person(self) -> bool:
+        """True if predictions need features of the person against their own rest."""
+        return self._model.needs_person
+
+    @property
+    def population(self) -> NDArray[np.float64] | None:
+        """Mean rest of the training people, (n_bands, n_sites, n_sites); None if not needed."""
+        encoder = self._model.encoder
+        if not isinstance(encoder, CovarianceEncoder):
+            return None
+        prior: NDArray[np.float64] = encoder.population.numpy().astype(np.float64)
+        return prior
+
+    def person_weights(self, n_electrodes: int) -> NDArray[np.float64]:
+        """Return the weights of the person features in the logits, (2, n_bands * 316).
+
+        Parameters
+        ----------
+        n_electrodes : int
+            Valid electrodes: few and many have weights of their own.
+
+        Raises
+        ------
+        BciAffectError
+            If the model has no such features or is not linear in them.
+        """
+        model, encoder = self._model, self._model.encoder
+        if not isinstance(encoder, CovarianceEncoder) or model.settings.shared_activation:
+            raise BciAffectError(f"The model {self.card.name} is not linear in person features.")
+        layer = encoder.few if n_electrodes <= FEW_ELECTRODES else encoder.many
+        with torch.inference_mode():
+            weights = model.heads.weight @ model.shared.weight @ layer.weight
+            scaled: NDArray[np.float64] = (weights / encoder.feature_scale).double().numpy()
+        return scaled
+
     def predict(
-        self, bands: Floats, mask: NDArray[np.bool_], positions: NDArray[np.floating]
+        self,
+        bands: Floats,
+        mask: NDArray[np.bool_],
+        positions: NDArray[np.floating],
+        person: Floats | None = None,
     ) -> Prediction:
         """Run the model on one window.
 
@@ -100,17 +143,26 @@ class Predictor:
             Valid electrodes.
         positions : ndarray, shape (n_channels, 3)
             Metres; NaN where unknown.
+        person : ndarray of float32, shape (n_bands * 316,), optional
+            `PersonFeatures.vector`, for models with `needs_person`; zeros ("as at rest") by
+            default.
 
         Raises
         ------
         BciAffectError
             If the bands, steps or electrodes do not match the model.
         """
-        many = self.predict_many(bands[None], mask[None], positions)
+        many = self.predict_many(
+            bands[None], mask[None], positions, None if person is None else person[None]
+        )
         return Prediction(many.embedding[0], many.attention[0], many.logits[0])
 
     def predict_many(
-        self, bands: Floats, mask: NDArray[np.bool_], positions: NDArray[np.floating]
+        self,
+        bands: Floats,
+        mask: NDArray[np.bool_],
+        positions: NDArray[np.floating],
+        person: Floats | None = None,
     ) -> Prediction:
         """Run the model on several windows; the arrays of the result have a leading axis n.
 
@@ -120,12 +172,16 @@ class Predictor:
         mask : ndarray of bool, shape (n, n_channels)
         positions : ndarray, shape (n_channels, 3) or (n, n_channels, 3)
             Metres; one montage for all windows, or one per window.
+        person : ndarray of float32, shape (n, n_bands * 316), optional
+            As in `predict`.
         """
         self._check(bands, mask, positions)
         positions = np.asarray(positions, np.float32)
         positions = positions if positions.ndim == 3 else positions[None]
         if self._inference is not None:
-            return self._inference.predict(np.asarray(bands, np.float32), mask, positions)
+            if person is not None:
+                person = np.asarray(person, np.float32)
+            return self._inference.predict(np.asarray(bands, np.float32), mask, positions, person)
         with torch.inference_mode():
             out = self._model(
                 torch.from_numpy(np.ascontiguousarray(bands, np.float32)),

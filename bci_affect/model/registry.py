@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bci_affect.errors import BciAffectError
+from bci_affect.model.covariance import CovarianceEncoder
 from bci_affect.model.encoder import Encoder
 from bci_affect.model.paper import PaperEncoder
 from bci_affect.model.settings import ModelSettings
 from bci_affect.model.streaming import StreamingEncoder
 
-ENCODERS: dict[str, type[Encoder]] = {"paper": PaperEncoder, "streaming": StreamingEncoder}
+ENCODERS: dict[str, type[Encoder]] = {
+    "paper": PaperEncoder,
+    "streaming": StreamingEncoder,
+    "covariance": CovarianceEncoder,
+}
 """Encoder classes by the name used in settings and model files."""
 
 

@@ -23,9 +23,9 @@ class ModelSettings(Section):
     """Width of the step layer and of the LSTM (`streaming`)."""
     attention_heads: int = Field(4, ge=1, le=64)
     linear_path: bool = True
-    """Include the linear path (`streaming`)."""
+    """Include the linear path (`streaming`); `covariance` has its own."""
     attention_path: bool = True
-    """Include the attention path (`streaming`); without it the encoder is linear."""
+    """Include the attention path (`streaming`, `covariance`); without it the encoder is linear."""
     space: int = Field(32, ge=2, le=4096)
     """Dimensions of the common space of EEG and music."""
     music_dim: int = Field(128, ge=1, le=8192)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from bci_affect.model.affect import AffectModel
 from bci_affect.model.card import Prediction
+from bci_affect.model.covariance import FEW_ELECTRODES, CovarianceEncoder
 from bci_affect.model.positions import CODE_SIZE, has_position, position_code
 from bci_affect.model.streaming import StreamingEncoder, fit_field
 
@@ -67,7 +68,7 @@ class _Montage:
 
 
 class StreamingInference:
-    """Inference with a `streaming` `AffectModel` in evaluation mode.
+    """Inference with a `streaming` or `covariance` `AffectModel` in evaluation mode.
 
     Parameters
     ----------
@@ -97,8 +98,21 @@ class StreamingInference:
             self._time_hidden = _Layer.from_linear(encoder.time_hidden)
             self._time_score = _floats(encoder.time_score.weight)
             self._out = _Layer.from_linear(encoder.out)
+        self._gate, self._person = np.float32(1), None
+        if isinstance(encoder, CovarianceEncoder):
+            self._gate = np.float32(encoder.gate.item())
+            self._person = tuple(
+                _Layer(_floats(layer.weight / encoder.feature_scale), _floats(layer.bias[:, None]))
+                for layer in (encoder.many, encoder.few)
+            )
 
-    def predict(self, bands: Floats, mask: NDArray[np.bool_], positions: Floats) -> Prediction:
+    def predict(
+        self,
+        bands: Floats,
+        mask: NDArray[np.bool_],
+        positions: Floats,
+        person: Floats | None = None,
+    ) -> Prediction:
         """Run the model on windows; the arrays of the result have a leading axis n.
 
         Parameters
@@ -106,6 +120,8 @@ class StreamingInference:
         bands : ndarray of float32, shape (n, n_steps, n_channels, n_bands)
         mask : ndarray of bool, shape (n, n_channels)
         positions : ndarray of float32, shape (1 or n, n_channels, 3)
+        person : ndarray of float32, shape (n, n_bands * 316), optional
+            Features against the person's rest, for `covariance` models.
         """
         n, n_steps, n_channels, _ = bands.shape
         features = np.zeros((self._shared.weight.shape[1], n), np.float32)
@@ -114,6 +130,10 @@ class StreamingInference:
             for start in range(0, len(group), _BATCH_SIZE):
                 batch = group[start : start + _BATCH_SIZE]
                 features[:, batch], weights = self._encode(bands[batch], montage)
+                if self._person is not None:
+                    linear = self._person[len(montage.rows) <= FEW_ELECTRODES]
+                    features[:, batch] *= self._gate
+                    features[:, batch] += linear.bias if person is None else linear(person[batch].T)
                 attention[batch[:, None], montage.rows] = weights
         common = self._shared(features)
         if self._slope != 1.0:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bci_affect.eeg import CAPS, make_montage
+from bci_affect.eeg.attribution import electrode_contributions
 from bci_affect.eeg.covariance import ChannelCovariance
 from bci_affect.eeg.person_reference import (
     MAX_WINDOWS,
@@ -154,7 +155,7 @@ def test_damaged_or_foreign_rest_is_refused():
     other = PersonReference(make_montage(CAPS["muse"]), N_BANDS)
     with pytest.raises(BciAffectError, match="another montage"):
         other.restore(state)
-    state["rest_sums"][0, 0, 0, 0] = np.nan
+    state["rest_sums"][0, 0, 0] = np.nan
     with pytest.raises(BciAffectError, match="damaged"):
         rested(4).restore(state)
 
@@ -190,3 +191,21 @@ def test_wrong_shapes_are_refused():
     with pytest.raises(BciAffectError, match="channels"):
         rested(4).features(small, ALL)
     assert PopulationPrior.isotropic(1).covariance.shape == (1, N_SITES, N_SITES)
+
+
+def test_contributions_of_electrodes_add_up_to_a_linear_score():
+    mask = ALL.copy()
+    mask[3] = False
+    features = rested().features(window(200, bands=[1.0, 2.0, 0.5]), mask)
+    weights = np.random.default_rng(1).normal(size=(2, features.vector.size))
+    contributions = electrode_contributions(features, weights, N)
+    np.testing.assert_allclose(contributions.sum(axis=1), weights @ features.vector)
+    assert not contributions[:, 3].any()
+
+
+def test_the_features_of_rest_itself_lie_around_zero():
+    reference = rested(prior_windows=1e-9)
+    rest = reference.rest_features(ALL)
+    assert rest.shape == (20, N_BANDS * 316)
+    assert np.linalg.norm(rest.mean(axis=0)) < 0.5 * np.linalg.norm(rest, axis=1).mean()
+    assert len(PersonReference(MONTAGE, N_BANDS).rest_features(ALL)) == 0

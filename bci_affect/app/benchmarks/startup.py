@@ -1,4 +1,4 @@
-"""Start-up times: ``--help``, imports of commands, and the demonstration."""
+"""How long the user waits: ``--help``, imports that commands pay for, the demonstration."""
 
 from __future__ import annotations
 
