@@ -1,4 +1,4 @@
-"""Running estimate of affect, as it leaves the data path."""
+"""Running estimate of affect: the result of the data path."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bci_affect.event_log import Breaks
 
 @dataclass(frozen=True, slots=True)
 class AffectEstimate:
-    """Running estimate of how the listener seems to feel, with what it rests on.
+    """Running estimate of the listener's affect, with its quality and attention.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class AffectEstimate:
     confidence : float
         0 to 1: calibrated certainty, gated by quality, novelty and age.
     embedding : ndarray of float32, shape (d,)
-        Place in the common space of EEG and music.
+        Embedding in the common space of EEG and music.
     attention : ndarray of float32, shape (n_channels, n_steps)
         Share of the encoder's weight; sums to 1; masked electrodes have 0.
     quality : float
@@ -35,8 +35,8 @@ class AffectEstimate:
     state : State
         A reading only where it is ``OK``; otherwise the last reading is held.
     reading : PersonalReading or None
-        The three estimates (EEG, music, both), the decision and its reasons, behind the numbers
-        above, which are the EEG's alone; None before the first reading.
+        The three estimates (EEG, music, both) with decision and reasons; the numbers above are
+        the EEG's alone. None before the first reading.
     """
 
     time: float

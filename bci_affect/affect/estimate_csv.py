@@ -1,10 +1,9 @@
-"""Estimates as rows of a CSV file: the format that `live` and `process` share."""
+"""CSV file of estimates: the format that `live` and `process` share."""
 
 from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
@@ -26,7 +25,7 @@ COLUMNS = (
 
 
 class EstimateCsv:
-    """A CSV file of estimates, one row each; it appears with the first of them.
+    """CSV file of estimates, one row each; it is created with the first row.
 
     Parameters
     ----------
@@ -57,7 +56,7 @@ class EstimateCsv:
         return file
 
     def write(self, estimate: AffectEstimate, track: str = "") -> None:
-        """Append one estimate; an unknown number stays an empty cell."""
+        """Append one estimate; an unknown number is an empty cell."""
         if self._file is None:
             self._file = self._open()
         csv.writer(self._file).writerow(
@@ -80,7 +79,7 @@ class EstimateCsv:
         )
 
     def flush(self) -> None:
-        """Hand what was written to the operating system."""
+        """Flush the rows to the operating system."""
         if self._file:
             self._file.flush()
 
@@ -100,7 +99,3 @@ class EstimateCsv:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-EstimateSink = Callable[[AffectEstimate, str], None]
-"""Takes an estimate and the id of the track that plays ("" where none does)."""

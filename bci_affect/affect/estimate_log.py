@@ -16,10 +16,10 @@ _UNKNOWN = (float("nan"),) * 6
 
 
 class EstimateLog:
-    """Every estimate of a session from its first on, without embedding and map of attention.
+    """Log of every estimate of a session, without its embedding and attention map.
 
-    An estimate takes 44 bytes here, 1.3 MB an hour, and 4 kB as it is: whoever needs the whole of
-    it looks at the newest three minutes (`EstimateHistory`).
+    An estimate takes 44 bytes here (1.3 MB an hour) and 4 kB in full; `EstimateHistory` keeps the
+    newest three minutes in full.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class EstimateLog:
 
     @property
     def ok(self) -> NDArray[np.bool_]:
-        """Which are readings, shape (n,)."""
+        """True where an estimate is a reading, shape (n,)."""
         return self._column(0) > 0
 
     @property

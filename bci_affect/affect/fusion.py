@@ -1,13 +1,13 @@
-"""EEG, music, and both: three estimates kept apart, with a confidence that can say unsure.
+"""Fusion of EEG and music: three separate estimates, with a confidence that can be unsure.
 
-Fitting a person's numbers is the training room's calibration; here they are applied. A live
+The training room's calibration fits a person's parameters; this module applies them. A live
 session makes one `Personalisation` from the profile's `PersonalModel` (or from
-`PersonalModel.population` without a profile) and asks it once an estimate:
+`PersonalModel.population` without a profile) and calls it once per estimate:
 
     personal = Personalisation(profile.personal or PersonalModel.population(d))
     reading = personal.apply(logits, embedding, quality, music_logits, age_s)
     reading.fused_prob      # what to show and to steer by, (2,): valence, arousal
-    reading.eeg_prob, reading.music_prob            # always beside it
+    reading.eeg_prob, reading.music_prob            # always shown with it
     reading.confidence, reading.decision, reading.reasons
     personal.wants_baseline                         # drift: ask for a 60 s rest
     personal.rebaselined()                          # after it
@@ -38,9 +38,9 @@ MAX_LOGIT = 4.0
 
 
 def music_log_odds(valence: float, arousal: float) -> Array:
-    """Return log-odds (2,) of high from a track's place in [-1, 1]; NaN where it is unknown.
+    """Return log-odds (2,) of high from a track's valence and arousal; NaN where unknown.
 
-    A place p stands for the probability (1 + p) / 2, never quite certain.
+    A value p in [-1, 1] maps to the probability (1 + p) / 2, limited to 0.02 and 0.98.
     """
     prob = np.clip((1 + np.array([valence, arousal], dtype=np.float64)) / 2, 0.02, 0.98)
     return np.asarray(logit(prob))
@@ -48,7 +48,7 @@ def music_log_odds(valence: float, arousal: float) -> Array:
 
 @dataclass(frozen=True)
 class DimensionModel:
-    """What calibration found for one dimension.
+    """Personal parameters of one dimension, fitted by calibration.
 
     Personal log-odds are ``gain * z + bias + weights @ embedding`` of the population's ``z``
     (clipped to `MAX_LOGIT`). Times ``live_gain`` they are calibrated for what is shown live.
@@ -86,7 +86,7 @@ class DimensionModel:
 
 @dataclass(frozen=True)
 class PersonalModel:
-    """All that a calibration to one person leaves behind for live use.
+    """Personal model for live use: the result of a calibration.
 
     Attributes
     ----------
@@ -119,10 +119,10 @@ class PersonalModel:
 
     @classmethod
     def population(cls, n_dim: int, model: str = "") -> PersonalModel:
-        """Return the model of somebody unknown: population head, nothing known of reliability.
+        """Return the model without calibration: population head, reliability unknown.
 
-        The EEG then has no weight in the fused estimate where there is music, and every decision
-        is ``unsure``: what it is worth for this person has not been measured.
+        The EEG then has no weight in the fused estimate while music plays, and every decision is
+        ``unsure``: the value of this person's EEG has not been measured.
         """
         neutral = DimensionModel(gain=1.0, bias=0.0, weights=np.zeros(n_dim))
         return cls(
@@ -131,7 +131,7 @@ class PersonalModel:
 
     @property
     def is_population(self) -> bool:
-        """Whether nobody was calibrated."""
+        """True without calibration."""
         return self.n_clips == 0
 
     @property
@@ -142,7 +142,7 @@ class PersonalModel:
 
 @dataclass(frozen=True)
 class PersonalReading:
-    """One moment's three estimates. Every array has shape (2,): valence, arousal.
+    """Three estimates of one moment. Every array has shape (2,): valence, arousal.
 
     Attributes
     ----------
@@ -199,7 +199,7 @@ def personal_logits(personal: PersonalModel, logits: Array, embedding: Array) ->
 
 
 def _limited(value: float, most: float) -> float:
-    """Hold a value within +-`most`; NaN stays NaN. Ten times quicker than an array's clip."""
+    """Limit a value to +-`most`; NaN stays NaN. Ten times faster than an array's clip."""
     return value if value != value else min(max(value, -most), most)
 
 
@@ -209,7 +209,7 @@ def fuse(personal: PersonalModel, eeg: Array, music: Array | None) -> tuple[Arra
     Returns
     -------
     logit, eeg_share : ndarray, shape (2,)
-        Fused log-odds, and the EEG's share of the weights. Without music the EEG stands alone.
+        Fused log-odds, and the EEG's share of the weights. Without music the share is 1.
     """
     fused = np.empty(2)
     share = np.empty(2)
@@ -226,7 +226,7 @@ def fuse(personal: PersonalModel, eeg: Array, music: Array | None) -> tuple[Arra
 
 
 def novelty(personal: PersonalModel, embedding: Array) -> float:
-    """Distance of an embedding from the calibration's windows; 1 is their 95th percentile."""
+    """Return the distance of an embedding from the calibration's windows (95th percentile: 1)."""
     if not math.isfinite(personal.reach):
         return float("nan")
     place = (embedding - personal.centre) @ personal.directions
@@ -243,7 +243,7 @@ def decide(prob: float, conformal: float) -> Decision:
 
 
 class Personalisation:
-    """Applies one person's model to the encoder's output, estimate by estimate.
+    """Personalisation of the encoder's output, estimate by estimate.
 
     Parameters
     ----------
@@ -263,11 +263,11 @@ class Personalisation:
 
     @property
     def wants_baseline(self) -> bool:
-        """Whether drift asks for a 60 s rest with eyes open."""
+        """True if drift calls for a 60 s rest with open eyes."""
         return self._drift.detected
 
     def rebaselined(self) -> None:
-        """Tell that a rest baseline was measured."""
+        """Reset the drift after a rest baseline."""
         self._drift.reset()
 
     def apply(
@@ -280,14 +280,14 @@ class Personalisation:
         *,
         time_s: float | None = None,
     ) -> PersonalReading:
-        """Turn the encoder's output into the three estimates.
+        """Compute the three estimates from the encoder's output.
 
         Parameters
         ----------
         logits : ndarray, shape (2,)
             Population log-odds of high valence and arousal, smoothed as they are shown.
         embedding : ndarray, shape (d,)
-            The encoder's embedding, smoothed alike.
+            The encoder's embedding, smoothed likewise.
         quality : float
             Share of good electrodes, 0 to 1.
         music_logits : ndarray, shape (2,), or None
@@ -295,7 +295,7 @@ class Personalisation:
         age_s : float
             Seconds since the last valid window; 0 for a reading of now.
         time_s : float, optional
-            LSL time of the window: pass it for valid windows, so that drift is watched.
+            LSL time of a valid window, for the drift; None for others.
         """
         z = np.asarray(logits, dtype=np.float64)
         x = np.asarray(embedding, dtype=np.float64)
@@ -311,7 +311,7 @@ class Personalisation:
         certainty = np.abs(2 * probs - 1)
         eeg_prob, fused_prob = probs
         eeg_confidence = certainty[0] * product
-        # What rests on the music alone does not fade with the EEG's quality.
+        # The part that depends on the music alone does not fade with the EEG's quality.
         confidence = certainty[1] * (share * product + (1 - share))
         decision = tuple(
             decide(p, m.conformal) if product >= 0.5 else "unsure"
@@ -326,11 +326,11 @@ class Personalisation:
             eeg_confidence=eeg_confidence,
             decision=(decision[0], decision[1]),
             novelty=distance,
-            reasons=trust.reasons + self._standing(music),
+            reasons=trust.reasons + self._permanent_reasons(music),
         )
 
-    def _standing(self, music: Array | None) -> tuple[str, ...]:
-        """Say what is true of this person all the time."""
+    def _permanent_reasons(self, music: Array | None) -> tuple[str, ...]:
+        """Return the reasons that hold for this person at all times."""
         if self.personal.is_population:
             return ("not calibrated to you: what your EEG tells is unknown",)
         out: list[str] = []

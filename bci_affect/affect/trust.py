@@ -1,4 +1,4 @@
-"""How far an estimate can be trusted beside its probability: quality, novelty, age, drift."""
+"""Trust in an estimate besides its probability: quality, novelty, age, drift."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 
 FRESH_S = 3.0
-"""A reading of this age counts fully; confidence then fades with `FADE_S`."""
+"""A reading up to this age counts fully; confidence then fades with `FADE_S`."""
 FADE_S = 10.0
 PROFILE_HALF_LIFE_DAYS = 180.0
-"""EEG of a person changes over months: a calibration of this age is trusted half. A choice, not a
-measurement; calibrating again costs a quarter of an hour."""
+"""Age at which a calibration is trusted half, as EEG changes over months. It is a choice, not a
+measurement; calibrating again takes a quarter of an hour."""
 DRIFT_WINDOW_S = 60.0
 DRIFT_NOVELTY = 1.5
-"""Median novelty over `DRIFT_WINDOW_S` beyond which a new rest baseline is asked for."""
+"""Median novelty over `DRIFT_WINDOW_S` beyond which a new rest baseline is requested."""
 
 
 @dataclass(frozen=True)
 class Gate:
-    """Factors, each 0 to 1, that confidence is multiplied by, and their reasons."""
+    """Factors of the confidence, each 0 to 1, and their reasons."""
 
     quality: float
     novelty: float
@@ -30,17 +30,17 @@ class Gate:
 
     @property
     def product(self) -> float:
-        """All factors together."""
+        """Product of all factors."""
         return self.quality * self.novelty * self.age * self.calibration
 
 
 def gate(quality: float, distance: float, age_s: float, calibration_age_days: float) -> Gate:
-    """Judge how far an estimate can be trusted beside its probability.
+    """Return the factors by which an estimate can be trusted besides its probability.
 
     Parameters
     ----------
     quality : float
-        Share of good electrodes, 0 to 1. Half of them or fewer: no trust at all.
+        Share of good electrodes, 0 to 1. At half of them or fewer the factor is 0.
     distance : float
         `novelty`; NaN counts as inside.
     age_s : float
@@ -66,10 +66,10 @@ def gate(quality: float, distance: float, age_s: float, calibration_age_days: fl
 
 
 class Drift:
-    """Watches whether the EEG has moved away from what the calibration saw.
+    """Detector of drift of the EEG away from the calibration's windows.
 
-    Asks once for a rest baseline when the median novelty of the last minute is beyond
-    `DRIFT_NOVELTY`, and again only after `reset`.
+    `detected` is set once the median novelty of the last minute is beyond `DRIFT_NOVELTY`, and
+    stays set until `reset`.
     """
 
     def __init__(self) -> None:
@@ -77,19 +77,19 @@ class Drift:
         self.detected = False
 
     def update(self, time_s: float, distance: float) -> bool:
-        """Take one valid window's novelty; return whether drift stands detected."""
+        """Add the novelty of a valid window; return `detected`."""
         if not math.isfinite(distance):
             return self.detected
         self._seen.append((time_s, distance))
         start = time_s - DRIFT_WINDOW_S
         keep = next(i for i, (t, _) in enumerate(self._seen) if t >= start - 1.0)
         del self._seen[:keep]
-        if self._seen[0][0] <= start + 1.0:  # a whole minute has been seen
+        if self._seen[0][0] <= start + 1.0:  # a full minute has been seen
             median = float(np.median([d for _, d in self._seen]))
             self.detected = self.detected or median > DRIFT_NOVELTY
         return self.detected
 
     def reset(self) -> None:
-        """Start anew, after a rest baseline."""
+        """Restart after a rest baseline."""
         self._seen.clear()
         self.detected = False

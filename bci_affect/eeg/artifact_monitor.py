@@ -1,4 +1,4 @@
-"""Artefact monitor of the signal path: marks hops, electrodes, and windows as unusable."""
+"""Artifact monitor of the signal path: marks hops, electrodes, and windows as unusable."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from bci_affect.eeg.stages import Filtered
 
 
 class ArtifactMonitor:
-    """Checks every hop for artifacts, and the electrodes at every full tick.
+    """Artifact checks of every hop, and quality checks of the electrodes at every full tick.
 
-    Hops may come many at once, up to the end of a tick: what is found is the same.
+    Several hops may be checked in one call, up to the end of a tick, with the same result.
 
     Parameters
     ----------
@@ -31,11 +31,11 @@ class ArtifactMonitor:
     montage : Montage
         Channels of the stream.
     rate : RateMonitor
-        Compares stamps and rate.
+        Comparison of stamps and rate.
     settle_s : float
-        Seconds after a start in which filters ring; that is no electrode's fault.
-    say : callable
-        Takes a sentence for the user.
+        Seconds after a start in which the filters ring, which is no fault of an electrode.
+    notify : callable
+        Shows a sentence to the user.
     """
 
     def __init__(
@@ -44,16 +44,16 @@ class ArtifactMonitor:
         montage: Montage,
         rate: RateMonitor,
         settle_s: float,
-        say: Callable[[str], None],
+        notify: Callable[[str], None],
     ) -> None:
         self._settings = settings
         self._montage = montage
         self._rate = rate
         self._settle_s = settle_s
-        self._say = say
+        self._notify = notify
         self._hop_s = settings.window.hop_s
         self.hops_per_tick = max(1, round(TICK_S / self._hop_s))
-        """Hops between two looks at the electrodes."""
+        """Hops between two quality checks."""
         self._hops_per_step = settings.window.hops_per_step
         n_hops = settings.window.n_steps * self._hops_per_step
         self._disturbed: deque[tuple[str, ...]] = deque(maxlen=n_hops)
@@ -78,7 +78,7 @@ class ArtifactMonitor:
         self._artifacts = ArtifactDetector(self._settings.artifacts, self._montage, self._hop_s)
 
     def reset(self) -> None:
-        """Forget the last samples (after a gap); votes and what is usual stay."""
+        """Drop the last samples (after a gap); votes and usual levels stay."""
         self._artifacts.reset()
         self._rate.reset()
         self._disturbed.clear()
@@ -86,20 +86,20 @@ class ArtifactMonitor:
         self._begin_tick()
 
     def settled(self, seconds: float) -> bool:
-        """Whether the filters have settled so many seconds after their start."""
+        """Return True if the filters have settled, `seconds` after their start."""
         return seconds > self._settle_s
 
     def update(
         self, hops: Hops, filtered: Filtered, good: ElectrodeSet, seconds: float
     ) -> list[list[str]]:
-        """Find artifacts in hops, and, where a tick is full, judge the electrodes.
+        """Find artifacts in hops, and rate the electrodes if a tick is full.
 
         Parameters
         ----------
         hops : Hops
-            As they came in: one, or hops of the same tick that begin once the filters have settled.
+            Unfiltered: one hop, or hops of one tick after the filters have settled.
         filtered : Filtered
-            The same behind the filters.
+            The same hops, filtered.
         good : ElectrodeSet
             Electrodes in which artifacts are searched.
         seconds : float
@@ -108,12 +108,12 @@ class ArtifactMonitor:
         Returns
         -------
         list of list of str
-            For each hop, what makes the window that it ends an artifact; empty where it is none.
+            For each hop, the reasons why its window is an artifact; empty if it is none.
         """
         sizes, settled = hops.sizes, self.settled(seconds)
         found: list[tuple[str, ...]] = [()] * len(sizes)
         if settled:
-            found = self._artifacts.judge(filtered.shown, sizes, filtered.energy[-1], good)
+            found = self._artifacts.detect(filtered.shown, sizes, filtered.energy[-1], good)
         if hops.missing_s:
             found = [(*why, f"{hops.missing_s * 1000:.0f} ms of samples missing") for why in found]
         times = hops.times
@@ -129,7 +129,7 @@ class ArtifactMonitor:
             if settled:
                 raw, high_passed, clean = self._tick[:, : self._tick_samples]
                 spread, top = np.sqrt(self._energy / self._tick_samples)
-                self.quality.judge(
+                self.quality.update(
                     raw, high_passed, clean, spread, top, artifact=self._tick_disturbed
                 )
                 self.version += 1
@@ -137,7 +137,7 @@ class ArtifactMonitor:
         return against
 
     def _remember(self, block: NDArray[np.float64], filtered: Filtered) -> None:
-        """Keep samples until their tick is full."""
+        """Store samples until their tick is full."""
         start, end = self._tick_samples, self._tick_samples + len(block)
         if end > self._tick.shape[1]:
             longer = np.empty((3, 2 * end, block.shape[1]))
@@ -149,9 +149,9 @@ class ArtifactMonitor:
         self._tick_samples = end
 
     def _count(self, found: tuple[str, ...], n: int, start: float, end: float) -> list[str]:
-        """Take what was found in a hop of n samples, by its stamps, into the window's share."""
+        """Add the findings in a hop of n samples to the window; return the window's reasons."""
         if self._rate.observe(n, start, end):
-            self._say(self._rate.message)
+            self._notify(self._rate.message)
         if self._rate.changed:
             found += (self._rate.message,)
         if len(self._disturbed) == self._disturbed.maxlen:
@@ -167,7 +167,7 @@ class ArtifactMonitor:
         self._tick_disturbed = False
 
     def _disturbance(self) -> list[str]:
-        """Say what makes the window that ends now an artifact; nothing where it is none."""
+        """Return why the window that ends now is an artifact; empty if it is none."""
         if not (self._n_disturbed and self._settings.artifacts.enabled):
             return []
         newest = [why for hop in list(self._disturbed)[-self._hops_per_step :] for why in hop]

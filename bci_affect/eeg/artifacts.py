@@ -1,4 +1,4 @@
-"""Blinks, jaw clenches and movement, found causally, hop by hop."""
+"""Causal detection of blinks, jaw clenches and movement, hop by hop."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ REACH_S = 0.4
 """A blink lasts 0.2 to 0.4 s: peak-to-peak is taken over this time."""
 
 FRONT_Y_M, FRONT_Z_M = 0.095, 0.06
-"""Electrodes further forward and lower than this (Fp1, Fp2, AF7, AF8, AF3, AF4) see the eyes."""
+"""Electrodes further forward and lower than this (Fp1, Fp2, AF7, AF8, AF3, AF4) show the eyes."""
 
 BLINK_OVER_REST = 2.0
 """A blink is this many times larger in front than behind."""
 
 BLINK_OVER_USUAL = 2.5
-"""... and than the same electrodes usually are."""
+"""A blink is this many times larger than the same electrodes usually are."""
 
 JAW_LEAST_UV = 3.0
-"""Less high-frequency EEG than this is amplifier noise, however it jumps."""
+"""Smaller high-frequency amplitudes than this are amplifier noise."""
 
 FALL_S, RISE_S = 1.0, 30.0
-"""Time constants of what is usual: it falls fast, so that a bad start is soon forgotten, and rises
+"""Time constants of the usual level: it falls fast, so that a bad start fades soon, and rises
 slowly, so that a clench does not become usual."""
 
 
 class ArtifactDetector:
-    """Names what disturbs a hop.
+    """Detector of blinks, jaw clenches and movement.
 
     - Blink: the frontal electrodes swing by more than `blink_uv` within 0.4 s, more than twice as
       far as the others and well beyond what is usual for them.
     - Jaw clench: at two or more electrodes (one, where there are fewer than four) the amplitude
-      above the bands stands `jaw_nats` over what is usual.
+      above the bands is `jaw_nats` over the usual level.
     - Movement: at half of the electrodes or more, a swing of more than `movement_uv`.
 
     Parameters
@@ -46,15 +46,15 @@ class ArtifactDetector:
     settings : ArtifactSettings
         Bounds.
     montage : Montage
-        Channels; only those that are EEG are looked at.
+        Channels; only EEG channels are used.
     hop_s : float
-        Seconds between two calls of `judge`.
+        Seconds between two calls of `detect`.
     """
 
     def __init__(self, settings: ArtifactSettings, montage: Montage, hop_s: float) -> None:
         self._settings = settings
         places = montage.positions[montage.is_eeg]
-        # NaN compares as False: an electrode without a place is not in front.
+        # NaN compares as False: an electrode without a position is not in front.
         self._front = (places[:, 1] > FRONT_Y_M) & (places[:, 2] < FRONT_Z_M)
         reach = max(1, round(REACH_S / hop_s))
         # Highest and (negated) lowest value of each of the last hops, oldest first.
@@ -69,17 +69,17 @@ class ArtifactDetector:
         self._n_good = 0
 
     def reset(self) -> None:
-        """Forget the swing of the last hops (after a gap); what is usual stays known."""
+        """Drop the swing of the last hops (after a gap); the usual levels stay."""
         self._edges = np.full_like(self._edges, -np.inf)
 
-    def judge(
+    def detect(
         self,
         shown: NDArray[np.float64],
         sizes: Sequence[int],
         energy: NDArray[np.float64],
         good: ElectrodeSet,
     ) -> list[tuple[str, ...]]:
-        """Name what disturbs each of some hops.
+        """Return the artifacts in each of some hops.
 
         Parameters
         ----------
@@ -113,7 +113,7 @@ class ArtifactDetector:
         np.add(reached[0], reached[1], out=now[:, 0])
         samples = sizes[0] if n == 1 else np.array(sizes)[:, None]
         np.sqrt(energy / samples, out=now[:, 1])
-        # Nearly always the largest of all values tells that there is nothing.
+        # Nearly always the largest of all values is below the bounds.
         most = np.maximum.reduce(now, axis=2).tolist()
         found = []
         for hop, (widest, loudest) in zip(now, most, strict=True):
@@ -123,7 +123,7 @@ class ArtifactDetector:
         return found
 
     def _follow(self, now: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Take a hop into what is usual: down fast and up slowly."""
+        """Update the usual levels with a hop: down fast and up slowly."""
         above = usual - now
         left: NDArray[np.float64] = np.minimum(self._fall * above, self._rise * above)
         left += now

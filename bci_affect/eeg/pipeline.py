@@ -111,7 +111,7 @@ class Pipeline:
         self._intake = Intake(settings, rate_hz, montage, units)
         self.rate_hz = self._intake.rate_hz
         """Rate after resampling, at which hops are counted."""
-        self._stages = Stages(settings, self.rate_hz, montage, self._say)
+        self._stages = Stages(settings, self.rate_hz, montage, self._notify)
         self.design = self._stages.design
         """The filters, with their responses and delays."""
         self._hop_s = hop_s = settings.window.hop_s
@@ -127,7 +127,7 @@ class Pipeline:
         n_eeg = self._eeg.size
         self._rate_monitor = RateMonitor(self.rate_hz, rate_hz)
         self._monitor = ArtifactMonitor(
-            settings, montage, self._rate_monitor, self.settle_s, self._say
+            settings, montage, self._rate_monitor, self.settle_s, self._notify
         )
         self._power = BandPower(
             settings.window, len(settings.bands), n_eeg, self._monitor.hops_per_tick
@@ -334,7 +334,9 @@ class Pipeline:
         factor = judge_units(np.concatenate(self._judged).T)
         self._judged = None
         name = {1.0: "microvolts", 1e3: "millivolts", 1e6: "volts", 1e-3: "nanovolts"}[factor]
-        self._say(f"The stream names no known unit; judged by their size, its values are {name}.")
+        self._notify(
+            f"The stream names no known unit; judged by their size, its values are {name}."
+        )
         if factor != 1.0:
             self._intake.rescale(factor)
             self._stages.scale(factor)
@@ -391,7 +393,7 @@ class Pipeline:
             return State.ARTIFACT, ["no usable electrode"]
         return (State.ARTIFACT if disturbance else State.OK), disturbance
 
-    def _say(self, sentence: str) -> None:
+    def _notify(self, sentence: str) -> None:
         log.info("%s", sentence)
         self._found.append(sentence)
 

@@ -1,7 +1,7 @@
-"""How far each electrode can be trusted: causal tests, voted over time, with the reasons kept.
+"""Quality of each electrode: causal tests, voted over time, with their reasons.
 
 Once a second every electrode is tested for each `Fault`; a test's hits fade in and out with the
-voting time, so that one blink takes nobody out and a loose electrode goes within seconds. Bounds
+voting time, so that one blink excludes no electrode and a loose one goes within seconds. Bounds
 after PREP (Bigdely-Shamlo et al. 2015), made causal, with absolute bounds for dry and wet headsets
 in ``configs/``.
 """
@@ -19,13 +19,13 @@ from bci_affect.eeg.montage import Montage
 from bci_affect.eeg.robust import middle, outlier, rms
 
 TICK_S = 1.0
-"""Seconds between two looks (or one hop, if that is longer)."""
+"""Seconds between two checks (or one hop, if that is longer)."""
 
 BAD_BELOW, GOOD_ABOVE = 0.5, 0.75
-"""Quality at which an electrode is taken out, and at which it comes back."""
+"""Quality below which an electrode is excluded, and above which it returns."""
 
 MIN_FOR_NEIGHBOURS = 16
-"""On sparser caps neighbours are too far apart to have to agree."""
+"""On sparser caps neighbours are too far apart to be compared."""
 
 N_NEIGHBOURS = 4
 
@@ -34,14 +34,14 @@ TYPICAL_CORRELATION = 0.6
 
 
 RAIL_MOVES_UV = 20.0
-"""An electrode that moves as far as this within a tick and yet stands still is railed, not flat."""
+"""An electrode that moves this far within a tick and yet repeats its values is railed, not flat."""
 
 REPEATS_UV = 1e-6
 """A step smaller than this is none."""
 
 
 class Fault(IntEnum):
-    """What may be wrong with an electrode; rows of the votes."""
+    """Faults of an electrode; rows of the votes."""
 
     FLAT = 0
     RAILED = 1
@@ -63,30 +63,29 @@ WORDS = {
     Fault.HIGH_FREQUENCY: "muscle or high-frequency noise",
     Fault.ALONE: "unlike its neighbours",
 }
-"""The tests in the words that users read."""
+"""Names of the faults for users."""
 
 _HARD = np.array([t <= Fault.CONTACT for t in Fault])
-"""Tests that no blink or movement excuses; they vote twice as fast."""
+"""Tests that vote during blinks and movement too, and twice as fast."""
 
 _SIZES = slice(Fault.NOISY, Fault.HIGH_FREQUENCY + 1)
 """Tests of size, in the order of their amplitudes: displayed, before the reference, hum, above."""
 
 _MOST_OF_SPREAD = np.array([0.0, 0.0, 1.0, 0.5])[:, None]
-"""Hum and muscle that stand out among the electrodes count where they are so large a share of the
-EEG that is displayed."""
+"""Hum and muscle that exceed the other electrodes' count above this share of the displayed EEG."""
 
 
 class Quality:
-    """Votes of the tests per electrode, and who is good.
+    """Votes of the tests per electrode, and the electrodes in use.
 
     Parameters
     ----------
     settings : QualitySettings
         Bounds.
     montage : Montage
-        Channels; only those that are EEG are judged.
+        Channels; only EEG channels are tested.
     tick_s : float
-        Seconds between two calls of `judge`.
+        Seconds between two calls of `update`.
     """
 
     def __init__(self, settings: QualitySettings, montage: Montage, tick_s: float) -> None:
@@ -110,7 +109,7 @@ class Quality:
         self._room = np.empty((0, eeg.size))
 
     def reasons(self, least: float = 0.25) -> dict[str, tuple[str, ...]]:
-        """Electrodes with the tests that hit more than a share `least` of the time, in words."""
+        """Return, per electrode, the faults found more than a share `least` of the time."""
         found: dict[str, tuple[str, ...]] = {}
         for c in np.flatnonzero(self.votes.max(axis=0) > least):
             worst = np.argsort(-self.votes[:, c], kind="stable")
@@ -120,12 +119,12 @@ class Quality:
         return found
 
     def out(self) -> list[str]:
-        """One sentence per electrode that is out, with what is wrong with it."""
+        """Return one sentence per excluded electrode, with its faults."""
         why = self.reasons()
         names = [self._names[c] for c in np.flatnonzero(~self.good)]
         return [f"{name}: {', '.join(why.get(name, ('coming back',)))}" for name in names]
 
-    def judge(
+    def update(
         self,
         raw: NDArray[np.float64],
         hp: NDArray[np.float64],
@@ -135,7 +134,7 @@ class Quality:
         *,
         artifact: bool,
     ) -> None:
-        """Take the last tick into the votes; all in microvolts.
+        """Update the votes with the last tick; all in microvolts.
 
         Parameters
         ----------
@@ -144,7 +143,7 @@ class Quality:
         spread, top : ndarray of float64, shape (n_eeg,)
             RMS of the EEG as displayed (low-passed, referenced), and of what lies above the bands.
         artifact : bool
-            A blink, clench or movement explains what is unusual: only the hard tests vote.
+            True if a blink, clench or movement was found: only the hard tests vote then.
         """
         s, n = self._settings, len(raw)
         if self._room.shape != raw.shape:
@@ -178,11 +177,11 @@ class Quality:
         self.good = np.where(self.good, self.score >= BAD_BELOW, self.score > GOOD_ABOVE)
 
     def _still(self, raw: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Electrodes of which more than half of the samples repeat the one before."""
+        """Return the electrodes of which more than half of the samples repeat the one before."""
         n, n_channels = raw.shape
         still = np.zeros(n_channels, np.bool_)
-        # Where more than half do, two after each other do: look at every second sample first, and
-        # at the last step, which may be nobody's second.
+        # If more than half do, two in a row do: check every second sample first, and the last
+        # step, which may not be one of them.
         pairs = (n - 1) // 2
         apart = self._room[: pairs + 1]
         np.subtract(raw[2::2], raw[: 2 * pairs : 2], out=apart[:-1])
@@ -201,7 +200,7 @@ class Quality:
         lowest: NDArray[np.float64],
         most: float,
     ) -> NDArray[np.bool_]:
-        """Electrodes with more than `most` samples at the very edges of their range."""
+        """Electrodes with more than `most` samples at the edges of their range."""
         above, below = raw == highest, raw == lowest
         # Each electrode is once at each edge; nearly always there is little beyond that in all.
         beyond = np.count_nonzero(above) + np.count_nonzero(below) - 2 * len(highest)

@@ -1,4 +1,4 @@
-"""The stream's rate by its stamps, against the rate that the filters are made for."""
+"""Rate of the stream by its stamps, compared with the rate that the filters are made for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections import deque
 
 WARN_SHARE = 0.01
-"""Deviation of the measured from the nominal rate that is worth a sentence."""
+"""Deviation of the measured from the nominal rate that is reported."""
 
 CHANGED_SHARE = 0.2
 """Deviation over the last seconds that means another rate, not a bad clock."""
@@ -15,12 +15,12 @@ LONG_S, SHORT_S = 10.0, 4.0
 
 
 class RateMonitor:
-    """Compares stamps with the nominal rate, over the whole stream and over the last seconds.
+    """Measurement of the rate by stamps, over all the stream and over the last seconds.
 
     Parameters
     ----------
     rate_hz : float
-        Rate of the samples that `observe` sees.
+        Rate of the samples that `observe` is given.
     nominal_hz : float
         Rate that the stream names; the two differ where the stream is resampled.
     """
@@ -32,20 +32,20 @@ class RateMonitor:
         self.reset()
 
     def reset(self) -> None:
-        """Measure anew (after a gap)."""
+        """Restart the measurement (after a gap)."""
         self.measured_hz = float("nan")
         self.changed = False
         self._warned = False
         self._changed_at = float("nan")
-        self._said_changed = False
+        self._reported_change = False
         self._start = float("nan")
         self._samples = 0
         self._recent: deque[tuple[int, float]] = deque()
 
     def observe(self, n: int, start: float, end: float) -> bool:
-        """Look at a hop of n samples by the stamps of its first and its last one, in seconds.
+        """Add a hop of n samples with the stamps of its first and last, in seconds.
 
-        Returns True when `message` has something new to say.
+        Returns True when `message` is new.
         """
         if not self._samples:
             self._start = start
@@ -60,7 +60,7 @@ class RateMonitor:
             self.changed = abs(now / self._nominal - 1) > CHANGED_SHARE
             if not self.changed:
                 self._changed_at = float("nan")
-                self._said_changed = False
+                self._reported_change = False
             else:
                 self.message = (
                     f"The stream runs at {now:.0f} Hz, not at the {self._nominal:g} Hz that the "
@@ -68,9 +68,9 @@ class RateMonitor:
                 )
                 if math.isnan(self._changed_at):
                     self._changed_at = end
-                # Said once the last seconds hold nothing of the old rate any more.
-                new = end - self._changed_at > SHORT_S and not self._said_changed
-                self._said_changed |= new
+                # Reported once the last seconds hold nothing of the old rate.
+                new = end - self._changed_at > SHORT_S and not self._reported_change
+                self._reported_change |= new
         if end - self._start > LONG_S:
             span = end - self._start
             self.measured_hz = self._nominal * (self._samples - 1) / span / self._rate

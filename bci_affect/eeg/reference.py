@@ -1,4 +1,4 @@
-"""The common reference, robust to electrodes that come and go."""
+"""Common reference, robust to electrodes that leave and return."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from bci_affect.eeg.montage import MASTOIDS, Montage
 from bci_affect.errors import BciAffectError
 
 MIN_FOR_AVERAGE = 8
-"""With fewer electrodes their average is not near zero, and taking it off smears EEG."""
+"""With fewer electrodes their average is not near zero, and subtracting it smears EEG."""
 
 
 class Reference:
-    """Subtracts the mean of some good electrodes from all.
+    """Subtraction of the mean of some good electrodes from all.
 
-    It stands behind the high-pass filter: an electrode that leaves the average then takes tens of
-    microvolts with it, not its offset of tens of thousands. A change of electrodes fades in over
-    one hop.
+    It follows the high-pass filter: an electrode that leaves the average then changes it by tens of
+    microvolts, not by its offset of tens of thousands. A change of electrodes fades in over one
+    hop.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class Reference:
         return np.concatenate([faded, self._subtract(block[first:], sizes[1:])])
 
     def peek(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Subtract the mean of the last hop's electrodes, and remember nothing."""
+        """Subtract the mean of the last hop's electrodes; the state stays."""
         return self._subtract(block, (len(block),)) if self._on else block
 
     def _subtract(self, block: NDArray[np.float64], sizes: Sequence[int]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The linear way of hops through the filters: mains, cleaning, reference, bands, and traces."""
+"""Filter stages of hops in order: mains, cleaning, reference, bands, and traces."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ class Stages:
     Parameters
     ----------
     settings : SignalSettings
-        What to do; see there.
+        Filters and their bounds.
     rate_hz : float
         Rate of the samples.
     montage : Montage
         Channels of the stream.
-    say : callable
-        Takes a sentence for the user.
+    notify : callable
+        Shows a sentence to the user.
 
     Attributes
     ----------
@@ -66,9 +66,13 @@ class Stages:
     """
 
     def __init__(
-        self, settings: SignalSettings, rate_hz: float, montage: Montage, say: Callable[[str], None]
+        self,
+        settings: SignalSettings,
+        rate_hz: float,
+        montage: Montage,
+        notify: Callable[[str], None],
     ) -> None:
-        self._say = say
+        self._notify = notify
         n_eeg = int(montage.is_eeg.sum())
         self._mains = Mains(settings.line_hz, rate_hz, 2 * settings.low_pass_hz)
         self._named_hz = settings.line_hz
@@ -93,11 +97,11 @@ class Stages:
 
     @property
     def calibrating(self) -> bool:
-        """Whether subspace reconstruction has yet to learn the usual range."""
+        """True while subspace reconstruction is learning the usual range."""
         return self._asr is not None and not self._asr.calibrated
 
     def reset(self) -> None:
-        """Put all filters at rest (after a gap); what was learned stays."""
+        """Reset all filters (after a gap); what was learned stays."""
         self._front.reset()
         self._back.reset()
         if self._asr is not None:
@@ -126,8 +130,8 @@ class Stages:
         good : ElectrodeSet
             Electrodes that the reference may use.
         look_s : float
-            Seconds since the filters' start where the last hop is to be looked at for the mains
-            frequency (one hop of each second is enough to know the hum by), else 0.
+            Seconds since the filters' start if the mains frequency is to be searched in the last
+            hop (one hop of each second is enough), else 0.
         """
         front = self._front.run(block, sizes)  # (1 + n_notches, n, n_eeg)
         clean = front[self._clean_row]
@@ -147,11 +151,11 @@ class Stages:
         return Filtered(front[0], clean, back[-2], energy, back[:-2])
 
     def _settle_mains(self) -> None:
-        """Go on with the chosen notch alone; its filter has run from the start."""
+        """Keep the chosen notch only; its filter has run from the start."""
         self._front.keep([0, 1 + self._mains.chosen])
         self._clean_row = 1
         if self._mains.detected_hz:
-            self._say(f"Mains hum found at {self._mains.detected_hz:g} Hz.")
+            self._notify(f"Mains hum found at {self._mains.detected_hz:g} Hz.")
 
     def peek(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the displayed traces, (n, n_eeg), of samples to come; all states stay."""

@@ -40,7 +40,7 @@ class FeatureWindow:
         0 (unusable) to 1 (clean).
     time : float
         LSL time of the window's last sample, corrected for the delay of resampling (not of filters,
-        whose group delay the pipeline reports beside it).
+        whose group delay the pipeline reports separately).
     state : State
         ``OK`` only where every sample in the window is real and the filters have settled.
     index : int

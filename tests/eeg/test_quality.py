@@ -93,7 +93,7 @@ def test_a_vote_needs_time_both_ways():
         if dead:
             x[:, 0] = 0.0
         size = np.sqrt((x**2).mean(axis=0))
-        judge.judge(x, x, x, size, 0.1 * size, artifact=False)
+        judge.update(x, x, x, size, 0.1 * size, artifact=False)
         return bool(judge.good[0])
 
     out = [tick(True) for _ in range(16)]
