@@ -11,8 +11,8 @@ The model has not seen EEG of any real person. Expect chance level on real EEG b
 (`bci-affect calibrate`), and little more after it.
 
 - **Model**: `bci_affect.model.AffectModel` with the encoder `{encoder}`. Input: EEG from 4 to 64
-  electrodes. Output: valence and arousal, attention, and an embedding in the space shared with
-  music.
+  electrodes. Output: valence and arousal, attention, and an embedding in the common space of EEG
+  and music.
 - **Windows**: {window_s:g} s in steps of {step_s:g} s, bands {bands}; normalised causally per
   person, starting from the person's first window.
 - **Training data**: {trials} trials of {people} simulated people ({windows} windows) with headsets

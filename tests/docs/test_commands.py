@@ -246,7 +246,8 @@ def test_the_live_preset_shows_every_default(tmp_path: Path) -> None:
     said = tomllib.loads(shown)["signal"]
     for section in ("quality", "artifacts", "asr"):
         assert set(said[section]) == set(getattr(SignalSettings(), section).model_dump())
-    assert set(SignalSettings().model_dump()) - set(said) == {"window", "bands", "resample_hz"}
+    by_model = {"window", "bands", "covariance"}
+    assert set(SignalSettings().model_dump()) - set(said) == {"resample_hz", *by_model}
 
 
 def test_the_dry_presets_agree() -> None:
