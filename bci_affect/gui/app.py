@@ -1,4 +1,4 @@
-"""The application around the window: a screen or a clear word, and one place for errors."""
+"""Qt application: display check, error dialog, signal handling, and the window's event loop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _kept: list[Any] = []
-"""The application, for as long as the process lives: windows and timers must not outlive it."""
+"""Application of this process; windows and timers must not outlive it."""
 
 
 def application() -> Any:
@@ -59,7 +59,7 @@ def application() -> Any:
 
 
 class OnePlaceForErrors:
-    """Exceptions in slots reach this: logged with their trace, shown once each.
+    """Handler of exceptions in slots: logs each with its trace and shows it once.
 
     PyQt6 ends the process on an exception in a slot unless `sys.excepthook` is set.
     """
@@ -70,11 +70,11 @@ class OnePlaceForErrors:
         self._before = sys.excepthook
 
     def install(self) -> None:
-        """Take over from now on."""
+        """Install the handler."""
         sys.excepthook = self
 
     def remove(self) -> None:
-        """Give back what was there before."""
+        """Restore the previous handler."""
         sys.excepthook = self._before
 
     def __call__(
@@ -85,7 +85,7 @@ class OnePlaceForErrors:
             _LOG.warning("%s", text)
         else:
             what = f"{kind.__name__}: {error}"
-            text = f"Something went wrong in the window ({what}); the session goes on."
+            text = f"Something went wrong in the window ({what}); the session continues."
             _LOG.error("Exception in the window", exc_info=(kind, error, trace))
         if text not in self._shown:
             self._shown.add(text)
@@ -99,14 +99,14 @@ _LOOK_MS = 200
 def _ends_on_signals(end: Callable[[], None]) -> Iterator[None]:
     """Have Ctrl-C and a SIGTERM call `end` in the window's thread, as if its user had closed it.
 
-    An exception that a handler raises would come up in whatever slot runs, and stay there.
+    An exception raised by a signal handler would surface in the slot that happens to run.
     """
     from pyqtgraph.Qt import QtCore
 
     def asked(*_: object) -> None:
         QtCore.QTimer.singleShot(0, end)
 
-    awake = QtCore.QTimer()  # Python looks for signals between its own instructions only
+    awake = QtCore.QTimer()  # Python runs signal handlers between its own instructions only
     awake.timeout.connect(lambda: None)
     awake.start(_LOOK_MS)
     before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -134,9 +134,9 @@ def run_window(
     Parameters
     ----------
     control : SessionControl
-        The session; it goes on when the window is frozen, and ends when the window is closed.
+        The session; it continues while the window is frozen, and ends when the window is closed.
     services : Services, optional
-        Covers and the map of the library, reports, and whatever else flows need.
+        Covers and the map of the library, reports, and other services that flows need.
     screenshot : Path, optional
         Save a picture of the window here, `after_s` seconds after it opened, or as it closes where
         that is before.
@@ -145,9 +145,9 @@ def run_window(
     duration_s : float, optional
         End the session and close after this many seconds.
     theme : str, optional
-        ``dark`` or ``light``; what was used last where not given.
+        ``dark`` or ``light``; the last one used by default.
     size : tuple of int, optional
-        Width and height; what was used last where not given.
+        Width and height; the last size used by default.
     calibrate : bool
         Open the guided calibration at once (`services` has its desk).
 
@@ -204,19 +204,19 @@ def run_window(
 
 
 def run_start(desk: StartService, *, theme: str | None = None) -> int:
-    """Lead through the first start, then show the session until its window is closed.
+    """Run the start flow, then show the session until its window is closed.
 
     Parameters
     ----------
     desk : StartService
         Finds streams and starts sessions.
     theme : str, optional
-        ``dark`` or ``light``; what was used last where not given.
+        ``dark`` or ``light``; the last one used by default.
 
     Returns
     -------
     int
-        Exit status: 0, also where the user leaves before a session has started.
+        Exit status: 0, also if the user leaves before a session has started.
 
     Raises
     ------
@@ -248,7 +248,7 @@ def run_start(desk: StartService, *, theme: str | None = None) -> int:
             app.exec()
     finally:
         errors.remove()
-        wait_for_all()  # a start that nobody waits for must not outlive the desk
+        wait_for_all()  # an abandoned start must not outlive the service
         for window in (start, *windows):
             window.deleteLater()
     return 0

@@ -1,9 +1,9 @@
-"""Work beside the window: slow calls run on a thread, results and errors come back to one place.
+"""Background tasks of the window: slow calls run on a thread, results return to Qt's thread.
 
-The threads know nothing of Qt: a timer in the window's thread looks for what has ended, so that no
-signal can reach for an application that is being taken down. They are no daemons either: a program
-that ends waits for what it has begun, and no thread is caught inside a library by the interpreter's
-end. What comes back to a window that is gone is dropped.
+The threads do not use Qt: a timer in the window's thread polls for finished tasks, so that no
+signal reaches an application that is shutting down. They are not daemon threads: the program waits
+for them at exit, so that the interpreter never ends while a thread is inside a library. Results for
+a closed window are dropped.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LOOK_MS = 20
 
 @dataclass(eq=False)
 class _Task:
-    """One piece of work, and what becomes of its result."""
+    """Background call with the callbacks for its result and its error."""
 
     owner: QtCore.QObject
     work: Callable[[], Any]
@@ -34,7 +34,7 @@ class _Task:
     thread: threading.Thread | None = None
 
     def run(self) -> None:
-        """Work, on the task's own thread."""
+        """Run the call on the task's own thread."""
         try:
             self.result = self.work()
         except Exception as error:
@@ -43,7 +43,7 @@ class _Task:
             self.ended.set()
 
     def finish(self) -> None:
-        """Hand on what came of it, in the window's thread."""
+        """Call back with the result or the error, in the window's thread."""
         wanted = isQObjectAlive(self.owner)
         if self.error is None:
             if wanted:
@@ -55,7 +55,7 @@ class _Task:
 
 
 class _Watch(QtCore.QObject):
-    """Looks for tasks that have ended, while there are any."""
+    """Timer that polls for finished tasks while any are running."""
 
     def __init__(self, tasks: list[_Task]) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class _Watch(QtCore.QObject):
         self._timer.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop polling."""
         self._timer.stop()
         _watches.discard(self)
 
@@ -95,14 +95,14 @@ def run_aside(
     Parameters
     ----------
     owner : QObject
-        Whoever wants the result; once it is gone, nothing is called.
+        Receiver of the result; once it is deleted, nothing is called.
     work : callable
-        Touches no widget and emits no signal.
+        Must not touch a widget or emit a signal.
     done : callable
         Gets the result.
     failed : callable, optional
-        Gets an exception of `work`; without it the exception goes to `sys.excepthook`, where the
-        window shows it once.
+        Called with an exception of `work`; by default the exception goes to `sys.excepthook`,
+        and the window shows it once.
     """
     task = _Task(owner, work, done, failed)
     task.thread = threading.Thread(target=task.run, name="bci-aside", daemon=False)
@@ -113,7 +113,7 @@ def run_aside(
 
 
 def wait_for_all() -> None:
-    """Wait until everything that was begun has ended; results that come now are dropped."""
+    """Wait until all tasks have ended; their results are dropped."""
     waited, _tasks[:] = list(_tasks), []
     for task in waited:
         if task.thread is not None:

@@ -1,4 +1,4 @@
-"""What stands around the panels: the fixed bars above and below, and the menu."""
+"""Fixed bars above and below the panels, and the menu."""
 
 from __future__ import annotations
 

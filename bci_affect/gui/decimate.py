@@ -1,4 +1,4 @@
-"""Fewer points for a screen without losing a peak."""
+"""Min-max decimation of traces for display."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def peaks(
     values : ndarray, shape (n_channels, n)
         What is drawn.
     width : int
-        Samples in a column; with at most two nothing is changed.
+        Samples in a column; with two or fewer, the input is returned unchanged.
     rate_hz : float
         Sampling rate, which gives the columns their place on the clock.
 

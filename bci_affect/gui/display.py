@@ -1,4 +1,4 @@
-"""Whether a window can be opened at all; asked before Qt is, which would abort the process."""
+"""Display check before Qt starts, because Qt aborts the process without a display."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from bci_affect.errors import BciAffectError
 
 
 def has_display() -> bool:
-    """Tell whether there is a screen (or a stand-in for one) to open a window on."""
+    """Return True if a screen or a Qt platform without one is available."""
     if not sys.platform.startswith("linux"):
         return True
     return any(os.environ.get(key) for key in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
 
 
 def check_display() -> None:
-    """Raise `BciAffectError` where no window can open."""
+    """Raise `BciAffectError` if no window can open."""
     if not has_display():
         raise BciAffectError(
             "There is no screen for a window (neither DISPLAY nor WAYLAND_DISPLAY is set); use "

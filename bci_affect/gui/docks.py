@@ -1,4 +1,4 @@
-"""Panels as docks: a slim title bar that also carries the panel's tools."""
+"""Docks of the panels, with a slim title bar that holds the panel's tools."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bci_affect.gui.theme import Theme
 
 
 class Dock(QtWidgets.QDockWidget):
-    """A panel that can be moved, floated, tabbed and closed."""
+    """Dock of one panel; can be moved, floated, tabbed and closed."""
 
     def __init__(self, panel: Panel) -> None:
         super().__init__(panel.title())
@@ -22,7 +22,7 @@ class Dock(QtWidgets.QDockWidget):
         self.setTitleBarWidget(self._bar)
 
     def apply_theme(self, theme: Theme) -> None:
-        """Take over new colours, the panel too."""
+        """Apply new colours to the dock and its panel."""
         self._bar.apply_theme(theme)
         self.panel.apply_theme(theme)
 

@@ -1,4 +1,4 @@
-"""Where electrodes sit on a round head seen from above, and how values spread between them."""
+"""Projection of electrodes onto a head seen from above, and interpolation between them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from bci_affect.eeg import Montage
 
 MIN_FOR_MAP = 8
-"""With fewer electrodes nothing is drawn between them: it would be invention."""
+"""Fewest electrodes for which values are interpolated between them."""
 N_PIXELS = 112
-"""Side of the image of the head."""
+"""Side of the head's image in pixels."""
 
 
 def project(montage: Montage) -> NDArray[np.float64]:
-    """Return places on a head of radius 1 seen from above, nose up.
+    """Return positions on a head of radius 1 seen from above, nose up.
 
     An azimuthal equidistant projection about the vertex: the distance from the centre is the angle
     from the vertex, the ear line (Fpz, T7, Oz, T8) lying at 0.8.
@@ -22,7 +22,7 @@ def project(montage: Montage) -> NDArray[np.float64]:
     Returns
     -------
     ndarray, shape (n_channels, 2)
-        x to the right ear, y to the nose; NaN where the place is unknown.
+        x to the right ear, y to the nose; NaN if the position is unknown.
     """
     xyz = np.asarray(montage.positions, dtype=np.float64)
     centre = np.array([0.0, 0.0, 0.04])  # of the sphere that fits standard_1005 best, metres
@@ -57,12 +57,12 @@ def spread(places: NDArray[np.float64], n_pixels: int = N_PIXELS) -> NDArray[np.
 def blend(
     weights: NDArray[np.float64], values: NDArray[np.float64], used: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Spread the values of the used electrodes; others leave no hole and pull nothing to zero.
+    """Interpolate the values of the valid electrodes; masked electrodes have no influence.
 
     Returns
     -------
     ndarray, shape (n_pixels, n_pixels)
-        NaN everywhere when no electrode is used.
+        NaN everywhere if no electrode is valid.
     """
     total = weights @ used.astype(np.float64)
     with np.errstate(invalid="ignore"):

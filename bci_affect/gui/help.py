@@ -1,4 +1,4 @@
-"""The help: every shortcut, from the one table."""
+"""Help window with the table of shortcuts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bci_affect.gui.texts import tr
 
 
 class HelpDialog(QtWidgets.QDialog):
-    """All shortcuts by group; stands beside the session and does not stop it."""
+    """Window of all shortcuts by group; not modal, so that the session continues."""
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)

@@ -1,4 +1,4 @@
-"""Icons drawn by hand, so that they look the same with every font and in every theme."""
+"""Icons drawn with QPainter: the same with every font and in every theme."""
 
 from __future__ import annotations
 

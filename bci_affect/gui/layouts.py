@@ -1,4 +1,4 @@
-"""Where the panels stand: arrangements as functions of the docks and the size of the window."""
+"""Arrangements of the panels, as functions of the docks and the size of the window."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TOP = QtCore.Qt.DockWidgetArea.TopDockWidgetArea
 _ACROSS = QtCore.Qt.Orientation.Horizontal
 _DOWN = QtCore.Qt.Orientation.Vertical
 WIDE_FROM = 880
-"""Height from which all panels fit side by side; below it some share a place as tabs."""
+"""Least height at which all panels fit side by side; below it some share a place as tabs."""
 
 
 def _clear(window: QtWidgets.QMainWindow, docks: Docks) -> None:
@@ -74,7 +74,7 @@ def everything(window: QtWidgets.QMainWindow, d: Docks) -> None:
 
 
 def listener(window: QtWidgets.QMainWindow, d: Docks) -> None:
-    """Arrange what a listener looks at: the plane, the map, what plays and what comes."""
+    """Arrange the listener's panels: the plane, the map, the playing track and the queue."""
     _clear(window, d)
     window.addDockWidget(_TOP, d["plane"])
     window.splitDockWidget(d["plane"], d["nowplaying"], _DOWN)
@@ -89,7 +89,7 @@ def listener(window: QtWidgets.QMainWindow, d: Docks) -> None:
 
 
 def scientist(window: QtWidgets.QMainWindow, d: Docks) -> None:
-    """Arrange what an experimenter looks at: traces, attention, time, and figures."""
+    """Arrange the experimenter's panels: traces, attention, timeline, and diagnostics."""
     _clear(window, d)
     window.addDockWidget(_TOP, d["traces"])
     window.splitDockWidget(d["traces"], d["timeline"], _DOWN)

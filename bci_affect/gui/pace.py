@@ -1,7 +1,7 @@
-"""When the window draws: 25 times a second, slower by itself when that costs too much.
+"""Frame scheduler: 25 frames a second, fewer when drawing costs too much CPU.
 
-Frames leave the moments alone at which the session computes: Python lets one thread run at a time,
-and an estimate that meets a frame waits for it, up to 20 ms.
+No frame is drawn while the session computes an estimate: Python runs one thread at a time, so an
+estimate would wait up to 20 ms for the frame.
 """
 
 from __future__ import annotations
@@ -12,22 +12,21 @@ import time
 INTERVAL_MS = 40
 SLOWEST_MS = 240
 SHARE_OF_CORE = 0.25
-"""Most that the window's thread may take of one core."""
+"""Largest share of one core that the window's thread may use."""
 _AIM = 0.92  # of the share: what varies from second to second stays below it
 _LOOK_S = 1.0
 LATE_S = 0.010
-"""An estimate that is not there so long after its EEG was due is waited for no longer."""
+"""Longest delay after the EEG was due for which a frame waits for the estimate."""
 _COMPUTING_S = 0.003  # from the EEG to its estimate
 _HOLD_S = 0.03  # longest that a frame is held, whatever is due
 
 
 class FramePacer:
-    """Counts ticks and chooses the interval from the thread's own CPU time.
+    """Counter of ticks that chooses the frame interval from the thread's own CPU time.
 
-    The thread's CPU time holds everything that the window costs, painting included, and nothing
-    that others do. Where a tick costs so much that 25 a second would pass a quarter of a core, the
-    interval grows to what fits; it grows by half when ticks come late because the machine is busy.
-    With room to spare it shrinks again.
+    The thread's CPU time includes painting and excludes other threads. If 25 ticks a second would
+    cost more than a quarter of a core, the interval grows until they do not; it grows by half when
+    ticks come late because the machine is busy. It shrinks again when there is capacity.
     """
 
     def __init__(self) -> None:
@@ -38,23 +37,23 @@ class FramePacer:
         self.tick_ms = 0.0
         self._since: tuple[float, float, int] | None = None
         self._cpu_s = 0.0
-        self._frame_s = self._frame_before_s = 0.0  # dearest frame of this second, and of the last
+        self._frame_s = self._frame_before_s = 0.0  # slowest frame of this second, and of the last
         self._begin = -math.inf  # when the next frame should begin
         self._held_since = math.inf
 
     def due(self, divisor: int) -> bool:
-        """Whether it is the turn of a panel that draws at every `divisor`-th tick."""
+        """Return True if a panel that draws at every `divisor`-th tick is due."""
         return self.ticks % divisor == 0
 
     def hold_s(self, due_in_s: float, now: float | None = None) -> float:
-        """Return for how long a frame that could begin now should wait for the session.
+        """Return the time in seconds that a frame should wait for the session.
 
         Parameters
         ----------
         due_in_s : float
-            When the session has to compute, see `SessionControl.due_in_s`.
+            Time until the session computes, see `SessionControl.due_in_s`.
         now : float, optional
-            Wall time; the monotonic clock's where not given.
+            Wall time in seconds; the monotonic clock by default.
         """
         now = time.monotonic() if now is None else now
         frame_s = max(self._frame_s, self._frame_before_s)
@@ -66,14 +65,14 @@ class FramePacer:
         return 0.0
 
     def until_next_s(self, now: float | None = None) -> float:
-        """Return how long the window rests before its next frame; what was held is caught up."""
+        """Return the time until the next frame, less the time that the last one was held."""
         now = time.monotonic() if now is None else now
         interval_s = self.interval_ms / 1000
         self._begin = max(self._begin + interval_s, now - interval_s)
         return max(0.0, self._begin - now)
 
     def after_tick(self, took_s: float, cpu_s: float, now: float | None = None) -> int:
-        """Note a tick and return the interval in milliseconds from now on.
+        """Record a tick and return the next interval in milliseconds.
 
         Parameters
         ----------
@@ -82,7 +81,7 @@ class FramePacer:
         cpu_s : float
             CPU time of the thread so far.
         now : float, optional
-            Wall time; the monotonic clock's where not given.
+            Wall time in seconds; the monotonic clock by default.
         """
         now = time.monotonic() if now is None else now
         self.ticks += 1
@@ -104,10 +103,10 @@ class FramePacer:
         return self.interval_ms
 
     def _fitting(self, late: bool) -> int:
-        """Return the interval at which the measured cost of a tick takes the share it may."""
+        """Return the interval at which the measured cost of a tick stays within `CPU_SHARE`."""
         if late:
             wanted = self.interval_ms * 1.5
         else:
             wanted = self.interval_ms * self.cpu_share / (_AIM * SHARE_OF_CORE)
-            wanted = max(wanted, self.interval_ms / 1.5)  # not at once: the next second may be dear
+            wanted = max(wanted, self.interval_ms / 1.5)  # slowly: the next may cost more
         return min(SLOWEST_MS, max(INTERVAL_MS, round(wanted)))

@@ -1,6 +1,6 @@
-"""How an estimate may be shown: as a reading, as unsure, held, or not at all.
+"""Rules for showing an estimate: as a reading, as unsure, held, or not at all.
 
-The one place that decides it, so that no panel shows a number with more certainty than it has.
+All panels use these rules, so that none shows a number with more certainty than it has.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from bci_affect.streams import ConnectionState
 UNSURE_BELOW = 0.2
 """Confidence under which an estimate without a decision is shown as unsure: about 60 to 40."""
 STALE_S = 2.0
-"""An estimate older than this is no reading any more, whatever it says of itself."""
+"""Age in seconds after which an estimate is no longer a reading."""
 
 
 class Kind(StrEnum):
-    """How an estimate is drawn: filled, hollow with a question mark, greyed, or not."""
+    """Style of an estimate: filled, hollow with a question mark, grey, or not drawn."""
 
     READING = "reading"
     UNSURE = "unsure"
@@ -35,22 +35,22 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An estimate with the manner in which it may be shown, and why.
+    """Estimate with the style in which it is shown, and the reason.
 
     Attributes
     ----------
     kind : Kind
-        The manner.
+        The style.
     valence, arousal : float
         The EEG's estimate in [-1, 1]; NaN where `kind` is ``NONE``.
     confidence : float
         Of the EEG's estimate, 0 to 1.
     why : str
-        One short sentence: why it is no plain reading, or what limits it; else "".
+        One short sentence: the reason why it is not a reading, or its limits; else "".
     age_s : float
         Since the last sample that was used.
     decisions : tuple of str
-        ``high``, ``low`` or ``unsure`` for valence and arousal; "" where nobody decided.
+        ``high``, ``low`` or ``unsure`` for valence and arousal; "" without a decision.
     fused : tuple of float, or None
         EEG and music weighed by their measured reliability, in [-1, 1]; None without music.
     """
@@ -66,7 +66,7 @@ class Reading:
 
 
 def is_sure(estimate: AffectEstimate) -> bool:
-    """Whether an estimate may be drawn as a reading: some dimension is decided, at 90 %."""
+    """Return True if at least one dimension is decided at 90 %."""
     if estimate.reading is not None:
         return any(decision != "unsure" for decision in estimate.reading.decision)
     return estimate.confidence >= UNSURE_BELOW
@@ -74,7 +74,7 @@ def is_sure(estimate: AffectEstimate) -> bool:
 
 _STATE_WORDS = {
     State.WARMING: "Filters and window are filling",
-    State.ARTIFACT: "Artefacts in the signal",
+    State.ARTIFACT: "Artifacts in the signal",
     State.GAP: "Samples are missing",
     State.LOST: "The stream is gone",
     State.PAUSED: "The session is paused",
@@ -82,7 +82,7 @@ _STATE_WORDS = {
 
 
 def judge(snapshot: SessionSnapshot) -> Reading:
-    """Decide how the newest estimate of a snapshot may be shown."""
+    """Return the newest estimate of a snapshot with the style in which it is shown."""
     estimate = snapshot.affect.estimate
     lost = _connection_trouble(snapshot)
     if estimate is None or not (
@@ -117,7 +117,7 @@ def judge(snapshot: SessionSnapshot) -> Reading:
 
 
 def _standing(estimate: AffectEstimate) -> str:
-    """Return what limits an estimate, in the session's words."""
+    """Return the limits of an estimate as sentences of the session."""
     if estimate.reading is None or not estimate.reading.reasons:
         return ""
     text = "; ".join(estimate.reading.reasons)

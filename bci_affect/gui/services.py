@@ -1,8 +1,8 @@
-"""What the window asks for beyond the running session; the command line fills these in.
+"""Services of the window beyond the running session; `bci_affect.app` implements them.
 
-Small interfaces, each for one panel or flow, so that the window knows neither LSL nor the library's
-database nor torch. A service that is not given hides or disables what needs it. Where a method is
-called *slow*, the window calls it on a thread of its own.
+Each small interface serves one panel or flow, so that the window depends neither on LSL nor on the
+library's database nor on torch. Controls that need a missing service are hidden or disabled. The
+window calls a method marked *slow* on a thread of its own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bci_affect.streams import FoundStream
 
 
 class MusicView(Protocol):
-    """What of the music library is drawn. Every call returns at once; unknown yet is None."""
+    """Music library as the window draws it; every call returns at once, None if not known yet."""
 
     def tracks(self) -> list[Track]:
         """Return all tracks of the library."""
@@ -30,14 +30,14 @@ class MusicView(Protocol):
         """Return the cover picture's file content (PNG or JPEG), or None."""
 
     def waveform(self, track_id: int) -> NDArray[np.float32] | None:
-        """Return peak levels, shape (n,), 0 to 1, over the whole track; None while not known."""
+        """Return peak levels, shape (n,), 0 to 1, over the track; None if not known yet."""
 
     def embeddings(self) -> tuple[list[int], NDArray[np.float32]] | None:
-        """Return track ids and their places in the common space, shape (n, d), or None."""
+        """Return track ids and their positions in the common space, shape (n, d), or None."""
 
 
 class ReportWriter(Protocol):
-    """Writes the report of a session."""
+    """Report writer of a session."""
 
     def write(self) -> Path:
         """Write the report and return its file (slow).
@@ -50,33 +50,33 @@ class ReportWriter(Protocol):
 
 
 class Replay(Protocol):
-    """Transport of a recording that is replayed; `bci_affect.streams.XdfSource` fulfils it."""
+    """Transport of a replayed recording; `bci_affect.streams.XdfSource` implements it."""
 
     paused: bool
     speed: float
 
     @property
     def duration_s(self) -> float:
-        """Length of the recording."""
+        """Length of the recording in seconds."""
 
     @property
     def position_s(self) -> float:
-        """Where it is now."""
+        """Present position in seconds."""
 
     def seek(self, position_s: float) -> None:
-        """Go to a place."""
+        """Move to a position in seconds."""
 
 
 @dataclass(frozen=True)
 class CalibrationResult:
-    """What a calibration found, in words first.
+    """Result of a calibration, in words first.
 
     Attributes
     ----------
     headline : str
         The verdict in one sentence.
     sentences : tuple of str
-        What it means and what to do.
+        Meaning of the verdict and advice.
     figures : tuple of (str, str)
         Names and values behind it: trial count, chance level, interval, p-value.
     report : Path or None
@@ -90,14 +90,14 @@ class CalibrationResult:
 
 
 class CalibrationService(Protocol):
-    """Makes guided calibrations and evaluates them."""
+    """Factory and evaluation of guided calibrations."""
 
     @property
     def profile(self) -> str:
-        """Whose calibration it is."""
+        """Name of the calibrated profile."""
 
     def unfinished(self) -> bool:
-        """Whether a stopped calibration of this profile can be resumed."""
+        """Return True if a stopped calibration of this profile can be resumed."""
 
     def begin(self, n_clips: int, seconds: float) -> GuidedCalibration:
         """Prepare a new calibration; an unfinished one is discarded.
@@ -109,18 +109,18 @@ class CalibrationService(Protocol):
         """
 
     def resume(self) -> GuidedCalibration:
-        """Prepare to go on with the unfinished one."""
+        """Prepare to resume the unfinished one."""
 
     def evaluate(self, calibration: GuidedCalibration) -> CalibrationResult:
-        """Fit and judge what was gathered, and keep it in the profile (slow)."""
+        """Fit and evaluate the clips, and store the result in the profile (slow)."""
 
     def cue(self) -> None:
-        """Sound a short tone: eyes may be closed."""
+        """Play a short tone, for closed eyes."""
 
 
 @dataclass(frozen=True)
 class Services:
-    """Everything that the window may use beside the session; None hides what needs it."""
+    """All services of a window; None hides the controls that need the service."""
 
     music: MusicView | None = None
     report: ReportWriter | None = None
@@ -130,18 +130,18 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class StartChoice:
-    """What the user chose at the first start.
+    """Choices of the user in the start flow.
 
     Attributes
     ----------
     stream : FoundStream or None
         The EEG stream; None for the demonstration.
     music_folder : Path or None
-        Folder to bring into the library; None for what is in it already (or the demo's music).
+        Folder to add to the library; None for the present library (or the demonstration's music).
     music : bool
         False for a session without music.
     profile : str
-        Name of a profile; "" for nobody's.
+        Name of a profile; "" for no profile.
     record_dir : Path or None
         Folder to record to; None for no recording.
     """
@@ -155,23 +155,23 @@ class StartChoice:
 
 @dataclass(frozen=True)
 class Started:
-    """A session that runs, with what belongs to it."""
+    """Running session with its services."""
 
     control: SessionControl
     services: Services
 
 
 class StartService(Protocol):
-    """Finds streams and starts sessions."""
+    """Search for streams, and start of sessions."""
 
     def find(self) -> list[FoundStream]:
-        """Return the EEG streams that can be seen (slow: about a second)."""
+        """Return the visible EEG streams (slow: about a second)."""
 
     def profiles(self) -> list[str]:
         """Return the names of all profiles."""
 
     def start(self, choice: StartChoice, progress: Callable[[str], None]) -> Started:
-        """Start a session (slow); `progress` takes one line about what is being done.
+        """Start a session (slow); `progress` is called with one line per step.
 
         Raises
         ------

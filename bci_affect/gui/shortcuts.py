@@ -1,4 +1,4 @@
-"""Every shortcut in one table, which also feeds the help."""
+"""Table of all shortcuts, which also feeds the help."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Shortcut:
-    """Keys, the window's method that they call, and what the help says of it.
+    """Keys, the method of the window that they call, and the text in the help.
 
-    Several keys for the same are parted by `` / ``.
+    Alternative keys are separated by `` / ``.
     """
 
     keys: str
@@ -26,9 +26,9 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("M", "mark", "Mark this moment, with a note if you like", "Session"),
     Shortcut("S", "rate", "Say how you feel (self-report)", "Session"),
     Shortcut("R", "record", "Start or finish the recording", "Session"),
-    Shortcut("Ctrl+P", "pause_session", "Take a break, or go on", "Session"),
+    Shortcut("Ctrl+P", "pause_session", "Take a break, or resume", "Session"),
     Shortcut("Ctrl+B", "baseline", "Measure a rest baseline", "Session"),
-    Shortcut("P", "pause_replay", "Pause a replay, or go on", "Session"),
+    Shortcut("P", "pause_replay", "Pause or resume a replay", "Session"),
     Shortcut("Ctrl+K", "calibrate", "Calibrate to this person", "Session"),
     Shortcut("Ctrl+E", "stop", "End the session", "Session"),
     Shortcut("+ / =", "traces_larger", "Larger traces", "View"),

@@ -1,4 +1,4 @@
-"""Every text that is shown passes through `tr`, so that a translation can be put in one place."""
+"""Texts of the window: `tr` is the one place for a translation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _translate: Callable[[str], str] | None = None
 
 
 def set_translator(translate: Callable[[str], str] | None) -> None:
-    """Translate all texts from now on by this function; None shows them as they are written."""
+    """Set the function that translates all texts; None shows them untranslated."""
     global _translate
     _translate = translate
 
@@ -28,7 +28,7 @@ def clock(seconds: float) -> str:
 
 
 def size(n_bytes: int) -> str:
-    """Return a file size as people read it."""
+    """Return a file size with its unit."""
     value = float(n_bytes)
     for unit in ("B", "kB", "MB", "GB"):
         if value < 1000 or unit == "GB":

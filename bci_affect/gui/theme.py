@@ -1,8 +1,8 @@
-"""Themes as data: the colours of everything drawn, and the style sheet made from them.
+"""Themes as data: colours, and the style sheet made from them.
 
-The hues are those of Okabe and Ito (2008), told apart by colour-blind people; the light theme takes
-darker shades of the same hues so that text on white keeps a contrast of at least 4.5 to 1. Colour
-is never the only carrier of a meaning: shape and text stand beside it.
+The hues are those of Okabe and Ito (2008), which colour-blind people can distinguish; the light
+theme uses darker shades of them, so that text on white has a contrast of at least 4.5 to 1. Colour
+never carries a meaning alone: shape or text repeats it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What is shown, without Qt: one snapshot per tick, what follows from it, and events on change.
+"""View model without Qt: one snapshot per tick, values derived from it, and change events.
 
-`ViewModel.tick` is the only place that asks the session. Views read its fields and subscribe to its
-few events; nothing is emitted per sample.
+Only `ViewModel.tick` calls the session. Views read its fields and subscribe to its few events;
+nothing is emitted per sample.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from bci_affect.streams import Health, StreamInfo
 
 T = TypeVar("T")
 Pause = tuple[float, float]
-"""Beginning and end of a break, LSL time; the end of one that lasts is infinite."""
+"""Start and end of a break in LSL time; the end of a present break is infinite."""
 JUMP_S = 2.0
-"""Time that goes back by more than this is a jump in a replay."""
+"""Backward step of time in seconds that counts as a jump in a replay."""
 _NO_MUSIC = "There is no music in this session; add some with 'bci-affect music add'."
 
 
 class Event(Generic[T]):
-    """A list of functions to call with a value when something has changed."""
+    """Functions to call with a value when it has changed."""
 
     def __init__(self) -> None:
         self._listeners: list[Callable[[T], None]] = []
@@ -41,7 +41,7 @@ class Event(Generic[T]):
         self._listeners.append(listener)
 
     def emit(self, value: T) -> None:
-        """Tell every listener."""
+        """Notify every listener."""
         for listener in list(self._listeners):
             listener(value)
 
@@ -63,16 +63,16 @@ class Timeline:
 
     @property
     def rows(self) -> NDArray[np.float64]:
-        """What there is, shape (n, 5), oldest first; a view that nobody changes."""
+        """Return all rows, shape (n, 5), oldest first, as a read-only view."""
         return self._rows[: self._n]
 
     @property
     def newest(self) -> float:
-        """Time of the newest row; minus infinity while there is none."""
+        """Time of the newest row; minus infinity without one."""
         return float(self._rows[self._n - 1, 0]) if self._n else -np.inf
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all rows."""
         self._n = 0
 
     def add(self, estimates: list[AffectEstimate], pauses: list[Pause]) -> None:
@@ -93,7 +93,7 @@ class Timeline:
 
 
 class ViewModel:
-    """Everything that the panels draw.
+    """State that the panels draw.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ class ViewModel:
     snapshot : SessionSnapshot
         Of the last tick.
     reading : Reading
-        The newest estimate, and how it may be shown.
+        The newest estimate, with the style in which it is shown.
     timeline : Timeline
         All estimates so far.
     notes : list of Note
@@ -117,7 +117,7 @@ class ViewModel:
     manual_bad : set of str
         Channels that the user has taken out of use.
     hide_reasons : bool
-        Whether nothing on the screen may say why music was chosen.
+        Hide the reasons for the choice of music.
     stream_changed, message_added, ended, note_added : Event
         Fired from `tick`.
     """
@@ -182,10 +182,10 @@ class ViewModel:
             self.message_added.emit(Message(self.snapshot.clock.time, "warning", tr(_NO_MUSIC)))
 
     def tick(self) -> None:
-        """Ask the session once, and tell listeners what has changed."""
+        """Poll one snapshot of the session and emit the change events."""
         self.snapshot = snapshot = self.control.snapshot()
         if snapshot.clock.time < self.timeline.newest - JUMP_S:
-            self.timeline.clear()  # a replay went back: what follows is shown anew
+            self.timeline.clear()  # a replay moved back: the rest is shown again
         self._read_events()
         before = self.timeline.newest
         gone = snapshot.clock.time - before if np.isfinite(before) else snapshot.clock.elapsed_s
@@ -220,7 +220,7 @@ class ViewModel:
             self.ended.emit(snapshot)
 
     def toggle_bad(self, channel: str) -> None:
-        """Take a channel out of use by hand, or give it back to the program's judgement."""
+        """Exclude a channel by hand, or return it to automatic quality control."""
         bad = channel not in self.manual_bad
         (self.manual_bad.add if bad else self.manual_bad.discard)(channel)
         self.control.set_bad(channel, bad)

@@ -1,4 +1,4 @@
-"""The main window: panels as docks, one timer that pulls, and the user's commands."""
+"""Main window: panels as docks, one timer that pulls snapshots, and the user's commands."""
 
 from __future__ import annotations
 
@@ -48,18 +48,18 @@ _MESSAGE_S = 12.0
 
 
 class MainWindow(QtWidgets.QMainWindow):
-    """A live session: what it says on the panels, and what the user wants sent back to it.
+    """Window of a live session: draws its state on the panels and sends commands to it.
 
     Parameters
     ----------
     control : SessionControl
         The session.
     services : Services, optional
-        What is asked for beyond the session; what is missing is hidden.
+        Services beyond the session; controls of missing services are hidden.
     theme : str, optional
-        ``dark`` or ``light``; else as last time.
+        ``dark`` or ``light``; the last one used by default.
     size : tuple of int, optional
-        Width and height, with the panels in their places; else all as last time.
+        Width and height, with the default arrangement; the last layout by default.
     """
 
     def __init__(
@@ -151,13 +151,13 @@ class MainWindow(QtWidgets.QMainWindow):
             self.addAction(action)
         for button in self.findChildren(QtWidgets.QAbstractButton):
             if button.focusPolicy() != QtCore.Qt.FocusPolicy.NoFocus:
-                # Only by the tabulator: a clicked button must not take Space from the music.
+                # Focus by Tab only: a clicked button must not take Space from the music.
                 button.setFocusPolicy(QtCore.Qt.FocusPolicy.TabFocus)
         self._settle(size)
         self.setFocus()
 
     def _settle(self, size: tuple[int, int] | None) -> None:
-        """Take the size and places that were asked for, else those of last time."""
+        """Apply the given size and arrangement, or restore the last ones."""
         if size is not None:
             self.resize(*size)
             self.reset_layout()
@@ -185,7 +185,7 @@ class MainWindow(QtWidgets.QMainWindow):
         self.settings.setValue("arrangement", key)
 
     def reset_layout(self) -> None:
-        """Put all panels back to their places."""
+        """Restore the default arrangement."""
         key = str(self.settings.value("arrangement", "everything"))
         self.arrange(key if key in layouts() else "everything")
 
@@ -207,7 +207,7 @@ class MainWindow(QtWidgets.QMainWindow):
     # --- drawing ------------------------------------------------------------------------------
 
     def _draw_or_hold(self) -> None:
-        """Draw, unless the session is about to compute; and set the timer for the next time."""
+        """Draw, unless the session is about to compute, and set the timer for the next frame."""
         rest_s = self.pace.hold_s(self.control.due_in_s())
         if not rest_s:
             self.tick()
@@ -215,13 +215,13 @@ class MainWindow(QtWidgets.QMainWindow):
         self._timer.start(round(rest_s * 1000))
 
     def tick(self) -> None:
-        """Ask the session, and draw the panels whose turn it is and that can be seen."""
+        """Poll a snapshot and draw the visible panels that are due."""
         began = time.perf_counter()
         self.vm.tick()
         if self.isVisible() and not self.isMinimized():
             seen = {panel for panel in self.panels if not panel.visibleRegion().isEmpty()}
             for panel in self.panels:
-                fresh = panel not in self._seen  # came into view: it waits for no turn
+                fresh = panel not in self._seen  # just became visible: drawn at once
                 if panel in seen and (fresh or self.pace.due(panel.divisor)):
                     panel.refresh()
             self._seen = seen
@@ -231,7 +231,7 @@ class MainWindow(QtWidgets.QMainWindow):
         self.pace.after_tick(time.perf_counter() - began, time.thread_time())
 
     def apply_theme(self, name: str) -> None:
-        """Show everything in the colours of a theme."""
+        """Apply the colours of a theme."""
         self.theme = THEMES.get(name, THEMES["dark"])
         self.setStyleSheet(style_sheet(self.theme))
         for panel in self.bars:
@@ -259,7 +259,7 @@ class MainWindow(QtWidgets.QMainWindow):
         self.nowplaying.like()
 
     def ban(self) -> None:
-        """Never play the playing track again."""
+        """Ban the playing track."""
         self.nowplaying.ban()
 
     def traces_larger(self) -> None:
@@ -279,7 +279,7 @@ class MainWindow(QtWidgets.QMainWindow):
         self.sessionbar.record()
 
     def pause_session(self) -> None:
-        """Take a break, or go on."""
+        """Start or end a break."""
         self.sessionbar.pause()
 
     def baseline(self) -> None:
@@ -321,7 +321,7 @@ class MainWindow(QtWidgets.QMainWindow):
             self.calibration.show()
 
     def pause_replay(self) -> None:
-        """Pause the replay, or go on."""
+        """Pause or resume the replay."""
         if self.transport is not None:
             self.transport.pause_or_go()
 
@@ -330,13 +330,13 @@ class MainWindow(QtWidgets.QMainWindow):
         HelpDialog(self).show()
 
     def open_preferences(self) -> None:
-        """Open the preferences beside the session."""
+        """Open the preferences in a dialog that is not modal."""
         dialog = PreferencesDialog(self.preferences, self)
         dialog.changed.connect(self.use_preferences)
         dialog.show()
 
     def use_preferences(self, preferences: Preferences) -> None:
-        """Take over preferences at once, and keep them."""
+        """Apply and store preferences."""
         self.preferences = preferences
         preferences.save(self.settings)
         self.report.use_manikins(preferences.manikins)
@@ -348,15 +348,15 @@ class MainWindow(QtWidgets.QMainWindow):
 
     def _show_message(self, message: Message) -> None:
         left = _MESSAGE_S - (self.vm.snapshot.clock.time - message.time)
-        if left > 0:  # a window that opens late does not tell what is long over
+        if left > 0:  # a window that opens late does not show old messages
             self.sessionbar.say(message.text, left, level=message.level)
 
     def show_error(self, text: str) -> None:
-        """Show an error where it does not cover the session."""
+        """Show an error in a dialog that does not block the session."""
         self.sessionbar.say(text, 20.0, level="error")
 
     def stop(self) -> None:
-        """End the session beside the window; the end page comes when it has ended."""
+        """End the session in the background; the end page opens when it has ended."""
         if self._stopping or self.vm.snapshot.clock.ended:
             return
         self._stopping = True

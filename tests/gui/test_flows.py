@@ -270,7 +270,7 @@ def test_closing_during_a_recording_asks_and_then_finishes_the_file(
     window = open_window(session)
     session.start_recording()
     tick(window, session, 3)
-    answers = iter(["Go on", "Finish and close"])
+    answers = iter(["Continue", "Finish and close"])
     asked: list[str] = []
 
     def answer() -> None:

@@ -236,7 +236,7 @@ def test_a_break_is_held_and_left_out(session: ScriptedSession, open_window: Ope
     held = window.vm.reading
     assert held.kind is Kind.HELD
     assert held.why == "The session is paused"
-    assert window.sessionbar.pause_button.text() == "Go on"
+    assert window.sessionbar.pause_button.text() == "Resume"
     QtTest.QTest.mouseClick(window.sessionbar.pause_button, LEFT)
     tick(window, session, 8)
     resumed = window.vm.reading

@@ -151,7 +151,7 @@ def test_an_exception_in_a_slot_is_shown_once_and_the_window_lives(
     finally:
         hook.remove()
     assert len(said) == 1
-    assert "the session goes on" in window.sessionbar.message.text()
+    assert "the session continues" in window.sessionbar.message.text()
     assert len([r for r in caplog.records if r.exc_info]) == 3, "logged with its trace each time"
     tick(window, session, 4)
     QtTest.QTest.keyClick(window, KEY.Key_L)

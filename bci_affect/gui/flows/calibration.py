@@ -31,7 +31,7 @@ _CAN_SKIP = (Step.CONTACT, Step.REST_OPEN, Step.REST_CLOSED, Step.BLINKS, Step.S
 
 
 class Stage(QtWidgets.QWidget):
-    """A quiet place to look at: a fixation cross, and how much time is left."""
+    """Fixation cross with the remaining time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Stage(QtWidgets.QWidget):
         self.setMinimumHeight(180)
 
     def take(self, left_s: float) -> None:
-        """Show the seconds that are left; NaN shows none."""
+        """Show the remaining seconds; NaN hides them."""
         if math.isfinite(left_s) and not (
             math.isfinite(self.whole_s)
             and left_s <= self.whole_s + 0.5
@@ -78,7 +78,7 @@ class Stage(QtWidgets.QWidget):
 
 
 class RatingPage(QtWidgets.QWidget):
-    """Valence and arousal, which are asked for; familiarity and liking, which may be left out."""
+    """Required ratings of valence and arousal, and optional ones of familiarity and liking."""
 
     given = QtCore.Signal(object)
 
@@ -105,7 +105,7 @@ class RatingPage(QtWidgets.QWidget):
         self._changed()
 
     def reset(self) -> None:
-        """Begin anew, with nothing chosen."""
+        """Clear all choices."""
         for scale in self.scales:
             scale.reset()
         self._changed()
@@ -119,7 +119,7 @@ class RatingPage(QtWidgets.QWidget):
 
 
 class CalibrationWindow(QtWidgets.QDialog):
-    """Leads one listener through the calibration to the verdict.
+    """Window that guides one listener through the calibration to the verdict.
 
     `tick` is called by the main window's timer, so that both show one snapshot.
     """
@@ -165,7 +165,7 @@ class CalibrationWindow(QtWidgets.QDialog):
         self._start_page = self._make_start_page()
         for page in (self._start_page, self.contact, self.stage, self.rating, self.result):
             self.pages.addWidget(page)
-        self.go_on = QtWidgets.QPushButton(tr("Go on"))
+        self.go_on = QtWidgets.QPushButton(tr("Continue"))
         self.go_on.clicked.connect(self._go_on)
         self.stop = QtWidgets.QPushButton(tr("Stop; resume later"))
         self.stop.clicked.connect(self._stop)
@@ -238,7 +238,7 @@ class CalibrationWindow(QtWidgets.QDialog):
         self.pages.setCurrentWidget(self._start_page)
         unfinished = self._desk.unfinished()
         self.resume.setVisible(unfinished)
-        self.begin.setText(tr("Begin anew") if unfinished else tr("Begin"))
+        self.begin.setText(tr("Start over") if unfinished else tr("Begin"))
         self._progress.hide()
         for button in (self.go_on, self.stop):
             button.hide()
@@ -261,7 +261,7 @@ class CalibrationWindow(QtWidgets.QDialog):
         self.tick()
 
     def tick(self) -> None:
-        """Let time pass in the calibration, and show where it stands."""
+        """Advance the calibration and show its state."""
         if self.guided is None or self.verdict is not None or self._evaluating:
             return
         estimate = self.vm.snapshot.affect.estimate
@@ -338,7 +338,7 @@ class CalibrationWindow(QtWidgets.QDialog):
             raise error
 
     def show_verdict(self, verdict: CalibrationResult) -> None:
-        """Show what was found: the sentence first, then the figures behind it."""
+        """Show the verdict: the sentence first, then its figures."""
         self.verdict = verdict
         self._evaluating = False
         self._progress.hide()

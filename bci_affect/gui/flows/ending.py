@@ -1,4 +1,4 @@
-"""The end of a session: what there was of it, in figures that say what they rest on."""
+"""End page of a session, with its figures and the counts behind them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from bci_affect.gui.viewmodel import ViewModel
 
 
 def may_end_recording(window: QtWidgets.QWidget) -> bool:
-    """Ask whether a session that records is to end."""
+    """Ask for confirmation before a recording session ends."""
     box = QtWidgets.QMessageBox(window)
     box.setWindowTitle(tr("Recording"))
     box.setText(tr("A recording is running."))
     box.setInformativeText(tr("Its file will be finished and kept. End the session now?"))
     end = box.addButton(tr("Finish and close"), QtWidgets.QMessageBox.ButtonRole.AcceptRole)
-    stay = box.addButton(tr("Go on"), QtWidgets.QMessageBox.ButtonRole.RejectRole)
+    stay = box.addButton(tr("Continue"), QtWidgets.QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(stay)
     box.exec()
     return bool(box.clickedButton() is end)
 
 
 def summary(vm: ViewModel) -> list[tuple[str, str]]:
-    """Return names and values of what the session was."""
+    """Return names and values that summarise the session."""
     s = vm.snapshot
     rows = vm.timeline.rows
     rows_known = rows[np.isfinite(rows[:, 1])] if len(rows) else rows
@@ -70,7 +70,7 @@ def summary(vm: ViewModel) -> list[tuple[str, str]]:
 
 
 class EndPage(QtWidgets.QDialog):
-    """Shown once when a session has ended."""
+    """Page that is shown once when a session has ended."""
 
     def __init__(
         self, vm: ViewModel, services: Services, parent: QtWidgets.QWidget | None = None

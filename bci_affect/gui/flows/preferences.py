@@ -1,4 +1,4 @@
-"""What the user sets once: look, self-reports, and how often they are asked for."""
+"""Preferences: theme, self-reports, and the interval between prompts."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Preferences:
     ask_every_min : int
         Minutes between prompts for a self-report; 0 never asks.
     hide_reasons : bool
-        Nothing on the screen says why music was chosen, for blind comparisons.
+        Hide the reasons for the choice of music, for blind comparisons.
     consented : bool
-        Whether the notice was read and agreed to.
+        True once the user has agreed to the notice.
     music_folder : str
-        Folder that was chosen last.
+        Last chosen folder.
     """
 
     theme: str = "dark"
@@ -41,7 +41,7 @@ class Preferences:
 
     @classmethod
     def load(cls, settings: Any) -> Preferences:
-        """Read them; what cannot be read is as at the beginning."""
+        """Read the stored preferences; unreadable ones have their defaults."""
         theme = str(settings.value("theme", cls().theme))
         try:
             every = min(60, max(0, int(settings.value("ask_every_min", 0))))
@@ -57,18 +57,18 @@ class Preferences:
         )
 
     def save(self, settings: Any) -> None:
-        """Keep them."""
+        """Store the preferences."""
         for name in self.__slots__:
             settings.setValue(name, getattr(self, name))
         settings.sync()
 
     def with_theme(self, theme: str) -> Preferences:
-        """Return the same with another theme."""
+        """Return a copy with another theme."""
         return replace(self, theme=theme)
 
 
 class PreferencesDialog(QtWidgets.QDialog):
-    """Every change counts at once; the session goes on beside it."""
+    """Dialog of preferences; changes apply at once, and the session continues."""
 
     changed = QtCore.Signal(object)
 

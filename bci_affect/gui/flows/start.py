@@ -1,4 +1,4 @@
-"""The first start: notice and consent, stream or demo, music, contact check; then the session."""
+"""Start flow: notice and consent, stream or demonstration, music, contact check."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ NOTICE = """
 pleasant (valence) and how activated (arousal) you seem to feel. It plays music that fits.</p>
 <ul>
 <li>The estimate is uncertain. For a person who has not been calibrated it may be no better than
-chance; the screen says how sure it is, and when it is no reading at all.</li>
-<li>It is no medical device and says nothing about health.</li>
+chance; the screen shows its confidence, and when it is not a reading.</li>
+<li>It is not a medical device and makes no statement about health.</li>
 <li>Everything stays on this computer. Recordings are made only when you ask for them, and you can
 delete them.</li>
 <li>Estimating emotions from body signals is regulated in places. In the European Union it may not
-be used on people at work or in education, and whoever is measured has to be told.</li>
+be used on people at work or in education, and the measured person has to be informed.</li>
 <li>You can stop at any time, with one key.</li>
 </ul>
 """
 
 
 class StartWindow(QtWidgets.QDialog):
-    """Leads from the notice to a running session with good contact.
+    """Dialog from the notice to a running session with good contact.
 
-    `started` fires with a `Started` when the user goes on to the session.
+    `started` is emitted with a `Started` when the user continues to the session.
     """
 
     started = QtCore.Signal(object)
@@ -65,7 +65,7 @@ class StartWindow(QtWidgets.QDialog):
         self._vm: ViewModel | None = None
         self.quality: QualityPanel | None = None
         self._given = False
-        self._lines: deque[str] = deque()  # of a start that runs, from its thread
+        self._lines: deque[str] = deque()  # progress of a running start, set by its thread
         self.pages = QtWidgets.QStackedWidget()
         self.steps = [label(f"{i + 1}  {tr(name)}", "muted") for i, name in enumerate(self.PAGES)]
         for page in (self._notice(), self._eeg(), self._music(), self._contact()):
@@ -145,7 +145,7 @@ class StartWindow(QtWidgets.QDialog):
         choose = QtWidgets.QPushButton(tr("Choose"))
         choose.clicked.connect(self._choose_folder)
         self.profile = Choice()
-        self.profile.addItem(tr("nobody's"), "")
+        self.profile.addItem(tr("no profile"), "")
         for name in self._desk.profiles():
             self.profile.addItem(name, name)
         self.record = QtWidgets.QCheckBox(tr("Record the session (XDF) to"))
@@ -214,7 +214,7 @@ class StartWindow(QtWidgets.QDialog):
         self._update_buttons()
 
     def go_on(self) -> None:
-        """Go to the next page, start the session, or go over to it."""
+        """Show the next page, start the session, or switch to it."""
         index = self.pages.currentIndex()
         if index < 2:
             self.go_to(index + 1)
@@ -226,7 +226,7 @@ class StartWindow(QtWidgets.QDialog):
             self.close()
 
     def choice(self) -> StartChoice:
-        """Return what is chosen now."""
+        """Return the present choices."""
         folder = self.folder.text().strip()
         return StartChoice(
             stream=self.picker.stream,
@@ -251,7 +251,7 @@ class StartWindow(QtWidgets.QDialog):
 
     def _update_buttons(self) -> None:
         if not hasattr(self, "next"):
-            return  # pages are still being made
+            return  # pages are still being created
         index = self.pages.currentIndex()
         self.back.setEnabled(0 < index < 3)
         ready = True
@@ -281,7 +281,7 @@ class StartWindow(QtWidgets.QDialog):
         )
 
     def _look(self) -> None:
-        """Show how far the start has come, and then the contact."""
+        """Show the progress of the start, then the contact page."""
         while self._lines:
             self.status.setText(self._lines.popleft())
         self._look_at_contact()
@@ -317,7 +317,7 @@ class StartWindow(QtWidgets.QDialog):
         elif share >= GOOD_SHARE:
             words = tr("✓ Good enough to start")
         else:
-            words = tr("▲ Not good yet: you may go on, but fewer estimates will be readings")
+            words = tr("▲ Not good yet: you can continue, but fewer estimates will be readings")
         self._contact_words.setText(words)
         tone = self.theme.good if share >= GOOD_SHARE else self.theme.fair
         self._contact_words.setStyleSheet(f"color: {tone if known else self.theme.muted};")

@@ -1,4 +1,4 @@
-"""A list of EEG streams to choose from, that keeps itself up to date."""
+"""List of EEG streams to choose from, refreshed every two seconds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REFRESH_MS = 2000
 
 
 class StreamPicker(QtWidgets.QWidget):
-    """A list of EEG streams that refreshes by itself and never blocks; the demo is always there."""
+    """Self-refreshing list of EEG streams; the demonstration is always listed."""
 
     picked = QtCore.Signal()
 
@@ -42,16 +42,16 @@ class StreamPicker(QtWidgets.QWidget):
         self._show([])
 
     def begin(self) -> None:
-        """Look now, and again every two seconds while this is shown."""
+        """Search now, and every two seconds while the list is shown."""
         self._timer.start()
         self.look()
 
     def end(self) -> None:
-        """Look no more."""
+        """Stop searching."""
         self._timer.stop()
 
     def look(self) -> None:
-        """Look once, beside the window; a look that still runs is not started twice."""
+        """Search once in the background, unless a search is running."""
         if not self._busy:
             self._busy = True
             run_aside(self, self._desk.find, self._found, self._failed)
@@ -107,6 +107,6 @@ class StreamPicker(QtWidgets.QWidget):
 
     @property
     def stream(self) -> FoundStream | None:
-        """The stream that is chosen; None for the demonstration."""
+        """Chosen stream; None for the demonstration."""
         row = self.list.currentRow()
         return self._streams[row] if 0 <= row < len(self._streams) else None

@@ -1,4 +1,4 @@
-"""What the encoder looked at: electrodes by time, and by place on the head."""
+"""Attention panel: weights by electrode and time, and by position on the head."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bci_affect.gui.viewmodel import ViewModel
 TOP_OF_SCALE = 3.0
 """Upper end of the fixed colour scale, in even shares (1 = attention spread evenly)."""
 CALM_S = 1.0
-"""Time constant of the average that is shown."""
+"""Time constant of the displayed average in seconds."""
 
 
 @lru_cache(maxsize=4)
@@ -106,7 +106,7 @@ class _Heat(QtWidgets.QWidget):
 
 
 class _Head(QtWidgets.QWidget):
-    """The same on the head, summed over the window."""
+    """Attention on the head, summed over the window."""
 
     def __init__(self, vm: ViewModel) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class _Head(QtWidgets.QWidget):
         self.setMinimumSize(96, 90)
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
-        self.setMaximumWidth(max(96, self.height() + 20))  # what a head cannot use is the map's
+        self.setMaximumWidth(max(96, self.height() + 20))  # the map gets the rest
         super().resizeEvent(event)
 
     def take(self, image: QtGui.QImage | None, share: NDArray[np.float64]) -> None:
@@ -132,7 +132,7 @@ class _Head(QtWidgets.QWidget):
         p = QtGui.QPainter(self)
         p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
         radius = min(self.width() / 2 - 8, (self.height() - 12) / 2)
-        centre = QtCore.QPointF(self.width() / 2, self.height() / 2 + 3)  # the nose is above
+        centre = QtCore.QPointF(self.width() / 2, self.height() / 2 + 3)  # nose at the top
         held = self.vm.reading.kind not in (Kind.READING, Kind.UNSURE)
         paint_head(p, centre, radius, t)
         if self._image is not None and not held:
@@ -182,7 +182,7 @@ def paint_head(p: QtGui.QPainter, centre: QtCore.QPointF, radius: float, t: Them
 
 
 class _Scale(QtWidgets.QWidget):
-    """The fixed colour scale."""
+    """Fixed colour scale."""
 
     def __init__(self) -> None:
         super().__init__()

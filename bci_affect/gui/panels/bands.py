@@ -16,7 +16,7 @@ _RECENT_S = 2.0
 
 
 def against_baseline(vm: ViewModel) -> NDArray[np.float64] | None:
-    """Return how far each band is from the baseline, shape (n_bands,), over the good electrodes.
+    """Return the deviation of each band from the baseline, shape (n_bands,), in SD.
 
     The mean of the newest two seconds; None while there is no baseline or no good electrode.
     """

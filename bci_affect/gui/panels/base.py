@@ -1,4 +1,4 @@
-"""What all panels share: how they are refreshed, themed, and painted."""
+"""Base of all panels: refresh, theme, and painting helpers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bci_affect.gui.viewmodel import ViewModel
 
 
 class Panel(QtWidgets.QWidget):
-    """A part of the window that draws the view model at its own rate.
+    """Part of the window that draws the view model at its own rate.
 
     Attributes
     ----------
@@ -39,15 +39,15 @@ class Panel(QtWidgets.QWidget):
         raise NotImplementedError
 
     def tools(self) -> list[QtWidgets.QWidget]:
-        """Return what stands at the right of the heading."""
+        """Return the text at the right of the heading."""
         return []
 
     def refresh(self) -> None:
-        """Draw what the view model holds now; called only while the panel can be seen."""
+        """Draw the view model; called only while the panel is visible."""
         raise NotImplementedError
 
     def apply_theme(self, theme: Theme) -> None:
-        """Take over new colours."""
+        """Apply new colours."""
         self.theme = theme
         self.update()
 
@@ -62,7 +62,7 @@ def font(widget: QtWidgets.QWidget, points: float, *, bold: bool = False) -> QtG
 
 @lru_cache(maxsize=512)
 def colour(value: str, alpha: float = 1.0) -> QtGui.QColor:
-    """Return a colour of the theme, more or less transparent; nobody changes it."""
+    """Return a colour of the theme, with an opacity, as a shared read-only object."""
     made = QtGui.QColor(value)
     made.setAlphaF(min(1.0, max(0.0, alpha)))
     return made
@@ -79,7 +79,7 @@ def label(text: str = "", name: str = "", tip: str = "") -> QtWidgets.QLabel:
 
 
 def set_text(widget: QtWidgets.QLabel, text: str) -> None:
-    """Set a label's text only when it is another one, so that nothing is laid out in vain."""
+    """Set a label's text only if it differs, to avoid a needless layout."""
     if widget.text() != text:
         widget.setText(text)
 

@@ -1,4 +1,4 @@
-"""The drawer for whoever wants to know exactly: figures of every part, and all messages."""
+"""Diagnostics drawer: figures of every component, and all messages."""
 
 from __future__ import annotations
 

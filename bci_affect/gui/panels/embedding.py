@@ -1,4 +1,4 @@
-"""The library and the listener's path in the common space, flattened to two dimensions."""
+"""Map of the common space in two dimensions: the library and the listener's path."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bci_affect.gui.viewmodel import ViewModel
 
 _PATH_POINTS = 240
 _NAMED_UP_TO = 60
-"""Tracks up to which all have a name where there is room; of more, what plays has one."""
+"""Most tracks for which all names are drawn; above it only the playing track has one."""
 
 
 def flatten(points: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
@@ -40,7 +40,7 @@ def flatten(points: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 class EmbeddingPanel(Panel):
-    """Dots are tracks, the line is the listener; a double-click plays a track."""
+    """Map with tracks as dots and the listener as a line; a double-click plays a track."""
 
     key = "embedding"
     divisor = 15
@@ -91,7 +91,7 @@ class EmbeddingPanel(Panel):
         return QtCore.QRectF(8, 6, max(20, self.width() - 16), max(20, self.height() - 26))
 
     def _place(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return screen places, shape (n, 2); the scale holds the library and is fixed by it."""
+        """Return screen positions, shape (n, 2), at a scale fixed by the library."""
         area = self._area()
         low, high = self._dots.min(axis=0), self._dots.max(axis=0)
         size = float(max((high - low).max(), 1e-9)) * 1.25
@@ -128,7 +128,7 @@ class EmbeddingPanel(Panel):
         p.end()
 
     def _paint_tracks(self, p: QtGui.QPainter) -> None:
-        """Draw all dots, then names where there is room: what plays, what comes, the others."""
+        """Draw all dots, then names that fit: playing track, queue, others."""
         t, track, music = self.theme, self.vm.track, self.vm.snapshot.music
         playing = track.id if track is not None else None
         coming = [suggestion.track.id for suggestion in music.queue] if music is not None else []
@@ -169,7 +169,7 @@ class EmbeddingPanel(Panel):
         *,
         anyhow: bool,
     ) -> QtCore.QRectF | None:
-        """Return where a name covers nothing (`anyhow`: at least lies within), or None."""
+        """Return a free rectangle for a name, or None; with `anyhow`, one within the picture."""
         width, height = letters.horizontalAdvance(name) + 4.0, 14.0
         x, y = float(spot[0]), float(spot[1])
         places = [

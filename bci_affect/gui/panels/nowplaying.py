@@ -1,4 +1,4 @@
-"""What plays, where it is, why it was chosen, and the controls of the music."""
+"""Now-playing panel: track, position, reason of the choice, and controls."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ POLICIES: tuple[tuple[Policy, str, str], ...] = (
     ("manual", "Manual", "Only what you choose"),
     ("music-only", "Music only", "The next fitting track without regard to the EEG"),
 )
-"""The policies with a button. A sham is none: its snapshot says that it follows."""
+"""Policies with a button. A sham session reports "follow", so it has none."""
 
 
 class NowPlayingPanel(Panel):
@@ -129,7 +129,7 @@ class NowPlayingPanel(Panel):
         if track is not None:
             self.vm.music_command(lambda music: music.ban(track.id))
 
-    # --- what is shown -------------------------------------------------------
+    # --- drawing -------------------------------------------------------------
 
     def refresh(self) -> None:
         music, track, player = self.vm.snapshot.music, self.vm.track, self.vm.player
@@ -188,11 +188,11 @@ def _credits(track: Track) -> str:
 
 
 def why_words(why: Suggestion | None) -> str:
-    """Return in words why a track was chosen; figures with what they are."""
+    """Return the reason of a choice in words, with named figures."""
     if why is None:
         return tr("Chosen by hand")
     parts = [tr("Why: {rule}", rule=why.rule or tr("nearest"))]
-    if math.isfinite(why.score):  # what was chosen by hand was not compared
+    if math.isfinite(why.score):  # a manual choice was not compared
         parts.append(tr("similarity {score:.2f}", score=why.score))
         parts.append(tr("best match from {at}", at=clock(why.segment_s)))
     tags = why.shared_tags or tuple(name for name, _ in why.track.tags[:3])
@@ -232,7 +232,7 @@ class Slider(QtWidgets.QSlider):
 
 
 class _Cover(QtWidgets.QWidget):
-    """The cover; where a file has none, a pattern drawn from the track's name."""
+    """Cover picture, or a pattern derived from the track's name."""
 
     def __init__(self, music: MusicView | None) -> None:
         super().__init__()
@@ -356,7 +356,7 @@ class _Wave(QtWidgets.QWidget):
         p.end()
 
     def _picture(self, bar: QtCore.QRectF, t: Theme) -> tuple[QtGui.QPixmap, QtGui.QPixmap]:
-        """Return the waveform as played and as still to come; drawn anew only on change."""
+        """Return the waveform as played and as still to come; redrawn only on change."""
         ratio = self.devicePixelRatioF()
         key = (self._id, bar.width(), bar.height(), t.name, ratio)
         if self._pictures is not None and self._pictures[0] == key:

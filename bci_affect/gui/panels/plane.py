@@ -1,4 +1,4 @@
-"""The valence-arousal plane: the estimate and how sure it is, the music, reports, the target."""
+"""Valence-arousal plane: estimate with its certainty, music, self-reports, and target."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from bci_affect.gui.viewmodel import ViewModel
 TRAIL_S = 60.0
 SPREAD_S = 10.0
 JOINED_S = 2.0
-"""Readings further apart than this are not joined by a line."""
+"""Longest time in seconds between two readings that are joined by a line."""
 _TRAIL_ANEW_S = 1.0
 _SHADES = 6
 
 
 class PlanePanel(Panel):
-    """The plane. Dragging in it sets the target of steering; arrow keys move the target."""
+    """Plane; dragging sets the target of steering, and arrow keys move it."""
 
     key = "plane"
     divisor = 3
@@ -74,7 +74,7 @@ class PlanePanel(Panel):
         p.setClipRect(self._square())
         self._paint_trail(p, self.theme)
         self._paint_uncertainty(p, self.theme)
-        p.setClipRect(self._square().adjusted(-9, -9, 9, 9))  # marks at the edge stay whole
+        p.setClipRect(self._square().adjusted(-9, -9, 9, 9))  # room for complete marks at the edge
         self._paint_reports(p, self.theme)
         self._paint_target(p, self.theme)
         self._paint_music(p, self.theme)
@@ -84,7 +84,7 @@ class PlanePanel(Panel):
         p.end()
 
     def _still(self) -> QtGui.QPixmap:
-        """Return what stands still (plane, grid, names of the axes), drawn anew only on change."""
+        """Return the static layer (plane, grid, axis names), redrawn only on change."""
         key = (self.size(), self.devicePixelRatioF(), self.theme.name)
         if self._axes is None or self._axes[0] != key:
             picture = self._transparent()
@@ -134,7 +134,7 @@ class PlanePanel(Panel):
             p.restore()
 
     def _paint_trail(self, p: QtGui.QPainter, t: Theme) -> None:
-        """Draw the trail from a picture that is drawn anew every second, and what came since."""
+        """Draw the trail from a picture that is redrawn every second, and newer points."""
         now = self.vm.snapshot.clock.time
         key = (self.size(), self.devicePixelRatioF(), t.name)
         if (
@@ -267,7 +267,13 @@ class PlanePanel(Panel):
         flag = QtCore.Qt.AlignmentFlag
         line = QtCore.QRectF(6, y, self.width() - 12, 17)
         words = reading_words(reading)
-        for size in (13, 12, 11, 10, 9):  # narrow panels get smaller letters, never cut figures
+        for size in (
+            13,
+            12,
+            11,
+            10,
+            9,
+        ):  # smaller font, never truncated numbers
             p.setFont(font(self, size, bold=True))
             if p.fontMetrics().horizontalAdvance(words) <= line.width():
                 break

@@ -1,4 +1,4 @@
-"""Signal quality: every electrode by shape, colour and word, on the head and in a list."""
+"""Quality panel: every electrode by shape, colour and word, on the head and in a list."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ GOOD, FAIR = 0.7, 0.4
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """One electrode as it is shown: ``good``, ``fair``, ``bad``, ``off`` by hand, or ``none``.
+    """Electrode with its grade: ``good``, ``fair``, ``bad``, ``off`` by hand, or ``none``.
 
-    ``none`` is an electrode of which nothing comes now.
+    ``none`` is an electrode that sends nothing now.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Contact:
 
 
 def contacts(vm: ViewModel) -> list[Contact]:
-    """Grade all EEG channels of the stream; empty while nothing is known."""
+    """Return the grades of all EEG channels; empty before the first window."""
     info, window, health = vm.info, vm.snapshot.affect.window, vm.health
     silent = health is not None and health.state is not ConnectionState.STREAMING
     if info is None or window is None or len(window.quality) != len(info.labels):
@@ -57,7 +57,7 @@ def contacts(vm: ViewModel) -> list[Contact]:
 
 
 def _names(reason: str, name: str) -> bool:
-    """Whether a reason is about this electrode (``"TP10: line noise"``, ``"TP9, TP10: flat"``)."""
+    """Return True if a reason (``"TP9, TP10: flat"``) names this electrode."""
     head = reason.partition(":")[0]
     return name in [part.strip() for part in head.split(",")]
 
@@ -66,7 +66,7 @@ _WORDS = {"good": "good", "fair": "fair", "bad": "bad", "off": "off"}
 
 
 class QualityPanel(Panel):
-    """Head map with one mark per electrode, and a list of those that need a hand."""
+    """Head map with one mark per electrode, and a list of those that need attention."""
 
     key = "quality"
     divisor = 10
@@ -82,7 +82,7 @@ class QualityPanel(Panel):
         return tr("Signal quality")
 
     def place(self) -> None:
-        """Find the electrodes' places of the stream that is known now."""
+        """Compute the positions of the stream's electrodes."""
         info = self.vm.info
         if info is not None:
             self._places = heads.project(info.montage)[np.asarray(info.montage.is_eeg)]

@@ -1,4 +1,4 @@
-"""What comes next: five suggestions with their scores, each to play now, pin, like or ban."""
+"""Queue panel: five suggestions with scores and buttons to play, pin, like or ban."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHOWN = 5
 
 
 class _QueueRow(QtWidgets.QWidget):
-    """One suggestion."""
+    """Row of one suggestion."""
 
     def __init__(self, vm: ViewModel) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class _Bar(QtWidgets.QWidget):
 
 
 class QueuePanel(Panel):
-    """The next five."""
+    """Panel of the next five suggestions."""
 
     key = "queue"
     divisor = 12

@@ -1,4 +1,4 @@
-"""How the listener says how it feels: the Affective Slider or the manikins, on the 1-9 scale.
+"""Self-report panel: Affective Slider or manikins, on the 1-9 scale.
 
 Affective Slider after Betella and Verschure (2016, PLoS ONE 11(2)): two bare sliders without ticks
 or figures. Self-Assessment Manikin after Bradley and Lang (1994): nine places, five figures. The
@@ -18,7 +18,7 @@ from bci_affect.gui.viewmodel import ViewModel
 
 
 class Scale(QtWidgets.QWidget):
-    """One dimension from 1 to 9; `value` is NaN until something was chosen.
+    """Scale of one dimension from 1 to 9; `value` is NaN until a choice is made.
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ class Scale(QtWidgets.QWidget):
         self.setAccessibleName(names.get(kind, f"{kind}: {ends[0]} - {ends[1]}"))
 
     def reset(self) -> None:
-        """Forget what was chosen."""
+        """Clear the choice."""
         self.value = math.nan
         self.update()
 
     def choose(self, value: float) -> None:
-        """Choose a value from 1 to 9; whole numbers on the manikins."""
+        """Choose a value from 1 to 9; integers on the manikins."""
         value = min(9.0, max(1.0, value))
         self.value = float(round(value)) if self.manikins else value
         self.chosen.emit()
@@ -154,7 +154,7 @@ class Scale(QtWidgets.QWidget):
 
 
 class ReportPanel(Panel):
-    """Two scales and one button; the report is stored when it is sent, not while it is made."""
+    """Panel with two scales and one button, which stores the report."""
 
     key = "report"
     divisor = 25
@@ -210,7 +210,7 @@ class ReportPanel(Panel):
         self.sent.emit()
 
     def refresh(self) -> None:
-        """Nothing moves here by itself."""
+        """Draw nothing; the panel changes only by input."""
 
     def apply_theme(self, theme: Theme) -> None:
         self.valence.theme = self.arousal.theme = theme

@@ -1,4 +1,4 @@
-"""The line at the bottom: what the listener or the experimenter does to the session."""
+"""Bottom bar: commands of the listener or the experimenter."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SessionBar(Panel):
         self.setObjectName("bar")
         self.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
         self.pause_button = self._button(
-            tr("Pause"), tr("Take a break, or go on (Ctrl+P)"), self.pause
+            tr("Pause"), tr("Take a break, or resume (Ctrl+P)"), self.pause
         )
         self.pause_button.setCheckable(True)
         self.baseline_button = self._button(
@@ -52,7 +52,7 @@ class SessionBar(Panel):
             tr("Record"), tr("Start or finish the recording (R)"), self.record
         )
         self.record_button.setCheckable(True)
-        self.record_button.setMinimumWidth(162)  # does not jump when its word changes
+        self.record_button.setMinimumWidth(162)  # keeps its width when its text changes
         self.end_button = self._button(
             tr("End"), tr("End the session (Ctrl+E)"), self.end_asked.emit
         )
@@ -79,7 +79,7 @@ class SessionBar(Panel):
         return button
 
     def pause(self) -> None:
-        """Take a break, or go on."""
+        """Start or end a break."""
         self.vm.control.set_paused(not self.vm.snapshot.clock.paused)
 
     def baseline(self) -> None:
@@ -87,7 +87,7 @@ class SessionBar(Panel):
         self.vm.control.baseline(BASELINE_S)
 
     def mark(self) -> None:
-        """Put a mark with the note that stands in the field, and empty it."""
+        """Set a mark with the note in the field, and clear the field."""
         self.vm.control.mark(self.note.text().strip())
         self.note.clear()
         self.note.clearFocus()
@@ -101,7 +101,7 @@ class SessionBar(Panel):
 
     @property
     def recording(self) -> bool:
-        """Whether a recording runs."""
+        """True while a recording runs."""
         status = self.vm.snapshot.recording
         return status is not None and status.active and not status.error
 
@@ -118,7 +118,7 @@ class SessionBar(Panel):
         if s.clock.time > self._until:
             self.message.show_text("")
         self.pause_button.setChecked(s.clock.paused)
-        wanted = tr("Go on") if s.clock.paused else tr("Pause")
+        wanted = tr("Resume") if s.clock.paused else tr("Pause")
         if self.pause_button.text() != wanted:
             self.pause_button.setText(wanted)
         left = s.baseline.left_s

@@ -18,19 +18,19 @@ from bci_affect.gui.viewmodel import ViewModel
 SPANS_S = (60.0, 180.0, 600.0, math.inf)
 SPREAD_S = 10.0
 MISSING_S = 2.0
-"""A longer time without an estimate is drawn as a gap."""
+"""Longest time in seconds without an estimate that is not drawn as a gap."""
 _LEFT, _RIGHT, _TOP, _BOTTOM, _STRIP = 62, 10, 4, 16, 15
 
 
 class TimelinePanel(Panel):
-    """Two lanes on one clock; what is no reading is drawn as a hatched stretch, never as a line."""
+    """Two lanes on one clock; stretches without readings are hatched, never drawn as a line."""
 
     key = "timeline"
     divisor = 12
 
     def __init__(self, vm: ViewModel) -> None:
         super().__init__(vm)
-        words = (tr("1 min"), tr("3 min"), tr("10 min"), tr("whole session"))
+        words = (tr("1 min"), tr("3 min"), tr("10 min"), tr("full session"))
         self._span_box = choice(list(words), 1, tr("Length of the view"))
         self.setMinimumSize(240, 90)
 

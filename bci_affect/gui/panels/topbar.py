@@ -1,4 +1,4 @@
-"""The line on top: what must be checked before the rest is trusted."""
+"""Top bar: state of stream, model, person and recording."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _MARKS = {"good": "●", "fair": "◐", "bad": "✕"}
 
 
 class Elided(QtWidgets.QLabel):
-    """A label that gives way: what does not fit is elided, and stands in the tool tip.
+    """Label that elides text that does not fit; its tool tip has the full text.
 
     Parameters
     ----------
     name : str, optional
         Style name.
     hugging : bool
-        Never wider than its text, so that what is left of the row goes to others.
+        Never wider than its text, which leaves the rest of the row to others.
     """
 
     def __init__(self, name: str = "", *, hugging: bool = False) -> None:
@@ -57,7 +57,7 @@ class Elided(QtWidgets.QLabel):
 
 
 class TopBar(Panel):
-    """Everything that a scientist checks before trusting the rest."""
+    """Bar with the facts to check before trusting an estimate."""
 
     key = "topbar"
     divisor = 10

@@ -1,7 +1,7 @@
-"""The drawn traces as a picture that slides to the left: only what is new is ever drawn.
+"""Scrolling picture of the traces: only new columns are drawn.
 
-Drawing 32 rows of ten seconds anew costs 6 ms a frame; moving the picture and adding the newest
-columns costs a tenth of it. Columns are tied to the clock, so that nothing shimmers while it moves.
+Redrawing 32 rows of ten seconds costs 6 ms a frame; moving the picture and adding the newest
+columns costs a tenth of it. Columns are tied to the clock, so that traces do not shimmer.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from pyqtgraph.Qt import QtCore, QtGui
 from bci_affect.gui.decimate import peaks
 
 Fetch = Callable[[float], tuple[NDArray[np.float64], NDArray[np.float32]]]
-"""Takes seconds; returns times (n,) and the rows to draw (n_rows, n), in microvolts."""
+"""Function from seconds to times (n,) and rows to draw (n_rows, n) in microvolts."""
 _SPARE_S = 0.5
-"""How much more than what is new is asked for: nothing may be missing where old and new meet."""
+"""Overlap with the old columns in seconds, so that no sample is missing at the seam."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """How traces lie in the picture, in pixels of the screen.
+    """Geometry of the traces in the picture, in screen pixels.
 
     Attributes
     ----------
     width, height : int
         Size of the picture.
     seconds : float
-        What the width holds.
+        Time span of the width.
     rate_hz : float
         Of the samples.
     pixels_per_uv : float
@@ -55,12 +55,12 @@ class Frame:
 
 
 class TraceLayer:
-    """A transparent picture of the traces, kept up to date.
+    """Transparent picture of the traces.
 
     Attributes
     ----------
     picture : QPixmap or None
-        What is drawn; None while there is nothing.
+        The picture; None before the first samples.
     """
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class TraceLayer:
         self._drawn = 0  # column of the newest point: from here on it is drawn again
 
     def clear(self) -> None:
-        """Forget what was drawn."""
+        """Clear the picture."""
         self.picture, self._key = None, None
 
     def draw(
@@ -86,13 +86,13 @@ class TraceLayer:
         Parameters
         ----------
         key : hashable
-            Everything that, when it changes, asks for all to be drawn anew.
+            Values whose change requires a full redraw.
         frame : Frame
-            How traces lie in the picture.
+            Geometry of the traces.
         fetch : callable
-            Gives the newest samples.
+            Returns the newest samples.
         right_edge : callable
-            Gives the time at the right edge for the time of the newest sample.
+            Returns the time at the right edge, given the time of the newest sample.
         now : float
             The session's time.
         """

@@ -1,4 +1,4 @@
-"""The filtered EEG as it comes in: one row per channel, with events and bad channels."""
+"""Traces panel: filtered EEG, one row per channel, with events and bad channels."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _FORGET_S = 3600.0
 
 
 class TracePanel(Panel):
-    """EEG traces. A click on a channel's name takes it out of use or gives it back.
+    """EEG traces; a click on a channel's name excludes or includes it.
 
-    By keys: up and down choose a channel, Enter takes it out of use or gives it back.
+    Keys: up and down choose a channel, Enter excludes or includes it.
     """
 
     key = "traces"
@@ -102,7 +102,7 @@ class TracePanel(Panel):
         return eeg
 
     def bad(self) -> set[int]:
-        """Return the channels that are out of use, by the program's word or by hand."""
+        """Return the channels excluded by quality control or by hand."""
         window = self.vm.snapshot.affect.window
         bad = {i for i, name in enumerate(self.vm.labels) if name in self.vm.manual_bad}
         if window is not None and len(window.mask) == len(self.vm.labels):
@@ -162,7 +162,7 @@ class TracePanel(Panel):
         return tuple(made[2 if row in self._bad else r % 2] for r, row in enumerate(rows))
 
     def _right_edge(self, newest: float) -> float:
-        """Return the time at the right edge: what is lost slides away and is not shown as now."""
+        """Return the time at the right edge; lost EEG scrolls out and is not shown as present."""
         s = self.vm.snapshot
         health = self.vm.health
         streaming = health is None or health.state is ConnectionState.STREAMING
@@ -195,7 +195,7 @@ class TracePanel(Panel):
         p.end()
 
     def _still(self, area: QtCore.QRectF, rows: list[int], t: Theme) -> QtGui.QPixmap:
-        """Return what stands still (frame, grid, names), drawn anew only when it changes."""
+        """Return the static layer (frame, grid, names), redrawn only on change."""
         ratio = self.devicePixelRatioF()
         chosen = self._chosen if self.hasFocus() else ""
         key = (
@@ -324,7 +324,7 @@ def front_to_back(
     names : sequence of str
         Of all channels.
     positions : ndarray, shape (n_channels, 3)
-        Metres; what has no known place comes last.
+        Metres; channels of unknown position come last.
     """
     place = np.nan_to_num(positions, nan=-9.0)
     row = [name.rstrip("0123456789zZ") for name in names]

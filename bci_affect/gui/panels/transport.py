@@ -1,4 +1,4 @@
-"""Transport of a replayed recording: where it is, pause, place, and speed."""
+"""Transport of a replayed recording: position, pause, seek, and speed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 class Ruler(QtWidgets.QWidget):
-    """The recording as a bar; a click or the arrow keys go to a place."""
+    """Progress bar of the recording; a click or the arrow keys seek."""
 
     sought = QtCore.Signal(float)
 
@@ -57,7 +57,7 @@ class Ruler(QtWidgets.QWidget):
 
 
 class TransportBar(Panel):
-    """Shown only where a recording is replayed."""
+    """Panel that is shown only for a replay."""
 
     key = "transport"
     divisor = 5
@@ -67,8 +67,8 @@ class TransportBar(Panel):
         self.setObjectName("bar")
         self._replay = replay
         self.button = QtWidgets.QPushButton()
-        self.button.setToolTip(tr("Pause the replay, or go on (P)"))
-        self.button.setAccessibleName(tr("Pause the replay, or go on"))
+        self.button.setToolTip(tr("Pause or resume the replay (P)"))
+        self.button.setAccessibleName(tr("Pause or resume the replay"))
         self.button.clicked.connect(self.pause_or_go)
         self.place = label("", "number")
         self.length = label("", "muted")
@@ -93,7 +93,7 @@ class TransportBar(Panel):
         return tr("Replay")
 
     def pause_or_go(self) -> None:
-        """Pause the replay, or go on."""
+        """Pause or resume the replay."""
         self._replay.paused = not self._replay.paused
         self.refresh()
 
