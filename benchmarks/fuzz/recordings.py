@@ -1,4 +1,4 @@
-"""Recordings, the headers of streams, and events from anywhere."""
+"""Recordings, stream headers, events and markers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ LABELS = ("Fp1", "Fp2", "C3", "C4")
 
 
 def write_recording(path: Path, seconds: float, *, checksums: bool, rate: int = 64) -> bytes:
-    """Write a small recording as the recorder does: EEG, an accelerometer, events."""
+    """Write a small recording like the recorder: EEG, accelerometer, events."""
     rng = np.random.default_rng(7)
     with XdfWriter(path, checksums=checksums) as writer:
         units = ["microvolts"] * len(LABELS)
@@ -68,7 +68,7 @@ def write_recording(path: Path, seconds: float, *, checksums: bool, rate: int = 
 
 
 def break_xdf(data: bytes, rng: np.random.Generator) -> bytes:
-    """Break bytes, or words of a header (with the chunk's length made right again)."""
+    """Damage bytes, or words of a header (with a corrected chunk length)."""
     if rng.random() < 0.7 or data[:2] == b"\x1f\x8b":
         return break_bytes(data, rng)
     at = 4
@@ -91,13 +91,13 @@ def break_xdf(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 class Xdf(Target):
-    """Recordings read whole, as ``inspect`` does; with checksums no wrong sample may pass."""
+    """Complete recordings, read like ``inspect``; checksums must reveal every wrong sample."""
 
     title = "XDF recording, read and inspected"
     count = 12_000
 
     def prepare(self, folder: Path) -> None:
-        """Write healthy recordings and keep what is in the one with checksums."""
+        """Write valid recordings and store the content of the one with checksums."""
         summed = write_recording(folder / "summed.xdf", 3, checksums=True)
         plain = write_recording(folder / "plain.xdf", 2, checksums=False)
         self._seeds = [summed, summed, plain, gzip.compress(plain)]
@@ -107,12 +107,12 @@ class Xdf(Target):
         }
 
     def make(self, rng: np.random.Generator) -> bytes:
-        """Break one of them; its first byte says whether its content is known."""
+        """Damage one recording; the first byte is 1 if its content is known."""
         number = int(rng.integers(len(self._seeds)))
         return bytes([number < 2]) + break_xdf(self._seeds[number], rng)
 
     def use(self, data: bytes, folder: Path) -> str:
-        """Inspect and decode it."""
+        """Inspect and decode the recording."""
         path = folder / ("case.xdfz" if data[1:3] == b"\x1f\x8b" else "case.xdf")
         path.write_bytes(data[1:])
         described = inspect_xdf(path)
@@ -122,12 +122,12 @@ class Xdf(Target):
         recording.markers()
         for stream in recording.streams:
             times, _, _ = stream.timeline()
-            must(bool(np.isfinite(times).all()), f"times of '{stream.header.name}' are no numbers")
-            must(len(times) == len(stream), "another number of times than of samples")
+            must(bool(np.isfinite(times).all()), f"times of '{stream.header.name}' are not finite")
+            must(len(times) == len(stream), "the numbers of times and samples differ")
         if data[0] and recording.checked and not recording.damage:
             for name, rows in found.items():
                 new = {(round(t, 6), row) for t, row in rows} - self._truth.get(name, set())
-                must(not new, f"{len(new)} samples of '{name}' are not what was recorded")
+                must(not new, f"{len(new)} samples of '{name}' differ from the recorded ones")
         return "reported" if recording.damage else "read"
 
 
@@ -141,7 +141,7 @@ def _content(recording: XdfRecording) -> dict[str, list[tuple[float, tuple[objec
 
 
 class Replay(Target):
-    """Recordings through the whole signal path, as ``process`` and ``live --replay`` do."""
+    """Recordings passed through the signal path, like ``process`` and ``live --replay``."""
 
     title = "XDF recording, through the signal path"
     count = 3_000
@@ -151,11 +151,11 @@ class Replay(Target):
         self._seed = write_recording(folder / "seed.xdf", 8, checksums=False, rate=64)
 
     def make(self, rng: np.random.Generator) -> bytes:
-        """Break it."""
+        """Damage the recording."""
         return break_xdf(self._seed, rng)
 
     def use(self, data: bytes, folder: Path) -> str:
-        """Push all chunks through a pipeline; no feature may be a NaN where the state says ok."""
+        """Push all chunks through a pipeline; features of an ``ok`` window must be finite."""
         path = folder / "case.xdf"
         path.write_bytes(data)
         source = XdfSource(path, speed=math.inf)
@@ -177,45 +177,45 @@ class Replay(Target):
 
 
 class Header(Target):
-    """The description that any program on the network sends of its stream."""
+    """Stream description sent by any program on the network."""
 
     title = "stream header (XML from LSL or XDF)"
     count = 20_000
 
     def prepare(self, folder: Path) -> None:
-        """Write headers as devices do."""
+        """Write headers like those of devices."""
         units = ["microvolts"] * len(LABELS)
         eeg = build_header("Cap", "EEG", LABELS, units=units, rate_hz=250, source_id="a1")
         text = event_header("bci_affect-000000000000")
         self._seeds = [eeg.xml, eeg.xml.replace("label", "name"), text.xml]
 
     def make(self, rng: np.random.Generator) -> bytes:
-        """Break words or bytes."""
+        """Damage words or bytes."""
         seed = self._seeds[int(rng.integers(len(self._seeds)))]
         if rng.random() < 0.6:
             return break_text(seed, rng).encode("utf-8", "replace")
         return break_bytes(seed.encode(), rng)
 
     def use(self, data: bytes, folder: Path) -> str:
-        """Parse it and describe the stream."""
+        """Parse the header and describe the stream."""
         header = parse_header(data.decode("utf-8", "replace"))
         if header.n_channels > 512:
-            return "read"  # a montage of thousands is slow to write here, not wrong
+            return "read"  # a montage of thousands is slow, not wrong
         info = header.info()
         must(len(set(info.labels)) == len(info.labels), "labels that are not unique")
-        must(math.isfinite(info.rate_hz) and info.rate_hz >= 0, "a rate that is none")
+        must(math.isfinite(info.rate_hz) and info.rate_hz >= 0, "an invalid rate")
         must(len(info.montage) == header.n_channels, "a montage of another size")
         return "read"
 
 
 class Events(Target):
-    """Marker texts: JSON of ours, of others, and anything else that a stream may send."""
+    """Marker texts: own events, JSON of other programs, and any other text."""
 
     title = "events and markers"
     count = 14_000
 
     def prepare(self, folder: Path) -> None:
-        """Write what our recordings hold."""
+        """Write events of own recordings."""
         events = (
             ClipStart(track="/music/a.flac", intended_valence=0.5, intended_arousal=-0.5),
             SelfReport(7, 3, track="a"),
@@ -232,7 +232,7 @@ class Events(Target):
         )
 
     def make(self, rng: np.random.Generator) -> bytes:
-        """Return a few lines, each an event, broken or not."""
+        """Return a few lines, each a valid or damaged event."""
         lines = []
         for _ in range(int(rng.integers(1, 7))):
             text = self._texts[int(rng.integers(len(self._texts)))]
@@ -245,7 +245,7 @@ class Events(Target):
         return "\n".join(lines).encode("utf-8", "replace")
 
     def use(self, data: bytes, folder: Path) -> str:
-        """Read them as a calibration does."""
+        """Read the texts like a calibration."""
         texts = data.decode("utf-8", "replace").split("\n")
         markers = [
             Marker(float(i * 5), text, EVENT_STREAM, read(text)) for i, text in enumerate(texts)
