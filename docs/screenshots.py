@@ -96,7 +96,7 @@ class Camera:
                 self.wait(0.2)
 
 
-def first_start(camera: Camera, desk: Any) -> tuple[Any, Any]:
+def first_start(camera: Camera, starter: Any) -> tuple[Any, Any]:
     """Capture every page of the first start, start the demonstration, and return its session."""
     from dataclasses import replace
 
@@ -104,7 +104,7 @@ def first_start(camera: Camera, desk: Any) -> tuple[Any, Any]:
 
     started = None
     for theme in camera.themes:
-        window = StartWindow(desk, theme)
+        window = StartWindow(starter, theme)
         window.show()
         for page, name in enumerate(("notice", "stream", "music")):
             window.go_to(page)
@@ -112,7 +112,7 @@ def first_start(camera: Camera, desk: Any) -> tuple[Any, Any]:
             camera.save(window, f"start-{name}-{theme}")
         if started is None:
             choice = replace(window.choice(), stream=None, record_dir=recordings())
-            started = desk.start(choice, print)
+            started = starter.start(choice, print)
         window._has_started(started)
         camera.wait(12.0)
         camera.save(window, f"start-contact-{theme}")
@@ -248,15 +248,15 @@ def calibration(camera: Camera, control: Any, services: Any) -> None:
     library = Path(os.environ["BCI_AFFECT_HOME"]) / "demo" / "library.sqlite"
     options = SessionOptions(library=library, device="none", music=False)
     try:
-        with SessionStarter(options, wait_s=60.0) as desk:
+        with SessionStarter(options, wait_s=60.0) as starter:
             found: list[Any] = []
             while not found:
                 found = [
-                    s for s in desk.find() if s.n_channels == 14
+                    s for s in starter.find() if s.n_channels == 14
                 ]  # the demonstration's stream has 8 channels
                 camera.wait(0.2)
             choice = StartChoice(found[0], music=False, profile="Ada", record_dir=recordings())
-            started = desk.start(choice, print)
+            started = starter.start(choice, print)
             camera.wait(8.0)
             _calibrate(camera, started)
     finally:
@@ -272,10 +272,10 @@ def _calibrate(camera: Camera, started: Any) -> None:
     from bci_affect.gui.viewmodel import ViewModel
     from bci_affect.session.guided.calibration import Rating, Step
 
-    desk = started.services.calibration
+    runner = started.services.calibration
     model = ViewModel(started.control)
     model.tick()
-    flows = [CalibrationWindow(model, desk, THEMES[theme]) for theme in camera.themes]
+    flows = [CalibrationWindow(model, runner, THEMES[theme]) for theme in camera.themes]
     lead = flows[0]
 
     def picture(name: str) -> None:
@@ -287,7 +287,7 @@ def _calibrate(camera: Camera, started: Any) -> None:
             camera.save(flow, f"calibration-{name}-{theme}")
 
     picture("begin")
-    lead._run(lambda: desk.begin(12, 20.0))  # a busy machine may lose some
+    lead._run(lambda: runner.begin(12, 20.0))  # a busy machine may lose some
     for flow in flows:
         flow.guided = lead.guided
     guided = lead.guided
@@ -349,8 +349,8 @@ def main() -> None:
         from bci_affect.session import SessionOptions
 
         camera = Camera(asked.out, sizes, asked.themes.split(","))
-        with SessionStarter(SessionOptions(), wait_s=60.0) as desk:
-            control, services = first_start(camera, desk)
+        with SessionStarter(SessionOptions(), wait_s=60.0) as starter:
+            control, services = first_start(camera, starter)
             control.baseline(BASELINE_S)  # band powers are relative to the baseline
             camera.wait(WARM_S)
             for name, scene in SCENES.items():

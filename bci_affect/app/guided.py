@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GuidedOptions:
-    """What a guided calibration is asked to be; see the command's help."""
+    """Options of a guided calibration; see the command's help."""
 
     profile: str
     model: Path | None = None
@@ -75,10 +75,10 @@ def _run(options: GuidedOptions) -> dict[str, Any] | None:
         raise BciAffectError(f"There is no unfinished calibration of '{options.profile}'.")
     if unfinished and options.headless and not options.resume:
         raise BciAffectError(
-            f"A calibration of '{options.profile}' was stopped; add --resume to go on, or remove "
-            f"{progress_path(options.profile)} to start anew."
+            f"A calibration of '{options.profile}' was stopped; add --resume to continue it, or "
+            f"remove {progress_path(options.profile)} to start again."
         )
-    if not options.resume:  # says now, not after the contact check, that there is too little music
+    if not options.resume:  # fails now, not after the contact check, if there is too little music
         with Library() as library:
             tracks = library.tracks(include_banned=False)
         choose_clips(tracks, options.clips, seed=options.seed, seconds=options.seconds)
@@ -97,7 +97,7 @@ def _run(options: GuidedOptions) -> dict[str, Any] | None:
         ),
     )
     console = Console(stderr=True)
-    desk = CalibrationRunner(
+    runner = CalibrationRunner(
         session,
         CalibrationOptions(
             profile=options.profile,
@@ -115,31 +115,31 @@ def _run(options: GuidedOptions) -> dict[str, Any] | None:
         with console.status("Looking for the EEG stream ..."):
             session.start(options.wait_s)
         if options.headless:
-            _in_terminal(session, desk, options, console)
+            _in_terminal(session, runner, options, console)
         else:
             from bci_affect.gui import Services, run_window
 
             run_window(
                 session,
-                services=Services(calibration=desk),
+                services=Services(calibration=runner),
                 calibrate=True,
             )
     finally:
-        desk.close()
+        runner.close()
         session.stop()
-    return desk.document
+    return runner.document
 
 
 def _in_terminal(
-    session: LiveSession, desk: CalibrationRunner, options: GuidedOptions, console: Console
+    session: LiveSession, runner: CalibrationRunner, options: GuidedOptions, console: Console
 ) -> None:
     from bci_affect.app.guided_terminal import guide
 
-    guided = desk.resume() if options.resume else desk.begin(options.clips, options.seconds)
-    if guide(session, guided, desk):
+    guided = runner.resume() if options.resume else runner.begin(options.clips, options.seconds)
+    if guide(session, guided, runner):
         with console.status("Evaluating; this takes a minute ..."):
             try:
-                desk.evaluate(guided)
+                runner.evaluate(guided)
             except BciAffectError as error:
                 raise BciAffectError(
                     f"{error} What was rated is kept: the same command with --resume plays a few "

@@ -29,7 +29,7 @@ _QUESTIONS = (
 def guide(
     session: SessionControl,
     guided: GuidedCalibration,
-    desk: CalibrationRunner,
+    runner: CalibrationRunner,
     ask: Callable[[str], str] | None = None,
 ) -> bool:
     """Lead a listener through the calibration; return whether it came to its end.
@@ -39,7 +39,7 @@ def guide(
     session : SessionControl
         For its clock and the quality of the electrodes.
     guided : GuidedCalibration
-    desk : CalibrationRunner
+    runner : CalibrationRunner
         For its tone.
     ask : callable, optional
         Asks a question and returns the answer; on the terminal (standard error, as standard output
@@ -61,7 +61,7 @@ def guide(
                 view = guided.view()
                 if (view.step, view.clip) != shown:
                     if shown is not None:
-                        desk.cue()
+                        runner.cue()
                     shown = (view.step, view.clip)
                     console.print(f"[bold]{_title(view.step, view.clip, view.n_clips)}[/bold]")
                     console.print(view.text)

@@ -105,8 +105,8 @@ def start_in_window(options: SessionOptions, wait_s: float, theme: str) -> None:
     from bci_affect.gui import run_start
 
     check_display()
-    with SessionStarter(options, wait_s) as desk:
-        run_start(desk, theme=theme)
+    with SessionStarter(options, wait_s) as starter:
+        run_start(starter, theme=theme)
 
 
 def able_to_record(options: SessionOptions) -> SessionOptions:
@@ -145,9 +145,9 @@ def window_services(
     from bci_affect.streams import XdfSource
 
     replay = source if isinstance(source, XdfSource) else None
-    desk: CalibrationRunner | None = None
+    runner: CalibrationRunner | None = None
     if options.profile and replay is None:  # nobody listens in a replay
-        desk = CalibrationRunner(
+        runner = CalibrationRunner(
             session,
             CalibrationOptions(
                 profile=options.profile,
@@ -159,7 +159,7 @@ def window_services(
                 seed=options.seed,
             ),
         )
-        stack.callback(desk.close)
+        stack.callback(runner.close)
     music: LibraryView | None = None
     if options.music:
         music = LibraryView(Library(options.library), predictor)
@@ -167,7 +167,7 @@ def window_services(
     return Services(
         music=music,
         replay=replay,
-        calibration=desk,
+        calibration=runner,
         report=SessionReport(session),
     )
 

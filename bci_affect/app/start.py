@@ -1,4 +1,4 @@
-"""What the window's first start may ask for: streams, profiles, and a session that runs."""
+"""First start of the window: streams, profiles, and a running session."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _SEARCH_S = 1.0
 
 
 class SessionStarter:
-    """Fulfils `bci_affect.gui.services.StartService`; ends its session when the context is left.
+    """`StartService` of the window; leaving its context ends the session.
 
     Parameters
     ----------
     options : SessionOptions
-        What was asked for on the command line; the user's choice goes on top of it.
+        Options of the command line; the user's choice overrides them.
     wait_s : float
-        How long a chosen stream may take to answer.
+        Timeout of a chosen stream.
     """
 
     def __init__(self, options: SessionOptions, wait_s: float) -> None:

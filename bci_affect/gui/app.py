@@ -149,7 +149,7 @@ def run_window(
     size : tuple of int, optional
         Width and height; the last size used by default.
     calibrate : bool
-        Open the guided calibration at once (`services` has its desk).
+        Open the guided calibration at once (needs `Services.calibration`).
 
     Returns
     -------
@@ -203,12 +203,12 @@ def run_window(
     return 0
 
 
-def run_start(desk: StartService, *, theme: str | None = None) -> int:
+def run_start(service: StartService, *, theme: str | None = None) -> int:
     """Run the start flow, then show the session until its window is closed.
 
     Parameters
     ----------
-    desk : StartService
+    service : StartService
         Finds streams and starts sessions.
     theme : str, optional
         ``dark`` or ``light``; the last one used by default.
@@ -228,7 +228,7 @@ def run_start(desk: StartService, *, theme: str | None = None) -> int:
     from bci_affect.gui.flows.start import StartWindow
     from bci_affect.gui.window import MainWindow
 
-    start = StartWindow(desk, theme)
+    start = StartWindow(service, theme)
     windows: list[Any] = []
     errors = OnePlaceForErrors(lambda text: (windows[-1].show_error if windows else show)(text))
     show = start.status.setText

@@ -311,12 +311,12 @@ class MainWindow(QtWidgets.QMainWindow):
 
     def calibrate(self) -> None:
         """Open the guided calibration."""
-        desk = self.services.calibration
-        if desk is None:
+        service = self.services.calibration
+        if service is None:
             self.sessionbar.say(tr("This session has no profile to calibrate; start it with one."))
         elif self.calibration is None or not self.calibration.isVisible():
             self.calibration = CalibrationWindow(
-                self.vm, desk, self.theme, manikins=self.preferences.manikins, parent=self
+                self.vm, service, self.theme, manikins=self.preferences.manikins, parent=self
             )
             self.calibration.show()
 

@@ -37,7 +37,7 @@ class Fast:
         )
 
 
-class Desk:
+class Runner:
     cues = 0
 
     def cue(self) -> None:
@@ -71,15 +71,15 @@ def test_it_leads_to_the_end_and_insists_on_numbers(
 ) -> None:
     guided, events = made
     given = answers("pleasant", "0", "7", "2,5", "", "9", "3", "4", "10", "5", "")
-    desk = Desk()
-    assert guide(Fast(), guided, desk, ask=lambda question: next(given))  # type: ignore[arg-type]
+    runner = Runner()
+    assert guide(Fast(), guided, runner, ask=lambda question: next(given))  # type: ignore[arg-type]
     assert guided.ratings[0].valence == 7
     assert guided.ratings[0].arousal == 2.5
     assert guided.ratings[0].familiarity is None
     assert guided.ratings[0].liking == 9
     assert guided.ratings[1].familiarity == 5
     assert [json.loads(e)["event"] for e in events].count("rating") == 2
-    assert desk.cues >= 7, "a tone at every change, as eyes may be closed"
+    assert runner.cues >= 7, "a tone at every change, as eyes may be closed"
 
 
 @pytest.mark.parametrize("how", ["q", EOFError, KeyboardInterrupt])
@@ -97,7 +97,7 @@ def test_it_stops_at_any_question_and_keeps_what_was_rated(
                 return how
             raise how from None
 
-    assert not guide(Fast(), guided, Desk(), ask=ask)  # type: ignore[arg-type]
+    assert not guide(Fast(), guided, Runner(), ask=ask)  # type: ignore[arg-type]
     assert guided.step is Step.STOPPED
     assert set(guided.ratings) == {0}
     assert json.loads(events[-1])["event"] == "calibration_stop"
@@ -107,5 +107,5 @@ def test_it_ends_with_the_stream(made: tuple[GuidedCalibration, list[str]]) -> N
     guided, _ = made
     session = Fast()
     session.ended = True
-    assert not guide(session, guided, Desk())  # type: ignore[arg-type]
+    assert not guide(session, guided, Runner())  # type: ignore[arg-type]
     assert guided.step is Step.STOPPED

@@ -108,9 +108,9 @@ def test_the_first_start_refuses_a_profile_in_use_before_anything_runs() -> None
     from bci_affect.session import SessionOptions
 
     said: list[str] = []
-    with SessionStarter(SessionOptions(), wait_s=1.0) as desk, hold_profile("Ada"):
+    with SessionStarter(SessionOptions(), wait_s=1.0) as starter, hold_profile("Ada"):
         with pytest.raises(BciAffectError, match="in use by another session"):
-            desk.start(StartChoice(None, music=False, profile="Ada"), said.append)
+            starter.start(StartChoice(None, music=False, profile="Ada"), said.append)
         assert said == []
 
 

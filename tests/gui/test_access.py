@@ -17,8 +17,8 @@ from bci_affect.gui.panels.base import Panel
 from bci_affect.gui.services import Services
 from bci_affect.gui.theme import THEMES
 from bci_affect.gui.window import MainWindow
-from tests.gui.desks import ScriptedMusic, ScriptedReplay
 from tests.gui.scripted import ScriptedSession
+from tests.gui.scripted_services import ScriptedLibrary, ScriptedReplay
 
 ROOT = Path(__file__).resolve().parents[2]
 TOLD_APART = (
@@ -74,7 +74,7 @@ def test_colours_differ_for_colour_blind_eyes(theme: str, kind: str) -> None:
 def test_every_control_is_reached_by_the_tabulator(
     session: ScriptedSession, open_window: Callable[..., MainWindow]
 ) -> None:
-    services = Services(music=ScriptedMusic(), replay=ScriptedReplay())
+    services = Services(music=ScriptedLibrary(), replay=ScriptedReplay())
     window = open_window(session, size=(1920, 1080), services=services)
     window.activateWindow()
     QtWidgets.QApplication.processEvents()

@@ -52,7 +52,7 @@ def test_a_simulated_listener_is_led_to_a_real_verdict(
         model_summary="shipped",
         recording=SessionRecording(tmp_path / "recordings", "Ada"),
     )
-    desk = CalibrationRunner(
+    runner = CalibrationRunner(
         session,
         CalibrationOptions(
             profile="Ada",
@@ -65,7 +65,7 @@ def test_a_simulated_listener_is_led_to_a_real_verdict(
         ),
     )
     session.start(5.0)
-    window = MainWindow(session, services=Services(calibration=desk), size=(1280, 720))
+    window = MainWindow(session, services=Services(calibration=runner), size=(1280, 720))
     window._timer.stop()
     window.show()
     try:
@@ -111,7 +111,7 @@ def test_a_simulated_listener_is_led_to_a_real_verdict(
         with ProfileStore() as store:
             assert store.load("Ada").personal is not None, "the verdict is kept in the profile"
     finally:
-        desk.close()
+        runner.close()
         window.end_and_close()
         wait_for(lambda: session.snapshot().clock.ended)
         window.deleteLater()

@@ -20,8 +20,8 @@ from bci_affect.gui.services import Services, Started
 from bci_affect.gui.window import MainWindow
 from bci_affect.session.guided.calibration import Step, Timing
 from tests.gui.conftest import tick, wait_for
-from tests.gui.desks import ScriptedCalibration, ScriptedReplay, ScriptedStart, found
 from tests.gui.scripted import ScriptedSession
+from tests.gui.scripted_services import ScriptedCalibration, ScriptedReplay, ScriptedStart, found
 
 Open = Callable[..., MainWindow]
 LEFT = QtCore.Qt.MouseButton.LeftButton
@@ -36,13 +36,13 @@ def click(button: Any) -> None:
 
 
 @pytest.fixture
-def desk() -> ScriptedStart:
+def service() -> ScriptedStart:
     return ScriptedStart()
 
 
 @pytest.fixture
-def start(desk: ScriptedStart) -> Iterator[StartWindow]:
-    window = StartWindow(desk, "dark")
+def start(service: ScriptedStart) -> Iterator[StartWindow]:
+    window = StartWindow(service, "dark")
     window.show()
     yield window
     window.close()
@@ -50,7 +50,7 @@ def start(desk: ScriptedStart) -> Iterator[StartWindow]:
     window.deleteLater()
 
 
-def test_nobody_is_measured_without_consent(start: StartWindow, desk: ScriptedStart) -> None:
+def test_nobody_is_measured_without_consent(start: StartWindow, service: ScriptedStart) -> None:
     assert start.pages.currentIndex() == 0
     assert not start.next.isEnabled()
     click(start.next)
@@ -58,34 +58,34 @@ def test_nobody_is_measured_without_consent(start: StartWindow, desk: ScriptedSt
     start.agree.setChecked(True)
     click(start.next)
     assert start.pages.currentIndex() == 1
-    again = StartWindow(desk, "dark")
+    again = StartWindow(service, "dark")
     assert again.pages.currentIndex() == 1, "consent is remembered"
     again.close()
 
 
 def test_streams_appear_by_themselves_and_the_search_never_blocks(
-    start: StartWindow, desk: ScriptedStart
+    start: StartWindow, service: ScriptedStart
 ) -> None:
-    desk.released.clear()
+    service.released.clear()
     start.agree.setChecked(True)
     start.go_to(1)
-    assert wait_for(lambda: desk.looks == 1)
-    assert desk.answers == 0, "the page is there while the search goes on"
+    assert wait_for(lambda: service.looks == 1)
+    assert service.answers == 0, "the page is there while the search goes on"
     assert start.picker.stream is None
-    desk.released.set()
+    service.released.set()
     assert wait_for(lambda: "No EEG stream" in start.picker.status.text())
-    assert threading.get_ident() not in desk.threads
-    desk.streams = [found("Muse S", "a"), found("Cap", "b")]
+    assert threading.get_ident() not in service.threads
+    service.streams = [found("Muse S", "a"), found("Cap", "b")]
     assert wait_for(lambda: start.picker.list.count() == 3), "refreshes every two seconds"
     start.picker.list.setCurrentRow(1)
-    desk.streams = [found("New", "c"), *desk.streams]
+    service.streams = [found("New", "c"), *service.streams]
     start.picker.look()
     assert wait_for(lambda: start.picker.list.count() == 4)
     assert start.picker.stream == found("Cap", "b"), "what was chosen stays chosen"
 
 
 def test_from_the_notice_to_the_session(
-    start: StartWindow, desk: ScriptedStart, tmp_path: Path
+    start: StartWindow, service: ScriptedStart, tmp_path: Path
 ) -> None:
     given: list[Started] = []
     start.started.connect(given.append)
@@ -99,18 +99,18 @@ def test_from_the_notice_to_the_session(
     start.profile.setCurrentIndex(1)
     click(start.next)
     assert wait_for(lambda: start.pages.currentIndex() == 3)
-    choice = desk.choices[0]
+    choice = service.choices[0]
     assert choice.stream is None
     assert choice.music_folder == tmp_path
     assert choice.profile == "P01"
     assert choice.record_dir is None
     assert wait_for(lambda: "Good enough" in start._contact_words.text())
-    desk.session.bad = {"Fp1", "Fp2", "C3", "O1"}
-    desk.session.advance(1)
+    service.session.bad = {"Fp1", "Fp2", "C3", "O1"}
+    service.session.advance(1)
     assert wait_for(lambda: "Not good yet" in start._contact_words.text())
     click(start.next)
-    assert [g.control for g in given] == [desk.session]
-    assert not desk.session.ended
+    assert [g.control for g in given] == [service.session]
+    assert not service.session.ended
 
 
 def shown(kind: type[Any]) -> Any:
@@ -119,7 +119,7 @@ def shown(kind: type[Any]) -> Any:
     return next(w for w in windows if isinstance(w, kind) and w.isVisible())
 
 
-def test_the_start_hands_over_to_the_main_window(desk: ScriptedStart) -> None:
+def test_the_start_hands_over_to_the_main_window(service: ScriptedStart) -> None:
     failed: list[BaseException] = []
 
     def walk() -> None:
@@ -140,32 +140,32 @@ def test_the_start_hands_over_to_the_main_window(desk: ScriptedStart) -> None:
     guard = QtCore.QTimer()
     guard.timeout.connect(QtWidgets.QApplication.quit)
     guard.start(60_000)  # a failure must not hang the tests
-    assert run_start(desk, theme="dark") == 0
+    assert run_start(service, theme="dark") == 0
     guard.stop()
     assert not failed
-    assert desk.session.ended
+    assert service.session.ended
 
 
-def test_ctrl_c_ends_the_first_start(desk: ScriptedStart) -> None:
+def test_ctrl_c_ends_the_first_start(service: ScriptedStart) -> None:
     QtCore.QTimer.singleShot(300, lambda: os.kill(os.getpid(), signal.SIGINT))
-    assert run_start(desk, theme="dark") == 0
-    assert not desk.choices
+    assert run_start(service, theme="dark") == 0
+    assert not service.choices
 
 
 def test_a_start_that_fails_says_why_and_can_be_tried_again(
-    start: StartWindow, desk: ScriptedStart
+    start: StartWindow, service: ScriptedStart
 ) -> None:
-    desk.refuse = "The headset does not answer; switch it on."
+    service.refuse = "The headset does not answer; switch it on."
     start.go_to(2)
     start.without.setChecked(True)
     click(start.next)
-    assert wait_for(lambda: desk.refuse in start.status.text())
+    assert wait_for(lambda: service.refuse in start.status.text())
     assert start.pages.currentIndex() == 2
-    desk.refuse = ""
+    service.refuse = ""
     click(start.next)
     assert wait_for(lambda: start.pages.currentIndex() == 3)
     start.close()
-    assert wait_for(lambda: desk.session.ended), "a session that nobody took over is ended"
+    assert wait_for(lambda: service.session.ended), "a session that nobody took over is ended"
 
 
 # --- calibration ------------------------------------------------------------------------------
@@ -175,8 +175,8 @@ def test_a_start_that_fails_says_why_and_can_be_tried_again(
 def calibrate(
     session: ScriptedSession, open_window: Open, tmp_path: Path
 ) -> tuple[ScriptedCalibration, MainWindow]:
-    desk = ScriptedCalibration(session, tmp_path, Timing(5, 5, 3, 2))
-    return desk, open_window(session, services=Services(calibration=desk))
+    service = ScriptedCalibration(session, tmp_path, Timing(5, 5, 3, 2))
+    return service, open_window(session, services=Services(calibration=service))
 
 
 def lead(window: MainWindow, session: ScriptedSession, until: Callable[[], bool]) -> None:
@@ -199,7 +199,7 @@ def lead(window: MainWindow, session: ScriptedSession, until: Callable[[], bool]
 def test_a_stopped_calibration_is_resumed_without_loss(
     calibrate: tuple[ScriptedCalibration, MainWindow], session: ScriptedSession
 ) -> None:
-    desk, window = calibrate
+    service, window = calibrate
     window.calibrate()
     flow = window.calibration
     assert flow is not None
@@ -210,7 +210,7 @@ def test_a_stopped_calibration_is_resumed_without_loss(
     assert guided is not None
     lead(window, session, lambda: len(guided.ratings) == 3)
     flow.close()
-    assert desk.unfinished()
+    assert service.unfinished()
     window.calibrate()
     flow = window.calibration
     assert flow is not None

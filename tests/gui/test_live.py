@@ -151,8 +151,8 @@ def test_a_session_from_the_first_click_to_the_saved_report(
     headset: Publisher, music: None, tmp_path: Path
 ) -> None:
     """The whole way of a session on the real window; one test, as starting LSL costs seconds."""
-    with SessionStarter(SessionOptions(device="none", seed=2), 30.0) as desk:
-        start = StartWindow(desk, "dark")
+    with SessionStarter(SessionOptions(device="none", seed=2), 30.0) as starter:
+        start = StartWindow(starter, "dark")
         started = start_by_clicks(start, tmp_path / "recordings")
         session = started.control
         window = MainWindow(session, services=started.services, size=(1280, 720))

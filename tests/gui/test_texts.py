@@ -14,8 +14,8 @@ from bci_affect.gui import texts
 from bci_affect.gui.flows.start import StartWindow
 from bci_affect.gui.window import MainWindow
 from tests.gui.conftest import tick
-from tests.gui.desks import ScriptedMusic, ScriptedReplay, ScriptedStart
 from tests.gui.scripted import ScriptedSession
+from tests.gui.scripted_services import ScriptedLibrary, ScriptedReplay, ScriptedStart
 
 ROOM = Path(bci_affect.gui.__file__).parent
 SHOWING = {
@@ -80,7 +80,8 @@ def test_a_translation_reaches_every_label_and_button(
 ) -> None:
     from bci_affect.gui.services import Services
 
-    window = open_window(session, services=Services(music=ScriptedMusic(), replay=ScriptedReplay()))
+    services = Services(music=ScriptedLibrary(), replay=ScriptedReplay())
+    window = open_window(session, services=services)
     window.toggle_diagnostics()
     tick(window, session, 14)
     start = StartWindow(ScriptedStart(), "dark")

@@ -127,16 +127,16 @@ class CalibrationWindow(QtWidgets.QDialog):
     def __init__(
         self,
         vm: ViewModel,
-        desk: CalibrationService,
+        service: CalibrationService,
         theme: Theme,
         *,
         manikins: bool = False,
         parent: QtWidgets.QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle(tr("Calibration of {name}", name=desk.profile))
+        self.setWindowTitle(tr("Calibration of {name}", name=service.profile))
         self.setWindowFlag(QtCore.Qt.WindowType.WindowMinMaxButtonsHint, True)
-        self.vm, self._desk, self.theme = vm, desk, theme
+        self.vm, self._service, self.theme = vm, service, theme
         self.guided: GuidedCalibration | None = None
         self.verdict: CalibrationResult | None = None
         self._step: Step | None = None
@@ -233,10 +233,10 @@ class CalibrationWindow(QtWidgets.QDialog):
     # --- going through it ---------------------------------------------------------------------
 
     def _show_start(self) -> None:
-        self._head.setText(tr("Calibration of {name}", name=self._desk.profile))
+        self._head.setText(tr("Calibration of {name}", name=self._service.profile))
         self._text.setText("")
         self.pages.setCurrentWidget(self._start_page)
-        unfinished = self._desk.unfinished()
+        unfinished = self._service.unfinished()
         self.resume.setVisible(unfinished)
         self.begin.setText(tr("Start over") if unfinished else tr("Begin"))
         self._progress.hide()
@@ -244,10 +244,10 @@ class CalibrationWindow(QtWidgets.QDialog):
             button.hide()
 
     def _begin(self) -> None:
-        self._run(lambda: self._desk.begin(int(self.n_clips.currentData()), CLIP_SECONDS))
+        self._run(lambda: self._service.begin(int(self.n_clips.currentData()), CLIP_SECONDS))
 
     def _resume(self) -> None:
-        self._run(self._desk.resume)
+        self._run(self._service.resume)
 
     def _run(self, make: Callable[[], GuidedCalibration]) -> None:
         try:
@@ -278,7 +278,7 @@ class CalibrationWindow(QtWidgets.QDialog):
         """Show a new step."""
         before, self._step = self._step, view.step
         if view.step in _CUED and before is not None:
-            self._desk.cue()
+            self._service.cue()
         heads = {
             Step.CONTACT: tr("Contact"),
             Step.REST_OPEN: tr("Rest, eyes open"),
@@ -327,7 +327,7 @@ class CalibrationWindow(QtWidgets.QDialog):
         self._progress.setRange(0, 0)
         self._progress.setFormat("")
         guided = self.guided
-        run_aside(self, lambda: self._desk.evaluate(guided), self.show_verdict, self._failed)
+        run_aside(self, lambda: self._service.evaluate(guided), self.show_verdict, self._failed)
 
     def _failed(self, error: Exception) -> None:
         self._evaluating = False

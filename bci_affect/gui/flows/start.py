@@ -50,11 +50,11 @@ class StartWindow(QtWidgets.QDialog):
     started = QtCore.Signal(object)
     PAGES = ("Notice", "EEG", "Music", "Contact")
 
-    def __init__(self, desk: StartService, theme: str | None = None) -> None:
+    def __init__(self, service: StartService, theme: str | None = None) -> None:
         super().__init__()
         self.setWindowTitle("bci-affect")
         self.setWindowFlag(QtCore.Qt.WindowType.WindowMinMaxButtonsHint, True)
-        self._desk = desk
+        self._service = service
         self._settings = QtCore.QSettings(
             str(user_home() / "window.ini"), QtCore.QSettings.Format.IniFormat
         )
@@ -132,7 +132,7 @@ class StartWindow(QtWidgets.QDialog):
         return self._page(tr("Before you start"), text, self.agree)
 
     def _eeg(self) -> QtWidgets.QWidget:
-        self.picker = StreamPicker(self._desk)
+        self.picker = StreamPicker(self._service)
         self.picker.picked.connect(self._update_buttons)
         return self._page(tr("Where does the EEG come from?"), self.picker)
 
@@ -146,7 +146,7 @@ class StartWindow(QtWidgets.QDialog):
         choose.clicked.connect(self._choose_folder)
         self.profile = Choice()
         self.profile.addItem(tr("no profile"), "")
-        for name in self._desk.profiles():
+        for name in self._service.profiles():
             self.profile.addItem(name, name)
         self.record = QtWidgets.QCheckBox(tr("Record the session (XDF) to"))
         self.record_folder = QtWidgets.QLineEdit(str(Path.home() / "bci-affect-recordings"))
@@ -275,7 +275,7 @@ class StartWindow(QtWidgets.QDialog):
         self._timer.start()
         run_aside(
             self,
-            lambda: self._desk.start(choice, self._lines.append),
+            lambda: self._service.start(choice, self._lines.append),
             self._has_started,
             self._refused,
         )

@@ -22,9 +22,9 @@ class StreamPicker(QtWidgets.QWidget):
 
     picked = QtCore.Signal()
 
-    def __init__(self, desk: StartService) -> None:
+    def __init__(self, service: StartService) -> None:
         super().__init__()
-        self._desk = desk
+        self._service = service
         self._busy = False
         self._streams: list[FoundStream | None] = [None]
         self.list = QtWidgets.QListWidget()
@@ -54,7 +54,7 @@ class StreamPicker(QtWidgets.QWidget):
         """Search once in the background, unless a search is running."""
         if not self._busy:
             self._busy = True
-            run_aside(self, self._desk.find, self._found, self._failed)
+            run_aside(self, self._service.find, self._found, self._failed)
 
     def _found(self, streams: list[FoundStream]) -> None:
         self._busy = False

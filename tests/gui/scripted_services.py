@@ -106,7 +106,7 @@ class ScriptedCalibration:
         self.cues += 1
 
 
-class ScriptedMusic:
+class ScriptedLibrary:
     """A library view with waveforms and a map."""
 
     def tracks(self) -> list[Track]:
@@ -128,7 +128,7 @@ class ScriptedMusic:
 
 
 class ScriptedReplay:
-    """A transport that remembers what it was told."""
+    """A transport that remembers its last command."""
 
     def __init__(self) -> None:
         self.paused = False
