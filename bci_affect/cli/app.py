@@ -1,4 +1,4 @@
-"""The table of commands, and what all of them share: errors, exit codes, logging."""
+"""Table of commands, and their common errors, exit codes and logging."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from bci_affect.cli.output import TYPER
 from bci_affect.errors import BciAffectError
 
 COMMANDS = {
-    "benchmark": "Measure how fast every part is on this machine.",
-    "bridge": "Put a headset onto LSL through BrainFlow (extra 'headset').",
-    "calibrate": "Fit a model to one listener and say honestly how much it knows.",
-    "demo": "Show everything with no hardware.",
-    "doctor": "Check this machine, and say how to mend what is missing.",
-    "evaluate": "Compute a run's metrics again; nothing is trained.",
-    "filters": "Show each band's filter: edges, gain, delay, warm-up.",
-    "inspect": "Show what a recording holds, and what is wrong with it.",
+    "benchmark": "Measure the performance of each part on this machine.",
+    "bridge": "Publish a headset over LSL through BrainFlow (extra 'headset').",
+    "calibrate": "Fit a model to one listener and test whether it beats chance.",
+    "demo": "Run a complete session without hardware.",
+    "doctor": "Check this machine and suggest fixes.",
+    "evaluate": "Recompute the metrics of a run without training.",
+    "filters": "Show the filter of each band: edges, gain, delay, warm-up.",
+    "inspect": "Show the content of a recording and its defects.",
     "live": "Run a live session on an LSL stream of EEG.",
-    "music": "Your music library: add folders, look, find, like and ban.",
+    "music": "Music library: add folders, list, search, like and ban.",
     "play": "Republish a recording over LSL with its original timing.",
-    "process": "Write the estimates that a live session would have made.",
-    "profile": "Listeners' profiles: list, show, export, import, undo, delete.",
-    "record": "Record LSL streams, crash-safe.",
-    "report": "Write a run or a session as one page that needs nothing else.",
-    "simulate": "Make synthetic data with known ground truth.",
-    "streams": "List the LSL streams that can be seen.",
-    "train": "Train and evaluate with a protocol that cannot leak.",
+    "process": "Write the estimates of a recording, as a live session makes them.",
+    "profile": "Profiles of listeners: list, show, export, import, undo, delete.",
+    "record": "Record LSL streams to a crash-safe file.",
+    "report": "Write a self-contained HTML report of a run or a session.",
+    "simulate": "Create synthetic data with known ground truth.",
+    "streams": "List the visible LSL streams.",
+    "train": "Train and evaluate with a leak-proof protocol.",
 }
-"""Every command and its first line of help: what it is called in its module of the same name.
+"""Commands with their first line of help; each is defined in the module of its name.
 
-The modules are imported when a command is called: building all of them took ``--help`` longer than
-everything else.
+The modules are imported when a command is called: importing all of them took most of the time of
+``--help``.
 """
 
 
 class _OnDemand(Mapping[str, Any]):
-    """The commands of the table, each built when it is asked for."""
+    """Commands of the table, each built on first access."""
 
     def __iter__(self) -> Iterator[str]:
         return iter(COMMANDS)
@@ -67,7 +67,7 @@ class _OnDemand(Mapping[str, Any]):
 
 
 class _Commands(TyperGroup):
-    """A group that is listed without building what is in it."""
+    """Group that is listed without building its commands."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -99,10 +99,11 @@ def _version(show: bool) -> None:
 @app.callback()
 def _options(
     verbose: Annotated[
-        int, typer.Option("--verbose", "-v", count=True, help="Log what happens; twice: in detail.")
+        int,
+        typer.Option("--verbose", "-v", count=True, help="Log progress; twice: debug messages."),
     ] = 0,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)

@@ -12,7 +12,9 @@ def benchmark(
     only: Annotated[
         str | None, typer.Option(help="Names, separated by commas; default: all.")
     ] = None,
-    quick: Annotated[bool, typer.Option(help="Shorter and noisier.")] = False,
+    quick: Annotated[
+        bool, typer.Option(help="Measure for a shorter time, with more noise.")
+    ] = False,
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", min=1.0, help="Limit for each benchmark.")
     ] = 3600.0,
@@ -24,11 +26,11 @@ def benchmark(
         bool, typer.Option("--json", help="Print one JSON document at the end.")
     ] = False,
 ) -> None:
-    """Measure how fast every part is on this machine.
+    """Measure the performance of each part on this machine.
 
     Latency, replay, signal, streams, training, tagger, retrieval, window, start. Each benchmark
-    runs in a process of its own; one that fails becomes a row with the reason, and the exit status
-    is 1. Ctrl-C ends the run and keeps what was measured.
+    runs in its own process; one that fails becomes a row with the reason, and the exit status
+    is 1. Ctrl-C ends the run and keeps the figures so far.
 
     Example: bci-affect benchmark --only live,signal --json
     """

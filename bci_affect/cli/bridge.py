@@ -15,15 +15,15 @@ def bridge(
     mac: Annotated[str, typer.Option(help="Bluetooth address.")] = "",
     serial_number: Annotated[str, typer.Option(help="Name or number of the device.")] = "",
     ip: Annotated[str, typer.Option(help="Address of a board on the network.")] = "",
-    ip_port: Annotated[int, typer.Option(help="Its port.")] = 0,
+    ip_port: Annotated[int, typer.Option(help="Port of that board.")] = 0,
     file: Annotated[str, typer.Option(help="Recording of the playback_file board.")] = "",
-    master: Annotated[str, typer.Option(help="Board that made the recording.")] = "",
-    labels: Annotated[str, typer.Option(help="Electrode names with commas between.")] = "",
+    master: Annotated[str, typer.Option(help="Board of that recording.")] = "",
+    labels: Annotated[str, typer.Option(help="Electrode names, separated by commas.")] = "",
     duration: Annotated[
         float | None, typer.Option(min=0.1, help="Seconds; until Ctrl-C by default.")
     ] = None,
 ) -> None:
-    """Put a headset onto LSL through BrainFlow (extra 'headset').
+    """Publish a headset over LSL through BrainFlow (extra 'headset').
 
     Example: bci-affect bridge --board cyton --serial-port /dev/ttyUSB0
     """

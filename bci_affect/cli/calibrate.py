@@ -17,9 +17,9 @@ def calibrate(
         typer.Option("--from", help="Recording (XDF); several in the order of recording."),
     ] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="LABELS.toml: what the recordings' markers mean.")
+        Path | None, typer.Option(help="LABELS.toml: ratings of the recordings' markers.")
     ] = None,
-    profile: Annotated[str, typer.Option(help="Profile to write to; made if it is new.")] = "",
+    profile: Annotated[str, typer.Option(help="Profile to write to; created if it is new.")] = "",
     model: Annotated[
         Path | None, typer.Option(help="Model file; default: the shipped one.")
     ] = None,
@@ -35,7 +35,7 @@ def calibrate(
         bool, typer.Option("--rest/--no-rest", help="Begin with the rest baseline (guided).")
     ] = True,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a calibration that was stopped.")
+        bool, typer.Option("--resume", help="Resume an interrupted calibration.")
     ] = False,
     earlier: Annotated[
         bool | None,
@@ -60,13 +60,13 @@ def calibrate(
         Path | None, typer.Option(help="New HTML report; default: in the user's data folder.")
     ] = None,
     permutations: Annotated[int, typer.Option(min=19, help="Permutations of the test.")] = 999,
-    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all random choices.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Fit a model to one listener and say honestly how much it knows.
+    """Fit a model to one listener and test whether it beats chance.
 
-    With --from it reads recordings whose markers LABELS.toml explains (or that hold ratings as
-    events); without, it guides the listener through rest and clips of the music library, live.
+    With --from, use recordings whose markers LABELS.toml maps to ratings, or that contain ratings
+    as events. Without it, guide the listener through rest and clips of the music library, live.
 
     Example: bci-affect calibrate --from A.xdf B.xdf --labels LABELS.toml --profile Ada
 
@@ -122,7 +122,7 @@ def calibrate(
 
         print_json(found or {"stopped": True, "profile": profile})
     elif found is None:
-        typer.echo("Stopped; the same command with --resume goes on.")
+        typer.echo("Stopped; run the same command with --resume to continue.")
     else:
         _show(found)
 
@@ -176,7 +176,7 @@ def _from_recordings(
 
 
 def _show(document: dict[str, Any]) -> None:
-    """Print verdicts and where things are."""
+    """Print the verdicts and the paths of the files."""
     for name, found in document["dimensions"].items():
         if "refused" in found:
             typer.echo(f"{name.capitalize()}: not calibrated. {found['refused']}")

@@ -1,4 +1,4 @@
-"""`bci-affect demo`: the whole live session with no hardware."""
+"""`bci-affect demo`: a complete live session without hardware."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def demo(
     seed: Seed = 0,
     theme: Theme = "dark",
 ) -> None:
-    """Show everything with no hardware.
+    """Run a complete session without hardware.
 
-    A simulated recording comes over real LSL, the music is generated here. Without a screen the
-    terminal dashboard takes the window's place.
+    A simulated recording is played over real LSL, and the music is generated. Without a screen, the
+    terminal dashboard replaces the window.
 
     Example: bci-affect demo --duration 60
     """

@@ -1,4 +1,4 @@
-"""`bci-affect doctor`: what works on this machine, and how to mend what does not."""
+"""`bci-affect doctor`: checks of this machine, and suggested fixes."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Check:
 
 
 def check_python() -> Check:
-    """Python and the package's own version."""
+    """Report the versions of Python and of the package."""
     from bci_affect import __version__
 
     return Check("python", "ok", f"Python {sys.version.split()[0]}, bci_affect {__version__}")
 
 
 def check_lsl() -> Check:
-    """Whether liblsl loads, and a sample crosses from an outlet to an inlet."""
+    """Check that liblsl loads, and that an inlet receives a sample from an outlet."""
     import uuid
 
     from bci_affect.errors import BciAffectError
@@ -47,15 +47,15 @@ def check_lsl() -> Check:
         return Check(
             "lsl",
             "failed",
-            "A stream of this program is not seen by this program.",
+            "A stream of this program is not visible to it.",
             "Check that a firewall lets multicast on this machine through, or set LSLAPICFG to a "
             "file with [multicast] ResolveScope=machine.",
         )
-    return Check("lsl", "ok", "a stream of this machine is seen")
+    return Check("lsl", "ok", "a stream of this machine is visible")
 
 
 def check_audio() -> Check:
-    """Whether PortAudio loads and has an output device."""
+    """Check that PortAudio loads and has an output device."""
     try:
         import sounddevice
 
@@ -80,7 +80,7 @@ def check_audio() -> Check:
 
 
 def check_qt() -> Check:
-    """Whether Qt loads, and whether there is a display."""
+    """Check that Qt loads and that there is a display."""
     from bci_affect.gui import has_display
 
     try:
@@ -102,7 +102,7 @@ def check_qt() -> Check:
 
 
 def check_torch() -> Check:
-    """Torch's version and whether it sees a GPU."""
+    """Report the version of torch and the visible GPUs."""
     import torch
 
     device = "CUDA" if torch.cuda.is_available() else "CPU"
@@ -110,7 +110,7 @@ def check_torch() -> Check:
 
 
 def check_model() -> Check:
-    """Whether the shipped model loads and predicts."""
+    """Check that the shipped model loads and predicts."""
     import numpy as np
 
     from bci_affect.errors import BciAffectError
@@ -129,13 +129,13 @@ def check_model() -> Check:
     sums_to_one = abs(float(prediction.attention.sum()) - 1.0) < 1e-4
     if not (sums_to_one and np.isfinite(prediction.embedding).all()):
         return Check(
-            "model", "failed", f"{card.name} computes nonsense here.", "Install torch again."
+            "model", "failed", f"{card.name} computes wrong results.", "Install torch again."
         )
     return Check("model", "ok", f"{card.name}: {card.summary}")
 
 
 def check_disk() -> Check:
-    """Whether the user's data folder can be written, and how much room it has."""
+    """Check that the user's data folder is writable and has enough free space."""
     from bci_affect.errors import BciAffectError
     from bci_affect.resources import user_home
 
@@ -147,12 +147,12 @@ def check_disk() -> Check:
         return Check("disk", "failed", f"{home} cannot be written.", "Set BCI_AFFECT_HOME.")
     free = shutil.disk_usage(home).free / 1e9
     if free < 1.0:
-        return Check("disk", "warning", f"{home}: {free:.1f} GB free.", "Make room: 1 GB at least.")
+        return Check("disk", "warning", f"{home}: {free:.1f} GB free.", "Free at least 1 GB.")
     return Check("disk", "ok", f"{home}: {free:.0f} GB free")
 
 
 def check_extras() -> Check:
-    """Name the optional packages that are installed."""
+    """List the installed optional packages."""
     from importlib.metadata import version  # slow to import, and every --help would wait for it
     from importlib.util import find_spec
 
@@ -186,10 +186,10 @@ CHECKS: tuple[Callable[[], Check], ...] = (
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Check this machine, and say how to mend what is missing.
+    """Check this machine and suggest fixes.
 
-    LSL, sound, Qt, torch, models and disk. Exit status 1 if something that every session needs
-    fails.
+    LSL, sound, Qt, torch, models and disk. The exit status is 1 if a check fails that every session
+    needs.
 
     Example: bci-affect doctor
     """

@@ -1,4 +1,4 @@
-"""``evaluate``: the metrics of a run again, from what its folds predicted."""
+"""``evaluate``: metrics of a run, recomputed from the predictions of its folds."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from bci_affect.cli.output import print_json
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Folder that 'train' made.")],
+    run: Annotated[Path, typer.Argument(help="Run folder of 'train'.")],
     data: Annotated[
-        Path | None, typer.Option(help="The data set, if it has moved since training.")
+        Path | None, typer.Option(help="Folder of the data set, if it was moved after training.")
     ] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder of cached features.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Compute a run's metrics again; nothing is trained.
+    """Recompute the metrics of a run without training.
 
     Example: bci-affect evaluate runs/streaming --json
     """

@@ -1,4 +1,4 @@
-"""``bci-affect filters``: what the signal path does to each frequency, and how late."""
+"""``bci-affect filters``: gain and delay of the signal path at each frequency."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 def filters(
     rate: Annotated[float, typer.Option(help="Sampling rate of the stream in Hz.")] = 250.0,
     settings: Annotated[
-        Path | None, typer.Option(help="Signal settings (TOML); default: the program's.")
+        Path | None, typer.Option(help="Signal settings (TOML); default: built-in.")
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw gain and delay into this PNG file.")
+        Path | None, typer.Option(help="PNG file for a plot of gain and delay.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Show each band's filter: edges, gain, delay, warm-up.
+    """Show the filter of each band: edges, gain, delay, warm-up.
 
     Example: bci-affect filters --rate 250 --plot docs/img/frequency-response.png
     """

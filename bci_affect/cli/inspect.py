@@ -1,4 +1,4 @@
-"""``bci-affect inspect``: what a recording holds and what is wrong with it."""
+"""``bci-affect inspect``: content of a recording and its defects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def inspect(
     file: Annotated[Path, typer.Argument(help="XDF recording.", metavar="FILE.xdf")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Show what a recording holds, and what is wrong with it.
+    """Show the content of a recording and its defects.
 
     Streams, rates, labels, units, gaps, clock resets, damage and channel quality.
 

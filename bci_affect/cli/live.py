@@ -38,23 +38,23 @@ PolicyOption = Annotated[
     typer.Option(callback=parse_policy, help="How music is chosen: " + ", ".join(POLICIES) + "."),
 ]
 Target = Annotated[
-    str | None, typer.Option(help="Valence,arousal in -1..1 to steer to, as in 0.6,-0.3.")
+    str | None, typer.Option(help="Target valence,arousal in -1..1, as in 0.6,-0.3.")
 ]
 Yoke = Annotated[
     Path | None,
-    typer.Option(help="With --policy sham: play what this session's recording (XDF) played."),
+    typer.Option(help="With --policy sham: repeat the tracks of this recording (XDF)."),
 ]
 Record = Annotated[Path | None, typer.Option(help="Folder to record the session to (XDF).")]
-Headless = Annotated[bool, typer.Option(help="Terminal dashboard instead of the window.")]
-Duration = Annotated[float | None, typer.Option(min=0.1, help="End after so many seconds.")]
+Headless = Annotated[bool, typer.Option(help="Use the terminal dashboard instead of the window.")]
+Duration = Annotated[float | None, typer.Option(min=0.1, help="Stop after this number of seconds.")]
 Estimates = Annotated[Path | None, typer.Option(help="New CSV file for the estimates.")]
-Screenshot = Annotated[Path | None, typer.Option(help="Save a picture of the window (PNG).")]
-After = Annotated[float, typer.Option(min=0.0, help="Seconds before the picture is taken.")]
+Screenshot = Annotated[Path | None, typer.Option(help="Save a screenshot of the window (PNG).")]
+After = Annotated[float, typer.Option(min=0.0, help="Seconds before the screenshot.")]
 Config = Annotated[Path | None, typer.Option(help="Settings (TOML); default: configs/live.toml.")]
-NoMusic = Annotated[bool, typer.Option("--no-music", help="A session without music.")]
+NoMusic = Annotated[bool, typer.Option("--no-music", help="Run without music.")]
 Volume = Annotated[float, typer.Option(min=0.0, max=1.0, help="Loudness of the music, 0 to 1.")]
 Audio = Annotated[str, typer.Option(help="Part of an audio device's name; 'none' for silence.")]
-Seed = Annotated[int, typer.Option(help="Seed of every choice the session makes.")]
+Seed = Annotated[int, typer.Option(help="Seed of all random choices.")]
 Theme = Annotated[str, typer.Option(help="dark or light.")]
 
 
@@ -63,7 +63,7 @@ def live(
     source_id: Annotated[str | None, typer.Option(help="Source id of the LSL stream.")] = None,
     type_: Annotated[str, typer.Option("--type", help="Type of the LSL stream.")] = "EEG",
     replay: Annotated[
-        Path | None, typer.Option(help="Replay this recording (XDF) in place of a live stream.")
+        Path | None, typer.Option(help="Replay this recording (XDF) instead of a live stream.")
     ] = None,
     speed: Annotated[float, typer.Option(min=0.1, max=100, help="Speed of the replay.")] = 1.0,
     choose: Annotated[
@@ -120,7 +120,7 @@ def live(
     )
     if choose:
         if headless:
-            raise BciAffectError("Choosing needs the window: leave --headless away.")
+            raise BciAffectError("--choose needs the window; omit --headless.")
         start_in_window(options, wait, theme)
         return
     source = (

@@ -1,4 +1,4 @@
-"""``music``: the library - add, list, find, like, ban, exclude, remove, embed."""
+"""``music``: add, list, query, like, ban, exclude, remove and embed tracks of the library."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from bci_affect.music import Library, Suggestion, Track
 
 music = typer.Typer(
-    help="Your music library: add folders, look, find, like and ban.",
+    help="Music library: add folders, list, search, like and ban.",
     no_args_is_help=True,
     **TYPER,
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Number = Annotated[int, typer.Argument(help="The track's number, as `music list` shows it.")]
-Undo = Annotated[bool, typer.Option("--undo", help="Take it back.")]
+Undo = Annotated[bool, typer.Option("--undo", help="Undo it.")]
 
 
 @contextmanager
@@ -37,14 +37,14 @@ def _library() -> Iterator[Library]:
 @music.command()
 def add(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="FOLDER", help="Folders (searched whole) or files.")
+        list[Path], typer.Argument(metavar="FOLDER", help="Folders (with subfolders) or files.")
     ],
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: as many as pay.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: chosen automatically.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Add all music in folders; what is known already costs nothing.
+    """Add all music in folders; known files are skipped.
 
-    Ctrl-C keeps what is done.
+    Ctrl-C keeps the tracks added so far.
 
     Example: bci-affect music add ~/Music
     """
@@ -72,16 +72,18 @@ def add(
     typer.echo(
         f"{report.added} added, {report.moved} moved, {report.unchanged} known, "
         f"{len(report.failed)} left out; {total} tracks in the library."
-        + (" Stopped; run it again to go on." if report.cancelled else "")
+        + (" Stopped; run it again to continue." if report.cancelled else "")
     )
 
 
 @music.command("list")
 def list_tracks(
-    failed: Annotated[bool, typer.Option(help="Files that could not be added, and why.")] = False,
+    failed: Annotated[
+        bool, typer.Option(help="List the files that could not be added, with reasons.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """List the tracks whose files are there.
+    """List the tracks whose files exist.
 
     Example: bci-affect music list --json
     """
@@ -112,10 +114,10 @@ def query(
     tag: Annotated[
         list[str] | None, typer.Option(metavar="TAG", help="With this tag; repeatable.")
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
+    count: Annotated[int, typer.Option(min=1, help="Number of results.")] = 10,
     as_json: Json = False,
 ) -> None:
-    """Find music by mood, by a track, or by tags, and say why.
+    """Search music by mood, by a track, or by tags, with reasons.
 
     Example: bci-affect music query --valence 0.6 --arousal -0.4
     """
@@ -124,7 +126,7 @@ def query(
 
     asked = [valence is not None or arousal is not None, track is not None, bool(tag)]
     if sum(asked) != 1:
-        raise BciAffectError("Ask by --valence and --arousal, or by --track, or by --tag.")
+        raise BciAffectError("Give --valence and --arousal, or --track, or --tag.")
     with _library() as library:
         retriever = Retriever(library)
         if track is not None:
@@ -144,12 +146,16 @@ def query(
 @music.command()
 def embed(
     file: Annotated[Path, typer.Argument(help="An audio file.")],
-    out: Annotated[Path, typer.Option(help="Where to: rows as .npy, or times and rows as .npz.")],
-    as_is: Annotated[bool, typer.Option("--as-is", help="Keep the level (not -14 LUFS).")] = False,
+    out: Annotated[
+        Path, typer.Option(help="Output: embeddings as .npy, or times and embeddings as .npz.")
+    ],
+    as_is: Annotated[
+        bool, typer.Option("--as-is", help="Keep the level instead of normalising to -14 LUFS.")
+    ] = False,
     encoder: Annotated[str, typer.Option(help="tagger, logmel, or an .onnx file.")] = "tagger",
     as_json: Json = False,
 ) -> None:
-    """Write the encoder's rows of one file.
+    """Write the encoder's embeddings of one file.
 
     Example: bci-affect music embed song.mp3 --out song.npy
     """
@@ -166,7 +172,7 @@ def embed(
 
 @music.command()
 def like(track: Number, undo: Undo = False) -> None:
-    """Like a track: it is chosen sooner.
+    """Like a track, so that it is preferred.
 
     Example: bci-affect music like 12
     """
@@ -176,7 +182,7 @@ def like(track: Number, undo: Undo = False) -> None:
 
 @music.command()
 def ban(track: Number, undo: Undo = False) -> None:
-    """Ban a track: it is never chosen.
+    """Ban a track, so that it is never selected.
 
     Example: bci-affect music ban 12
     """
@@ -197,13 +203,11 @@ def exclude(track: Number, undo: Undo = False) -> None:
 @music.command()
 def head(
     file: Annotated[
-        Path | None, typer.Argument(help="A run's music_emotion.json; none: say what is in use.")
+        Path | None, typer.Argument(help="A run's music_emotion.json; none: show the head in use.")
     ] = None,
-    shipped: Annotated[bool, typer.Option("--shipped", help="Back to the shipped one.")] = False,
+    shipped: Annotated[bool, typer.Option("--shipped", help="Use the shipped head again.")] = False,
 ) -> None:
-    """Choose what predicts the emotion of music.
-
-    The shipped head, or one that you trained.
+    """Choose the head that predicts the emotion of music: the shipped or a trained one.
 
     Example: bci-affect music head runs/first/music_emotion.json
     """
@@ -222,7 +226,7 @@ def head(
 
 @music.command()
 def remove(track: Number) -> None:
-    """Forget a track; its file stays where it is.
+    """Remove a track from the library; its file is kept.
 
     Example: bci-affect music remove 12
     """

@@ -14,17 +14,18 @@ import typer
 
 def play(
     file: Annotated[Path, typer.Argument(help="XDF recording.", metavar="FILE.xdf")],
-    speed: Annotated[float, typer.Option(help="How many times faster than recorded.")] = 1.0,
-    loop: Annotated[bool, typer.Option(help="Begin anew at the end.")] = False,
-    start: Annotated[float, typer.Option(min=0.0, help="Seconds from the beginning.")] = 0.0,
+    speed: Annotated[float, typer.Option(help="Speed relative to the recording.")] = 1.0,
+    loop: Annotated[bool, typer.Option(help="Restart at the end.")] = False,
+    start: Annotated[float, typer.Option(min=0.0, help="Start position in seconds.")] = 0.0,
     wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Wait until somebody listens to the EEG.")
+        bool, typer.Option("--wait/--no-wait", help="Wait until the EEG stream has a receiver.")
     ] = True,
     head_start: Annotated[
-        float, typer.Option(min=0.0, help="Seconds to send at once, as if kept until now.")
+        float, typer.Option(min=0.0, help="Seconds of data to send immediately at the start.")
     ] = 0.0,
     suffix: Annotated[
-        str, typer.Option(help="Append this to every source id, to tell this player from others.")
+        str,
+        typer.Option(help="Suffix for every source id, to distinguish this player from others."),
     ] = "",
     with_parent: Annotated[
         bool, typer.Option("--with-parent", hidden=True, help="End when standard input ends.")
@@ -55,7 +56,7 @@ def play(
     if with_parent:
 
         def watch() -> None:
-            while os.read(sys.stdin.fileno(), 1):  # ends with whoever holds the other end
+            while os.read(sys.stdin.fileno(), 1):  # ends when the parent closes its end
                 pass
             player.stop()
 

@@ -1,4 +1,4 @@
-"""`bci-affect process`: the live pipeline on a recording, as fast as it goes."""
+"""`bci-affect process`: the live pipeline on a recording, at full speed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def process(
         Path | None, typer.Option(help="New NPZ file for the band features.")
     ] = None,
     stream: Annotated[
-        str | None, typer.Option(help="Name of the EEG stream, where the file has several.")
+        str | None, typer.Option(help="Name of the EEG stream, if the file has several.")
     ] = None,
     profile: Annotated[str, typer.Option(help="Name of a calibrated profile.")] = "",
     model: Annotated[
@@ -24,7 +24,7 @@ def process(
     config: Annotated[Path | None, typer.Option(help="Settings (TOML), as for live.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
-    """Write the estimates that a live session would have made.
+    """Write the estimates of a recording, as a live session makes them.
 
     Example: bci-affect process session.xdf --out estimates.csv
     """

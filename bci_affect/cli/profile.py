@@ -10,7 +10,7 @@ import typer
 from bci_affect.cli.output import TYPER
 
 profile = typer.Typer(
-    help="Listeners' profiles: list, show, export, import, undo, delete.",
+    help="Profiles of listeners: list, show, export, import, undo, delete.",
     no_args_is_help=True,
     **TYPER,
 )
@@ -34,7 +34,7 @@ def list_profiles(as_json: AsJson = False) -> None:
         print_json(found)
         return
     if not found:
-        typer.echo("No profiles yet; 'bci-affect calibrate' makes one.")
+        typer.echo("No profiles yet; 'bci-affect calibrate' creates one.")
     for item in found:
         newest = item["calibrations"][-1] if item["calibrations"] else None
         state = "never calibrated" if newest is None else _line(newest)
@@ -65,9 +65,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
 
 
 @profile.command()
-def create(
-    name: Name, note: Annotated[str, typer.Option(help="A note for yourself.")] = ""
-) -> None:
+def create(name: Name, note: Annotated[str, typer.Option(help="A note.")] = "") -> None:
     """Create an empty profile.
 
     Example: bci-affect profile create Ada
@@ -83,7 +81,7 @@ def create(
 def export(
     name: Name, file: Annotated[Path, typer.Argument(help="New JSON file.", show_default=False)]
 ) -> None:
-    """Write a profile to one JSON file; no raw EEG is in it.
+    """Write a profile to one JSON file, without raw EEG.
 
     Example: bci-affect profile export Ada ada.json
     """
@@ -96,8 +94,10 @@ def export(
 
 @profile.command("import")
 def import_profile(
-    file: Annotated[Path, typer.Argument(help="File that export wrote.", show_default=False)],
-    name: Annotated[str | None, typer.Option(help="Another name than the file's.")] = None,
+    file: Annotated[Path, typer.Argument(help="File written by export.", show_default=False)],
+    name: Annotated[
+        str | None, typer.Option(help="New name, instead of the one in the file.")
+    ] = None,
 ) -> None:
     """Read a profile from a file.
 
@@ -112,7 +112,7 @@ def import_profile(
 
 @profile.command()
 def undo(name: Name) -> None:
-    """Roll back to the calibration before the newest.
+    """Restore the calibration before the newest.
 
     Example: bci-affect profile undo Ada
     """
@@ -127,9 +127,9 @@ def undo(name: Name) -> None:
 @profile.command()
 def delete(
     name: Name,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Delete a profile; recordings and reports stay where they are.
+    """Delete a profile; recordings and reports are kept.
 
     Example: bci-affect profile delete Ada --yes
     """
@@ -138,7 +138,7 @@ def delete(
     with ProfileStore() as store:
         stored = store.load(name).name
         if not yes:
-            typer.confirm(f"Delete the profile '{stored}' for good?", abort=True)
+            typer.confirm(f"Delete the profile '{stored}' permanently?", abort=True)
         store.delete(name)
     typer.echo(f"Deleted '{stored}'.")
 
@@ -163,7 +163,7 @@ def _describe(item: Any) -> dict[str, Any]:
 
 
 def _line(entry: dict[str, Any]) -> str:
-    """One line on a calibration: when, how many clips, what stands."""
+    """Return one line on a calibration: date, number of clips, and verdict."""
     import datetime as dt
 
     when = dt.datetime.fromtimestamp(entry["created"]).strftime("%Y-%m-%d %H:%M")

@@ -1,4 +1,4 @@
-"""``bci-affect record``: LSL streams into an XDF file that survives."""
+"""``bci-affect record``: LSL streams to a crash-safe XDF file."""
 
 from __future__ import annotations
 
@@ -22,14 +22,18 @@ def record(
         float | None, typer.Option(min=0.1, help="Seconds; until Ctrl-C by default.")
     ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for streams.")] = 10.0,
-    participant: Annotated[str, typer.Option(help="For the name, when OUT is a folder.")] = "P001",
-    session: Annotated[str, typer.Option(help="For the name, when OUT is a folder.")] = "S001",
+    participant: Annotated[
+        str, typer.Option(help="Part of the file name, if OUT is a folder.")
+    ] = "P001",
+    session: Annotated[
+        str, typer.Option(help="Part of the file name, if OUT is a folder.")
+    ] = "S001",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Record LSL streams, crash-safe.
+    """Record LSL streams to a crash-safe file.
 
-    Streams that appear later are recorded too. Given a folder, the file is named as LabRecorder
-    does. Nothing is ever overwritten.
+    Streams that appear later are recorded too. In a folder, the file is named as LabRecorder does.
+    Existing files are never overwritten.
 
     Example: bci-affect record session.xdf --stream Muse --duration 60
     """
@@ -48,7 +52,7 @@ def record(
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False)
-    with console.status("Looking for streams ...") as line:
+    with console.status("Searching for streams ...") as line:
         result = record_streams(
             out,
             wanted=tuple(stream or ()),

@@ -15,26 +15,26 @@ def report(
         Path,
         typer.Argument(
             metavar="RUN_OR_SESSION",
-            help="Folder that 'train' made, a session's recording (XDF), or a folder of them.",
+            help="Run folder of 'train', recording of a session (XDF), or a folder of recordings.",
         ),
     ],
     out: Annotated[
         Path | None,
-        typer.Option(help="The page; RUN/report.html, or beside the recording, if absent."),
+        typer.Option(help="Output page; default: RUN/report.html, or next to the recording."),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="The data set, if it has moved since training.")
+        Path | None, typer.Option(help="Folder of the data set, if it was moved after training.")
     ] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder of cached features.")] = None,
     profile: Annotated[
-        str, typer.Option(help="Whose session it was; default: what the recording says.")
+        str, typer.Option(help="Profile of the session; default: the one in the recording.")
     ] = "",
     model: Annotated[
         Path | None, typer.Option(help="Model file for a session; default: the shipped one.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the page's path as JSON.")] = False,
 ) -> None:
-    """Write a run or a session as one page that needs nothing else.
+    """Write a self-contained HTML report of a run or a session.
 
     Example: bci-affect report runs/streaming
 
@@ -56,7 +56,7 @@ def report(
 
 
 def _recording(place: Path) -> Path | None:
-    """Return the recording that is meant: the file itself, or the newest below a folder."""
+    """Return the recording: the file itself, or the newest one in a folder."""
     if place.is_file():
         return place
     found = sorted(place.rglob("*.xdf"), key=lambda path: path.stat().st_mtime)

@@ -1,4 +1,4 @@
-"""``simulate``: honest synthetic data with known ground truth. Each room adds its command here."""
+"""``simulate``: group of commands that create synthetic data with known ground truth."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bci_affect.cli.simulate_music import simulate_music
 from bci_affect.cli.simulate_streams import simulate_stream, simulate_xdf
 
 simulate = typer.Typer(
-    help="Make synthetic data with known ground truth.",
+    help="Create synthetic data with known ground truth.",
     no_args_is_help=True,
     **TYPER,
 )

@@ -24,12 +24,12 @@ def simulate_deap(
     null: Annotated[
         bool, typer.Option("--null", help="No effect in the EEG nor in the music's features.")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes everything.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all random choices.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Write simulated people in DEAP's true layout.
+    """Write simulated people in the layout of DEAP.
 
-    What their EEG and music have in common is known; with --null it is nothing.
+    The shared structure of their EEG and music is known; with --null there is none.
 
     Example: bci-affect simulate deap /tmp/deap --subjects 8 --trials 16 --seconds 30
     """
@@ -47,4 +47,4 @@ def simulate_deap(
     if as_json:
         print_json({"files": [str(path) for path in written], "settings": settings.model_dump()})
     else:
-        typer.echo(f"Wrote {len(written)} people to {out}; truth.json says what is in them.")
+        typer.echo(f"Wrote {len(written)} people to {out}; truth.json describes them.")

@@ -1,4 +1,4 @@
-"""``bci-affect simulate listener``: somebody to try a calibration or a closed loop on."""
+"""``bci-affect simulate listener``: a simulated listener for calibration and closed loops."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def simulate_listener(
     effect: Effect = 1.0,
     blinks: Blinks = True,
 ) -> None:
-    """Publish EEG of a listener who feels what your session plays.
+    """Publish EEG of a simulated listener who responds to the music of a session.
 
-    Start it, then 'bci-affect calibrate' or 'bci-affect live' in another terminal: its mood follows
-    the clips and tracks that the session announces on its event stream.
+    Start it, then 'bci-affect calibrate' or 'bci-affect live' in another terminal. The listener's
+    mood follows the clips and tracks in the session's event stream.
 
     Example: bci-affect simulate listener --cap epoc --effect 3
     """

@@ -9,16 +9,19 @@ import typer
 
 
 def simulate_music(
-    folder: Annotated[Path, typer.Argument(help="Folder for the pieces (made if need be).")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder for the pieces; created if it does not exist.")
+    ],
     count: Annotated[
-        int, typer.Option(min=0, help="How many random pieces; 0: the demonstration's fourteen.")
+        int,
+        typer.Option(min=0, help="Number of random pieces; 0: the fourteen of the demonstration."),
     ] = 0,
     seconds: Annotated[float, typer.Option(min=4, max=600, help="Length of random pieces.")] = 32.0,
     seed: Annotated[int, typer.Option(help="Seed of random pieces.")] = 0,
     file_format: Annotated[
         str, typer.Option("--format", help="flac, ogg, wav, mp3 or opus.")
     ] = "flac",
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the pieces as JSON.")] = False,
 ) -> None:
     """Compose music whose intended valence and arousal are known.
 
@@ -47,4 +50,4 @@ def simulate_music(
             [asdict(piece) | {"file": str(path)} for piece, path in zip(pieces, paths, strict=True)]
         )
     else:
-        typer.echo(f"{len(paths)} pieces in {folder}; what each is meant to be: pieces.json")
+        typer.echo(f"{len(paths)} pieces in {folder}; pieces.json lists their intended moods")

@@ -17,28 +17,31 @@ if TYPE_CHECKING:
 
 Duration = Annotated[float, typer.Option(min=1.0, help="Seconds.")]
 Cap = Annotated[
-    str, typer.Option(help="muse, cyton, epoc, cap32, or electrodes with commas between.")
+    str, typer.Option(help="muse, cyton, epoc, cap32, or electrodes separated by commas.")
 ]
 Rate = Annotated[float, typer.Option(min=100.0, help="Samples per second.")]
-Person = Annotated[int, typer.Option(help="Which simulated person.")]
-Seed = Annotated[int, typer.Option(help="Which sitting of that person.")]
+Person = Annotated[int, typer.Option(help="Number of the simulated person.")]
+Seed = Annotated[int, typer.Option(help="Number of the session of that person.")]
 Effect = Annotated[
-    float, typer.Option(min=0.0, help="How much mood shows in the EEG: 1 as published, 0 nothing.")
+    float,
+    typer.Option(min=0.0, help="Size of the effect of mood on the EEG: 1 as published, 0 none."),
 ]
 ClipS = Annotated[float, typer.Option(min=2.0, help="Seconds of each piece of music.")]
 Offset = Annotated[float, typer.Option(min=0.0, help="Electrode offsets in microvolts (SD).")]
 Blinks = Annotated[bool, typer.Option(help="Blinks and jaw clenches.")]
 Drop = Annotated[
-    list[str] | None, typer.Option(metavar="AT:SECONDS", help="Lose samples; repeatable.")
+    list[str] | None, typer.Option(metavar="AT:SECONDS", help="Drop samples; repeatable.")
 ]
 Reset = Annotated[
     list[str] | None, typer.Option(metavar="AT:JUMP", help="Set the clock; repeatable.")
 ]
 Flat = Annotated[
-    list[str] | None, typer.Option(metavar="CHANNEL:AT", help="Electrode falls off; repeatable.")
+    list[str] | None, typer.Option(metavar="CHANNEL:AT", help="Detach an electrode; repeatable.")
 ]
 Jitter = Annotated[float, typer.Option(min=0.0, help="Mean delay of packets, milliseconds.")]
-RateError = Annotated[float, typer.Option(help="Device samples faster than it says: 0.01 is 1 %.")]
+RateError = Annotated[
+    float, typer.Option(help="Deviation from the nominal rate: 0.01 is 1 % faster.")
+]
 
 
 def simulate_xdf(
@@ -57,11 +60,9 @@ def simulate_xdf(
     flat: Flat = None,
     jitter_ms: Jitter = 0.0,
     rate_error: RateError = 0.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was written.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Write a simulated session, and the truth beside it.
-
-    EEG, protocol events and ratings.
+    """Write a simulated session with EEG, events and ratings, and its ground truth.
 
     Example: bci-affect simulate xdf s.xdf --duration 300 --drop 30:2 --flat C3:60
     """
@@ -94,7 +95,7 @@ def simulate_stream(
     jitter_ms: Jitter = 0.0,
     rate_error: RateError = 0.0,
     wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Wait until somebody listens.")
+        bool, typer.Option("--wait/--no-wait", help="Wait until the EEG stream has a receiver.")
     ] = True,
 ) -> None:
     """Publish a simulated session over LSL, as a headset would.
@@ -108,7 +109,7 @@ def simulate_stream(
 
 
 def publish_until_told(plan: SessionPlan, publish: Callable[[threading.Event], int]) -> None:
-    """Publish until the end, or until Ctrl-C or a SIGTERM; say what is sent and what was."""
+    """Publish until the end, Ctrl-C or SIGTERM; print the stream and the number of samples."""
     stop = threading.Event()
 
     def end(*_: Any) -> None:

@@ -1,4 +1,4 @@
-"""``bci-affect streams``: which LSL streams can be seen."""
+"""``bci-affect streams``: list of the visible LSL streams."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from bci_affect.cli.output import print_json
 
 
 def streams(
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to listen.")] = 2.0,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to search.")] = 2.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
 ) -> None:
-    """List the LSL streams that can be seen.
+    """List the visible LSL streams.
 
     Example: bci-affect streams --timeout 3
     """
@@ -25,7 +25,7 @@ def streams(
         print_json([asdict(stream) for stream in found])
         return
     if not found:
-        typer.echo("No LSL streams can be seen. Is the headset's program sending?", err=True)
+        typer.echo("No LSL streams are visible. Is the program of the headset sending?", err=True)
         return
     from rich.console import Console
     from rich.table import Table

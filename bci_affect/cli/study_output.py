@@ -1,4 +1,4 @@
-"""How studies show themselves in a terminal: progress with time left, and one table."""
+"""Terminal output of studies: progress with time left, and one table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @contextmanager
 def study_progress(what: str) -> Iterator[Callable[[str, int, int], None]]:
-    """Show a progress bar with the time left on stderr; yields what to call with each step."""
+    """Show a progress bar with the time left on stderr; yield the callback for its steps."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -1,4 +1,4 @@
-"""``train``: a whole study, from a data set to metrics, models and a report."""
+"""``train``: a complete study, from a data set to metrics, models and a report."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from bci_affect.cli.output import print_json
 
 def train(
     config: Annotated[str, typer.Argument(help="Preset (paper, streaming, ...) or a TOML file.")],
-    data: Annotated[Path, typer.Option(help="The data set's folder.")],
-    out: Annotated[Path, typer.Option(help="Run folder: new, or one to go on with.")],
+    data: Annotated[Path, typer.Option(help="Folder of the data set.")],
+    out: Annotated[Path, typer.Option(help="Run folder: a new one, or one to resume.")],
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes, one fold each.")] = 1,
     cluster: Annotated[
         str | None,
@@ -25,9 +25,9 @@ def train(
     cache: Annotated[Path | None, typer.Option(help="Folder of cached features.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
-    """Train and evaluate with a protocol that cannot leak.
+    """Train and evaluate with a leak-proof protocol.
 
-    A run that was stopped goes on when the same command is given again.
+    The same command resumes an interrupted run.
 
     Example: bci-affect train streaming --data DEAP --out runs/streaming --jobs 4
     """
@@ -45,4 +45,4 @@ def train(
         print_json(metrics)
     else:
         print_study(metrics)
-        typer.echo(f"Everything is in {out}; 'bci-affect report {out}' makes a page of it.")
+        typer.echo(f"Everything is in {out}; 'bci-affect report {out}' creates its HTML report.")

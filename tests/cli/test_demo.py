@@ -37,7 +37,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def in_the_window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InTheWindow]:
-    """Begin the demonstration in its window; it goes on while the other tests run."""
+    """Begin the demonstration in its window; it keeps running during the other tests."""
     folder = tmp_path_factory.mktemp("window")
     picture, estimates = folder / "window.png", folder / "e.csv"
     with (folder / "stderr").open("w") as said:
@@ -59,7 +59,7 @@ def in_the_window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InTheWin
             process.wait(60)
 
 
-@pytest.mark.usefixtures("in_the_window")  # begun first, looked at last
+@pytest.mark.usefixtures("in_the_window")  # started first, checked last
 def test_demo_in_the_terminal_over_real_lsl(tmp_path: Path) -> None:
     estimates = tmp_path / "e.csv"
     result = run(
@@ -136,7 +136,7 @@ def test_doctor_finds_what_every_session_needs() -> None:
 
 @pytest.mark.timeout(240)
 def test_demo_in_the_window_with_music(in_the_window: InTheWindow) -> None:
-    """The whole of it: music is rendered, tagged, chosen and played; the window is drawn."""
+    """All parts: music is rendered, tagged, chosen and played; the window is drawn."""
     demo = in_the_window
     deadline = time.monotonic() + 200
     while not (demo.picture.exists() and any(row["track"] for row in rows(demo.estimates))):

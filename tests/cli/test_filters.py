@@ -1,4 +1,4 @@
-"""`filters` says what the filters do, draws it, and refuses what cannot be in one line."""
+"""`filters` describes and plots the filters, and refuses impossible settings in one line."""
 
 from __future__ import annotations
 
