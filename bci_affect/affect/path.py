@@ -32,8 +32,6 @@ class AffectPath:
         Nominal rate of the stream.
     montage : Montage
         Channels of the stream.
-    units : sequence of str
-        Units of the channels as the stream names them.
     signal : SignalSettings, optional
         Filters and quality in place of those that the model was trained with; bands and window
         are always the model's.
@@ -56,7 +54,6 @@ class AffectPath:
         rate_hz: float,
         montage: Montage,
         *,
-        units: tuple[str, ...] = (),
         signal: SignalSettings | None = None,
         affect: AffectSettings | None = None,
         normaliser: Normaliser | None = None,
@@ -71,7 +68,7 @@ class AffectPath:
             )
         self.settings = model_signal(card, signal)
         self.smoothing_s = (affect or AffectSettings()).smoothing_s
-        self.pipeline = Pipeline(self.settings, rate_hz, montage, units=units)
+        self.pipeline = Pipeline(self.settings, rate_hz, montage)
         self._predictor = predictor
         self._fresh_normaliser = partial(population_normaliser, card, len(montage))
         self.estimator = AffectEstimator(

@@ -9,25 +9,27 @@ from .montage import unique_names as unique_names
 from .normalise import Normaliser as Normaliser
 from .pipeline import TRACE_S as TRACE_S
 from .pipeline import Pipeline as Pipeline
-from .units import judge_units as judge_units
-from .units import units_scale as units_scale
+from .units import UNIT_NAMES as UNIT_NAMES
+from .units import eeg_scales as eeg_scales
+from .units import with_inferred as with_inferred
 from .window import FeatureWindow as FeatureWindow
 from .window import State as State
 
 __all__ = [
     "CAPS",
     "TRACE_S",
+    "UNIT_NAMES",
     "Chunk",
     "FeatureWindow",
     "Montage",
     "Normaliser",
     "Pipeline",
     "State",
-    "judge_units",
+    "eeg_scales",
     "known_places",
     "make_montage",
     "map_electrodes",
     "to_mne",
     "unique_names",
-    "units_scale",
+    "with_inferred",
 ]

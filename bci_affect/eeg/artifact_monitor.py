@@ -64,17 +64,12 @@ class ArtifactMonitor:
         self._energy = np.zeros((2, int(montage.is_eeg.sum())))  # of traces and above the bands
         self._tick_hops = 0
         self._tick_disturbed = False
-        self.version = -1
+        self.version = 0
         """Number of updates of `quality` so far."""
-        self.forget()
-
-    def forget(self) -> None:
-        """Restart learning after the unit was found to be another."""
         self.quality = Quality(
             self._settings.quality, self._montage, self.hops_per_tick * self._hop_s
         )
         """Votes per electrode."""
-        self.version += 1
         self._artifacts = ArtifactDetector(self._settings.artifacts, self._montage, self._hop_s)
 
     def reset(self) -> None:

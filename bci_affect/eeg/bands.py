@@ -55,11 +55,6 @@ class BandPower:
         self._counts = [0] * len(self._counts)
         self._entropy.clear()
 
-    def scale(self, factor: float) -> None:
-        """Do as if all input had been multiplied by `factor` from the start."""
-        self._squares = self._squares * factor**2
-        self._entropy.append(self._entropy.newest() + np.float32(np.log(factor)))
-
     def add(self, energy: NDArray[np.float64], sizes: Sequence[int]) -> None:
         """Take hops: their sums of squares of band-passed EEG, (n_hops, n_bands, n_channels).
 

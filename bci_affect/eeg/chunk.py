@@ -1,4 +1,4 @@
-"""The unit in which EEG travels: some consecutive samples and when each was taken."""
+"""Consecutive samples of a stream with their times, as rooms exchange them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Consecutive samples of one stream; nobody changes the arrays once it is handed on.
+    """Consecutive samples of one stream; the arrays are not modified after they are handed over.
 
     Attributes
     ----------
     samples : ndarray of float32, shape (n_channels, n_samples)
-        As received, in the units that the stream names (``StreamInfo.units``). `Pipeline` is the
-        one place that turns them into microvolts; who only shows raw values uses `units_scale`.
+        EEG channels in microvolts: `streams` converts what it receives. Other channels in their own
+        units (``StreamInfo.units``). Recordings store samples as they were received.
     times : ndarray of float64, shape (n_samples,)
         Seconds on the LSL clock of this machine, dejittered, strictly increasing.
     gap_before : float

@@ -118,11 +118,6 @@ class BandCovariance:
         for sums in (self._hops, self._hop_samples, self._steps, self._step_samples):
             sums[:] = 0
 
-    def scale(self, factor: float) -> None:
-        """Multiply the past, as if all input had been multiplied from the start."""
-        self._hops *= factor**2
-        self._steps *= factor**2
-
     def add(self, bands: Floats, sizes: Sequence[int], good: Bools) -> None:
         """Add hops of band-passed EEG.
 

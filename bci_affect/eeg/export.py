@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.eeg.montage import Montage
-from bci_affect.eeg.units import judge_units, units_scale
+from bci_affect.eeg.units import eeg_scales, with_inferred
 from bci_affect.errors import BciAffectError
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ def to_mne(
         raise BciAffectError(f"There are {len(times)} stamps for {n_samples} samples.")
     eeg = montage.is_eeg
     volts = samples.astype(np.float64)
-    if eeg.any():
-        volts[eeg] *= _scale(samples, montage, units)[:, None] * 1e-6
+    scales = with_inferred(eeg_scales(units, eeg), samples.T, rate_hz)
+    volts[eeg] *= scales[eeg, None] * 1e-6
     kinds = ["eeg" if is_eeg else "misc" for is_eeg in eeg]
     info = mne.create_info(list(montage.names), rate_hz, kinds)
     info["bads"] = [name for name in montage.names if name in set(bad)]
@@ -84,19 +84,6 @@ def to_mne(
         raw.set_montage(head, on_missing="ignore", verbose="error")
     raw.set_annotations(_annotations(times, rate_hz, markers), verbose="error")
     return raw
-
-
-def _scale(
-    samples: NDArray[np.floating], montage: Montage, units: Sequence[str]
-) -> NDArray[np.float64]:
-    """Factor to microvolts of each EEG channel."""
-    factors = units_scale(units or [""] * len(montage))[montage.is_eeg]
-    if np.isfinite(factors).any():
-        return np.where(np.isfinite(factors), factors, np.nanmedian(factors))
-    # Differences have neither offset nor drift; that they are smaller moves EEG by no decade.
-    moves = np.diff(samples[montage.is_eeg].astype(np.float64), axis=1)
-    finite = np.isfinite(moves).all(axis=0)
-    return np.full(len(factors), judge_units(moves[:, finite]) if finite.any() else 1.0)
 
 
 def _annotations(

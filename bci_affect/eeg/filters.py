@@ -201,11 +201,6 @@ class FilterBank:
         self._cascades = [self._cascades[i] for i in chosen]
         self._groups = self._grouped(np.concatenate([pasts[i] for i in chosen]))
 
-    def scale(self, factor: float) -> None:
-        """Multiply the past, as if all input had been multiplied from the start."""
-        for group in self._groups:
-            group.state *= factor
-
 
 class _Group:
     """Filters of a bank that are padded to one length and share each matrix product."""

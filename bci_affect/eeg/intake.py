@@ -1,4 +1,4 @@
-"""The way in: gaps, samples that are none, the rate, and units; from chunks to samples of a hop."""
+"""Intake of chunks: gaps, missing samples and the rate; from chunks to the samples of a hop."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from bci_affect.eeg.chunk import Chunk
 from bci_affect.eeg.electrodes import ElectrodeSet
 from bci_affect.eeg.montage import Montage
 from bci_affect.eeg.resample import Resampler
-from bci_affect.eeg.units import units_scale
 from bci_affect.errors import BciAffectError
 
 MIN_HOLE_S = 0.05
 """Shorter irregularities of the stamps are jitter; more than this (and two samples) is missing."""
-_ABSURD = 1e30  # no unit makes EEG of such a number: it is damage, and counts as missing
+_ABSURD = 1e30  # microvolts: no EEG but damage, which counts as missing
 
 
 class Hops(NamedTuple):
@@ -53,7 +52,7 @@ class ChunkPiece(NamedTuple):
     Attributes
     ----------
     block : ndarray of float64, shape (n, n_eeg)
-        In the stream's units; for `Intake.take` to work on.
+        Microvolts; for `Intake.take` to work on.
     times : ndarray of float64, shape (n,)
         As in `Chunk`.
     gap_s : float
@@ -87,17 +86,9 @@ class Intake:
         Nominal rate of the stream.
     montage : Montage
         Channels of the stream.
-    units : sequence of str
-        As the stream names them; empty where it names none.
     """
 
-    def __init__(
-        self, settings: SignalSettings, rate_hz: float, montage: Montage, units: Sequence[str]
-    ) -> None:
-        if units and len(units) != len(montage):
-            raise BciAffectError(
-                f"The stream names {len(units)} units for {len(montage)} channels."
-            )
+    def __init__(self, settings: SignalSettings, rate_hz: float, montage: Montage) -> None:
         self._gap_s = settings.gap_s
         self._period = 1.0 / rate_hz
         self._hole_s = max(2 * self._period, MIN_HOLE_S)
@@ -110,12 +101,6 @@ class Intake:
         self.rate_hz = float(wanted)
         """Rate of the samples that `pop` returns."""
         self._ratio = self.rate_hz / rate_hz
-        known = units_scale(units or [""] * len(montage))[self._eeg]
-        self.units_known = bool(np.isfinite(known).any())
-        """Whether the stream named a unit that we know, for at least one channel."""
-        common = float(np.nanmedian(known)) if self.units_known else 1.0
-        self._scale = np.where(np.isfinite(known), known, common)
-        self._scaled = bool((self._scale != 1.0).any())
         self._last_time = math.nan
         # What waits for its hop to fill lies between `_start` and `_end`.
         self._second = math.ceil(self.rate_hz)
@@ -135,11 +120,11 @@ class Intake:
     def reset(self) -> None:
         """Begin anew after a gap; what waits for its hop to fill is let go."""
         n = self._eeg.size
-        self._base = np.zeros(n)  # first finite value, in the stream's units
+        self._base = np.zeros(n)  # first finite value
         self._begun = np.zeros(n, np.bool_)  # channels that have had a finite value
         self._all_begun = False
         self._held = np.zeros(n)
-        self._level = np.zeros(n)  # what is left of the starting level, in the stream's units
+        self._level = np.zeros(n)  # what is left of the starting level
         self._taken = 0  # samples in
         self._given = 0  # samples out
         self._last_hole = np.full(n, -np.inf)
@@ -149,11 +134,6 @@ class Intake:
         self._start = self._end = 0
         if self._resampler:
             self._resampler.reset()
-
-    def rescale(self, factor: float) -> None:
-        """Change the unit of everything to come (and of what waits)."""
-        self._scale = self._scale * factor
-        self._scaled = True
 
     # --- in ---------------------------------------------------------------------------------
 
@@ -283,8 +263,6 @@ class Intake:
         if not self._given:
             self._level = self._samples[first : first + sizes[0]].mean(axis=0)
         block = self._samples[first:end] - self._level
-        if self._scaled:
-            block *= self._scale
         self._given += n
         missing_s = 0.0
         if self._missing:
@@ -314,7 +292,7 @@ class Intake:
         level = self._level
         if not self._given and len(block):
             level = block.mean(axis=0)
-        return (block - level) * self._scale, times.copy()
+        return block - level, times.copy()
 
     def _waiting(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         held = slice(self._start, self._end)

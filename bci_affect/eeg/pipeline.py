@@ -11,8 +11,6 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections import deque
-from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple, TypeVar
 
@@ -30,7 +28,6 @@ from bci_affect.eeg.montage import Montage, montage_messages
 from bci_affect.eeg.rate import RateMonitor
 from bci_affect.eeg.ring import SampleRing
 from bci_affect.eeg.stages import Stages
-from bci_affect.eeg.units import judge_units
 from bci_affect.eeg.window import FeatureWindow, State
 from bci_affect.errors import BciAffectError
 
@@ -67,10 +64,7 @@ class Pipeline:
     rate_hz : float
         Nominal rate of the stream.
     montage : Montage
-        Channels of the stream, in the order of the samples.
-    units : sequence of str
-        Unit of each channel as the stream names it; empty (or unknown names) where it does not: the
-        unit is then judged from the first seconds of EEG, and a message says so.
+        Channels of the stream, in the order of the samples, which are in microvolts.
 
     Raises
     ------
@@ -83,14 +77,7 @@ class Pipeline:
     called from any other.
     """
 
-    def __init__(
-        self,
-        settings: SignalSettings,
-        rate_hz: float,
-        montage: Montage,
-        *,
-        units: Sequence[str] = (),
-    ) -> None:
+    def __init__(self, settings: SignalSettings, rate_hz: float, montage: Montage) -> None:
         if not np.isfinite(rate_hz) or rate_hz < MIN_RATE_HZ:
             raise BciAffectError(
                 f"The stream's rate is {rate_hz:g} Hz; EEG needs {MIN_RATE_HZ:g} Hz or more. "
@@ -108,7 +95,7 @@ class Pipeline:
                 "[electrodes]."
             )
         self._found: list[str] = list(montage_messages(montage))
-        self._intake = Intake(settings, rate_hz, montage, units)
+        self._intake = Intake(settings, rate_hz, montage)
         self.rate_hz = self._intake.rate_hz
         """Rate after resampling, at which hops are counted."""
         self._stages = Stages(settings, self.rate_hz, montage, self._notify)
@@ -137,7 +124,6 @@ class Pipeline:
             if settings.covariance
             else None
         )
-        self._judged = None if self._intake.units_known else deque[NDArray[np.float64]]()
         self._by_hand = ElectrodeSet.none_of(n_eeg)
         self._electrodes: ElectrodeState | None = None
         self._traces = SampleRing(int(TRACE_S * self.rate_hz), (len(montage),), np.float32)
@@ -254,7 +240,7 @@ class Pipeline:
             return []
         sizes = [self._need]
         settled = self._monitor.settled((self._hop + 1) * self._hop_s)
-        if settled and self._judged is None and not self._intake.broken:
+        if settled and not self._intake.broken:
             per_tick, taken = self._monitor.hops_per_tick, self._need
             for hop in range(self._hop + 1, self._hop - self._hop % per_tick + per_tick):
                 size = self._boundary(hop + 1) - self._samples - taken
@@ -278,8 +264,6 @@ class Pipeline:
         if self._covariance is not None:
             self._covariance.reset()
         self._ready_s = self.warm_up_s if self._stages.calibrating else self._refill_s
-        if self._judged is not None:
-            self._judged.clear()
         if self._traces.count:
             self._trace_times.append(self._trace_times.newest(1) + 1.0 / self.rate_hz)
             self._traces.append(np.full((1, len(self.montage)), np.nan, np.float32))
@@ -301,8 +285,6 @@ class Pipeline:
         self._traces.append(self._spread(filtered.shown))
         self._trace_times.append(times - self.design.delays["traces"])
         against = self._monitor.update(hops, filtered, good, self._hop * self._hop_s)
-        if self._judged is not None:
-            self._judge_units(filtered.clean.copy())
         windows = []
         for back, end in zip(range(n - 1, -1, -1), accumulate(hops.sizes), strict=True):
             if not back:  # the last hop may have ended a tick
@@ -322,28 +304,6 @@ class Pipeline:
             )
             windows.append(window)
         return windows
-
-    def _judge_units(self, clean: NDArray[np.float64]) -> None:
-        """Once the filters have settled, judge the unit from the last second and do as if known."""
-        assert self._judged is not None
-        self._judged.append(clean)
-        if len(self._judged) * self._hop_s > 1.0:
-            self._judged.popleft()
-        if self._hop * self._hop_s < self.settle_s:
-            return
-        factor = judge_units(np.concatenate(self._judged).T)
-        self._judged = None
-        name = {1.0: "microvolts", 1e3: "millivolts", 1e6: "volts", 1e-3: "nanovolts"}[factor]
-        self._notify(
-            f"The stream names no known unit; judged by their size, its values are {name}."
-        )
-        if factor != 1.0:
-            self._intake.rescale(factor)
-            self._stages.scale(factor)
-            self._power.scale(factor)
-            if self._covariance is not None:
-                self._covariance.scale(factor)
-            self._monitor.forget()
 
     # --- what is said of it ----------------------------------------------------------------
 

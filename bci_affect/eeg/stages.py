@@ -107,11 +107,6 @@ class Stages:
         if self._asr is not None:
             self._asr.reset()
 
-    def scale(self, factor: float) -> None:
-        """Multiply the past, as if all input had been multiplied from the start."""
-        self._front.scale(factor)
-        self._back.scale(factor)
-
     def run(
         self,
         block: NDArray[np.float64],

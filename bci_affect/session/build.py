@@ -119,7 +119,6 @@ def path_factory(
             predictor,
             info.rate_hz,
             map_electrodes(info.montage, settings.electrodes),
-            units=info.units,
             signal=settings.signal,
             affect=settings.affect,
             normaliser=person.normaliser(info.labels) if person else None,

@@ -1,4 +1,4 @@
-"""From raw samples and raw stamps to chunks of microvolts: the same live and from a file."""
+"""Assembly of chunks in microvolts from raw samples and stamps, the same live and from a file."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.eeg import Chunk, judge_units, units_scale
+from bci_affect.eeg import UNIT_NAMES, Chunk, eeg_scales, with_inferred
 from bci_affect.streams.clock.dejitter import Dejitter
 from bci_affect.streams.clock.offsets import ClockOffsets
 from bci_affect.streams.header import StreamHeader, pick_channels
 
-_UNIT_NAMES = {1.0: "microvolts", 1e3: "millivolts", 1e6: "volts", 1e-3: "nanovolts"}
-
 
 class Assembler:
-    """Turns what a regular stream sends into `Chunk` objects; blind to how samples were grouped.
+    """Assembler of chunks from what a regular stream sends, however its samples are grouped.
 
-    EEG channels come out in microvolts, and `info` says so; others keep their own units.
-
-    Where EEG channels name no unit, the first second of samples is held back and judged.
+    This is the one place that converts EEG to microvolts; `info` names the units of the chunks.
+    Other channels keep their own units. Where EEG channels declare no known unit, it is inferred
+    from the first second, which is held until it is complete.
 
     Parameters
     ----------
@@ -37,9 +35,7 @@ class Assembler:
         picks = pick_channels(header, channels)
         info = header.info(picks)
         is_eeg = info.montage.is_eeg
-        scales = np.where(is_eeg, units_scale(info.units), 1.0)
-        self._unknown = ~np.isfinite(scales)
-        self._scales = np.where(self._unknown, 1.0, scales)
+        self._scales = eeg_scales(info.units, is_eeg)
         self._scaled = bool((self._scales != 1.0).any())
         units = [
             "microvolts" if eeg else unit for unit, eeg in zip(info.units, is_eeg, strict=True)
@@ -49,51 +45,55 @@ class Assembler:
         self.offsets = ClockOffsets()
         self.unit_note = ""
         self._picks = None if picks == list(range(header.n_channels)) else np.array(picks)
-        self._judging: list[tuple[NDArray[Any], NDArray[np.float64]]] | None = (
-            [] if self._unknown.any() else None
+        self._undecided: list[tuple[NDArray[Any], NDArray[np.float64]]] | None = (
+            [] if np.isnan(self._scales).any() else None
         )
-        self._enough = round(header.rate_hz)
+        self._rate_hz = header.rate_hz
         self._waiting: deque[NDArray[np.float32]] = deque()  # (n_channels, n) without times yet
 
     def push(self, samples: NDArray[Any], stamps: NDArray[np.float64]) -> list[Chunk]:
         """Take samples (n, n_channels of the stream) with raw stamps (n,); return what is ready."""
-        if self._judging is not None:
-            self._judging.append((samples, stamps))
-            if sum(part.size for _, part in self._judging) < self._enough:
+        if self._undecided is not None:
+            self._undecided.append((samples, stamps))
+            if sum(part.size for _, part in self._undecided) < round(self._rate_hz):
                 return []
-            samples, stamps = self._judge()
+            samples, stamps = self._decide()
         return self._pair(samples, self.dejitter.push(self.offsets.correct(stamps)))
 
     def flush(self) -> list[Chunk]:
         """Return what is still held, at the end of the stream."""
         chunks: list[Chunk] = []
-        if self._judging:
-            samples, stamps = self._judge()
+        if self._undecided:
+            samples, stamps = self._decide()
             chunks = self._pair(samples, self.dejitter.push(self.offsets.correct(stamps)))
         return chunks + self._pair(None, self.dejitter.flush())
 
-    def _judge(self) -> tuple[NDArray[Any], NDArray[np.float64]]:
-        assert self._judging is not None
-        samples = np.concatenate([part for part, _ in self._judging])
-        stamps = np.concatenate([part for _, part in self._judging])
-        self._judging = None
-        picked = samples if self._picks is None else samples[:, self._picks]
-        scale = judge_units(picked[: self._enough, self._unknown].T.astype(np.float64))
-        self._scales = np.where(self._unknown, scale, self._scales)
+    def _decide(self) -> tuple[NDArray[Any], NDArray[np.float64]]:
+        """Infer the unknown unit from the samples that were held, and return them."""
+        assert self._undecided is not None
+        samples = np.concatenate([part for part, _ in self._undecided])
+        stamps = np.concatenate([part for _, part in self._undecided])
+        self._undecided = None
+        unknown = np.isnan(self._scales)
+        self._scales = with_inferred(self._scales, self._pick(samples), self._rate_hz)
         self._scaled = bool((self._scales != 1.0).any())
         self.unit_note = (
             f"Stream '{self.info.name}' names no unit that is known; by its size it is taken to be "
-            f"in {_UNIT_NAMES[scale]}."
+            f"in {UNIT_NAMES[float(self._scales[unknown][0])]}."
         )
         return samples, stamps
+
+    def _pick(self, samples: NDArray[Any]) -> NDArray[Any]:
+        return samples if self._picks is None else samples[:, self._picks]
 
     def _pair(self, samples: NDArray[Any] | None, stretches: Sequence[Any]) -> list[Chunk]:
         """Give waiting samples the times that have become certain."""
         if samples is not None and len(samples):
-            picked = samples if self._picks is None else samples[:, self._picks]
-            if self._scaled:
-                picked = picked * self._scales
-            self._waiting.append(np.ascontiguousarray(picked.T, dtype=np.float32))
+            picked = self._pick(samples)
+            with np.errstate(over="ignore", invalid="ignore"):  # damaged numbers become infinite
+                if self._scaled:
+                    picked = picked * self._scales
+                self._waiting.append(np.ascontiguousarray(picked.T, dtype=np.float32))
         return [
             Chunk(self._next(part.times.size), part.times, part.gap_before) for part in stretches
         ]

@@ -180,8 +180,7 @@ def _session_windows(
 ) -> Iterator[_ExtractedWindow]:
     """Yield the selected windows of a session, and append each trial's covariance."""
     example = session[0][1]
-    units = ("microvolts",) * len(example.montage)
-    pipeline = Pipeline(signal, example.rate_hz, example.montage, units=units)
+    pipeline = Pipeline(signal, example.rate_hz, example.montage)
     normaliser = Normaliser(
         len(example.montage),
         len(signal.bands),

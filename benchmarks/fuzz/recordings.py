@@ -164,7 +164,6 @@ class Replay(Target):
             SignalSettings(low_pass_hz=28.0, bands={"alpha": (8.0, 13.0)}),
             info.rate_hz,
             info.montage,
-            units=info.units,
         )
         for chunk in read_to_end(source):
             for window in pipeline.push(chunk):

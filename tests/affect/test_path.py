@@ -18,7 +18,6 @@ from bci_affect.session import path_factory
 from bci_affect.streams import StreamInfo
 from tests.affect.conftest import RATE
 
-UNITS = ("microvolts",) * 8
 Floats = NDArray[np.float32]
 
 
@@ -41,7 +40,7 @@ def run(
 def test_one_estimate_a_hop_and_readings_once_the_window_is_full(
     predictor: Predictor, montage: Montage, eeg: Floats
 ) -> None:
-    path = AffectPath(predictor, RATE, montage, units=UNITS)
+    path = AffectPath(predictor, RATE, montage)
     estimates = run(path, eeg, [32])
     assert len(estimates) == 160  # 20 s, eight a second
     first = next(i for i, e in enumerate(estimates) if e.state is not State.WARMING)
@@ -60,7 +59,7 @@ def test_a_step_shows_what_its_estimate_was_made_from(
     predictor: Predictor, montage: Montage, eeg: Floats
 ) -> None:
     """Calibration learns from the input of the encoder and of the person's head."""
-    path = AffectPath(predictor, RATE, montage, units=UNITS)
+    path = AffectPath(predictor, RATE, montage)
     steps = path.push(Chunk(eeg, np.arange(eeg.shape[1]) / RATE))
     normaliser = population_normaliser(predictor.card, len(montage))
     readings = 0
@@ -89,8 +88,8 @@ def test_a_step_shows_what_its_estimate_was_made_from(
 def test_estimates_do_not_depend_on_how_samples_arrive(
     predictor: Predictor, montage: Montage, eeg: Floats, sizes: list[int]
 ) -> None:
-    whole = run(AffectPath(predictor, RATE, montage, units=UNITS), eeg, [eeg.shape[1]])
-    parts = run(AffectPath(predictor, RATE, montage, units=UNITS), eeg, sizes)
+    whole = run(AffectPath(predictor, RATE, montage), eeg, [eeg.shape[1]])
+    parts = run(AffectPath(predictor, RATE, montage), eeg, sizes)
     assert [e.state for e in parts] == [e.state for e in whole]
     for name in ("time", "valence", "arousal", "confidence", "quality"):
         a = np.array([getattr(e, name) for e in whole])
@@ -102,8 +101,8 @@ def test_the_future_changes_nothing(predictor: Predictor, montage: Montage, eeg:
     cut = 12 * int(RATE)
     changed = eeg.copy()
     changed[:, cut:] = np.random.default_rng(0).normal(0, 40, changed[:, cut:].shape)
-    before = run(AffectPath(predictor, RATE, montage, units=UNITS), eeg, [100])
-    after = run(AffectPath(predictor, RATE, montage, units=UNITS), changed, [100])
+    before = run(AffectPath(predictor, RATE, montage), eeg, [100])
+    after = run(AffectPath(predictor, RATE, montage), changed, [100])
     last = 100.0 + (cut - 1) / RATE
     seen = [(a, b) for a, b in zip(before, after, strict=True) if a.time <= last]
     assert len(seen) == 96
@@ -118,7 +117,7 @@ def test_the_future_changes_nothing(predictor: Predictor, montage: Montage, eeg:
 def test_a_gap_holds_the_reading_and_starts_the_window_anew(
     predictor: Predictor, montage: Montage, eeg: Floats
 ) -> None:
-    path = AffectPath(predictor, RATE, montage, units=UNITS)
+    path = AffectPath(predictor, RATE, montage)
     times = np.arange(eeg.shape[1]) / RATE
     half = eeg.shape[1] // 2
     first = run(path, eeg[:, :half], [50], times[:half])
@@ -137,22 +136,20 @@ def test_a_gap_holds_the_reading_and_starts_the_window_anew(
 def test_bad_electrodes_get_no_attention_and_too_many_hold_the_estimate(
     predictor: Predictor, montage: Montage, eeg: Floats
 ) -> None:
-    path = AffectPath(predictor, RATE, montage, units=UNITS)
+    path = AffectPath(predictor, RATE, montage)
     path.pipeline.set_bad("C3")
     estimates = run(path, eeg, [64])
     reading = next(e for e in reversed(estimates) if e.state is State.OK)
     assert reading.attention[montage.names.index("C3")].sum() == 0
     strict = AffectSettings(min_quality=0.99)
-    path = AffectPath(predictor, RATE, montage, units=UNITS, affect=strict)
+    path = AffectPath(predictor, RATE, montage, affect=strict)
     path.pipeline.set_bad("C3")
     assert State.OK not in {e.state for e in run(path, eeg, [64])}
 
 
 def test_smoothing_is_what_it_says(predictor: Predictor, montage: Montage, eeg: Floats) -> None:
     def swings(smoothing_s: float) -> float:
-        path = AffectPath(
-            predictor, RATE, montage, units=UNITS, affect=AffectSettings(smoothing_s=smoothing_s)
-        )
+        path = AffectPath(predictor, RATE, montage, affect=AffectSettings(smoothing_s=smoothing_s))
         readings = [e.valence for e in run(path, eeg, [250]) if e.state is State.OK]
         return float(np.abs(np.diff(readings)).mean())
 
@@ -161,7 +158,7 @@ def test_smoothing_is_what_it_says(predictor: Predictor, montage: Montage, eeg: 
 
 def test_a_stream_without_known_electrodes_is_refused(predictor: Predictor) -> None:
     with pytest.raises(BciAffectError, match="10-20"):
-        AffectPath(predictor, RATE, make_montage(["foo", "bar"]), units=("uV",) * 2)
+        AffectPath(predictor, RATE, make_montage(["foo", "bar"]))
 
 
 def test_the_electrode_map_of_the_settings_gives_unnamed_channels_their_places(
@@ -169,11 +166,11 @@ def test_the_electrode_map_of_the_settings_gives_unnamed_channels_their_places(
 ) -> None:
     """A stream without labels is of use once its wearer says where the electrodes sit."""
     unnamed = make_montage([""] * 8)
-    info = StreamInfo("s", "EEG", "", RATE, unnamed.names, UNITS, unnamed)
+    info = StreamInfo("s", "EEG", "", RATE, unnamed.names, ("microvolts",) * 8, unnamed)
     mapped = dict(zip(unnamed.names, montage.names, strict=True))
     path = path_factory(predictor, LiveSettings(electrodes=mapped))(info)
     got = run(path, eeg, [500])
-    expected = run(AffectPath(predictor, RATE, montage, units=UNITS), eeg, [500])
+    expected = run(AffectPath(predictor, RATE, montage), eeg, [500])
     assert [e.state for e in got] == [e.state for e in expected]
     readings = [e.valence for e in got if e.state is State.OK]
     assert readings

@@ -87,9 +87,9 @@ def test_a_rate_that_no_sound_has_is_refused(tmp_path: Path) -> None:
 def test_numbers_beyond_any_unit_are_missing_samples() -> None:
     """They overflowed in silence, or with a warning of NumPy on the screen."""
     montage = make_montage(["C3", "C4"])
-    eeg = 1e-5 * np.random.default_rng(0).standard_normal((2, 2500))
+    eeg = 10 * np.random.default_rng(0).standard_normal((2, 2500))
     eeg[0, 7], eeg[1, 500] = 1e200, np.nan
-    pipeline = Pipeline(SignalSettings(), 250.0, montage, units=("volts", "volts"))
+    pipeline = Pipeline(SignalSettings(), 250.0, montage)
     windows = pipeline.push(Chunk(eeg, np.arange(2500) / 250.0, 0.0))
     assert all(np.isfinite(window.bands).all() for window in windows)
     signalling = np.array([0x7FA00000], np.uint32).view(np.float32)

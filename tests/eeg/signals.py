@@ -58,7 +58,7 @@ def run(
     """All windows of a recording in microvolts."""
     if montage is None:
         montage = make_montage(names or CAP_32[: len(samples)])
-    pipeline = Pipeline(settings, rate_hz, montage, units=["uV"] * len(montage))
+    pipeline = Pipeline(settings, rate_hz, montage)
     if times is None:
         times = times_of(samples.shape[1], rate_hz)
     windows = []

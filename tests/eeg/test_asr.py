@@ -33,7 +33,7 @@ def settings(enabled: bool) -> SignalSettings:
 
 
 def run(eeg: np.ndarray, *, enabled: bool, size: int = 10**6):
-    pipeline = Pipeline(settings(enabled), RATE, make_montage(NAMES), units=["uV"] * len(NAMES))
+    pipeline = Pipeline(settings(enabled), RATE, make_montage(NAMES))
     windows, times = [], times_of(eeg.shape[1], RATE)
     for at in range(0, len(times), size):
         windows += pipeline.push(Chunk(eeg[:, at : at + size], times[at : at + size]))

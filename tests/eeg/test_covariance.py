@@ -111,13 +111,6 @@ def test_nothing_after_a_window_changes_it():
     np.testing.assert_array_equal(before.sums, kept)
 
 
-def test_scaling_the_past_is_scaling_the_input():
-    x = signal(20)
-    scaled = accumulate(x)
-    scaled.scale(1e3)
-    np.testing.assert_allclose(scaled.window().sums, accumulate(1e3 * x).window().sums, rtol=1e-9)
-
-
 def test_a_gap_empties_the_window():
     made = accumulate(signal(20))
     made.reset()

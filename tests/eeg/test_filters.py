@@ -75,7 +75,7 @@ def test_displayed_eeg_equals_a_forward_iir_by_mne_from_a_warm_start():
     rate, n = 250.0, 5000
     eeg = (pink(3, 8, n) + 60_000).astype(np.float32)
     settings_ = SignalSettings(reference="none", line_hz=50)
-    pipeline = Pipeline(settings_, rate, make_montage(CAP_8), units=["uV"] * 8)
+    pipeline = Pipeline(settings_, rate, make_montage(CAP_8))
     pipeline.push(Chunk(eeg, times_of(n, rate)))
     shown = pipeline.traces(n / rate)[1]
     hop = int(0.125 * rate)
@@ -95,7 +95,7 @@ def test_displayed_eeg_equals_a_forward_iir_by_mne_from_a_warm_start():
 
 def test_no_start_up_transient_from_an_offset():
     flat_start = np.full((8, 2500), 60_000, np.float32) + pink(4, 8, 2500)
-    pipeline = Pipeline(SignalSettings(), 250.0, make_montage(CAP_8), units=["uV"] * 8)
+    pipeline = Pipeline(SignalSettings(), 250.0, make_montage(CAP_8))
     pipeline.push(Chunk(flat_start, times_of(2500, 250.0)))
     shown = pipeline.traces(10.0)[1]
     assert np.abs(shown[:, :250]).max() < 3 * np.abs(shown[:, 1000:]).max()

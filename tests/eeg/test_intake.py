@@ -1,4 +1,4 @@
-"""What a stream may do to its samples: units, rates, stamps, references."""
+"""Samples with gaps, other rates, bad stamps, and references."""
 
 from __future__ import annotations
 
@@ -9,59 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bci_affect.config import SignalSettings, WindowSettings
-from bci_affect.eeg import Chunk, Pipeline, State, judge_units, make_montage, units_scale
+from bci_affect.eeg import Chunk, Pipeline, State, make_montage
 from bci_affect.eeg.electrodes import ElectrodeSet
 from bci_affect.eeg.reference import Reference
 from bci_affect.errors import BciAffectError
 from tests.eeg.signals import CAP_8, CAP_32, SHORT, chunks_of, pink, run, times_of
-
-# --- units ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("written", "factor"),
-    [
-        *(("microvolts", 1), ("uV", 1), ("\u00b5V", 1), ("\u03bcV", 1), ("MicroVolt", 1)),
-        *(("mV", 1e3), ("MV", 1e3), ("millivolts", 1e3), ("V", 1e6), ("volts", 1e6), ("nV", 1e-3)),
-    ],
-)
-def test_units_as_streams_spell_them(written, factor):
-    assert units_scale([written])[0] == factor
-
-
-def test_an_unknown_unit_is_not_guessed_from_its_name():
-    assert np.isnan(units_scale(["", "furlong", "normalized"])).all()
-
-
-@pytest.mark.parametrize("factor", [1.0, 1e3, 1e6, 1e-3])
-@pytest.mark.parametrize("sd_uv", [2.0, 15.0, 120.0])
-def test_units_are_judged_by_the_size_of_the_signal(factor, sd_uv):
-    assert judge_units(pink(1, 8, 500, sd_uv) / factor) == factor
-    assert judge_units(np.zeros((3, 100))) == 1.0
-
-
-def test_a_stream_in_volts_without_units_gives_the_windows_of_one_in_microvolts():
-    eeg = pink(2, 8, 3000)
-    known = run(eeg, 250.0, names=CAP_8)
-    pipeline = Pipeline(SHORT, 250.0, make_montage(CAP_8))
-    judged = pipeline.push(Chunk(eeg * np.float32(1e-6), times_of(3000, 250.0)))
-    for a, b in zip(known, judged, strict=True):
-        if a.state is State.OK:
-            assert b.state is State.OK
-            np.testing.assert_allclose(b.bands, a.bands, atol=2e-3)  # float32 volts
-    assert any("volts" in message for message in pipeline.messages)
-
-
-def test_units_named_per_channel_are_taken_per_channel():
-    eeg = pink(3, 8, 2000)
-    mixed = eeg.copy()
-    mixed[::2] /= 1000
-    pipeline = Pipeline(SHORT, 250.0, make_montage(CAP_8), units=["mV", "uV"] * 4)
-    windows = pipeline.push(Chunk(mixed, times_of(2000, 250.0)))
-    np.testing.assert_allclose(windows[-1].bands, run(eeg, 250.0, names=CAP_8)[-1].bands, atol=1e-4)
-    with pytest.raises(BciAffectError, match="3 units for 8 channels"):
-        Pipeline(SHORT, 250.0, make_montage(CAP_8), units=["uV"] * 3)
-
 
 # --- rate -----------------------------------------------------------------------------------
 
@@ -87,7 +39,7 @@ def test_resampled_eeg_is_in_time_and_free_of_aliases():
     wave = 20 * np.sin(2 * np.pi * 10 * t) + 20 * np.sin(2 * np.pi * 118 * t)  # aliases to 10 Hz
     eeg = np.float32(np.tile(wave, (8, 1)))
     setting = RESAMPLED.model_copy(update={"reference": "none", "line_hz": "off"})
-    pipeline = Pipeline(setting, rate, make_montage(CAP_8), units=["uV"] * 8)
+    pipeline = Pipeline(setting, rate, make_montage(CAP_8))
     windows = pipeline.push(Chunk(eeg, times_of(n, rate)))
     stamps, shown = pipeline.traces(10.0)
     gain = pipeline.design.from_electrode["traces"].response(np.array([10.0]))[0]
@@ -111,7 +63,7 @@ def test_resampled_features_equal_those_of_soxrs_batch_resampling():
 
 @pytest.mark.parametrize(("really", "said"), [(250.0, False), (251.0, False), (265.0, True)])
 def test_a_rate_off_by_more_than_a_percent_is_said_once(really, said):
-    pipeline = Pipeline(SHORT, 250.0, make_montage(CAP_8), units=["uV"] * 8)
+    pipeline = Pipeline(SHORT, 250.0, make_montage(CAP_8))
     for chunk in chunks_of(pink(6, 8, 6000), times_of(6000, really), [100] * 60):
         pipeline.push(chunk)
     assert pipeline.measured_rate_hz == pytest.approx(really, rel=1e-3)
@@ -120,7 +72,7 @@ def test_a_rate_off_by_more_than_a_percent_is_said_once(really, said):
 
 def test_a_rate_that_changes_in_mid_stream_ends_the_readings():
     times = np.concatenate([times_of(3000, 250.0), times_of(2000, 125.0, 112.008)])
-    pipeline = Pipeline(SHORT, 250.0, make_montage(CAP_8), units=["uV"] * 8)
+    pipeline = Pipeline(SHORT, 250.0, make_montage(CAP_8))
     windows = pipeline.push(Chunk(pink(7, 8, 5000), times))
     assert windows[40].state is State.OK
     assert windows[-1].state is State.ARTIFACT
@@ -169,7 +121,7 @@ def test_an_empty_chunk_and_a_chunk_of_nothing_do_nothing():
 
 def test_the_gap_that_a_chunk_reports_counts_even_where_stamps_hide_it():
     eeg, times = pink(11, 8, 2000), times_of(2000, 250.0)
-    pipeline = Pipeline(SHORT, 250.0, make_montage(CAP_8), units=["uV"] * 8)
+    pipeline = Pipeline(SHORT, 250.0, make_montage(CAP_8))
     pipeline.push(Chunk(eeg[:, :1500], times[:1500]))
     windows = pipeline.push(Chunk(eeg[:, 1500:], times[1500:], gap_before=3.0))
     assert windows[0].state is State.GAP
@@ -184,10 +136,10 @@ def test_mains_hum_is_found_and_taken_out(hz):
     rate = 250.0
     eeg = pink(12, 8, 5000)
     hum = np.float32(300 * np.sin(2 * np.pi * hz * np.arange(5000) / rate))
-    auto = Pipeline(SignalSettings(), rate, make_montage(CAP_8), units=["uV"] * 8)
+    auto = Pipeline(SignalSettings(), rate, make_montage(CAP_8))
     auto.push(Chunk(eeg + hum, times_of(5000, rate)))
     assert auto.line_hz == hz
-    clean = Pipeline(SignalSettings(), rate, make_montage(CAP_8), units=["uV"] * 8)
+    clean = Pipeline(SignalSettings(), rate, make_montage(CAP_8))
     clean.push(Chunk(eeg, times_of(5000, rate)))
     assert clean.line_hz == 0
     difference = auto.traces(10.0)[1] - clean.traces(10.0)[1]

@@ -189,7 +189,7 @@ def test_repeated_and_empty_labels_keep_their_channels_apart(labels):
     montage = make_montage(labels)
     assert len(set(montage.names)) == 8
     assert windows[-1].mask.tolist() == [bool(label.strip()) for label in labels]
-    pipeline = Pipeline(setting, 250.0, montage, units=["uV"] * 8)
+    pipeline = Pipeline(setting, 250.0, montage)
     if "" in labels:
         assert "EEG 00" in pipeline.messages[0]
     pipeline.set_bad(montage.names[2])
@@ -213,7 +213,7 @@ def test_a_rate_that_changes_is_said_and_a_new_pipeline_at_the_new_rate_reads_on
     """As a live session does: readings end, a sentence says to connect again, and that helps."""
     eeg = pink(14, 8, 6000)
     times = np.concatenate([times_of(3000, 250.0), times_of(3000, 500.0, 112.002)])
-    pipeline = Pipeline(SHORT, 250.0, make_montage(CAP_8), units=["uV"] * 8)
+    pipeline = Pipeline(SHORT, 250.0, make_montage(CAP_8))
     windows = pipeline.push(Chunk(eeg, times))
     changed = "The stream runs at 500 Hz, not at the 250 Hz"
     assert changed in windows[-1].reasons[0]
@@ -236,7 +236,7 @@ def test_channels_without_eeg_are_masked_and_change_nothing():
 def test_traces_reach_to_the_newest_sample_and_do_not_disturb_the_windows():
     eeg = pink(10, 8, 2500) + 60_000
     times = times_of(2500, 250.0)
-    watched = Pipeline(SHORT, 250.0, make_montage(CAP_8), units=["uV"] * 8)
+    watched = Pipeline(SHORT, 250.0, make_montage(CAP_8))
     windows, shown = [], None
     for at in range(0, 2500, 17):
         windows += watched.push(Chunk(eeg[:, at : at + 17], times[at : at + 17]))
@@ -252,7 +252,7 @@ def test_traces_reach_to_the_newest_sample_and_do_not_disturb_the_windows():
 def test_a_gap_is_one_empty_column_on_the_screen():
     times = times_of(2000, 250.0)
     times[1003:] += 2.0
-    pipeline = Pipeline(SHORT, 250.0, make_montage(CAP_8), units=["uV"] * 8)
+    pipeline = Pipeline(SHORT, 250.0, make_montage(CAP_8))
     pipeline.push(Chunk(pink(11, 8, 2000), times))
     stamps, shown = pipeline.traces(20.0)
     empty = np.flatnonzero(np.isnan(shown).any(axis=0))
@@ -276,26 +276,20 @@ def test_covariance_and_band_power_come_from_the_same_samples():
     np.testing.assert_allclose(variance, power, rtol=0.01)
 
 
-def test_covariance_after_a_gap_or_a_late_unit_is_that_of_the_samples_since():
+def test_covariance_after_a_gap_is_that_of_the_samples_since():
     eeg = pink(16, 8, 4000)
     times = times_of(4000, 250.0)
     times[2000:] += 3.0
     last = run(eeg, 250.0, times=times, settings=COVARIANCE)[-1].covariance
     alone = run(eeg[:, 2000:], 250.0, times=times[2000:], settings=COVARIANCE)[-1].covariance
     np.testing.assert_allclose(last.sums, alone.sums, rtol=1e-9, atol=1e-9 * alone.sums.max())
-    volts = Pipeline(COVARIANCE, 250.0, make_montage(CAP_8))
-    windows = volts.push(Chunk(eeg[:, :2000] * np.float32(1e-6), times[:2000]))
-    known = run(eeg[:, :2000], 250.0, names=CAP_8, times=times[:2000], settings=COVARIANCE)
-    np.testing.assert_allclose(
-        windows[-1].covariance.sums, known[-1].covariance.sums, rtol=1e-4, atol=1e-2
-    )
 
 
 def test_the_electrodes_have_another_version_whenever_mask_or_quality_changes():
     rate = 250.0
     samples = pink(3, 8, 5000)
     samples[2, 2000:3000] = 0.0  # a lead that falls off for four seconds
-    pipeline = Pipeline(SHORT, rate, make_montage(CAP_8), units=["uV"] * 8)
+    pipeline = Pipeline(SHORT, rate, make_montage(CAP_8))
     times = times_of(5000, rate)
     windows = []
     for start in range(0, 5000, 250):

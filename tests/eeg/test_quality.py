@@ -69,7 +69,7 @@ def test_unplaced_electrodes_are_masked_with_a_message():
 
 
 def test_a_channel_taken_out_by_hand_stays_out_until_given_back():
-    pipeline = Pipeline(SHORT, 250.0, make_montage(CAP_8), units=["uV"] * 8)
+    pipeline = Pipeline(SHORT, 250.0, make_montage(CAP_8))
     eeg, times = pink(3, 8, 3000), times_of(3000, 250.0)
     pipeline.push(Chunk(eeg[:, :2000], times[:2000]))
     pipeline.set_bad("C3")

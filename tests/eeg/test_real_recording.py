@@ -32,7 +32,8 @@ def run_through(path: Path, settings: SignalSettings) -> Run:
     eeg = stream["time_series"].T.astype(np.float32)
     times = stream["time_stamps"] - stream["time_stamps"][0]
     montage = make_montage([c["label"][0] for c in described])
-    pipeline = Pipeline(settings, 250.0, montage, units=[c["unit"][0] for c in described])
+    assert {c["unit"][0] for c in described} == {"microvolts"}
+    pipeline = Pipeline(settings, 250.0, montage)
     windows, shown = [], []
     for start in range(0, len(times), 500):  # a look at the screen every two seconds
         piece = slice(start, start + 500)

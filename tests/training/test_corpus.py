@@ -42,7 +42,7 @@ def trials() -> list[Trial]:
 def test_windows_equal_those_of_a_live_session(trials: list[Trial]) -> None:
     """The same samples in small chunks through the pipeline of a live session."""
     found = extract_subject(trials, SIGNAL, ExtractionSettings())
-    pipeline = Pipeline(SIGNAL, 128.0, trials[0].montage, units=("microvolts",) * 32)
+    pipeline = Pipeline(SIGNAL, 128.0, trials[0].montage)
     normaliser = Normaliser(32, 3, hop_s=0.5)
     live: dict[tuple[int, float], np.ndarray] = {}
     clock = 0.0

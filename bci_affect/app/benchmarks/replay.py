@@ -33,7 +33,7 @@ def run(quick: bool) -> dict[str, Any]:
     simulator = EegSimulator(CAPS["cap32"], montage.positions, rate, SimulatedPerson.draw(1))
     samples = simulator.block(round(seconds * rate))
     times = np.arange(samples.shape[1]) / rate
-    path = AffectPath(load_predictor(None), rate, montage, units=("microvolts",) * len(montage))
+    path = AffectPath(load_predictor(None), rate, montage)
     size = round(FAST_CHUNK_S * rate)
     chunks = [
         Chunk(samples[:, i : i + size], times[i : i + size]) for i in range(0, len(times), size)

@@ -65,10 +65,9 @@ class _Feed:
         window = WindowSettings(window_s=window_s, step_s=0.5, hop_s=HOP_S)
         cleaning = AsrSettings(enabled=asr, calibration_s=10.0)
         montage = make_montage(_names(n_channels))
-        units = ["microvolts"] * n_channels
         self.rate_hz = rate_hz
         settings = SignalSettings(window=window, asr=cleaning)
-        self.pipeline = Pipeline(settings, rate_hz, montage, units=units)
+        self.pipeline = Pipeline(settings, rate_hz, montage)
         self.eeg = _eeg(n_channels, rate_hz)
         self._chunks_per_s = chunks_per_s
         self._size = round(rate_hz / chunks_per_s)

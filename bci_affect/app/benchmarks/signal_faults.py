@@ -99,7 +99,7 @@ def simulate(seed: int, artifacts: Artifacts, seconds: float = LENGTH_S) -> NDAr
 
 def windows_of(samples: NDArray[np.floating]) -> list[FeatureWindow]:
     """All windows of a recording at the cap with the default settings; times start at 0."""
-    pipeline = Pipeline(SignalSettings(), RATE_HZ, make_montage(CAP), units=["uV"] * len(CAP))
+    pipeline = Pipeline(SignalSettings(), RATE_HZ, make_montage(CAP))
     times = np.arange(samples.shape[1]) / RATE_HZ
     return pipeline.push(Chunk(samples.astype(np.float32), times))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bci_affect.eeg import judge_units, units_scale
+from bci_affect.eeg import UNIT_NAMES, eeg_scales, with_inferred
 from bci_affect.streams.xdf.reader import read_xdf
 from bci_affect.streams.xdf.recording import XdfRecording, XdfStream
 
@@ -90,18 +90,17 @@ def _describe(recording: XdfRecording, stream: XdfStream) -> dict[str, Any]:
 def _quality(stream: XdfStream, notes: list[str]) -> list[dict[str, Any]]:
     """Judge each channel by its robust spread, and by how often it repeats its extremes."""
     header = stream.header
-    step = max(1, len(stream) // 200_000)
-    with np.errstate(invalid="ignore"):  # damaged floats may be NaNs that signal
-        samples = stream.samples()[::step].astype(np.float64)
+    raw = stream.samples()
     info = header.info()
-    scales = np.where(info.montage.is_eeg, units_scale(info.units), 1.0)
-    unknown = ~np.isfinite(scales)
+    declared = eeg_scales(info.units, info.montage.is_eeg)
+    unknown = np.isnan(declared)
+    with np.errstate(invalid="ignore"):  # damaged floats may be NaNs that signal
+        scales = with_inferred(declared, raw, header.rate_hz)
+        samples = raw[:: max(1, len(stream) // 200_000)].astype(np.float64)
     if unknown.any():
-        scale = judge_units(samples[: round(header.rate_hz), unknown].T)
-        scales = np.where(unknown, scale, scales)
         notes.append(
-            f"{int(unknown.sum())} channels name no unit that is known; by their size one unit is "
-            f"{scale:g} uV"
+            f"{int(unknown.sum())} channels name no unit that is known; by their size they are "
+            f"taken to be in {UNIT_NAMES[float(scales[unknown][0])]}"
         )
     found: list[dict[str, Any]] = []
     for i, label in enumerate(header.labels):

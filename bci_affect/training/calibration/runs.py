@@ -153,7 +153,6 @@ def run_through(
         predictor,
         info.rate_hz,
         info.montage,
-        units=info.units,
         signal=settings.signal,
         affect=settings.affect,
         normaliser=Normaliser.from_state(states[key]) if key in states else None,

@@ -50,9 +50,7 @@ def replayed(path, **more):
 
 
 def windows(source_info, chunks):
-    pipeline = Pipeline(
-        SignalSettings(), source_info.rate_hz, source_info.montage, units=source_info.units
-    )
+    pipeline = Pipeline(SignalSettings(), source_info.rate_hz, source_info.montage)
     return [window for chunk in chunks for window in pipeline.push(chunk)]
 
 
