@@ -45,7 +45,7 @@ def play(
         wait=wait,
         head_start_s=head_start,
         suffix=suffix,
-        say=lambda text: typer.echo(text, err=True),
+        notify=lambda text: typer.echo(text, err=True),
     )
     for damage in player.damage:
         typer.echo(f"{file}: at byte {damage.offset}: {damage.what}", err=True)

@@ -17,10 +17,10 @@ from bci_affect.streams.header import StreamHeader, pick_channels
 
 
 class Assembler:
-    """Assembler of chunks from what a regular stream sends, however its samples are grouped.
+    """Assembler of a regular stream's samples into chunks, independent of their grouping.
 
     This is the one place that converts EEG to microvolts; `info` names the units of the chunks.
-    Other channels keep their own units. Where EEG channels declare no known unit, it is inferred
+    Other channels keep their own units. If EEG channels declare no known unit, it is inferred
     from the first second, which is held until it is complete.
 
     Parameters
@@ -52,7 +52,7 @@ class Assembler:
         self._waiting: deque[NDArray[np.float32]] = deque()  # (n_channels, n) without times yet
 
     def push(self, samples: NDArray[Any], stamps: NDArray[np.float64]) -> list[Chunk]:
-        """Take samples (n, n_channels of the stream) with raw stamps (n,); return what is ready."""
+        """Append samples (n, n_stream_channels) with raw stamps (n,); return ready chunks."""
         if self._undecided is not None:
             self._undecided.append((samples, stamps))
             if sum(part.size for _, part in self._undecided) < round(self._rate_hz):
@@ -61,7 +61,7 @@ class Assembler:
         return self._pair(samples, self.dejitter.push(self.offsets.correct(stamps)))
 
     def flush(self) -> list[Chunk]:
-        """Return what is still held, at the end of the stream."""
+        """Return the chunks that are still held, at the end of the stream."""
         chunks: list[Chunk] = []
         if self._undecided:
             samples, stamps = self._decide()
@@ -87,7 +87,7 @@ class Assembler:
         return samples if self._picks is None else samples[:, self._picks]
 
     def _pair(self, samples: NDArray[Any] | None, stretches: Sequence[Any]) -> list[Chunk]:
-        """Give waiting samples the times that have become certain."""
+        """Assign the times that have become certain to the waiting samples."""
         if samples is not None and len(samples):
             picked = self._pick(samples)
             with np.errstate(over="ignore", invalid="ignore"):  # damaged numbers become infinite

@@ -1,7 +1,7 @@
-"""A headset without an LSL program of its own: BrainFlow's boards, put onto LSL.
+"""Bridge from BrainFlow's boards to LSL, for headsets without an LSL program.
 
-BrainFlow (extra ``headset``) speaks to OpenBCI, Muse, g.tec, Neurosity and others; what it hands
-out goes onto the network with the electrodes' names, microvolts, and its time of arrival as stamps.
+BrainFlow (extra ``headset``) supports OpenBCI, Muse, g.tec, Neurosity and others; its samples are
+published with the electrodes' names, in microvolts, and stamped with their time of arrival.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PULL_S = 0.01
 
 @dataclass(frozen=True, slots=True)
 class BoardSettings:
-    """Which board, and how to reach it.
+    """Board and its connection parameters.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class BoardSettings:
         BrainFlow's name, in any case and with or without ``_BOARD``: ``synthetic``, ``cyton``,
         ``muse_2``, ``playback_file``.
     serial_port, mac_address, serial_number, ip_address : str
-        What the board needs of these.
+        Connection parameters that the board needs.
     ip_port : int
         For boards on the network.
     file : str
@@ -64,7 +64,7 @@ class BoardSettings:
 
 
 class Bridge:
-    """One board on LSL.
+    """Publisher of one board on LSL.
 
     Raises
     ------
@@ -76,7 +76,7 @@ class Bridge:
         self._flow = _load()
         self._settings = settings
         self._id = self._board_id(settings.board)
-        self._described = self._id  # the board whose channels these are
+        self._described = self._id  # board that defines the channels
         if settings.master:
             self._described = self._board_id(settings.master)
         self.header = self._describe()
@@ -187,15 +187,15 @@ def _load() -> Any:
             f"'bci_affect[headset]'): {error}."
         ) from None
     with _pkg_resources():
-        flow.BoardShim.set_log_level(6)  # off: what matters comes as an exception
+        flow.BoardShim.set_log_level(6)  # off: failures arrive as exceptions
     return flow
 
 
 @contextmanager
 def _pkg_resources() -> Iterator[None]:
-    """Stand in for setuptools' `pkg_resources` while BrainFlow looks for its library.
+    """Replace setuptools' `pkg_resources` while BrainFlow loads its library.
 
-    BrainFlow asks it for one path; setuptools has it no more since version 81.
+    BrainFlow requests one path from it; setuptools removed it in version 81.
     """
     if importlib.util.find_spec("pkg_resources") is not None:
         yield

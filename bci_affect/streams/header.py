@@ -1,7 +1,7 @@
-"""A stream's own description: one reading and one writing of the ``<info>`` XML of LSL and XDF.
+"""Stream header: parser and writer of the ``<info>`` XML of LSL and XDF.
 
-LSL hands this XML over the network and XDF stores the very same text as its stream header, so a
-live stream and its recording go through one parser and cannot disagree.
+LSL sends this XML over the network and XDF stores the same text as its stream header, so a live
+stream and its recording share one parser.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ FORMATS: dict[str, np.dtype[np.generic] | None] = {
 """Sample formats of LSL and XDF; None stands for text."""
 
 MAX_CHANNELS = 65_536
-"""More channels than any device has: a header that names more is damaged."""
+"""Most channels of a stream; a header with more is treated as damaged."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamHeader:
-    """What a stream header says.
+    """Parsed stream header.
 
     Attributes
     ----------
     name, type, source_id : str
-        As the stream names itself; "" where it does not.
+        Names given by the stream; "" if missing.
     n_channels : int
         Channels of one sample.
     rate_hz : float
@@ -47,15 +47,15 @@ class StreamHeader:
     format : str
         One of `FORMATS`.
     labels, units, types : tuple of str
-        Per channel. Labels are unique and not empty; units and types are "" where not named.
+        Per channel. Labels are unique and not empty; units and types are "" if missing.
     has_labels : bool
-        False where the labels were made up.
+        False if the labels were generated.
     uid : str
-        Identity of the outlet that sent it; a restarted device has another.
+        Identity of the outlet; changes when a device restarts.
     simulated : bool
         The stream declares itself simulated.
     xml : str
-        The whole text, as it was received.
+        Full text as received.
     """
 
     name: str
@@ -74,7 +74,7 @@ class StreamHeader:
 
     @property
     def is_text(self) -> bool:
-        """Whether samples are strings."""
+        """True if samples are strings."""
         return self.format == "string"
 
     @property
@@ -107,7 +107,7 @@ def parse_header(xml: str) -> StreamHeader:
     Raises
     ------
     BciAffectError
-        If it is no XML or lacks what reading samples needs (channel count, format, rate).
+        If it is not XML, or lacks channel count, format or rate.
     """
     try:
         root = ET.fromstring(xml)
@@ -163,7 +163,7 @@ def build_header(
     source_id: str = "",
     simulated: bool = False,
 ) -> StreamHeader:
-    """Describe a stream of our own, in the XML that LSL and XDF use."""
+    """Return the header of a new stream, with the XML that LSL and XDF use."""
     root = ET.Element("info")
     for tag, value in (
         ("name", name),
@@ -187,12 +187,12 @@ def build_header(
 
 
 def pick_channels(header: StreamHeader, channels: Sequence[str] | None) -> list[int]:
-    """Return indices of the channels asked for by name (case is ignored), or of all.
+    """Return indices of the named channels (case is ignored), or of all.
 
     Raises
     ------
     BciAffectError
-        If the stream lacks one of them; the sentence lists what it has.
+        If the stream lacks one of them; the message lists its channels.
     """
     if channels is None:
         return list(range(header.n_channels))

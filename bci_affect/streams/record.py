@@ -1,4 +1,4 @@
-"""Record streams of other programs: the collector's streams into the recorder's file."""
+"""Recording of other programs' streams: from the collector to the recorder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def record_streams(
     path : Path
         New file.
     wanted : sequence of str
-        Names or source ids of the streams to record; all that can be seen where empty.
+        Names or source ids of the streams to record; all visible streams if empty.
     duration_s : float, optional
         Length, counted from the first stream on.
     timeout_s : float
@@ -40,7 +40,7 @@ def record_streams(
     stop : threading.Event, optional
         Ends the recording.
     progress : callable
-        Gets a line of text and the wanted streams that are missing, five times a second.
+        Called with a line of text and the missing streams, five times a second.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def record_streams(
     Raises
     ------
     BciAffectError
-        If a wanted stream is not there in time, nothing is there, or the disk ends the recording.
+        If a wanted stream does not appear in time, no stream is found, or writing fails.
     """
     stop = stop or threading.Event()
     missing = _wait(wanted, timeout_s, stop)
@@ -97,7 +97,7 @@ def record_streams(
 
 
 def _wait(wanted: Sequence[str], timeout_s: float, stop: threading.Event) -> list[str]:
-    """Wait until all wanted streams (or any) can be seen; return those that are not."""
+    """Wait until all wanted streams (or any) are visible; return the missing ones."""
     deadline = time.monotonic() + timeout_s
     while True:
         found = [lsl.describe(info) for info in lsl.visible()]

@@ -1,4 +1,4 @@
-"""What every source of EEG gives, whether an LSL inlet, a recording or a simulator."""
+"""Interface of EEG sources: LSL inlets, recordings, and simulators."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ConnectionState(StrEnum):
-    """Where a source stands; each comes with a reason and an age in `Health`."""
+    """State of a source's connection; `Health` adds a reason and the time of the change."""
 
     SEARCHING = "searching"
     CONNECTING = "connecting"
@@ -28,18 +28,18 @@ class ConnectionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """What a stream says of itself.
+    """Description of a stream.
 
     Attributes
     ----------
     name, type, source_id : str
-        As LSL has them; a recording gives its own.
+        As on LSL or in the recording.
     rate_hz : float
         Nominal rate; 0 for an irregular stream.
     labels : tuple of str
         Channel labels, unique and not empty.
     units : tuple of str
-        Unit of each channel as named by the stream; "" where it names none.
+        Unit of each channel as named by the stream; "" if missing.
     montage : Montage
         Positions of the channels, and which of them are EEG.
     simulated : bool
@@ -80,22 +80,22 @@ class Marker:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Read-out of a source, always consistent in itself.
+    """Consistent snapshot of a source's state, rates and losses.
 
     Attributes
     ----------
     state : ConnectionState
-        Where the connection stands.
+        State of the connection.
     reason : str
-        One sentence for the user; "" while all is well.
+        One sentence for the user; "" without a problem.
     since : float
         LSL time at which `state` began.
     nominal_hz, effective_hz : float
-        Named rate, and the measured one (NaN until it is known).
+        Nominal rate, and the measured one (NaN until it is known).
     expected, received, lost, late : int
         Samples: due by the stamps, arrived, missing, and arrived after their time.
     clock_offset_s : float
-        Sender's clock to ours.
+        Offset from the sender's clock to this machine's.
     """
 
     state: ConnectionState
@@ -111,18 +111,18 @@ class Health:
 
 
 class Source(Protocol):
-    """A source of EEG chunks. One thread reads; `health` may be asked from any thread.
+    """Source of EEG chunks. One thread calls `read`; any thread may call `health`.
 
     Attributes
     ----------
     tap : RawTap or None
-        Gets everything as it was received; may be set at any time.
+        Receives all raw data; may be set at any time.
     awaited : float
-        Time of the sample that the reader's next result needs, NaN for none; the reader sets it,
-        and a live source is ready when that sample comes.
+        Time of the sample that completes the reader's next result, NaN for none; set by the
+        reader, so that a live source is awake when the sample arrives.
     due : float
-        When that sample is expected, on this machine's LSL clock; NaN where nobody can tell. It
-        stays until the next `read`, so that others see from it when the reader works.
+        Expected arrival of that sample on this machine's LSL clock; NaN if unknown. It stays until
+        the next `read`, so that other threads can avoid the time at which the reader computes.
     """
 
     tap: RawTap | None
@@ -135,10 +135,10 @@ class Source(Protocol):
 
     @property
     def health(self) -> Health:
-        """State, rates and losses now."""
+        """Present state, rates and losses."""
 
     def open(self, timeout_s: float) -> StreamInfo:
-        """Connect, waiting at most `timeout_s`; raises `BciAffectError` when nothing is found."""
+        """Connect, waiting at most `timeout_s`; raises `BciAffectError` if no stream is found."""
 
     def read(self, timeout_s: float) -> Chunk | None:
         """Return the next chunk, or None when none arrived in `timeout_s`.
@@ -154,7 +154,7 @@ class Source(Protocol):
 
 
 class EndOfStream(Exception):
-    """A recording has been read to its end."""
+    """End of a recording."""
 
 
 def read_to_end(source: Source) -> Iterator[Chunk]:

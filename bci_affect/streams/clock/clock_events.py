@@ -1,4 +1,4 @@
-"""What happened to a clock, and stretches of times without a hole."""
+"""Clock events, and stretches of times without a gap."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ClockEvent:
-    """Something that happened to a clock: ``gap``, ``step`` (set back) or ``reset``.
+    """Event of a clock: ``gap``, ``step`` (set back) or ``reset``.
 
     Attributes
     ----------
@@ -21,11 +21,11 @@ class ClockEvent:
     sample : int
         Number of the first sample after it, counted from 0 in the order of arrival.
     time : float
-        Time given to that sample.
+        Time assigned to that sample.
     seconds : float
-        Length of the hole; of a step or reset, how far the stamps jumped.
+        Length of the gap; for a step or reset, the jump of the stamps.
     lost : int
-        Samples missing; 0 where that cannot be known.
+        Missing samples; 0 if unknown.
     """
 
     kind: str
@@ -37,20 +37,20 @@ class ClockEvent:
 
 @dataclass(slots=True)
 class Stretch:
-    """Times of consecutive samples without a hole between them."""
+    """Times of consecutive samples without a gap between them."""
 
     gap_before: float
     times: Floats
 
 
 class StretchBuilder:
-    """Gathers times into stretches."""
+    """Collector of times into stretches."""
 
     def __init__(self) -> None:
         self._parts: list[tuple[float, list[Floats]]] = []
 
     def extend(self, times: Floats, gap: float | None = None) -> None:
-        """Add times; behind a hole of `gap` seconds where one is named."""
+        """Add times, after a gap of `gap` seconds if given."""
         if gap is None and self._parts:
             self._parts[-1][1].append(times)
         else:
@@ -58,7 +58,7 @@ class StretchBuilder:
 
     @property
     def stretches(self) -> list[Stretch]:
-        """What has been gathered."""
+        """Collected stretches."""
         return [
             Stretch(gap, parts[0] if len(parts) == 1 else np.concatenate(parts))
             for gap, parts in self._parts

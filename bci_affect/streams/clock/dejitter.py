@@ -1,14 +1,14 @@
-"""Clocks: from raw stamps of a sender to honest, evenly spaced times on our clock, causally.
+"""Causal dejittering: from a sender's raw stamps to evenly spaced times on this machine's clock.
 
-Two steps, both run sample by sample and blind to how samples were grouped, so that a live stream
-and the recording of it get the same times:
+Two steps, both sample by sample and independent of how samples were grouped, so that a live stream
+and its recording have the same times:
 
-1. `offsets.ClockOffsets` adds the sender-to-receiver offset that held when a sample came.
-2. `Dejitter` fits a line through (sample index, stamp) over the last 30 s and reads the time of
-   the newest sample off it. A stamp that leaves the line is not believed and not thrown away: it
-   and its followers are held until they show what happened. If they return to the line, it was
-   jitter (a burst of a Bluetooth headset); if they run on beside it, samples were lost (a gap) or
-   the clock was set (a step). Only then are they handed on, with the hole marked.
+1. `offsets.ClockOffsets` adds the sender-to-receiver offset that was valid when a sample arrived.
+2. `Dejitter` fits a line through (sample index, stamp) over the last 30 s and evaluates
+   it at the newest sample. A stamp that leaves the line is held, together with its successors,
+   until its cause is clear. If the stamps return to the line, it was jitter (a burst of a Bluetooth
+   headset); if they continue parallel to it, samples were lost (a gap) or the clock was set (a
+   step). Only then are they returned, with the gap marked.
 
 Regression over the sample index is how ``pyxdf`` and LSL remove jitter offline; here it is windowed
 and causal, with a weak pull towards the nominal rate for the first second.
@@ -34,16 +34,16 @@ REFIT_S = 2.0
 RESET_S = 1.0
 LONGEST_GAP_S = 3600.0
 UNKNOWN_GAP_S = 1.0
-"""Length given to a hole whose length cannot be known (the clock was reset inside it)."""
+"""Length assigned to a gap of unknown length (the clock was reset in it)."""
 MAX_EVENTS = 10_000
 
 
 class Dejitter:
     """Causal times for a regularly sampled stream from its corrected stamps.
 
-    `push` may hand back fewer samples than it was given (those held in doubt) and hands them back
-    later, in order; none is dropped. Times are strictly increasing over the whole life. The result
-    does not depend on how stamps were grouped into calls.
+    `push` may return fewer samples than it received (some are held) and returns them later, in
+    order; none is dropped. Times always increase strictly. The result does not depend on how
+    stamps were grouped into calls.
 
     Parameters
     ----------
@@ -53,8 +53,8 @@ class Dejitter:
     Attributes
     ----------
     received, lost, late, steps, resets : int
-        Samples pushed; missing by the stamps; held in doubt but only late (bursts); and how often
-        the clock was set back or jumped.
+        Pushed samples; missing ones by the stamps; held ones that were only late (bursts); and
+        counts of backward steps and jumps of the clock.
     events : list of ClockEvent
         The first 10,000 of them.
     """
@@ -80,7 +80,7 @@ class Dejitter:
         self._restart(0.0)
         self._origin_set = False
 
-    # -- what others ask -------------------------------------------------------------------------
+    # -- public ----------------------------------------------------------------------------------
 
     @property
     def effective_hz(self) -> float:
@@ -95,7 +95,7 @@ class Dejitter:
         return self.received + self.lost
 
     def push(self, stamps: Floats) -> list[Stretch]:
-        """Take stamps (n,) in order of arrival; return times of samples that are now certain."""
+        """Append stamps (n,) in order of arrival; return the times that are now certain."""
         stamps = self._filled(np.asarray(stamps, np.float64))
         self.received += stamps.size
         if stamps.size and not self._origin_set:
@@ -119,7 +119,7 @@ class Dejitter:
         return out.stretches
 
     def flush(self) -> list[Stretch]:
-        """Return what is still held, at the end of a stream."""
+        """Return the times that are still held, at the end of a stream."""
         out = StretchBuilder()
         if self._held:
             self._resolve(out, np.array(self._held) + self._shift)
@@ -128,7 +128,7 @@ class Dejitter:
     # -- the line --------------------------------------------------------------------------------
 
     def _restart(self, origin: float) -> None:
-        """Begin a new line at `origin`: nothing of the old one is kept."""
+        """Begin a new line at `origin`, without the old one's samples."""
         self._origin = origin
         self._origin_set = True
         self._x = 0  # index of the next sample, lost ones counted
@@ -136,7 +136,7 @@ class Dejitter:
         self._n_full = 0
         self._total = [0.0] * 6  # of full blocks: n, x, y, xx, xy, residual squared
         self._part = [0.0] * 6  # of the block being filled
-        self._limit = max(GAP_SAMPLES * self._period, GAP_S)  # further off is not believed
+        self._limit = max(GAP_SAMPLES * self._period, GAP_S)  # stamps further off are held
 
     def _line(self) -> tuple[float, float, float]:
         """Return centre x, centre y and slope (seconds a sample beyond the nominal period)."""
@@ -155,7 +155,7 @@ class Dejitter:
     def _extend(self, stamps: list[float], limit: float) -> list[float]:
         """Extend the line by stamps until one is further off than `limit`; return their times.
 
-        Plain floats: at the few samples of a live chunk they are quicker than arrays.
+        Plain floats are faster than arrays for the few samples of a live chunk.
 
         Parameters
         ----------
@@ -213,7 +213,7 @@ class Dejitter:
     # -- stamps that left the line ---------------------------------------------------------------
 
     def _judge(self, out: StretchBuilder) -> None:
-        """Decide about held stamps, if they have shown enough."""
+        """Classify the held stamps if their cause is clear."""
         held = np.array(self._held[-self._max_hold :]) + self._shift
         newest = self._residuals(held[-1:], len(self._held) - 1)[0]
         if abs(newest) <= self._limit:
@@ -234,7 +234,7 @@ class Dejitter:
         return stamps - line
 
     def _release(self, out: StretchBuilder) -> None:
-        """They came back: jitter. Those far off are put onto the line, so as not to bend it."""
+        """Accept held stamps as jitter; outliers are moved onto the line, so as not to bend it."""
         stamps = np.array(self._held) + self._shift
         residual = self._residuals(stamps, 0)
         self.late += int(np.count_nonzero(residual > self._limit))
@@ -251,7 +251,7 @@ class Dejitter:
         out.extend(np.array(times), gap)
 
     def _resolve(self, out: StretchBuilder, stamps: Floats) -> None:
-        """They run on beside the line: a gap, or the clock was set."""
+        """Accept held stamps parallel to the line: a gap, or the clock was set."""
         residual = self._residuals(stamps, 0)
         moved = float(np.median(residual[-self._confirm :]))
         period = self._period + self._line()[2]
@@ -273,7 +273,7 @@ class Dejitter:
             self._join(stamps, self._residuals(stamps, 0), out, gap=lost * period)
 
     def _reset_clock(self, out: StretchBuilder, moved: float, period: float) -> None:
-        """No offset explains the jump: go on after our own time, with a hole of unknown length."""
+        """Continue after our own time, with a gap of unknown length; no offset explains it."""
         self.resets += 1
         raw = np.array(self._held)
         anchor = float(np.median(raw - np.arange(raw.size) * self._period))
@@ -291,7 +291,7 @@ class Dejitter:
             self.events.append(ClockEvent(kind, self._emitted, time, seconds, lost))
 
     def _filled(self, stamps: Floats) -> Floats:
-        """Give a stamp that is no number the one that follows from its neighbour before."""
+        """Replace NaN stamps by values that follow from their predecessors."""
         if stamps.size == 1 and math.isfinite(stamps[0]):
             self._last_stamp = float(stamps[0])
             return stamps

@@ -1,4 +1,4 @@
-"""What to add to a sender's stamps to have them on our clock, and from which sample on."""
+"""Clock offsets of a sender: seconds to add to its stamps, each valid from a sample on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 
 JUMP_S = 1.0
 FEW = 8
-"""Up to so many stamps at once plain floats are quicker than arrays; the numbers are the same."""
+"""Most stamps for which plain floats are faster than arrays; the results are the same."""
 _NONE = np.zeros(0, np.int64)
 
 
@@ -20,8 +20,8 @@ class ClockOffsets:
     """Offsets between a sender's clock and ours, each valid from a raw stamp on.
 
     An offset with time ``t`` holds from the first sample whose stamp reaches ``t``. Where stamps
-    jump by over a second (the first sample, a hole, a reset clock), the offset nearest in time is
-    taken, because after a reset only it belongs to the new clock.
+    jump by more than a second (first sample, gap, clock reset), the offset nearest in time is used,
+    because after a reset only it belongs to the new clock.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class ClockOffsets:
 
     @property
     def value(self) -> float:
-        """Offset that holds now; 0 before any is known."""
+        """Present offset; 0 before the first."""
         return self._values[self._current] if self._current >= 0 else 0.0
 
     def jumps(self, raw: Floats) -> NDArray[np.int64]:
@@ -79,16 +79,16 @@ class ClockOffsets:
         return out
 
     def _is_steady(self, stamps: list[float]) -> bool:
-        """Whether no stamp jumps away from the one before it."""
+        """Return True if no stamp jumps away from its predecessor."""
         last = self._last
         for stamp in stamps:
-            if not abs(stamp - last) <= JUMP_S:  # also where one of them is no number
+            if not abs(stamp - last) <= JUMP_S:  # also if one of them is NaN
                 return False
             last = stamp
         return bool(stamps)
 
     def _until(self) -> float:
-        """Raw stamp at which the offset that holds now ends; -inf where none holds yet."""
+        """Raw stamp at which the present offset ends; -inf without one."""
         if self._current < 0:
             return -math.inf
         following = self._current + 1

@@ -1,9 +1,9 @@
-"""When the next samples will come, so that whoever needs them is awake by then.
+"""Prediction of block arrivals, so that a reader is awake when its sample arrives.
 
-Devices send samples in blocks, at a steady pace. Waking a thread costs the more the longer a
-processor had nothing to do: measured on a virtual machine with idle processors, a sample that a
-sleeping reader waits for takes 1 to 2 ms over the loopback and one in ten 12 to 14 ms; a reader
-that is awake has it after 0.7 ms, nine in ten within 2.3 ms.
+Devices send samples in blocks at a steady pace. Waking a thread takes longer the longer a processor
+was idle: on a virtual machine with idle processors, a sleeping reader receives a sample over the
+loopback after 1 to 2 ms, and one in ten after 12 to 14 ms; a reader that is awake receives it after
+0.7 ms, and nine in ten within 2.3 ms.
 """
 
 from __future__ import annotations
@@ -15,45 +15,45 @@ from typing import NamedTuple
 import numpy as np
 
 KEPT = 64  # blocks from which the pace is learned
-LEAST, RELEARN = 16, 8  # blocks that are needed, and after which the pace is learned anew
+LEAST, RELEARN = 16, 8  # blocks that are needed, and after which the pace is estimated again
 APART_S = 0.0015  # samples that come closer together are of one block
-UNSTEADY_S = 0.008  # a device whose blocks come this late at the median keeps no pace
+UNSTEADY_S = 0.008  # median delay of blocks above which the pace is not used
 AHEAD_S, BEHIND_S = 0.003, 0.004
-"""A reader is awake so long before its sample is due, and waits so long for a late one."""
-EARLY = 0.1  # of a period: where two blocks may have the sample, the first is looked for first
+"""Time in seconds that a reader is awake before its sample is due, and after."""
+EARLY = 0.1  # of a period: if two blocks may hold the sample, the first is expected
 
 
 class BlockTiming(NamedTuple):
-    """Pace of the blocks, as of one of them."""
+    """Pace of the blocks, relative to one of them."""
 
-    due: float  # when it should have come
+    due: float  # expected arrival
     newest: float  # time of its newest sample
     period: float  # seconds from block to block
     age: float  # of the newest sample of a block, at least
 
 
 class Arrivals:
-    """Learns the pace of a device's blocks.
+    """Estimator of the pace of a device's blocks.
 
-    The times of the samples tell how far blocks are apart, as nothing that delays a block moves
-    them; the earliest arrivals tell when they are due, as blocks come late but never early. A
-    device that sends one and two samples by turns is taken for one that sends each by itself: what
-    is said of it may be off by one of its blocks.
+    Sample times give the interval between blocks, because delays do not move them; the earliest
+    arrivals give the due time, because blocks arrive late but never early. A device that sends one
+    and two samples in turn is treated as one that sends each by itself: its prediction may be off
+    by one block.
     """
 
     def __init__(self) -> None:
         self._blocks: deque[tuple[float, float]] = deque(maxlen=KEPT)  # arrival, newest sample
         self._pace: BlockTiming | None = None
-        self._news = 0  # blocks that came since the pace was learned
+        self._news = 0  # blocks since the pace was estimated
 
     def note(self, arrival: float, newest: float) -> None:
-        """Take a block that came at `arrival`, whose newest sample has the time `newest`."""
+        """Record a block that arrived at `arrival`, whose newest sample has the time `newest`."""
         if not math.isfinite(newest):
             return
         if self._blocks:
             last_arrival, last_newest = self._blocks[-1]
             if newest <= last_newest or newest - last_newest > 1.0:
-                self._blocks.clear()  # the clock was set, or samples are missing: begin anew
+                self._blocks.clear()  # the clock was set, or samples are missing: start again
                 self._pace = None
             elif arrival - last_arrival < APART_S:
                 arrival = last_arrival
@@ -63,9 +63,9 @@ class Arrivals:
         self._news += 1
 
     def expect(self, sample: float) -> float:
-        """Return when the block with the sample of time `sample` comes; NaN where none can tell.
+        """Return the expected arrival of the block with the sample of time `sample`, or NaN.
 
-        That is a block behind the newest that was noted.
+        The block is one after the newest that was recorded.
         """
         if not math.isfinite(sample):
             return math.nan
@@ -98,8 +98,8 @@ class Arrivals:
 
 
 def time_to_rest(due: float, now: float) -> float:
-    """Return for how long who awaits a sample may sleep; 0 while it is about to come."""
+    """Return the time that a waiting reader may sleep; 0 if the sample is about to arrive."""
     left = due - now
     if left > AHEAD_S:
         return left - AHEAD_S
-    return 0.0 if left >= -BEHIND_S else math.inf  # late, or nobody can tell
+    return 0.0 if left >= -BEHIND_S else math.inf  # late or unknown

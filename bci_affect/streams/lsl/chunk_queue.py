@@ -10,11 +10,11 @@ from dataclasses import replace
 from bci_affect.eeg import Chunk
 
 KEEP_S = 60.0
-"""Chunks wait this long for a reader; then the oldest are dropped and counted as lost."""
+"""Seconds of chunks that the queue holds; older ones are dropped and counted as lost."""
 
 
 class ChunkQueue:
-    """Chunks in order of time; one thread puts, one gets.
+    """Queue of chunks in order of time; one thread appends, one reads.
 
     Parameters
     ----------
@@ -32,13 +32,13 @@ class ChunkQueue:
         self._limit = KEEP_S * rate_hz
         self._chunks: deque[Chunk] = deque()
         self._samples = 0
-        self._hole = False  # something was dropped before the chunk that is read next
+        self._hole = False  # chunks were dropped before the next one
         self._last_read = math.nan
         self._ready = threading.Condition()
         self.dropped = 0
 
     def put(self, chunks: list[Chunk]) -> None:
-        """Append chunks, dropping the oldest where too many wait."""
+        """Append chunks; drop the oldest of too many."""
         with self._ready:
             for chunk in chunks:
                 self._chunks.append(chunk)
@@ -51,13 +51,13 @@ class ChunkQueue:
             self._ready.notify()
 
     def wait(self, timeout_s: float) -> None:
-        """Wait until a chunk is there, at most `timeout_s`."""
+        """Wait for a chunk, at most `timeout_s`."""
         with self._ready:
             if not self._chunks:
                 self._ready.wait(timeout_s)
 
     def get(self) -> Chunk | None:
-        """Take the oldest chunk, its hole told where chunks before it were dropped."""
+        """Pop the oldest chunk; its gap includes chunks dropped before it."""
         if not self._chunks:
             return None
         with self._ready:

@@ -1,7 +1,7 @@
-"""Streams taken as they come: the markers beside an EEG stream, or all streams for a recording.
+"""Collector of streams: markers that accompany an EEG stream, or all streams for a recording.
 
-One thread looks for streams, connects, and empties their buffers twenty times a second: nothing is
-lost by that (liblsl buffers minutes), and a hundred streams cost one thread.
+One thread searches for streams, connects, and empties their buffers twenty times a second: liblsl
+buffers minutes, so nothing is lost, and a hundred streams need one thread.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class _Taken:
         self.has_events = is_event_stream(header.name, header.type, header.source_id)
         self.offset = float(self.inlet.time_correction(PATIENCE_S))
         self.reached = -np.inf
-        self.told: RawTap | None = None
-        self.news = True  # the offset has not been handed on yet
+        self.announced_to: RawTap | None = None
+        self.news = True  # the offset has not been passed on yet
 
     def marker(self, stamp: float, row: Sequence[str]) -> Marker:
         """Return a sample of a text stream with its time on this machine's clock."""
@@ -56,17 +56,17 @@ class _Taken:
 
 
 class Collector:
-    """Takes every stream that `accept` takes, for as long as it runs.
+    """Receiver of every stream that `accept` accepts, while it runs.
 
-    A stream that ends and comes back (same source id, or same name and type; same channels, rate
-    and format) goes on under its old key.
+    A stream that ends and returns (same source id, or same name and type; same channels, rate and
+    format) continues under its old key.
 
     Parameters
     ----------
     accept : callable
-        Whether to take a stream.
+        Returns True for a stream to receive.
     tap : callable
-        Returns the `RawTap` that gets everything, or None.
+        Returns the `RawTap` that receives all data, or None.
     """
 
     def __init__(
@@ -84,12 +84,12 @@ class Collector:
         self._thread = threading.Thread(target=self._run, name="lsl-collect", daemon=True)
 
     def start(self) -> None:
-        """Begin to look for streams."""
+        """Start searching for streams."""
         lsl.load()
         self._thread.start()
 
     def stop(self) -> None:
-        """End, after a last look into the buffers; waits for the thread."""
+        """Empty the buffers a last time and end; waits for the thread."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(3 * PATIENCE_S + 1.0)
@@ -102,7 +102,7 @@ class Collector:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Samples taken so far, by key of the stream."""
+        """Received samples, by key of the stream."""
         with self._lock:
             return dict(self._counts)
 
@@ -176,9 +176,9 @@ class Collector:
     def _hand_on(self, key: str, taken: _Taken, raw: Any, stamps: Floats) -> None:
         tap = self._tap()
         if tap is not None:
-            if taken.told is not tap:
+            if taken.announced_to is not tap:
                 tap.open_stream(key, taken.header)
-                taken.told, taken.news = tap, True
+                taken.announced_to, taken.news = tap, True
             if taken.news:
                 first = float(stamps[0])
                 since = first if first > taken.reached else np.nextafter(taken.reached, np.inf)
@@ -189,7 +189,7 @@ class Collector:
             if tap is not None:
                 tap.samples(key, raw, stamps)
         else:
-            # Senders may put any bytes into a string; text that is no UTF-8 must not stop us.
+            # Strings may hold any bytes; text that is not UTF-8 must not end the thread.
             rows = [[value.decode("utf-8", "replace") for value in row] for row in raw]
             if tap is not None:
                 tap.texts(key, rows, stamps)

@@ -1,4 +1,4 @@
-"""LSL itself: loaded only when somebody uses it, and asked which streams are there."""
+"""Discovery of LSL streams, and lazy loading of liblsl."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _clock: Callable[[], float] | None = None
 _resolvers: dict[str, Any] = {}
 
 own_uids: set[str] = set()
-"""Outlets of this process, which its own sources do not listen to."""
+"""Outlets of this process, which its own sources ignore."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundStream:
-    """A stream that answered a search."""
+    """Stream that answered a search."""
 
     name: str
     type: str
@@ -90,7 +90,7 @@ def local_clock() -> float:
 
 
 def describe(info: Any) -> FoundStream:
-    """Turn a pylsl description into ours."""
+    """Convert a pylsl description."""
     formats = {1: "float32", 2: "double64", 3: "string", 4: "int32", 5: "int16", 6: "int8"}
     return FoundStream(
         name=info.name(),
@@ -108,10 +108,9 @@ def describe(info: Any) -> FoundStream:
 def find_streams(
     timeout_s: float = 1.0, accept: Callable[[FoundStream], bool] = lambda _: True
 ) -> list[FoundStream]:
-    """Return the streams that can be seen, in order of name, after listening for `timeout_s`.
+    """Return the visible streams in order of name, after a search of `timeout_s`.
 
-    Returns early, half a second after the first that `accept` takes, when `accept` is given and
-    something answers.
+    With `accept`, the search ends half a second after the first accepted stream.
     """
     return [describe(info) for info in search(timeout_s, accept, settle_s=timeout_s)]
 
@@ -119,8 +118,8 @@ def find_streams(
 def visible(predicate: str = "") -> list[Any]:
     """Return pylsl descriptions of all streams that answered in the last five seconds.
 
-    The first call starts a search that goes on in liblsl's background for the life of the process:
-    everybody who looks for streams shares it, so that one that returns is seen at once.
+    The first call starts a search that continues in the background of liblsl for the life of the
+    process; all searches share it, so that a stream that returns is found at once.
     """
     with _lock:
         if predicate not in _resolvers:
@@ -139,9 +138,9 @@ def search(
 ) -> list[Any]:
     """Return pylsl descriptions of accepted streams.
 
-    Listens until something is found and `settle_s` more has passed (several may match, and the
-    second answers later than the first), at most `timeout_s`. A sender that ended is seen for some
-    seconds more; when it goes from sight meanwhile and nothing else is there, the search goes on.
+    Searches until a stream is found and `settle_s` more has passed (several may match, and the
+    second answers later than the first), at most `timeout_s`. A sender that ended remains visible
+    for some seconds; if it disappears and no other stream is found, the search continues.
     """
     load()
     deadline = time.monotonic() + timeout_s

@@ -1,10 +1,9 @@
-"""A live EEG stream over LSL that survives what headsets do.
+"""Live EEG source over LSL with a watchdog and automatic reconnection.
 
-Whoever waits in `read` pulls from liblsl itself, so that a sample passes through no other thread on
-its way. A thread of the source's own is the watchdog: it pulls while nobody reads (so that nothing
-is missing in a recording), knows when samples were due, and looks for the stream again by itself.
-liblsl's own recovery is off, because it resumes silently and waits for ever for a device that comes
-back under a new source id.
+The thread that waits in `read` pulls from liblsl itself, so that a sample passes through no other
+thread. A watchdog thread pulls while no reader does (so that a recording is complete), detects
+overdue samples, and searches for a lost stream. liblsl's own recovery is off, because it resumes
+silently and waits forever for a device that returns under a new source id.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 PULL_S = 0.1
 READER_S = 0.15
-"""A reader that has not asked for this long is not there: the watchdog pulls."""
+"""Seconds without a call of `read` after which the watchdog pulls."""
 STALL_S = 0.5
 STALL_CHUNKS = 5.0
 SEARCH_AFTER_S = 1.0
@@ -42,30 +41,30 @@ GONE_AFTER_S = 2.0
 OFFSET_EVERY_S = 5.0
 COUNT_EVERY_S = 0.1
 
-_yield = getattr(os, "sched_yield", lambda: time.sleep(0))  # Windows has none
+_yield = getattr(os, "sched_yield", lambda: time.sleep(0))  # not on Windows
 
 
 class LslSource:
-    """EEG over LSL as a `Source`; see the module for how it works.
+    """EEG over LSL as a `Source`; the module's docstring describes its threads.
 
     Parameters
     ----------
     name, type, source_id : str, optional
-        What the stream must be called; None accepts all. `type` is "EEG" unless told otherwise.
+        Required name, type and id; None accepts all. `type` is "EEG" by default.
     predicate : str, optional
-        XPath predicate over the stream's description, as liblsl takes it.
+        XPath predicate over the stream's description, as in liblsl.
     channels : sequence of str, optional
         Channels to keep, by name and in this order.
 
     Attributes
     ----------
     tap : RawTap or None
-        Gets everything as it was received, with clock offsets and markers; may be set at any time.
+        Receives all raw data, clock offsets and markers; may be set at any time.
     awaited : float
-        Time of the sample that the reader's next result needs: `read` is awake when it comes. A
-        sleeping thread is woken late, see `arrivals`. NaN for none.
+        Time of the sample that completes the reader's next result: `read` is awake when it arrives.
+        A sleeping thread wakes late, see `arrivals`. NaN for none.
     due : float
-        When that sample is expected, as of the last `read`; NaN where nobody can tell.
+        Expected arrival of that sample, as of the last `read`; NaN if unknown.
     """
 
     def __init__(
@@ -107,7 +106,7 @@ class LslSource:
 
     @property
     def health(self) -> Health:
-        """State, rates and losses now."""
+        """Present state, rates and losses."""
         return self._health
 
     def open(self, timeout_s: float) -> StreamInfo:
@@ -116,13 +115,13 @@ class LslSource:
         Raises
         ------
         BciAffectError
-            If none is found, several match (the sentence lists them), or it cannot be used.
+            If none is found, several match (the message lists them), or it cannot be used.
         """
         self._set(ConnectionState.SEARCHING, f"Looking for {self._wanted}.")
         link = self._wanted.connect(
             timeout_s,
             stop=self._stop.is_set,
-            say=lambda text: self._set(ConnectionState.CONNECTING, text),
+            notify=lambda text: self._set(ConnectionState.CONNECTING, text),
         )
         if link.header.is_text or link.header.rate_hz <= 0:
             raise BciAffectError(
@@ -161,7 +160,7 @@ class LslSource:
                     self.due = self._arrivals.expect(self.awaited)
                     rest = time_to_rest(self.due, lsl.local_clock())
                     if not rest:
-                        _yield()  # to the thread that brings the sample
+                        _yield()  # to the thread that receives the sample
                     if self._pull(link, min(left, PULL_S, rest)) is None:
                         self._wake.set()
                 finally:
@@ -187,7 +186,7 @@ class LslSource:
         receiver = self._receiver
         if receiver is not None:
             self._count(receiver)
-            if self.tap is not None and receiver.told is self.tap:
+            if self.tap is not None and receiver.announced_to is self.tap:
                 self.tap.health(receiver.key, self._health)
         if self._health.state is not ConnectionState.STOPPED:
             self._set(ConnectionState.STOPPED, "Closed.")
@@ -200,12 +199,12 @@ class LslSource:
                 self._stream()
                 if not self._stop.is_set():
                     self._find_again()
-        except Exception as error:  # a bug must show as a state, never as a frozen screen
+        except Exception as error:  # report a bug as a state; never freeze the screen
             logger.exception("The receiving thread ended.")
             self._set(ConnectionState.STOPPED, f"Receiving ended by an internal error: {error}.")
 
     def _stream(self) -> None:
-        """Watch until samples stay away for too long or the connection breaks."""
+        """Watch until samples are overdue or the connection breaks."""
         link = self._link
         assert link is not None
         self._arrived_at, self._typical = time.monotonic(), 0.0
@@ -229,7 +228,7 @@ class LslSource:
         return self._health.state is ConnectionState.STREAMING
 
     def _broken(self, link: Link) -> bool:
-        """Whether the connection has broken; it is said and given up then."""
+        """Return True if the connection has broken; it is then reported and closed."""
         if not link.broken:
             return False
         self._set(ConnectionState.LOST, "The connection to the device broke.")
@@ -237,7 +236,7 @@ class LslSource:
         return True
 
     def _pull(self, link: Link, timeout_s: float) -> int | None:
-        """Take what is there; return how many samples, or None when the connection broke.
+        """Pull the available samples; return their number, or None if the connection broke.
 
         The caller holds `_pulling`.
         """
@@ -272,10 +271,10 @@ class LslSource:
     # -- the watchdog ----------------------------------------------------------------------------
 
     def _find_again(self) -> None:
-        """Look for the stream until it is back or the source is closed.
+        """Search for the stream until it returns or the source is closed.
 
-        A connection that still stands is listened to all the while: a device that only paused
-        goes on through it.
+        A connection that is still open is polled meanwhile: a device that only paused continues
+        through it.
         """
         known = self._known
         began = time.monotonic()
@@ -292,7 +291,7 @@ class LslSource:
                 self._stop.wait(PULL_S)
             infos = {info.uid(): info for info in lsl.visible() if info.uid() not in refused}
             if link is not None and link.uid in infos:
-                continue  # it is there and silent: a stall
+                continue  # visible but silent: a stall
             back = returned(known, [lsl.describe(info) for info in infos.values()])
             if back is None:
                 if time.monotonic() - began > GONE_AFTER_S and not refused:
@@ -309,7 +308,7 @@ class LslSource:
             self._set(ConnectionState.LOST, problem)
 
     def _take_back(self, info: Any, how: str) -> str:
-        """Connect to a stream that came back; return why not, or ""."""
+        """Connect to a stream that returned; return the reason of a failure, or ""."""
         before = self._header
         self._set(ConnectionState.RECONNECTING, f"The device is back ({how}); connecting.")
         problem = changed(lsl.describe(info), before)
@@ -334,7 +333,7 @@ class LslSource:
         self._link = link
 
     def _watch_clock(self) -> None:
-        """Measure the clock offset again and again; the first call of liblsl's may block."""
+        """Measure the clock offset repeatedly; liblsl's first call may block."""
         while not self._stop.wait(OFFSET_EVERY_S):
             link, tap, receiver = self._link, self.tap, self._receiver
             assert receiver is not None

@@ -1,4 +1,4 @@
-"""One connection to one outlet, buffered by liblsl from the moment it is made."""
+"""Connection to one outlet, buffered by liblsl from its start."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from bci_affect.streams.header import StreamHeader, parse_header
 from bci_affect.streams.lsl import discovery as lsl
 
 PATIENCE_S = 3.0
-"""How long a stream may take to answer with its description or clock."""
+"""Longest time in seconds for a stream to answer with its description or clock."""
 COALESCE_S = 0.002
-"""Samples that come quicker than this are waited for together: half the wake-ups at 1000 Hz."""
-MAX_SAMPLES = 256  # of one pull; what is left comes with the next, at once
+"""Time in seconds over which fast samples are pulled together: half the wake-ups at 1 kHz."""
+MAX_SAMPLES = 256  # of one pull; the rest follows at once with the next
 TIMED_OUT = -1  # liblsl's lsl_timeout_error
 INLET_BUFFER_S = 360
-"""What liblsl keeps for a program that does not pull; then it drops the oldest without a word."""
+"""Seconds that liblsl buffers for a program that does not pull; it drops older ones silently."""
 
 
 class Link:
-    """A connection. liblsl's own recovery is off: it resumes silently, and only the same source id.
+    """Connection with liblsl's recovery off: that resumes silently, only for the same source id.
 
     Attributes
     ----------
     uid : str
-        The outlet's identity, another one after each start of the sender.
+        Identity of the outlet; changes at each start of the sender.
     header : StreamHeader
-        What the stream says of itself.
+        Header of the stream.
     measured : float
         Newest measured offset of the sender's clock to ours.
     shift : float
-        What is added beyond it, because the sender has set the clock of its stamps.
+        Further offset, after the sender has set the clock of its stamps.
     broken : bool
-        Whether the connection has ended; `pull` finds out.
+        True once `pull` has detected the end of the connection.
 
     Raises
     ------
@@ -65,14 +65,14 @@ class Link:
         self._prepare()
 
     def _prepare(self) -> None:
-        """Make what every pull needs; pylsl makes it anew each time, which costs as much again."""
+        """Allocate the buffers of a pull once; pylsl allocates them each time, at the same cost."""
         n = self.header.n_channels
         self._samples = np.empty((self._least + MAX_SAMPLES, n), self.header.dtype)
         self._stamps = np.empty(self._least + MAX_SAMPLES)
         self._error = ctypes.c_int()
 
         def arguments(first: int, count: int) -> tuple[Any, ...]:
-            """Where `count` samples go, from number `first` of the buffer on."""
+            """Return the part of the buffer for `count` samples from number `first` on."""
             return (
                 self._inlet.obj,
                 ctypes.c_void_p(self._samples[first:].ctypes.data),
@@ -86,18 +86,18 @@ class Link:
 
     @property
     def offset(self) -> float:
-        """What to add to the sender's stamps."""
+        """Seconds to add to the sender's stamps."""
         return self.measured + self.shift
 
     def measure(self, timeout_s: float) -> float | None:
-        """Measure the clock offset; None where the sender does not answer. It may block."""
+        """Measure the clock offset; None if the sender does not answer. May block."""
         try:
             return float(self._inlet.time_correction(timeout_s))
         except (TimeoutError, RuntimeError):
             return None
 
     def pull(self, timeout_s: float) -> tuple[NDArray[Any], NDArray[np.float64]] | None:
-        """Wait for the next samples (n, n_channels) and their raw stamps (n,); None when broken."""
+        """Wait for the next samples (n, n_channels) and their raw stamps (n,); None if broken."""
         count = self._pull(self._first, timeout_s)
         if count == self._least and self._inlet.samples_available():
             count += self._pull(self._rest, 0.0)
@@ -106,7 +106,7 @@ class Link:
         return self._samples[:count].copy(), self._stamps[:count].copy()
 
     def _pull(self, arguments: tuple[Any, ...], timeout_s: float) -> int:
-        """Let liblsl fill the buffer; return how many samples came."""
+        """Let liblsl fill the buffer; return the number of samples."""
         error = self._error
         values = self._inlet.do_pull_chunk(
             *arguments, ctypes.c_double(timeout_s), ctypes.byref(error)

@@ -1,4 +1,4 @@
-"""What the program publishes over LSL, with labels and units that any receiver can read."""
+"""LSL outlets of the program, with labels and units in their descriptions."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from bci_affect.streams.lsl import discovery as lsl
 
 
 class RawOutlet:
-    """An outlet that sends what a `StreamHeader` describes, its whole description included.
+    """Outlet for a `StreamHeader`, with its full description.
 
     Parameters
     ----------
     header : StreamHeader
-        Name, type, rate, format, channels, and everything below ``<desc>``.
+        Name, type, rate, format, channels, and all of ``<desc>``.
     own : bool
-        Whether sources of this process shall not listen to it.
+        Sources of this process ignore the outlet.
     """
 
     def __init__(self, header: StreamHeader, *, own: bool = True) -> None:
@@ -43,7 +43,7 @@ class RawOutlet:
             lsl.own_uids.add(self._outlet.get_info().uid())
 
     def has_consumers(self) -> bool:
-        """Whether anybody listens."""
+        """Return True if a receiver is connected."""
         return bool(self._outlet.have_consumers())
 
     def push(self, samples: Any, stamps: NDArray[np.float64]) -> None:
@@ -52,12 +52,12 @@ class RawOutlet:
             self._outlet.push_chunk(samples, stamps.tolist())
 
     def close(self) -> None:
-        """Take the stream off the network; nothing may be pushed after."""
-        self._outlet = None  # liblsl's handle closes when nobody holds it
+        """Remove the stream from the network; no push may follow."""
+        self._outlet = None  # liblsl's handle closes with its last reference
 
 
 class FloatOutlet:
-    """Publishes rows of numbers, such as estimates, each with the time it speaks of.
+    """Outlet of rows of numbers, such as estimates, each with its time.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class FloatOutlet:
     rate : float
         Nominal rate; 0 for irregular.
     source_id : str
-        Stable identity, by which receivers find the stream again after a restart.
+        Stable identity, by which receivers find the stream after a restart.
     """
 
     def __init__(
@@ -86,17 +86,17 @@ class FloatOutlet:
         self._outlet = RawOutlet(self.header)
 
     def push(self, values: ArrayLike, time: float) -> None:
-        """Send one row (n_values,) that speaks of LSL time `time`."""
+        """Send one row (n_values,) for LSL time `time`."""
         row = np.asarray(values, np.float32).reshape(1, self.header.n_channels)
         self._outlet.push(row, np.array([time], np.float64))
 
     def close(self) -> None:
-        """Take the stream off the network."""
+        """Remove the stream from the network."""
         self._outlet.close()
 
 
 class EventOutlet:
-    """Publishes events as text, one JSON object each by the house's custom."""
+    """Outlet of events as text, one JSON object each."""
 
     def __init__(self, name: str, source_id: str = "") -> None:
         self.header = build_header(
@@ -105,11 +105,11 @@ class EventOutlet:
         self._outlet = RawOutlet(self.header)
 
     def push(self, text: str, time: float) -> None:
-        """Send one event of LSL time `time`."""
+        """Send one event for LSL time `time`."""
         self._outlet.push([[text]], np.array([time], np.float64))
 
     def close(self) -> None:
-        """Take the stream off the network."""
+        """Remove the stream from the network."""
         self._outlet.close()
 
 

@@ -1,4 +1,4 @@
-"""From what a connection gives to chunks for a reader, and the very same to the recording."""
+"""Receiver of a connection's samples: chunks for the reader, raw data for the recording."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ RATE_OFF = 0.05
 
 
 class Receiver:
-    """Takes samples of one device, over as many connections as it needs.
+    """Receiver of one device's samples, over any number of connections.
 
     Parameters
     ----------
     header : StreamHeader
-        Of the device's stream.
+        Header of the device's stream.
     channels : sequence of str or None
         Channels to keep.
     key : str
-        Names the stream for the tap.
+        Key of the stream for the tap.
 
     Attributes
     ----------
     assembler : Assembler
-        Makes chunks of them.
+        Assembler of the chunks.
     queue : ChunkQueue
-        Chunks that wait for the reader.
-    told : RawTap or None
-        The tap that knows of the stream.
+        Queue of chunks for the reader.
+    announced_to : RawTap or None
+        Tap to which the stream was announced.
     fresh_offset : float or None
-        Newly measured, to hold from the next samples on; any thread may set it.
+        New measurement, valid from the next samples on; any thread may set it.
     newest : float
         Time of the newest sample.
     """
@@ -54,18 +54,18 @@ class Receiver:
         self.key = key
         self.assembler = Assembler(header, channels)
         self.queue = ChunkQueue(header.rate_hz)
-        self.told: RawTap | None = None
+        self.announced_to: RawTap | None = None
         self.fresh_offset: float | None = None
         self.newest = math.nan
-        self._age = math.nan  # usual seconds from a sample's time to its arrival
+        self._age = math.nan  # usual age of a sample at arrival, seconds
 
     def take(
         self, samples: NDArray[Any], stamps: NDArray[np.float64], link: Link, tap: RawTap | None
     ) -> None:
-        """Take samples (n, n_channels) with raw stamps (n,), in order of arrival."""
+        """Append samples (n, n_channels) with raw stamps (n,), in order of arrival."""
         offsets = self.assembler.offsets
         jumps = offsets.jumps(stamps)
-        if jumps.size and jumps[-1] > 0:  # each stretch by itself: it may be of another clock
+        if jumps.size and jumps[-1] > 0:  # each stretch separately: it may have another clock
             first = int(jumps[jumps > 0][0])
             self.take(samples[:first], stamps[:first], link, tap)
             self.note_age()
@@ -76,7 +76,7 @@ class Receiver:
             link.measured = fresh
         if jumps.size:
             self._follow_clock(stamps, link)
-        if fresh is not None or jumps.size or (tap is not None and tap is not self.told):
+        if fresh is not None or jumps.size or (tap is not None and tap is not self.announced_to):
             self._offset_from(stamps, jumps, link, tap)
         if tap is not None:
             tap.samples(self.key, samples, stamps)
@@ -86,7 +86,7 @@ class Receiver:
         self.newest = float(stamps[-1]) + offsets.value
 
     def figures(self) -> dict[str, Any]:
-        """Return what `Health` says of rates and losses."""
+        """Return rates and losses for `Health`."""
         dejitter = self.assembler.dejitter
         return {
             "effective_hz": dejitter.effective_hz,
@@ -98,26 +98,26 @@ class Receiver:
         }
 
     def remark(self) -> str:
-        """Return what the user should know of a stream that runs, or ""."""
+        """Return a warning about a running stream for the user, or ""."""
         rate_hz, named_hz = self.assembler.dejitter.effective_hz, self.assembler.info.rate_hz
         if abs(rate_hz / named_hz - 1.0) > RATE_OFF:
             return f"The device sends {rate_hz:.1f} samples a second, not {named_hz:g} as it says."
         return self.assembler.unit_note
 
     def _follow_clock(self, stamps: NDArray[np.float64], link: Link) -> None:
-        """Stamps have jumped: where no hole explains it, the sender has set its clock.
+        """Handle a jump of the stamps: without a gap, the sender has set its clock.
 
-        A hole lets stamps jump forwards, and no further than to now. Anything else shifts the
-        offset so that samples are as old as they used to be; the recording stores that offset.
+        After a gap, stamps jump forwards, and not beyond the present. Any other jump shifts the
+        offset so that samples have their usual age; the recording stores that offset.
         """
         time = float(stamps[-1]) + link.offset
         change = lsl.local_clock() - time - self._age
-        if time < self.newest - JUMP_S or change < -JUMP_S:  # false where something is unknown yet
+        if time < self.newest - JUMP_S or change < -JUMP_S:  # false if a value is still unknown
             link.shift += change
             logger.warning("The device has set its clock by %.3f s.", -change)
 
     def note_age(self) -> None:
-        """Learn how old the newest samples are that have just come; late ones say little."""
+        """Update the usual age of the newest samples at arrival; late ones count little."""
         age = lsl.local_clock() - self.newest
         if math.isfinite(age):
             self._age = self._age + AGE_WEIGHT * (age - self._age) if age > self._age else age
@@ -129,14 +129,14 @@ class Receiver:
         link: Link,
         tap: RawTap | None,
     ) -> None:
-        """Let the link's offset hold from these samples on, and tell the tap the very same."""
+        """Apply the link's offset from these samples on, and pass it to the tap."""
         offsets = self.assembler.offsets
         starts = [float(stamps[i]) for i in jumps if math.isfinite(stamps[i])]
         if not jumps.size or jumps[0] != 0:
             starts.insert(0, math.nextafter(offsets.reached, math.inf))
-        if tap is not None and tap is not self.told:
+        if tap is not None and tap is not self.announced_to:
             tap.open_stream(self.key, link.header)
-            self.told = tap
+            self.announced_to = tap
         for start in starts:
             offsets.add(start, link.offset)
             if tap is not None:

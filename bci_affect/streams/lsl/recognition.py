@@ -1,4 +1,4 @@
-"""Is this the device that was lost? By what it is known again, and what may not have changed."""
+"""Recognition of a lost device among the visible streams, and checks of its format."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from bci_affect.streams.lsl.discovery import FoundStream
 
 
 def returned(known: FoundStream, seen: Sequence[FoundStream]) -> tuple[FoundStream, str] | None:
-    """Choose which of the seen streams is the known one come back, and say by what."""
+    """Return the visible stream that is the lost one, and the property that identifies it."""
     others = [stream for stream in seen if stream.uid not in (known.uid, *lsl.own_uids)]
     same: Callable[[FoundStream], bool]
     if known.source_id:
         by_id = [stream for stream in others if stream.source_id == known.source_id]
-        if by_id:  # of two, the older has just died and is not forgotten yet
+        if by_id:  # of two, the older has just ended and is still visible
             return max(by_id, key=lambda stream: stream.created), "same source id"
     for same, how in (
         (
@@ -34,7 +34,7 @@ def returned(known: FoundStream, seen: Sequence[FoundStream]) -> tuple[FoundStre
 
 
 def changed(found: FoundStream, before: StreamHeader) -> str:
-    """Say why a stream that came back cannot be gone on with, or ""."""
+    """Return the reason why a returned stream cannot continue, or ""."""
     differences = [
         f"{what} {new} instead of {old}"
         for what, new, old in (
@@ -53,7 +53,7 @@ def changed(found: FoundStream, before: StreamHeader) -> str:
 
 
 def relabelled(header: StreamHeader, before: StreamHeader) -> str:
-    """Say why a stream with other channels cannot be gone on with, or ""."""
+    """Return the reason why a stream with other channels cannot continue, or ""."""
     if header.labels == before.labels:
         return ""
     return (

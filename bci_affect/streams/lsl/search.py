@@ -1,4 +1,4 @@
-"""Which stream is wanted, and the first connection to it."""
+"""Search for the wanted stream, and the first connection to it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from bci_affect.streams.lsl.link import Link
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a stream must be called; None accepts all.
+    """Required properties of a stream; None accepts all.
 
     Attributes
     ----------
     name, type, source_id : str or None
-        As LSL has them.
+        As on LSL.
     predicate : str or None
-        XPath predicate over the stream's description, as liblsl takes it.
+        XPath predicate over the stream's description, as in liblsl.
     """
 
     name: str | None = None
@@ -30,7 +30,7 @@ class Wanted:
     predicate: str | None = None
 
     def __str__(self) -> str:
-        """Say it in words."""
+        """Return the requirements in words."""
         asked = [
             f"{what} '{value}'"
             for what, value in (
@@ -43,7 +43,7 @@ class Wanted:
         return f"{self.type or 'LSL'} stream" + (f" with {' and '.join(asked)}" if asked else "")
 
     def accepts(self, found: FoundStream) -> bool:
-        """Whether a stream is one of these; texts and this program's own are none."""
+        """Return True if a stream matches; text streams and this program's own never do."""
         return (
             found.uid not in lsl.own_uids
             and found.format != "string"
@@ -53,25 +53,25 @@ class Wanted:
         )
 
     def connect(
-        self, timeout_s: float, *, stop: Callable[[], bool], say: Callable[[str], None]
+        self, timeout_s: float, *, stop: Callable[[], bool], notify: Callable[[str], None]
     ) -> Link:
         """Find and open the one stream that matches and answers.
 
-        A sender that was killed can be seen for some seconds more; it does not count.
+        A killed sender remains visible for some seconds; it does not count.
 
         Parameters
         ----------
         timeout_s : float
-            How long to wait for it to appear.
+            Longest time to wait for the stream.
         stop : callable
-            Says whether nobody wants it any more.
-        say : callable
-            Takes a sentence for the user.
+            Returns True once the search is to end.
+        notify : callable
+            Called with a sentence for the user.
 
         Raises
         ------
         BciAffectError
-            If none is found, or several match (the sentence lists them).
+            If none is found, or several match (the message lists them).
         """
         deadline = time.monotonic() + timeout_s
         gone: dict[str, BciAffectError] = {}
@@ -93,7 +93,7 @@ class Wanted:
                 )
             links = []
             for info in infos:
-                say(f"Connecting to {lsl.describe(info)}.")
+                notify(f"Connecting to {lsl.describe(info)}.")
                 try:
                     links.append(Link(info))
                 except BciAffectError as error:

@@ -1,4 +1,4 @@
-"""The XDF container, byte by byte: what the writer puts and the reader expects.
+"""XDF container format: tags, lengths, and boundary of the chunks.
 
 ``XDF:`` and then chunks ``[width of length: 1, 4 or 8][length][tag, u16][content]``, everything
 little-endian; the length counts tag and content (https://github.com/sccn/xdf/wiki/Specifications).
@@ -12,11 +12,11 @@ from typing import Protocol
 
 MAGIC = b"XDF:"
 BOUNDARY = bytes.fromhex("43a546dccbf5410fb30ed5467383cbe4")
-"""Fixed content of a boundary chunk: what a reader looks for after damage."""
+"""Fixed content of a boundary chunk, which a reader searches for after damage."""
 
 CHECKSUM_NAME = "bci_affect.checksums"
 CHECKSUM_TYPE = "Checksums"
-"""The writer's own text stream: each sample is one JSON list of CRC-32 sums of chunks before it."""
+"""Text stream of the writer: each sample is a JSON list of CRC-32 sums of earlier chunks."""
 
 
 class Tag(IntEnum):
@@ -31,7 +31,7 @@ class Tag(IntEnum):
 
 
 class Bytes(Protocol):
-    """What can be read by position: bytes or a memory map."""
+    """Bytes or a memory map, read by position."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, key: slice, /) -> bytes: ...
@@ -47,7 +47,7 @@ def varlen(value: int) -> bytes:
 
 
 def read_varlen(data: Bytes, at: int) -> tuple[int, int] | None:
-    """Decode a length at `at`: value and the position after it; None where there is none."""
+    """Decode a length at `at`: value and the position after it, or None."""
     width = data[at : at + 1]
     if width not in (b"\x01", b"\x04", b"\x08"):
         return None
@@ -59,5 +59,5 @@ def read_varlen(data: Bytes, at: int) -> tuple[int, int] | None:
 
 
 def pack_chunk(tag: Tag, content: bytes) -> bytes:
-    """Return a whole chunk."""
+    """Return a complete chunk."""
     return varlen(len(content) + 2) + struct.pack("<H", tag) + content

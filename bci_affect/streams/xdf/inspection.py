@@ -1,4 +1,4 @@
-"""What a recording holds, and what is wrong with it, as one plain document."""
+"""Inspection of a recording: content and damage as one plain document."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ FLAT_UV = 0.1
 
 
 def inspect_xdf(path: str | Path) -> dict[str, Any]:
-    """Describe a recording: streams, rates, holes, clock resets, damage, and channels.
+    """Describe a recording: streams, rates, gaps, clock resets, damage, and channels.
 
     Raises
     ------
     BciAffectError
-        If it cannot be read as XDF at all.
+        If it cannot be read as XDF.
     """
     recording = read_xdf(path)
     return {
@@ -88,13 +88,13 @@ def _describe(recording: XdfRecording, stream: XdfStream) -> dict[str, Any]:
 
 
 def _quality(stream: XdfStream, notes: list[str]) -> list[dict[str, Any]]:
-    """Judge each channel by its robust spread, and by how often it repeats its extremes."""
+    """Grade each channel by its robust spread, and by the share of samples at its extremes."""
     header = stream.header
     raw = stream.samples()
     info = header.info()
     declared = eeg_scales(info.units, info.montage.is_eeg)
     unknown = np.isnan(declared)
-    with np.errstate(invalid="ignore"):  # damaged floats may be NaNs that signal
+    with np.errstate(invalid="ignore"):  # damaged floats may be signalling NaNs
         scales = with_inferred(declared, raw, header.rate_hz)
         samples = raw[:: max(1, len(stream) // 200_000)].astype(np.float64)
     if unknown.any():

@@ -1,4 +1,4 @@
-"""Names of recordings, as LabRecorder and BIDS have them."""
+"""File names of recordings, as in LabRecorder and BIDS."""
 
 from __future__ import annotations
 

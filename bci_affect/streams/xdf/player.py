@@ -1,4 +1,4 @@
-"""Republish a recording over LSL: every stream, with the timing it had."""
+"""Player that republishes a recording over LSL with its original timing."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _Track:
 
     @property
     def end(self) -> float:
-        """When the sample after the last one would come; an irregular stream owes none."""
+        """Time of the sample after the last one; the last sample's for an irregular stream."""
         rate = self.stream.header.rate_hz
         return float(self.times.max()) + (1.0 / rate if rate > 0 else 0.0)
 
@@ -71,12 +71,12 @@ class _Track:
 
 
 class XdfPlayer:
-    """Plays an XDF file over LSL.
+    """Player of an XDF file over LSL.
 
-    Samples keep the relative timing of the recording, jitter and holes included; stamps are those
-    of the recording moved to now. With another `speed` they are delivered faster or slower, but
-    their stamps (and rates) stay those of the recording, so that whoever analyses them sees the
-    signal and not a sped-up one. The schedule is absolute: nothing adds up over hours.
+    Samples keep the relative timing of the recording, including jitter and gaps; stamps are those
+    of the recording shifted to the present. With another `speed` they are delivered faster or
+    slower, but stamps and rates stay those of the recording, so that receivers analyse the original
+    signal. The schedule is absolute: no error accumulates over hours.
 
     Parameters
     ----------
@@ -85,19 +85,19 @@ class XdfPlayer:
     speed : float
         Delivery speed, > 0.
     loop : bool
-        Begin anew at the end, after a pause of one second, until `stop`.
+        Start again at the end, after a pause of one second, until `stop`.
     start : float
         Seconds from the recording's beginning.
     wait : bool
-        Wait for somebody to listen to the EEG (or, without EEG, to anything) before the first
-        sample, so that a reader gets the very first one.
+        Wait for a receiver of the EEG (or, without EEG, of any stream) before the first sample, so
+        that it receives the first one.
     head_start_s : float
-        Send so much at once at the beginning, with stamps before now, as an amplifier does that
-        kept its last seconds: whoever needs a full window has it sooner.
+        Seconds sent at once at the beginning, with stamps in the past, like an amplifier that kept
+        its last seconds: a receiver has its first full window sooner.
     suffix : str
-        Appended to every source id, so that a reader can tell this player from another's.
-    say : callable
-        Gets one-line messages for the user.
+        Appended to every source id, to distinguish this player's streams from another's.
+    notify : callable
+        Called with one-line messages for the user.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class XdfPlayer:
         wait: bool = True,
         head_start_s: float = 0.0,
         suffix: str = "",
-        say: Callable[[str], None] = logger.info,
+        notify: Callable[[str], None] = logger.info,
     ) -> None:
         if not 0 < speed < float("inf"):
             raise BciAffectError("The speed must be a number above 0.")
@@ -124,7 +124,7 @@ class XdfPlayer:
             raise BciAffectError(f"{self.path} has no samples to play.")
         lsl.load()
         self._tracks = [_Track(stream, suffix) for stream in streams]
-        self._speed, self._loop, self._wait, self._say = speed, loop, wait, say
+        self._speed, self._loop, self._wait, self._notify = speed, loop, wait, notify
         self._head_start_s = head_start_s
         self._first = min(float(track.times.min()) for track in self._tracks)
         self._last = max(float(track.times.max()) for track in self._tracks)
@@ -153,7 +153,7 @@ class XdfPlayer:
         self._stop.set()
 
     def run(self) -> None:
-        """Play to the end (for ever with `loop`), or until `stop`."""
+        """Play to the end (forever with `loop`), or until `stop`."""
         if self._wait:
             self._wait_for_consumer()
         since = self._begin
@@ -167,10 +167,10 @@ class XdfPlayer:
             origin += (self._end - since) / self._speed
             shift += self._end - self._first
             since = self._first
-        self._stop.wait(LINGER_S)  # let receivers take what is on its way
+        self._stop.wait(LINGER_S)  # let receivers pull the last samples
 
     def _round(self, since: float, origin: float, shift: float) -> None:
-        """Play from `since` on, which is due at `origin`; `shift` is added to stamps."""
+        """Play from `since`, due at `origin`; `shift` is added to stamps."""
         tracks = [track.pieces(i, since) for i, track in enumerate(self._tracks)]
         for piece in heapq.merge(*tracks, key=lambda piece: piece.due):
             due = origin + (piece.due - since) / self._speed
@@ -185,14 +185,14 @@ class XdfPlayer:
     def _wait_for_consumer(self) -> None:
         eeg = [t for t in self._tracks if t.stream.header.type.upper() == "EEG"] or self._tracks
         if not any(track.outlet.has_consumers() for track in eeg):
-            self._say(
-                f"Waiting for somebody to listen to '{eeg[0].stream.header.name}' "
-                "(--no-wait begins at once)."
+            self._notify(
+                f"Waiting for a receiver of '{eeg[0].stream.header.name}' "
+                "(--no-wait starts at once)."
             )
         while not any(track.outlet.has_consumers() for track in eeg):
             if self._stop.wait(0.02):
                 return
-        # Readers look for markers after the EEG: give them a moment, but wait for nobody.
+        # Receivers search for markers after the EEG: allow them a moment.
         texts = [track for track in self._tracks if track.stream.header.is_text]
         waited = 0.0
         while waited < MARKER_PATIENCE_S and not all(t.outlet.has_consumers() for t in texts):
@@ -202,7 +202,7 @@ class XdfPlayer:
 
 
 def _playable(times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Close holes that nobody would wait for: steps back, and jumps of a clock by hours."""
+    """Remove gaps too long to wait for: backward steps, and jumps of a clock by hours."""
     steps = np.diff(times)
     odd = (steps < -RESET_S) | (steps > LONGEST_GAP_S)
     if not odd.any():

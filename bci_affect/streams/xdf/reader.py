@@ -1,8 +1,8 @@
-"""Read an XDF recording: every stream with what can be trusted, and a report of what cannot.
+"""Reader of XDF recordings: every stream with its valid samples, and a report of the damage.
 
-The walk of the file is `scan`'s. Here stamps are read and checked (a stamp that is no number, or
-leaves the file's time by years, condemns its chunk), checksums compared where the writer left some,
-and samples decoded only when asked for, straight from the mapped file into one array.
+`scan` finds the chunks of the file. Here stamps are read and checked (a chunk with a NaN stamp, or
+one years outside the file's time, is damaged), checksums are compared if the writer left some, and
+samples are decoded only on request, directly from the mapped file into one array.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from bci_affect.streams.xdf.scan import (
 
 Floats = NDArray[np.float64]
 
-_OFFSET_BYTES = 2 + 2 + 4 + 16  # of a whole clock-offset chunk
+_OFFSET_BYTES = 2 + 2 + 4 + 16  # of a complete clock-offset chunk
 
 LONE_S = 1.0
 FAR_STAMP_S = 1e10
@@ -46,7 +46,7 @@ def read_xdf(path: str | Path) -> XdfRecording:
     Raises
     ------
     BciAffectError
-        If the file cannot be opened, is no XDF file, or holds no readable stream.
+        If the file cannot be opened, is not an XDF file, or has no readable stream.
     """
     path = Path(path)
     data, damage = _open(path)
@@ -54,12 +54,12 @@ def read_xdf(path: str | Path) -> XdfRecording:
 
 
 def parse_xdf(data: Bytes, path: Path, damage: Sequence[Damage] = ()) -> XdfRecording:
-    """Read a recording from its bytes; `path` is for messages, `damage` is known already.
+    """Read a recording from its bytes; `path` is for messages, `damage` is known damage.
 
     Raises
     ------
     BciAffectError
-        If it is no XDF file, or holds no readable stream.
+        If it is not an XDF file, or has no readable stream.
     """
     try:
         found = scan(data)
@@ -99,7 +99,7 @@ def _open(path: Path) -> tuple[Bytes, list[Damage]]:
 
 def _unzip(path: Path) -> tuple[Bytes, list[Damage]]:
     parts: list[bytes] = []
-    unzip = zlib.decompressobj(wbits=31)  # unlike gzip's own reader, gives what there is
+    unzip = zlib.decompressobj(wbits=31)  # unlike gzip's reader, returns the data before the damage
     problem = "the compressed file ends too early"
     try:
         with path.open("rb") as file:
@@ -114,12 +114,12 @@ def _unzip(path: Path) -> tuple[Bytes, list[Damage]]:
 def _checksums(
     data: Bytes, found: Scan, damage: list[Damage]
 ) -> tuple[dict[int, tuple[int, int]], set[int]]:
-    """Compare the writer's sums with the file; report what differs.
+    """Compare the writer's sums with the file; report differences.
 
     Returns
     -------
     sums : dict
-        Place of each chunk that a sum covers, to (length, CRC-32).
+        Position of each covered chunk, to (length, CRC-32).
     ids : set of int
         Streams that hold sums.
     """
@@ -235,7 +235,7 @@ def _chunk_stamps(
             places = starts[stamped][:, None] + np.arange(1, 9)
             values[stamped] = raw[places].view("<f8")[:, 0]
     if stamped.size and not stamped.all():
-        # Number of samples since the last stamp that was given.
+        # Number of samples since the last explicit stamp.
         index = np.arange(stamped.size)
         anchor = np.maximum.accumulate(np.where(stamped, index, -1))
         base = np.where(anchor >= 0, values[anchor], last)

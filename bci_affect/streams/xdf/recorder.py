@@ -1,4 +1,4 @@
-"""Record a session: a thread of its own writes what others hand over, and never makes them wait."""
+"""Recorder of a session: a thread writes samples and events without blocking their sources."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from bci_affect.streams.xdf.writer import XdfWriter
 logger = logging.getLogger(__name__)
 
 FLUSH_S = 0.5
-"""What a kill can cost, with the time of one write; the promise is a second."""
+"""Seconds between flushes: a kill loses these and one write, at most one second."""
 OWN_OFFSET_EVERY_S = 5.0
 MAX_WAITING_BYTES = 512 << 20
-"""What may wait for a disk that does not answer."""
+"""Most data that may wait for a disk that does not respond."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecorderStatus:
-    """A recording: file, bytes on disk, seconds, and what went wrong ("" while all is well).
+    """A recording: file, bytes on disk, seconds, and error ("" without one).
 
     Seconds count from the first samples or texts on.
     """
@@ -43,28 +43,28 @@ class RecorderStatus:
 
 
 class Recorder:
-    """Writes an XDF file from what sources and the session hand over; fulfils `RawTap`.
+    """Writer of an XDF file from sources and the session; implements `RawTap`.
 
     All calls return at once and may come from any thread. Streams of this process (estimates,
-    events) are announced with `open_stream` too; their clock offset of zero is written by itself.
+    events) are announced with `open_stream` too; their zero clock offsets are automatic.
 
     Parameters
     ----------
     path : path
-        New file; its folders are made.
+        New file; its folders are created.
 
     Raises
     ------
     BciAffectError
-        At once, if the file exists or cannot be made.
+        At once, if the file exists or cannot be created.
     """
 
     def __init__(self, path: str | Path) -> None:
         path = Path(path)
-        with contextlib.suppress(OSError):  # the writer says what is wrong
+        with contextlib.suppress(OSError):  # the writer reports the reason
             path.parent.mkdir(parents=True, exist_ok=True)
         self._writer = XdfWriter(path)
-        self._began = math.nan  # until there is something to record: a stream may be waited for
+        self._began = math.nan  # until the first data: the stream may come later
         self._ended = math.nan
         self._ids: dict[str, int] = {}
         self._foreign: set[str] = set()
@@ -80,7 +80,7 @@ class Recorder:
 
     @property
     def status(self) -> RecorderStatus:
-        """How the recording stands."""
+        """Present status of the recording."""
         end = time.monotonic() if math.isnan(self._ended) else self._ended
         seconds = 0.0 if math.isnan(self._began) else end - self._began
         return RecorderStatus(str(self._writer.path), self._writer.size_bytes, seconds, self._error)
@@ -88,9 +88,9 @@ class Recorder:
     # -- RawTap ----------------------------------------------------------------------------------
 
     def open_stream(self, key: str, header: StreamHeader) -> None:
-        """Announce a stream; a key that is known already goes on as it is."""
+        """Announce a stream; a known key continues."""
         self._add(len(header.xml), lambda: self._open(key, header))
-        with self._wake:  # a file is readable from the moment that its stream is known
+        with self._wake:  # the file is readable as soon as its stream is known
             self._soon = True
             self._wake.notify()
 
@@ -126,7 +126,7 @@ class Recorder:
             self._add(sum(len(text) for row in rows for text in row), write)
 
     def health(self, key: str, health: Health) -> None:
-        """Keep a stream's losses for the footer."""
+        """Store a stream's losses for the footer."""
 
         def write() -> None:
             if key in self._ids:
@@ -146,7 +146,7 @@ class Recorder:
         self.texts(key, [[text]], np.array([time], np.float64))
 
     def stop(self) -> RecorderStatus:
-        """Write what waits, the footers, and end the file; safe to call twice."""
+        """Write the queue and the footers, and close the file; safe to call twice."""
         with self._wake:
             self._stop = True
             self._wake.notify()
@@ -196,7 +196,7 @@ class Recorder:
                 f"Recording to {self._writer.path} has ended: {error.strerror or error}. What was "
                 "recorded before is kept; free some space and start a new recording."
             )
-        except Exception as error:  # a bug must show, and must not end the session
+        except Exception as error:  # report a bug, without ending the session
             logger.exception("The recorder ended.")
             self._writer.abandon()
             self._fail(f"Recording has ended by an internal error: {error}.")
@@ -212,7 +212,7 @@ class Recorder:
             self._ids[key] = self._writer.add_stream(header)
 
     def _write_pending(self) -> None:
-        """Write one chunk of samples per stream, of all that came since the last flush."""
+        """Write one chunk per stream with all samples since the last flush."""
         for key, parts in self._pending.items():
             samples = np.concatenate([part for part, _ in parts]) if len(parts) > 1 else parts[0][0]
             stamps = np.concatenate([part for _, part in parts]) if len(parts) > 1 else parts[0][1]
@@ -220,7 +220,7 @@ class Recorder:
         self._pending.clear()
 
     def _own_offset(self, key: str, stamp: float) -> None:
-        """Streams of our own run on our clock: say so every five seconds, as readers expect."""
+        """Write zero clock offsets of our own streams every five seconds, as readers expect."""
         if key not in self._foreign and stamp >= self._next_offset.get(key, -math.inf):
             self._next_offset[key] = stamp + OWN_OFFSET_EVERY_S
             self._writer.clock_offset(self._ids[key], stamp, 0.0)

@@ -1,4 +1,4 @@
-"""A recording that has been read: its streams, their samples decoded only when asked for."""
+"""Recording in memory: its streams, with samples decoded on request."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ Floats = NDArray[np.float64]
 
 @dataclass(slots=True)
 class XdfStream:
-    """One stream of a recording.
+    """Stream of a recording.
 
     Attributes
     ----------
     id : int
         Number within the file.
     header : StreamHeader
-        What it says of itself.
+        Header of the stream.
     stamps : ndarray of float64, shape (n_samples,)
-        Raw stamps of the sender; those that the file leaves out follow from the rate.
+        Raw stamps of the sender; omitted ones follow from the rate.
     offsets : list of (float, float)
         Clock offsets: raw time from which, and seconds to add.
     texts : list of tuple of str
         Samples of a text stream, one tuple per sample; empty for numeric streams.
     footer : str
-        Footer XML, "" where it is missing.
+        Footer XML, "" if missing.
     removed : int
-        Samples of damaged chunks that were left out.
+        Samples in damaged chunks, which are excluded.
     """
 
     id: int
@@ -90,7 +90,7 @@ class XdfStream:
         return offsets_of(self).correct(self.stamps)
 
     def timeline(self) -> tuple[Floats, list[ClockEvent], Dejitter | None]:
-        """Return the causal times that a live run would have given, and what the clock did.
+        """Return the causal times of a live run, and the clock events.
 
         Irregular streams keep their corrected stamps.
         """
@@ -104,7 +104,7 @@ class XdfStream:
 
 @dataclass(slots=True)
 class XdfRecording:
-    """A recording: streams, and everything that is wrong with the file.
+    """Recording: its streams, and the damage of the file.
 
     Attributes
     ----------
@@ -113,10 +113,10 @@ class XdfRecording:
     streams : list of XdfStream
         In the order of their headers; the writer's checksum stream is not among them.
     damage : list of Damage
-        Damaged stretches; empty for a healthy file.
+        Damaged stretches; empty for an intact file.
     checked : bool
-        Whether checksums cover all samples: without them damage inside a value cannot be seen. A
-        file that was cut may have lost those of its last half second.
+        True if checksums cover all samples: without them damage within a value is invisible. A
+        truncated file may lack those of its last half second.
     file_header : str
         XML of the file header.
     """
@@ -139,12 +139,12 @@ class XdfRecording:
         ]
 
     def find_eeg(self, name: str | None = None) -> XdfStream:
-        """Return the EEG stream, by name or source id where there are several.
+        """Return the EEG stream, by name or source id if there are several.
 
         Raises
         ------
         BciAffectError
-            If there is none, or several to choose from; the sentence lists them.
+            If there is none, or several match; the message lists them.
         """
         found = self.eeg_streams()
         if name is not None:
@@ -196,7 +196,7 @@ class XdfRecording:
 
 
 def listed(streams: list[XdfStream]) -> str:
-    """List streams for a sentence."""
+    """Return the streams' names for a message."""
     return (
         ", ".join(
             f"'{s.header.name}' (number {s.id}, {s.header.type or 'no type'}, "
@@ -226,7 +226,7 @@ def _decode(data: Bytes, chunk: SampleChunk, header: StreamHeader) -> NDArray[np
         out = raw.reshape(n, 9 + body)[:, 9:]
     elif not stamped.any():
         out = raw.reshape(n, 1 + body)[:, 1:]
-    elif stamped[0] and not stamped[1:].any():  # as most recorders write
+    elif stamped[0] and not stamped[1:].any():  # layout of most recorders
         out = np.empty((n, body), np.uint8)
         out[0] = raw[9 : 9 + body]
         out[1:] = raw[9 + body :].reshape(n - 1, 1 + body)[:, 1:]

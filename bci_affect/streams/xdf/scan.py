@@ -1,9 +1,8 @@
-"""Walk the chunks of an XDF file, whole or damaged, and say what is where.
+"""Scan of an XDF file's chunks, intact or damaged.
 
-Nothing is believed before it is checked: a chunk of samples counts only if its flags, its length
-and its stream agree to the byte. Where the walk meets something else it looks for the next place at
-which two whole chunks follow each other (or a boundary, or the file's end) and reports the stretch
-between as damage.
+Every chunk is checked: a chunk of samples counts only if its flags, its length and its stream agree
+to the byte. At damage, the scan searches for the next position with two consecutive complete chunks
+(or a boundary, or the end of the file) and reports the bytes between as damage.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from bci_affect.streams.xdf.format import BOUNDARY, MAGIC, Bytes, Tag, read_varl
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One damaged stretch of a file: where, how many bytes, and what is wrong in plain words."""
+    """Damaged stretch of a file: position, bytes, and the fault in plain words."""
 
     offset: int
     length: int
@@ -32,7 +31,7 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class SampleChunk:
-    """Where the samples of one chunk lie: `start` is the first sample's flag byte."""
+    """Position of one chunk's samples: `start` is the first sample's flag byte."""
 
     offset: int
     start: int
@@ -42,18 +41,18 @@ class SampleChunk:
 
 @dataclass(slots=True)
 class ScannedStream:
-    """A stream as found: its header, sample chunks in file order, offsets, and footer."""
+    """Stream of the scan: header, sample chunks in file order, offsets, and footer."""
 
     id: int
     header: StreamHeader
     chunks: list[SampleChunk] = field(default_factory=list)
-    offsets: list[tuple[int, float, float]] = field(default_factory=list)  # place, time, value
+    offsets: list[tuple[int, float, float]] = field(default_factory=list)  # position, time, value
     footer: str = ""
 
 
 @dataclass(slots=True)
 class Scan:
-    """All that a walk found."""
+    """Result of a scan."""
 
     file_header: str = ""
     streams: dict[int, ScannedStream] = field(default_factory=dict)
@@ -70,12 +69,12 @@ class _Chunk:
 
 
 def scan(data: Bytes) -> Scan:
-    """Walk a whole file.
+    """Scan a file.
 
     Raises
     ------
     BciAffectError
-        If it does not begin as an XDF file does.
+        If it does not begin like an XDF file.
     """
     if data[:4] != MAGIC:
         raise BciAffectError("This is not an XDF file (it does not begin with 'XDF:').")
@@ -107,9 +106,9 @@ def sample_layout(
         The chunk's bytes from the first sample's flag on.
     stamped : ndarray of bool, shape (n_samples,)
     starts : ndarray of int64, shape (n_samples,)
-        Where each sample's flag byte is.
+        Position of each sample's flag byte.
 
-    None where flags and length do not agree.
+    None if flags and length do not agree.
     """
     raw = np.frombuffer(data[chunk.start : chunk.stop], np.uint8)
     body = header.n_channels * header.dtype.itemsize
@@ -117,7 +116,7 @@ def sample_layout(
     if n == 0:
         return (raw, np.zeros(0, bool), np.zeros(0, np.int64)) if raw.size == 0 else None
     for first, rest in ((9 + body, 9 + body), (9 + body, 1 + body), (1 + body, 1 + body)):
-        if raw.size == first + (n - 1) * rest:  # the two layouts that recorders write
+        if raw.size == first + (n - 1) * rest:  # the two layouts of common recorders
             starts = np.concatenate(([0], first + rest * np.arange(n - 1)))
             flags = raw[starts]
             wanted = np.full(n, 8 if rest == 9 + body else 0, np.uint8)
@@ -137,7 +136,7 @@ def sample_layout(
 def text_samples(
     data: Bytes, chunk: SampleChunk, n_channels: int
 ) -> tuple[list[float | None], list[tuple[str, ...]]] | None:
-    """Read a chunk of text: stamp (None where it follows from the rate) and texts per sample."""
+    """Read a chunk of text: stamp (None if it follows from the rate) and texts per sample."""
     stamps: list[float | None] = []
     rows: list[tuple[str, ...]] = []
     block = data[chunk.start : chunk.stop]
@@ -167,7 +166,7 @@ def text_samples(
 
 
 def _chunk_at(data: Bytes, at: int) -> _Chunk | None:
-    """Return the chunk whose frame stands at `at`, if it lies within the file."""
+    """Return the chunk that begins at `at`, if it lies within the file."""
     size = read_varlen(data, at)
     if size is None:
         return None
@@ -179,7 +178,7 @@ def _chunk_at(data: Bytes, at: int) -> _Chunk | None:
 
 
 def _is_cut(data: Bytes, at: int) -> bool:
-    """Whether what stands at `at` is the beginning of a chunk that the file's end cuts off."""
+    """Return True if a chunk begins at `at` and is truncated by the end of the file."""
     size = read_varlen(data, at)
     if size is None:
         return len(data) - at < 9 and data[at : at + 1] in (b"\x01", b"\x04", b"\x08")
@@ -188,7 +187,7 @@ def _is_cut(data: Bytes, at: int) -> bool:
 
 
 def _take(data: Bytes, chunk: _Chunk, found: Scan) -> str:
-    """Put a chunk where it belongs; return what is wrong with it, or ""."""
+    """Assign a chunk to its stream; return its fault, or ""."""
     if chunk.tag == Tag.FILE_HEADER:
         found.file_header = _decode(data, chunk.start, chunk.stop)
         return ""
@@ -251,12 +250,12 @@ def _samples(data: Bytes, chunk: _Chunk, header: StreamHeader) -> SampleChunk | 
 
 
 def _resume(data: Bytes, at: int, found: Scan) -> int:
-    """Return the next place from `at` on where the walk may go on, or the file's end."""
+    """Return the next position from `at` at which the scan may resume, or the file's end."""
     for place in _candidates(data, at, found):
         chunk = _chunk_at(data, place)
         if chunk is None or _take(data, chunk, Scan(streams=_blank(found))):
             continue
-        # A whole chunk by chance is unlikely, two in a row are not chance.
+        # One complete chunk may be chance, two in a row are not.
         following = _chunk_at(data, chunk.stop) if chunk.stop < len(data) else None
         if (
             chunk.tag == Tag.BOUNDARY
@@ -272,7 +271,7 @@ def _blank(found: Scan) -> dict[int, ScannedStream]:
 
 
 def _candidates(data: Bytes, at: int, found: Scan) -> Iterator[int]:
-    """Places where a chunk of a known stream, a header, or a boundary may begin, in order."""
+    """Yield positions at which a chunk of a known stream, a header, or a boundary may begin."""
     ids = b"|".join(re.escape(struct.pack("<I", key)) for key in found.streams) or b"(?!)"
     frame = rb"(?=(?:\x01.|\x04.{4}|\x08.{8})(?:[\x03\x04\x06]\x00(?:" + ids + rb")|"
     frame += rb"\x02\x00.{4}<|\x05\x00" + re.escape(BOUNDARY) + rb"))"

@@ -1,4 +1,4 @@
-"""A recording as a source: paced like the live stream it was, or as fast as it goes."""
+"""Recording as a source, at its original pace or as fast as possible."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ FAST_CHUNK_S = 1.0
 
 
 class XdfSource:
-    """Reads the EEG stream of an XDF file as `Source`; times are on the recording's clock.
+    """EEG stream of an XDF file as a `Source`; times are on the recording's clock.
 
-    Samples go through the same `Assembler` as live ones, with the file's raw stamps and clock
-    offsets, so what `read` gives is what a live run gave.
+    Samples pass through the same `Assembler` as live ones, with the file's raw stamps and clock
+    offsets, so `read` returns the chunks of a live run.
 
     Parameters
     ----------
     path : path
         The recording.
     stream : str, optional
-        Name, source id or number of the stream, where the file has several EEG streams.
+        Name, source id or number of the stream, if the file has several EEG streams.
     speed : float
-        1 for real time; ``math.inf`` for as fast as `read` is called.
+        1 for real time; ``math.inf`` for no pacing.
     start_s : float
-        Where to begin, in seconds from the stream's first sample.
+        Start in seconds from the stream's first sample.
     channels : sequence of str, optional
         Channels to keep, by name.
     """
@@ -68,7 +68,7 @@ class XdfSource:
         self._health = Health(ConnectionState.SEARCHING, "", 0.0, 0.0, math.nan)
         self._paused = False
         self.tap: RawTap | None = None
-        self.awaited = self.due = math.nan  # a file has every sample there
+        self.awaited = self.due = math.nan  # a file has all samples
 
     # -- Source ----------------------------------------------------------------------------------
 
@@ -81,7 +81,7 @@ class XdfSource:
 
     @property
     def health(self) -> Health:
-        """State and counts up to the sample that was read last."""
+        """State and counts up to the last sample read."""
         with self._lock:
             if self._recording is None or self._health.state is ConnectionState.STOPPED:
                 return self._health
@@ -98,13 +98,13 @@ class XdfSource:
 
     @property
     def recording(self) -> XdfRecording:
-        """The file that is read, with its damage report; raises `RuntimeError` before `open`."""
+        """File being read, with its damage report; raises `RuntimeError` before `open`."""
         if self._recording is None:
             raise RuntimeError("open the source first")
         return self._recording
 
     def open(self, timeout_s: float = 0.0) -> StreamInfo:
-        """Read and check the file; raises `BciAffectError` where it has no EEG."""
+        """Read and check the file; raises `BciAffectError` if it has no EEG."""
         recording = read_xdf(self._path)
         stream = recording.find_eeg(self._wanted)
         with self._lock:
@@ -126,7 +126,7 @@ class XdfSource:
             return self.info
 
     def read(self, timeout_s: float) -> Chunk | None:
-        """Return the next chunk when it is due; None when it is not in `timeout_s`."""
+        """Return the next chunk when it is due; None if it is not due within `timeout_s`."""
         deadline = time.monotonic() + timeout_s
         while True:
             with self._lock:
@@ -147,7 +147,7 @@ class XdfSource:
             time.sleep(min(wait, left, 0.05))
 
     def markers(self) -> list[Marker]:
-        """Return events up to the sample that was read last, since the last call."""
+        """Return events up to the last sample read, since the last call."""
         with self._lock:
             first = self._next_marker
             while (
@@ -158,7 +158,7 @@ class XdfSource:
             return self._markers[first : self._next_marker]
 
     def close(self) -> None:
-        """Stop; the next `read` ends."""
+        """Stop; the next `read` raises `EndOfStream`."""
         with self._lock:
             self._health = replace(self.health, state=ConnectionState.STOPPED, reason="Closed.")
 
@@ -176,7 +176,7 @@ class XdfSource:
 
     @property
     def paused(self) -> bool:
-        """Whether the replay stands still."""
+        """True while the replay is paused."""
         return self._paused
 
     @paused.setter
@@ -187,7 +187,7 @@ class XdfSource:
 
     @property
     def speed(self) -> float:
-        """How many times faster than it was recorded."""
+        """Speed relative to real time."""
         return self._speed
 
     @speed.setter
@@ -198,10 +198,10 @@ class XdfSource:
             self._restart_pace()
 
     def seek(self, position_s: float) -> None:
-        """Go to a place, in seconds from the first sample.
+        """Move to a position in seconds from the first sample.
 
-        The next chunk carries a gap of a second, so that filters and window begin anew; its times
-        are those of the recording and may lie before the last chunk's.
+        The next chunk has a gap of a second, so that filters and window restart; its times are
+        those of the recording and may precede the last chunk's.
         """
         with self._lock:
             self._go_to(position_s)
@@ -234,10 +234,10 @@ class XdfSource:
         self._restart_pace()
 
     def _restart_pace(self) -> None:
-        self._pace: tuple[float, float] | None = None  # wall time, and the recording's time then
+        self._pace: tuple[float, float] | None = None  # wall time, recording's time
 
     def _peek(self) -> Chunk:
-        """Return the next chunk without taking it."""
+        """Return the next chunk without removing it."""
         while not self._ready:
             if self._at >= len(self._stream):
                 if self._flushed:

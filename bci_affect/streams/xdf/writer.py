@@ -1,11 +1,11 @@
-"""Write XDF files that survive: every flush leaves a file that ends with a whole chunk.
+"""Crash-safe writer of XDF files: after every flush the file ends with a complete chunk.
 
-What is written between two flushes goes to the operating system in one piece, and where the disk
-refuses a part of it the file is cut back to its last whole chunk. A process that is killed loses
-what was not flushed, nothing else. A text stream of checksums (an ordinary XDF stream, which other
-readers simply list) lets `read_xdf` tell later whether a value was damaged.
+Data between two flushes goes to the operating system in one write; if the disk refuses a part of
+it, the file is truncated to its last complete chunk. A killed process loses only data that was not
+flushed. A text stream of checksums (an ordinary XDF stream, which other readers list) lets
+`read_xdf` detect damaged values.
 
-Use it alone::
+Example::
 
     with XdfWriter("session.xdf") as writer:
         eeg = writer.add_stream(build_header("EEG", "EEG", ["Fz", "Cz"], rate_hz=250))
@@ -43,7 +43,7 @@ from bci_affect.streams.xdf.format import (
 )
 
 BOUNDARY_BYTES = 1 << 20
-"""A boundary is put at every flush that has this much (or ten flushes) behind it."""
+"""Bytes (or ten flushes) after which a flush writes a boundary."""
 BOUNDARY_FLUSHES = 10
 
 
@@ -58,20 +58,20 @@ class _Stream:
 
 
 class XdfWriter:
-    """Writes one XDF file, on one thread.
+    """Writer of one XDF file, for one thread.
 
     Parameters
     ----------
     path : path
         New file; its folder must exist.
     checksums : bool
-        Whether to add the stream of checksums.
+        Add the stream of checksums.
 
     Raises
     ------
     BciAffectError
-        If the file exists (nothing is ever overwritten) or cannot be made. Later calls raise
-        `OSError` where the disk refuses; the file then ends with its last whole chunk.
+        If the file exists (it is never overwritten) or cannot be created. Later calls raise
+        `OSError` if the disk refuses a write; the file then ends with its last complete chunk.
     """
 
     def __init__(self, path: str | Path, *, checksums: bool = True) -> None:
@@ -90,7 +90,7 @@ class XdfWriter:
         self.size_bytes = 0
         self._streams: dict[int, _Stream] = {}
         self._buffer = bytearray(MAGIC)
-        self._ends: list[int] = []  # of whole chunks in the buffer
+        self._ends: list[int] = []  # of complete chunks in the buffer
         self._sums: list[tuple[int, int, int]] = []
         self._since_boundary = 0
         self._flushes = 0
@@ -149,11 +149,11 @@ class XdfWriter:
         self._put(Tag.CLOCK_OFFSET, struct.pack("<Idd", stream, time, value))
 
     def note(self, stream: int, notes: Mapping[str, object]) -> None:
-        """Keep facts about a stream (losses, states) for its footer; later ones replace earlier."""
+        """Store facts about a stream (losses, states) for its footer; the last values count."""
         self._streams[stream].notes.update({key: str(value) for key, value in notes.items()})
 
     def flush(self) -> None:
-        """Hand everything to the operating system, with checksums and now and then a boundary."""
+        """Write the buffer to the operating system, with checksums and at times a boundary."""
         if not self._buffer:
             return
         if self._sum_id and self._sums:
@@ -166,7 +166,7 @@ class XdfWriter:
         self._write()
 
     def close(self) -> None:
-        """Write footers and end the file; safe to call twice."""
+        """Write the footers and close the file; safe to call twice."""
         if self._closed:
             return
         self._closed = True
@@ -185,7 +185,7 @@ class XdfWriter:
             os.close(self._file)
 
     def abandon(self) -> None:
-        """Close the file as it stands on disk, after an error."""
+        """Close the file without further writes, after an error."""
         if not self._closed:
             self._closed = True
             os.close(self._file)
@@ -220,7 +220,7 @@ class XdfWriter:
         self._since_boundary += len(chunk)
 
     def _put_sums(self) -> None:
-        if math.isnan(self._newest):  # nothing is recorded yet, so that there is no time either
+        if math.isnan(self._newest):  # no data yet, and therefore no time
             return
         if not self._streams[self._sum_id].count:
             self.clock_offset(self._sum_id, self._newest, 0.0)
@@ -230,7 +230,7 @@ class XdfWriter:
             [[f"{zlib.crc32(listed.encode()):08x} {listed}"]],
             np.array([self._newest]),
         )
-        self._sums.clear()  # a chunk of sums vouches for itself
+        self._sums.clear()  # a chunk of sums has its own sum
 
     def _write(self) -> None:
         data = memoryview(bytes(self._buffer))
@@ -240,14 +240,14 @@ class XdfWriter:
                 done += os.write(self._file, data[done:])
         except OSError:
             self.size_bytes += max((end for end in self._ends if end <= done), default=0)
-            os.ftruncate(self._file, self.size_bytes)  # end with the last whole chunk
+            os.ftruncate(self._file, self.size_bytes)  # truncate to the last complete chunk
             raise
         self.size_bytes += len(data)
         self._buffer.clear()
         self._ends.clear()
 
 
-_BINARY: int = getattr(os, "O_BINARY", 0)  # Windows would translate line ends
+_BINARY: int = getattr(os, "O_BINARY", 0)  # Windows would translate line endings
 
 
 def _footer(stream: _Stream) -> bytes:
