@@ -176,7 +176,7 @@ def check_library(folder: Path, said: int) -> str:
         kept = len(library)
         assert kept >= said, f"{said} tracks were added, {kept} are kept"
         for track in library.tracks():
-            assert len(library.rows(track.id, "logmel")[1]), "a track without rows"
+            assert len(library.embeddings(track.id, "logmel")[1]), "a track without rows"
         report = library.add([folder / "music"], workers=1, encoder="logmel")
         assert (report.added, report.unchanged) == (TRACKS - kept, kept), report
         assert len(library) == TRACKS

@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from bci_affect.music.player.priority import preferred_threads
+from bci_affect.music.player.priority import raised_priority
 
 SINK = "bci_null"
 RATE_HZ = 44_100
@@ -51,7 +51,7 @@ class SoundServer:
         """Start the server; raise `OSError` if it does not start."""
         socket = self._runtime / "pulse" / "native"
         socket.unlink(missing_ok=True)  # left by a killed server
-        with preferred_threads():  # a starved sound server reports wrong delays
+        with raised_priority():  # a starved sound server reports wrong delays
             self._process = subprocess.Popen(
                 [
                     "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1",

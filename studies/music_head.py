@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bci_affect.music import frontend
 from bci_affect.music.audio import analysis_audio
-from bci_affect.music.emotion import CUES, EmotionHead, log_odds, measure_cues, save_head
+from bci_affect.music.emotion import CUES, EmotionHead, log_odds, measure_cues, save_emotion_head
 from bci_affect.music.tags import TAGS
 from bci_affect.simulation.music import Piece, random_pieces, render
 from bci_affect.simulation.synth import RATE_HZ
@@ -101,4 +101,4 @@ def build(n_pieces: int = 48) -> EmotionHead:
 
 
 if __name__ == "__main__":
-    save_head(build(), Path("models/music_emotion.json"))
+    save_emotion_head(build(), Path("models/music_emotion.json"))

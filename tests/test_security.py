@@ -53,7 +53,7 @@ SQL_PIECES = {
         "TRACK_COLUMNS", "_FROM", "LIBRARY.damaged('embedding')", "' AND '.join(where)", "column",
         "names", "update", "', '.join((f':{n}' for n in values))", "n",
     },
-    "music/upkeep.py": {"table", "number", "LIBRARY.damaged(table)"},
+    "music/maintenance.py": {"table", "number", "LIBRARY.damaged(table)"},
 }  # fmt: skip
 
 

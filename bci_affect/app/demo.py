@@ -41,7 +41,7 @@ def demo_library(folder: Path) -> DemoMusic:
         def add(first: int, last: int) -> None:
             compose(music, first, last, ended)
             if not ended():
-                library.add([music], cancel=ended, workers=1, apart=True)
+                library.add([music], cancel=ended, workers=1, isolated=True)
 
         # A few pieces are enough to begin with; the others follow while the first one plays.
         add(0, FIRST_PIECES)
@@ -61,11 +61,11 @@ def compose(folder: Path, first: int, last: int, ended: Callable[[], bool]) -> N
 
     from bci_affect.simulation import PIECES, write
 
-    with ProcessPoolExecutor(1, get_context("spawn")) as apart:
+    with ProcessPoolExecutor(1, get_context("spawn")) as isolated:
         for number in range(first, last):
             if ended():
                 return
-            apart.submit(write, folder, PIECES[: number + 1]).result()
+            isolated.submit(write, folder, PIECES[: number + 1]).result()
 
 
 @contextmanager

@@ -78,17 +78,17 @@ class LibraryView:
         return job.result()  # type: ignore[return-value]
 
     def _read_peaks(self, track_id: int) -> NDArray[np.float32]:
-        from bci_affect.music import blocks
+        from bci_affect.music import read_blocks
 
         track = self._library.track(track_id)
         seconds = max(track.duration_s, 1.0) / POINTS
-        levels = [float(np.abs(block).max()) for block, _ in blocks(Path(track.path), seconds)]
+        levels = [float(np.abs(block).max()) for block, _ in read_blocks(Path(track.path), seconds)]
         peaks = np.asarray(levels, dtype=np.float32)
         return peaks / max(float(peaks.max(initial=0.0)), 1e-6)
 
     def _place(self) -> tuple[list[int], NDArray[np.float32]]:
         ids, places = [], []
-        for track_id, _, rows in self._library.iter_rows():
+        for track_id, _, rows in self._library.iter_embeddings():
             ids.append(track_id)
             places.append(self._predictor.project_music(rows).mean(axis=0))
         if not ids:

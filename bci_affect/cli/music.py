@@ -160,10 +160,10 @@ def embed(
     Example: bci-affect music embed song.mp3 --out song.npy
     """
     from bci_affect.cli.output import print_json
-    from bci_affect.music import embed_file, save_rows
+    from bci_affect.music import embed_file, save_embeddings
 
     times, rows = embed_file(file, encoder, as_is=as_is)
-    save_rows(out, times, rows)
+    save_embeddings(out, times, rows)
     if as_json:
         print_json({"rows": rows.shape[0], "dim": rows.shape[1], "out": str(out)})
     else:
@@ -211,12 +211,12 @@ def head(
 
     Example: bci-affect music head runs/first/music_emotion.json
     """
-    from bci_affect.music import load_head, own_head, save_head
+    from bci_affect.music import load_emotion_head, save_emotion_head, user_head_path
 
     if file is not None:
-        save_head(load_head(file), own_head())
+        save_emotion_head(load_emotion_head(file), user_head_path())
     elif shipped:
-        own_head().unlink(missing_ok=True)
+        user_head_path().unlink(missing_ok=True)
     with _library() as library:  # which predicts again where the head is another
         tracks = library.tracks()
         known = sum(track.valence == track.valence for track in tracks)

@@ -1,28 +1,28 @@
 from .analysis import analyse as analyse
-from .analysis import one_thread as one_thread
+from .analysis import single_threaded_torch as single_threaded_torch
 from .audio import AV_SUFFIXES as AV_SUFFIXES
 from .audio import DecodeError as DecodeError
 from .audio import analysis_audio as analysis_audio
-from .audio import blocks as blocks
 from .audio import decode as decode
 from .audio import open_audio as open_audio
+from .audio import read_blocks as read_blocks
 from .audio import to_mono as to_mono
 from .embed import embed_file as embed_file
-from .embed import save_rows as save_rows
-from .emotion import LEAST_TRACKS as LEAST_TRACKS
+from .embed import save_embeddings as save_embeddings
+from .emotion import MIN_TRACKS as MIN_TRACKS
 from .emotion import EmotionHead as EmotionHead
-from .emotion import fit_head as fit_head
-from .emotion import load_head as load_head
+from .emotion import fit_emotion_head as fit_emotion_head
+from .emotion import load_emotion_head as load_emotion_head
 from .emotion import measure_cues as measure_cues
-from .emotion import own_head as own_head
-from .emotion import save_head as save_head
+from .emotion import save_emotion_head as save_emotion_head
+from .emotion import user_head_path as user_head_path
 from .encoders import MusicEncoder as MusicEncoder
 from .encoders import load_encoder as load_encoder
 from .frontend import log_mel as log_mel
 from .index import ExactIndex as ExactIndex
 from .library import Library as Library
 from .loudness import LoudnessMeter as LoudnessMeter
-from .loudness import normalised as normalised
+from .loudness import normalise_loudness as normalise_loudness
 from .player.player import AudioPlayer as AudioPlayer
 from .player.player import PlayerEvent as PlayerEvent
 from .retrieval import Retriever as Retriever
@@ -34,7 +34,7 @@ from .types import Track as Track
 
 __all__ = [
     "AV_SUFFIXES",
-    "LEAST_TRACKS",
+    "MIN_TRACKS",
     "AudioPlayer",
     "DecodeError",
     "EmotionHead",
@@ -51,19 +51,19 @@ __all__ = [
     "Track",
     "analyse",
     "analysis_audio",
-    "blocks",
     "decode",
     "embed_file",
-    "fit_head",
+    "fit_emotion_head",
+    "load_emotion_head",
     "load_encoder",
-    "load_head",
     "log_mel",
     "measure_cues",
-    "normalised",
-    "one_thread",
+    "normalise_loudness",
     "open_audio",
-    "own_head",
-    "save_head",
-    "save_rows",
+    "read_blocks",
+    "save_embeddings",
+    "save_emotion_head",
+    "single_threaded_torch",
     "to_mono",
+    "user_head_path",
 ]

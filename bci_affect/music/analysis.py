@@ -1,4 +1,4 @@
-"""Everything that is learned from one audio file, in one pass over it."""
+"""Analysis of one audio file in one pass: metadata, loudness, cues, tags and embeddings."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.music import frontend
-from bci_affect.music.audio import MAX_ANALYSED_S, DecodeError, blocks, to_mono
+from bci_affect.music.audio import MAX_ANALYSED_S, DecodeError, read_blocks, to_mono
 from bci_affect.music.emotion import measure_cues
-from bci_affect.music.encoders import Cancelled, MusicEncoder, Stopped
-from bci_affect.music.loudness import LoudnessMeter, normalised, playback_gain_db
+from bci_affect.music.encoders import CancelCheck, Cancelled, MusicEncoder
+from bci_affect.music.loudness import LoudnessMeter, normalise_loudness, playback_gain_db
 from bci_affect.music.tags import TAGS
 
 MAX_PEAK_DBFS = 100.0
-"""Floats in a file may be scaled like 16-bit integers (90 dB over full scale); more is damage."""
+"""Peak above which a file is damaged; floats scaled like 16-bit integers reach 90 dB."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileTags:
-    """What a file says of itself; `replay_gain_db` is NaN where it says nothing of loudness."""
+    """Metadata of a file; `replay_gain_db` is NaN if it contains no ReplayGain or R128 gain."""
 
     title: str
     artist: str
@@ -33,25 +33,25 @@ class FileTags:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What was learned from one file.
+    """Result of the analysis of one file.
 
     Attributes
     ----------
-    said : FileTags
-        The file's own tags.
+    file_tags : FileTags
+        Metadata of the file.
     duration_s, loudness_lufs, peak_dbfs, gain_db : float
-        Decoded length, integrated loudness, true peak, and gain to the playback target.
+        Decoded length, integrated loudness, true peak, and gain to the playback loudness.
     cues : dict
         Acoustic cues of emotion.
     tags : ndarray of float32, shape (50,)
-        Mean probability of each tag; NaN where the encoder gives none.
+        Mean probability of each tag; NaN if the encoder has no tags.
     times : ndarray of float32, shape (n,)
-        Centre of each row in seconds.
-    rows : ndarray of float32, shape (n, dim)
-        The encoder's rows.
+        Centre of each embedding in seconds.
+    embeddings : ndarray of float32, shape (n, dim)
+        Embeddings of the encoder.
     """
 
-    said: FileTags
+    file_tags: FileTags
     duration_s: float
     loudness_lufs: float
     peak_dbfs: float
@@ -59,18 +59,18 @@ class Analysis:
     cues: dict[str, float]
     tags: NDArray[np.float32]
     times: NDArray[np.float32]
-    rows: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
 
 
 def read_tags(path: Path) -> FileTags:
-    """Read title, artist, album and ReplayGain / R128 gain; the title falls back to the name."""
+    """Read title (by default the file name), artist, album and ReplayGain or R128 gain."""
     from tinytag import TinyTag, TinyTagException
 
     try:
         tag = TinyTag.get(path)
         other = {key.lower(): value for key, value in tag.other.items()}
         title, artist, album = tag.title or "", tag.artist or tag.albumartist or "", tag.album or ""
-    except (TinyTagException, OSError, ValueError, IndexError):  # sound may be fine all the same
+    except (TinyTagException, OSError, ValueError, IndexError):  # the audio may still be valid
         title, artist, album, other = "", "", "", {}
     gain = float("nan")
     for key, offset, scale in (
@@ -89,7 +89,7 @@ def read_tags(path: Path) -> FileTags:
 
 
 def read_cover(path: Path) -> bytes | None:
-    """Return the cover picture in a file's tags (jpeg or png bytes), if there is one."""
+    """Return the cover picture in the metadata (JPEG or PNG bytes), if there is one."""
     from tinytag import TinyTag, TinyTagException
 
     try:
@@ -100,22 +100,24 @@ def read_cover(path: Path) -> bytes | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
+class _Measures:
     duration_s: float
     loudness_lufs: float
     peak_dbfs: float
 
 
-def _listen(path: Path, rate_hz: int, stopped: Stopped) -> tuple[NDArray[np.float32], _Heard]:
-    """Decode a file once: at most an hour of it as mono for the encoder, and its loudness whole."""
+def _decode_and_measure(
+    path: Path, rate_hz: int, cancelled: CancelCheck
+) -> tuple[NDArray[np.float32], _Measures]:
+    """Return at most an hour as mono for the encoder, and the loudness of the complete file."""
     import soxr
 
     meter = resampler = None
     parts: list[NDArray[np.float32]] = []
     n_frames, rate, collected = 0, 1, 0
     try:
-        for block, rate in blocks(path):
-            if stopped():
+        for block, rate in read_blocks(path):
+            if cancelled():
                 raise Cancelled
             if meter is None:
                 meter = LoudnessMeter(rate, block.shape[1])
@@ -126,64 +128,64 @@ def _listen(path: Path, rate_hz: int, stopped: Stopped) -> tuple[NDArray[np.floa
                 parts.append(resampler.resample_chunk(to_mono(block)))
                 collected += len(parts[-1])
     except DecodeError:
-        if not n_frames:  # damage after a good start: what was decoded counts
+        if not n_frames:  # if damaged later, use the part decoded so far
             raise
     if meter is None or resampler is None:
-        raise DecodeError("no audio in it (zero length)")
+        raise DecodeError("it contains no audio (zero length)")
     if meter.peak_dbfs() > MAX_PEAK_DBFS:
         raise DecodeError(
             f"damaged (its loudest sample is {meter.peak_dbfs():.0f} dB over full scale)"
         )
     parts.append(resampler.resample_chunk(np.empty(0, np.float32), last=True))
     mono = np.concatenate(parts)[: int(MAX_ANALYSED_S * rate_hz)]
-    return mono, _Heard(n_frames / rate, meter.lufs(), meter.peak_dbfs())
+    return mono, _Measures(n_frames / rate, meter.lufs(), meter.peak_dbfs())
 
 
-def analyse(path: Path, encoder: MusicEncoder, stopped: Stopped = lambda: False) -> Analysis:
+def analyse(path: Path, encoder: MusicEncoder, cancelled: CancelCheck = lambda: False) -> Analysis:
     """Decode, measure, embed and tag one file.
 
     Raises
     ------
     DecodeError
-        If it cannot be decoded; the reason is in words.
+        If it cannot be decoded; the message contains the reason.
     Cancelled
-        Once `stopped` says so, within a fraction of a second.
+        Within a fraction of a second after `cancelled` returns True.
     """
-    said = read_tags(path)
-    mono, heard = _listen(path, encoder.rate_hz, stopped)
-    mono = normalised(mono, encoder.rate_hz)
+    file_tags = read_tags(path)
+    mono, measures = _decode_and_measure(path, encoder.rate_hz, cancelled)
+    mono = normalise_loudness(mono, encoder.rate_hz)
     tags = np.full(len(TAGS), np.nan, dtype=np.float32)
-    with one_thread():
+    with single_threaded_torch():
         if encoder.rate_hz == frontend.RATE_HZ:
             mel = frontend.log_mel(mono)
             cues = measure_cues(mono, mel)
         else:
             mel, cues = None, {}
         from_mel = getattr(encoder, "from_log_mel", None)
-        if from_mel is not None and mel is not None:  # the tagger shares its frames with the cues
-            times, rows, patch_tags = from_mel(mel, len(mono) / encoder.rate_hz, stopped)
+        if from_mel is not None and mel is not None:  # the frames are shared with the cues
+            times, embeddings, patch_tags = from_mel(mel, len(mono) / encoder.rate_hz, cancelled)
             tags = patch_tags.mean(axis=0)
         else:
-            times, rows = encoder.embed(mono)
-    gain = playback_gain_db(heard.loudness_lufs, heard.peak_dbfs)
-    if np.isfinite(said.replay_gain_db):  # the file's word, our ceiling
-        gain = playback_gain_db(-18.0 - said.replay_gain_db, heard.peak_dbfs)
+            times, embeddings = encoder.embed(mono)
+    gain = playback_gain_db(measures.loudness_lufs, measures.peak_dbfs)
+    if np.isfinite(file_tags.replay_gain_db):  # gain of the file, limited by the true peak
+        gain = playback_gain_db(-18.0 - file_tags.replay_gain_db, measures.peak_dbfs)
     return Analysis(
-        said=said,
-        duration_s=heard.duration_s,
-        loudness_lufs=heard.loudness_lufs,
-        peak_dbfs=max(heard.peak_dbfs, -120.0),
+        file_tags=file_tags,
+        duration_s=measures.duration_s,
+        loudness_lufs=measures.loudness_lufs,
+        peak_dbfs=max(measures.peak_dbfs, -120.0),
         gain_db=gain,
         cues=cues,
         tags=tags,
         times=times.astype(np.float32),
-        rows=rows,
+        embeddings=embeddings,
     )
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep torch, where it is loaded, to one thread: two are slower when anything else runs."""
+def single_threaded_torch() -> Iterator[None]:
+    """Limit torch, if loaded, to one thread; two are slower while other programs run."""
     import sys
 
     torch = sys.modules.get("torch")

@@ -1,7 +1,7 @@
-"""Reading audio files: whole for analysis, in blocks for playback, and one error for all failures.
+"""Decoding of audio files, complete or in blocks, with one error type for all failures.
 
-soundfile (libsndfile) reads wav, flac, ogg, opus, mp3 and aiff; m4a and aac go through PyAV where
-the ``m4a`` extra is installed.
+soundfile (libsndfile) reads wav, flac, ogg, opus, mp3 and aiff; PyAV reads m4a and aac (extra
+``m4a``).
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ PLAIN_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".ai
 AV_SUFFIXES = (".m4a", ".mp4", ".aac")
 SUFFIXES = PLAIN_SUFFIXES + AV_SUFFIXES
 MAX_ANALYSED_S = 3600.0
-"""Of longer files (mixes, audio books) the first hour is analysed; they play whole."""
+"""Maximum duration of the analysis; longer files (mixes, audio books) are played completely."""
 _BLOCK_S = 10.0
-_RATES_HZ = (1_000, 1_000_000)  # beyond these a header is damaged
+_RATES_HZ = (1_000, 1_000_000)  # range of valid sampling rates
 
 
 class DecodeError(BciAffectError):
-    """A file that cannot be decoded, with the reason in words."""
+    """Raised if a file cannot be decoded; the message contains the reason."""
 
 
 class Reader(Protocol):
-    """An open audio file that is read from front to back."""
+    """Open audio file, read sequentially."""
 
     rate_hz: int
     n_channels: int
@@ -40,14 +40,14 @@ class Reader(Protocol):
         """Return the next frames (n, n_channels); fewer at the end, none after it."""
 
     def seek(self, position_s: float) -> None:
-        """Go on from another place."""
+        """Continue at another position."""
 
     def close(self) -> None:
-        """Release the file."""
+        """Close the file."""
 
 
 class _PlainReader:
-    """libsndfile's formats."""
+    """Reader of the formats of libsndfile."""
 
     def __init__(self, path: Path) -> None:
         import soundfile
@@ -74,14 +74,14 @@ class _PlainReader:
         try:
             self._file.seek(min(int(position_s * self.rate_hz), self._file.frames))
         except self._error as error:
-            raise DecodeError(f"cannot be searched ({error})") from None
+            raise DecodeError(f"seeking failed ({error})") from None
 
     def close(self) -> None:
         self._file.close()
 
 
 class _AvReader:
-    """m4a and aac through PyAV."""
+    """Reader of m4a and aac, using PyAV."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -94,8 +94,8 @@ class _AvReader:
             self.rate_hz = int(self._stream.rate)
         except (av.FFmpegError, IndexError) as error:
             raise DecodeError(f"not readable as audio ({error})") from None
-        except (UnicodeDecodeError, AttributeError, TypeError):  # tags, codec or rate are damaged
-            raise DecodeError("not readable as audio (its description is damaged)") from None
+        except (UnicodeDecodeError, AttributeError, TypeError):  # damaged tags, codec or rate
+            raise DecodeError("not readable as audio (its header is damaged)") from None
         self._av = av
         self.n_channels = 2
         length = self._container.duration
@@ -125,9 +125,9 @@ class _AvReader:
                     block = block[skip:]
                 parts.append(block)
                 have += len(block)
-        whole = np.concatenate(parts)
-        self._left = whole[n_frames:]
-        return whole[:n_frames]
+        joined = np.concatenate(parts)
+        self._left = joined[n_frames:]
+        return joined[:n_frames]
 
     def seek(self, position_s: float) -> None:
         self._container.seek(int(position_s * self._av.time_base))
@@ -143,7 +143,8 @@ def open_audio(path: Path) -> Reader:
     Raises
     ------
     DecodeError
-        If it is missing, empty, of no known format, or damaged at its start; says why in words.
+        If it is missing, empty, of unknown format, or damaged at its start; the message contains
+        the reason.
     """
     try:
         reader: Reader = (
@@ -153,15 +154,15 @@ def open_audio(path: Path) -> Reader:
         raise DecodeError(f"cannot be opened ({error.strerror or error})") from None
     if not _RATES_HZ[0] <= reader.rate_hz <= _RATES_HZ[1]:
         reader.close()
-        raise DecodeError(f"a rate of {reader.rate_hz} Hz is no sound's")
+        raise DecodeError(f"its sampling rate of {reader.rate_hz} Hz is not valid")
     return reader
 
 
-def blocks(path: Path, seconds: float = _BLOCK_S) -> Iterator[tuple[NDArray[np.float32], int]]:
-    """Yield blocks of frames (n, n_channels) with the rate, until the file really ends.
+def read_blocks(path: Path, seconds: float = _BLOCK_S) -> Iterator[tuple[NDArray[np.float32], int]]:
+    """Yield blocks of frames (n, n_channels) with the rate, until decoding ends.
 
-    A truncated mp3 announces its full length; only what was decoded is trusted. Samples that are
-    not finite become silence.
+    The length in the header is not used, since a truncated mp3 states its full length. Samples that
+    are not finite are replaced with silence.
     """
     reader = open_audio(path)
     try:
@@ -180,11 +181,12 @@ def decode(path: Path, max_s: float = np.inf) -> tuple[NDArray[np.float32], int]
     Raises
     ------
     DecodeError
-        If it cannot be decoded or holds no audio. Damage after a good start ends the audio there.
+        If it cannot be decoded or contains no audio. If it is damaged later, the part before the
+        damage is returned.
     """
     parts, have, rate = [], 0, 1
     try:
-        for block, rate in blocks(path):
+        for block, rate in read_blocks(path):
             parts.append(block)
             have += len(block)
             if have >= max_s * rate:
@@ -193,34 +195,34 @@ def decode(path: Path, max_s: float = np.inf) -> tuple[NDArray[np.float32], int]
         if not parts:
             raise
     if not parts:
-        raise DecodeError("no audio in it (zero length)")
+        raise DecodeError("it contains no audio (zero length)")
     return np.concatenate(parts)[: int(min(max_s * rate, have))], rate
 
 
 def to_mono(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the mean of all channels, (n,) from (n, n_channels)."""
     n_channels = frames.shape[1]
-    # A product is many times quicker than a mean over pairs.
+    # A matrix product is many times faster than a mean over two columns.
     return frames @ np.full(n_channels, 1.0 / n_channels, dtype=np.float32)
 
 
 def analysis_audio(
     frames: NDArray[np.float32], rate_hz: int, target_hz: int, *, as_is: bool = False
 ) -> NDArray[np.float32]:
-    """Return what encoders hear: the mean of all channels, resampled, at -14 LUFS.
+    """Return the input of encoders: the mean of all channels, resampled, at -14 LUFS.
 
     Parameters
     ----------
     frames : ndarray of float32, shape (n, n_channels)
         Decoded audio.
     rate_hz, target_hz : int
-        Its rate, and the encoder's.
+        Sampling rate of the audio and of the encoder.
     as_is : bool
-        Keep the level.
+        Keep the level instead of normalising it.
     """
     import soxr
 
     mono = to_mono(frames)
     if rate_hz != target_hz:
         mono = soxr.resample(mono, rate_hz, target_hz).astype(np.float32)
-    return mono if as_is else loudness.normalised(mono, target_hz)
+    return mono if as_is else loudness.normalise_loudness(mono, target_hz)

@@ -16,11 +16,12 @@ class LibraryDatabase(Database):
     Parameters
     ----------
     path : Path
+        Database file.
 
     Raises
     ------
     BciAffectError
-        As `Database`.
+        See `Database`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,7 +29,7 @@ class LibraryDatabase(Database):
 
     @contextmanager
     def write(self, *, rows_change: bool = True) -> Iterator[Connection]:
-        """Run a transaction; `rows_change` where it changes the rows that retrieval searches."""
+        """Run a transaction; `rows_change` is True if it changes the embeddings for retrieval."""
         with super().write() as connection:
             connection.execute(
                 "UPDATE state SET writes = writes + 1, changes = changes + ?", (int(rows_change),)

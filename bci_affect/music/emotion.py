@@ -1,9 +1,9 @@
-"""How music sounds to be meant: valence and arousal of a track, with uncertainty.
+"""Predicted emotion of music: valence and arousal of a track, with uncertainty.
 
-A head is linear on named features. The shipped one (``models/music_emotion.json``) rests on
-acoustic cues whose relation to perceived emotion is published, and on the tagger's words; nobody's
-ratings went into it, and its card says how weak it is. Heads trained on rated stimuli (`fit_head`,
-used by ``train``) read the tagger's rows instead and take its place.
+An emotion head is a linear model on named features. The shipped one (``models/music_emotion.json``)
+uses acoustic cues with a published relation to perceived emotion, and tags; it was not fitted to
+ratings, and its model card states its limits. Heads fitted to rated stimuli (`fit_emotion_head`,
+used by ``train``) use the tagger embeddings instead.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bci_affect.resources import shipped, user_home
 from bci_affect.storage import write_atomically
 
 CUES = ("brightness", "onsets", "pulse", "mode", "register", "smoothness", "dissonance")
-"""Acoustic cues of a track; `measure_cues` says what each is."""
+"""Acoustic cues of a track, described in `measure_cues`."""
 
 _KEY_MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
 _KEY_MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
@@ -32,7 +32,7 @@ _KEY_MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.6
 
 
 def measure_cues(mono: NDArray[np.float32], mel: NDArray[np.float32]) -> dict[str, float]:
-    """Measure what carries emotion in the sound itself.
+    """Measure the acoustic cues of emotion.
 
     Parameters
     ----------
@@ -44,29 +44,29 @@ def measure_cues(mono: NDArray[np.float32], mel: NDArray[np.float32]) -> dict[st
     Returns
     -------
     dict
-        ``brightness``: centroid of the spectrum in octaves above 1 kHz. ``onsets``: starts of
-        sounds a second. ``pulse``: spread of the onset strength, high with drums. ``mode``: how
-        much better the pitches fit a major than a minor key, -1 to 1. ``register``: octaves of the
-        melody's pitch region above middle C. ``smoothness``: share of sound that holds between
-        onsets. ``dissonance``: how evenly the twelve pitch classes are filled, 0 to 1.
+        ``brightness``: spectral centroid in octaves above 1 kHz. ``onsets``: onsets per second.
+        ``pulse``: standard deviation of the onset strength, high with drums. ``mode``: correlation
+        with the best major key minus that with the best minor key, -1 to 1. ``register``: octaves
+        of the melody above middle C. ``smoothness``: ratio of the level between onsets to the mean
+        level. ``dissonance``: entropy of the twelve pitch classes, 0 to 1.
     """
     power = np.maximum(10.0 ** mel.astype(np.float64) - 1.0, 0.0)  # (n_frames, 96)
     top_mel = float(frontend.hz_to_mel(np.array([frontend.RATE_HZ / 2]))[0])
     centres = frontend.mel_to_hz(np.linspace(0.0, top_mel, frontend.N_MELS + 2))[1:-1]
     loud = power.sum(axis=1)
-    heard = loud > 0.02 * np.quantile(loud, 0.9) if loud.max() > 0 else np.zeros(len(loud), bool)
-    if heard.sum() < 8:
+    audible = loud > 0.02 * np.quantile(loud, 0.9) if loud.max() > 0 else np.zeros(len(loud), bool)
+    if audible.sum() < 8:
         return dict.fromkeys(CUES, float("nan"))
-    centroid = (np.sqrt(power[heard]) @ centres) / np.sqrt(power[heard]).sum(axis=1)
+    centroid = (np.sqrt(power[audible]) @ centres) / np.sqrt(power[audible]).sum(axis=1)
     flux = np.maximum(np.diff(mel, axis=0), 0.0).mean(axis=1)  # (n_frames - 1,)
     chroma, register = _pitches(mono)
     major, minor = _key_fit(chroma)
-    level = np.convolve(loud, np.ones(3) / 3, mode="same")[heard]
+    level = np.convolve(loud, np.ones(3) / 3, mode="same")[audible]
     share = chroma / chroma.sum() if chroma.sum() > 0 else np.full(12, 1 / 12)
     entropy = -float(np.sum(share * np.log(share + 1e-12)) / np.log(12))
     return {
         "brightness": float(np.log2(np.mean(centroid) / 1000.0)),
-        "onsets": _onsets_a_second(flux),
+        "onsets": _onsets_per_second(flux),
         "pulse": float(flux.std()),
         "mode": float(major - minor),
         "register": register,
@@ -75,25 +75,25 @@ def measure_cues(mono: NDArray[np.float32], mel: NDArray[np.float32]) -> dict[st
     }
 
 
-def _onsets_a_second(flux: NDArray[np.floating[Any]]) -> float:
-    """Count peaks of the flux that stand out from their second."""
+def _onsets_per_second(flux: NDArray[np.floating[Any]]) -> float:
+    """Return the rate of peaks of the flux above its mean over one second."""
     half = round(0.5 / frontend.FRAME_S)
-    if len(flux) < 2 * half + 1:  # shorter than the second that each peak is compared with
+    if len(flux) < 2 * half + 1:  # shorter than one second
         return float("nan")
     local = np.convolve(flux, np.ones(2 * half + 1) / (2 * half + 1), mode="same")
     middle = flux[1:-1]
     peaks = (middle > flux[:-2]) & (middle >= flux[2:]) & (middle > 1.5 * local[1:-1] + 0.01)
-    at = np.flatnonzero(peaks)
-    apart = np.concatenate([[True], np.diff(at) >= 4]) if len(at) else np.empty(0, bool)
-    return float(apart.sum() / (len(flux) * frontend.FRAME_S))
+    index = np.flatnonzero(peaks)
+    onsets = np.concatenate([[True], np.diff(index) >= 4]) if len(index) else np.empty(0, bool)
+    return float(onsets.sum() / (len(flux) * frontend.FRAME_S))
 
 
 def _pitches(mono: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
-    """Energy of the twelve pitch classes (12,), and the melody's register in octaves over C4."""
+    """Return the chroma, (12,), and the register of the melody in octaves above C4."""
     n_fft = 4096
     total = np.zeros(n_fft // 2 + 1)
     for power in frontend.power_blocks(mono, n_fft, 2048):
-        # Square roots keep one loud bass note from being the whole key.
+        # Square roots prevent one loud bass note from dominating the key.
         total += np.sqrt(power).sum(axis=0)
     hz = np.arange(n_fft // 2 + 1) * frontend.RATE_HZ / n_fft
     used = (hz > 100) & (hz < 2100)
@@ -110,7 +110,7 @@ def _pitches(mono: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
 
 
 def _key_fit(chroma: NDArray[np.float64]) -> tuple[float, float]:
-    """Best correlation with any major and with any minor key."""
+    """Return the highest correlations with a major and with a minor key."""
     if chroma.std() <= 0:
         return 0.0, 0.0
     best = []
@@ -119,8 +119,8 @@ def _key_fit(chroma: NDArray[np.float64]) -> tuple[float, float]:
     return float(best[0]), float(best[1])
 
 
-LEAST_TRACKS = 8
-"""Rated tracks that a head is fitted on, at least."""
+MIN_TRACKS = 8
+"""Minimum number of rated tracks for the fit of a head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +130,17 @@ class EmotionHead:
     Attributes
     ----------
     id : str
-        Name with version; predictions in a library are made again when it changes.
+        Name with version; the predictions in a library are updated when it changes.
     inputs : str
-        ``"cues+tags"`` (cues, then log-odds of the 50 tags) or ``"rows"`` (mean of the rows).
+        ``"cues+tags"`` (cues, then log-odds of the 50 tags) or ``"rows"`` (mean embedding).
     centre, scale : tuple of float
         Standardisation of each feature.
     weights : tuple of 2 tuples of float
-        One weight a feature, for valence and for arousal.
+        Weight of each feature, for valence and for arousal.
     bias, sd : tuple of 2 float
-        Offset; and the standard deviation of the error.
+        Offset, and standard deviation of the error.
     provenance : str
-        Where it comes from, in words.
+        Origin of the head in words.
     """
 
     id: str
@@ -154,18 +154,18 @@ class EmotionHead:
 
     def predict(
         self,
-        rows: NDArray[np.float32] | None,
+        embeddings: NDArray[np.float32] | None,
         tags: NDArray[np.float32] | None,
         cues: dict[str, float] | None,
     ) -> tuple[float, float, float, float]:
-        """Return valence, arousal and their standard deviations; NaN where inputs are missing."""
-        features = _features(self.inputs, rows, tags, cues)
+        """Return valence, arousal and their standard deviations; NaN if inputs are missing."""
+        features = _features(self.inputs, embeddings, tags, cues)
         if features is None or len(features) != len(self.centre):
             return (float("nan"),) * 4
         return self.predict_features(features)
 
     def predict_features(self, features: NDArray[np.float64]) -> tuple[float, float, float, float]:
-        """Do the same from the features, shape (n,); NaN among them counts as average."""
+        """Return the output of `predict` from features, shape (n,); NaN is replaced by the mean."""
         z = (features - np.array(self.centre)) / np.array(self.scale)
         known = np.isfinite(z)
         z = np.where(known, np.clip(z, -3, 3), 0.0)
@@ -176,12 +176,16 @@ class EmotionHead:
 
 def _features(
     inputs: str,
-    rows: NDArray[np.float32] | None,
+    embeddings: NDArray[np.float32] | None,
     tags: NDArray[np.float32] | None,
     cues: dict[str, float] | None,
 ) -> NDArray[np.float64] | None:
     if inputs == "rows":
-        return None if rows is None or not len(rows) else rows.mean(axis=0, dtype=np.float64)
+        return (
+            None
+            if embeddings is None or not len(embeddings)
+            else embeddings.mean(axis=0, dtype=np.float64)
+        )
     if tags is None or cues is None or not np.isfinite(list(cues.values())).any():
         return None
     return np.concatenate([[cues.get(name, np.nan) for name in CUES], log_odds(tags)])
@@ -193,42 +197,43 @@ def log_odds(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(logit(p))
 
 
-def fit_head(
-    rows: list[NDArray[np.float32]],
+def fit_emotion_head(
+    embeddings: list[NDArray[np.float32]],
     ratings: NDArray[np.floating[Any]],
     *,
     name: str,
     provenance: str,
     strength: float = 10.0,
 ) -> EmotionHead:
-    """Fit a ridge head on the rows of rated tracks.
+    """Fit an emotion head to rated tracks by ridge regression.
 
     Parameters
     ----------
-    rows : list of ndarray, shape (n_rows, n_dim) each
-        Tagger rows of each track; their mean is the feature.
+    embeddings : list of ndarray, shape (n_embeddings, n_dim) each
+        Tagger embeddings of each track; their mean is the feature.
     ratings : ndarray, shape (n_tracks, 2)
         Mean valence and arousal of each track in [-1, 1].
     name, provenance : str
-        For the head's id and card.
+        Id and provenance of the head.
     strength : float
         Ridge penalty on standardised features.
 
     Returns
     -------
     EmotionHead
-        Its `sd` is the error on tracks left out one at a time, which a ridge gives in closed form.
+        Its `sd` is the leave-one-track-out error, in closed form.
 
     Raises
     ------
     BciAffectError
-        With fewer than eight tracks.
+        If there are fewer than eight tracks.
     """
-    if len(rows) < LEAST_TRACKS:
+    if len(embeddings) < MIN_TRACKS:
         raise BciAffectError(
-            f"A head for music needs at least {LEAST_TRACKS} rated tracks, not {len(rows)}."
+            f"A music emotion head needs at least {MIN_TRACKS} rated tracks, not "
+            f"{len(embeddings)}; add rated tracks."
         )
-    x = np.stack([track.mean(axis=0, dtype=np.float64) for track in rows])  # (n, n_dim)
+    x = np.stack([track.mean(axis=0, dtype=np.float64) for track in embeddings])  # (n, n_dim)
     y = np.arctanh(np.clip(np.asarray(ratings, dtype=np.float64), -0.98, 0.98))
     centre, scale = x.mean(axis=0), x.std(axis=0) + 1e-6
     z, bias = (x - centre) / scale, y.mean(axis=0)
@@ -251,26 +256,28 @@ def fit_head(
     )
 
 
-def save_head(head: EmotionHead, path: Path) -> None:
+def save_emotion_head(head: EmotionHead, path: Path) -> None:
     """Write a head as JSON; raises `BciAffectError` if it cannot be written."""
     write_atomically(path, json.dumps(asdict(head), indent=1) + "\n")
 
 
-def own_head() -> Path:
-    """Return where the user's own head is kept, if there is one; see ``bci-affect music head``."""
+def user_head_path() -> Path:
+    """Return the path of the user's own emotion head; see ``bci-affect music head``."""
     return user_home() / "music_emotion.json"
 
 
-def load_head(path: Path | None = None) -> EmotionHead:
-    """Read a head, by default the user's own, or else the shipped one.
+def load_emotion_head(path: Path | None = None) -> EmotionHead:
+    """Load an emotion head, by default the user's own, or else the shipped one.
 
     Raises
     ------
     BciAffectError
-        If the file is not a head, or its parts do not fit each other.
+        If the file is not an emotion head, or its parts are inconsistent.
     """
     if path is None:
-        path = own_head() if own_head().is_file() else shipped("models/music_emotion.json")
+        path = (
+            user_head_path() if user_head_path().is_file() else shipped("models/music_emotion.json")
+        )
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         head = EmotionHead(
@@ -289,7 +296,7 @@ def load_head(path: Path | None = None) -> EmotionHead:
         ) from None
     widths = {len(head.centre), len(head.scale), *map(len, head.weights)}
     if len(widths) != 1 or min(head.scale) <= 0 or head.inputs not in ("rows", "cues+tags"):
-        raise BciAffectError(f"{path} is not a music emotion head: its parts do not fit.")
+        raise BciAffectError(f"{path} is not a music emotion head: its parts are inconsistent.")
     if head.inputs == "cues+tags" and widths != {len(CUES) + len(TAGS)}:
-        raise BciAffectError(f"{path} is made for other cues or tags than this version has.")
+        raise BciAffectError(f"{path} is for other cues or tags than those of this version.")
     return head

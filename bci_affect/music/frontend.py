@@ -1,8 +1,8 @@
-"""The tagger's front end: mono audio at 16 kHz to log-mel frames, computed in float32.
+"""Front end of the tagger: log-mel frames of mono audio at 16 kHz, computed in float32.
 
-The network learned from mel bands that were rounded to float16. The original also multiplied in
-float16, which on NumPy 2 overflows to infinity in a third of all frames of loud music. Here only
-the rounding is kept (without it ``pool5`` moves by up to 1e-3); all is computed in float32.
+The network was trained on mel bands rounded to float16. The original also multiplied in float16,
+which overflows to infinity in NumPy 2 in a third of all frames of loud music. Here only the
+rounding is kept (without it ``pool5`` changes by up to 1e-3) and everything is computed in float32.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ HOP = 256
 N_MELS = 96
 FRAME_S = HOP / RATE_HZ
 VERSION = "musicnn-half-rounded-1"
-"""Part of the key of stored embeddings: it changes whenever the numbers below would."""
+"""Part of the key of stored embeddings; change it whenever the output of the front end changes."""
 
-_BLOCK_FRAMES = 4096  # bounds memory: an hour of audio is never held as spectra
+_BLOCK_FRAMES = 4096  # limits the memory for spectra
 
 
 def hz_to_mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -64,7 +64,7 @@ def power_blocks(
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the power spectrum of frames centred on ``k * hop``, shape (n, n_fft // 2 + 1) each.
 
-    The signal is padded with zeros, so frame 0 looks at as much before the start as after it.
+    The signal is padded with zeros, so that frame 0 is centred on the first sample.
     """
     padded = np.pad(np.asarray(mono, dtype=np.float32), n_fft // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]
@@ -75,7 +75,7 @@ def power_blocks(
 
 
 def _as_half(mel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Round to float16's precision, except what float16 cannot hold."""
+    """Round to the precision of float16, except values outside its range."""
     limit = np.float32(np.finfo(np.float16).max)
     return np.where(mel < limit, np.minimum(mel, limit).astype(np.float16), mel)
 

@@ -1,7 +1,7 @@
-"""Exact search: which tracks have segments that point where a query points.
+"""Nearest-neighbour search of tracks by the cosine similarity of their segments.
 
-`Index` is the seam for something larger; up to a million segments a plain matrix product answers in
-milliseconds, and approximate indexes cost minutes to build and lose recall.
+`SearchIndex` is the interface for other implementations. Up to a million segments, the exact search
+by a matrix product takes milliseconds; approximate indexes take minutes to build and lose recall.
 """
 
 from __future__ import annotations
@@ -12,45 +12,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 BEST_SEGMENTS = 3
-"""A track's score is the mean of this many best segments: steadier than the single best, and not
-blurred like the centroid."""
+"""Number of best segments averaged for the score of a track: less noisy than the single best one,
+and more specific than the centroid."""
 
 
-class Index(Protocol):
-    """What retrieval asks of a search structure; rows of a track lie next to each other."""
+class SearchIndex(Protocol):
+    """Interface of a search index; the embeddings of a track are adjacent."""
 
-    def build(self, rows: NDArray[np.float32], track_ids: NDArray[np.int64]) -> None:
-        """Take all rows, shape (n, d) of unit length, and the track of each, shape (n,)."""
+    def build(self, embeddings: NDArray[np.float32], track_ids: NDArray[np.int64]) -> None:
+        """Build the index from unit-length embeddings (n, d) and the track of each, (n,)."""
 
     def search(
-        self, queries: NDArray[np.float32], count: int, leave_out: frozenset[int]
+        self, queries: NDArray[np.float32], count: int, exclude: frozenset[int]
     ) -> list[tuple[int, float, int]]:
-        """Return the best tracks for queries (m, d) of unit length: track, score, best row."""
+        """Return the best tracks for unit-length queries (m, d): track, score, best segment."""
 
 
 class ExactIndex:
-    """Every segment is compared."""
+    """Exhaustive search over all segments."""
 
     def __init__(self) -> None:
         self._rows = np.empty((0, 0), np.float32)
         self._tracks = np.empty(0, np.int64)  # (n_tracks,)
         self._starts = np.empty(0, np.int64)  # (n_tracks + 1,)
 
-    def build(self, rows: NDArray[np.float32], track_ids: NDArray[np.int64]) -> None:
-        """Take all rows; see `Index`."""
+    def build(self, embeddings: NDArray[np.float32], track_ids: NDArray[np.int64]) -> None:
+        """Build the index; see `SearchIndex`."""
         change = np.flatnonzero(np.diff(track_ids)) + 1
-        edges = [np.zeros(min(1, len(rows)), np.int64), change, np.array([len(rows)])]
+        edges = [np.zeros(min(1, len(embeddings)), np.int64), change, np.array([len(embeddings)])]
         self._starts = np.concatenate(edges).astype(np.int64)
         self._tracks = track_ids[self._starts[:-1]]
-        self._rows = np.ascontiguousarray(rows, dtype=np.float32)
+        self._rows = np.ascontiguousarray(embeddings, dtype=np.float32)
 
     def search(
-        self, queries: NDArray[np.float32], count: int, leave_out: frozenset[int] = frozenset()
+        self, queries: NDArray[np.float32], count: int, exclude: frozenset[int] = frozenset()
     ) -> list[tuple[int, float, int]]:
-        """Return the best tracks; see `Index`. Exact, though few tracks are scored whole.
+        """Return the best tracks; see `SearchIndex`.
 
-        A track's mean of best segments is never above its single best, so tracks whose single best
-        is below the scores found cannot enter.
+        The mean of a track's best segments never exceeds its single best segment, so tracks whose
+        single best is below the scores found so far are skipped without loss of exactness.
         """
         if not len(self._tracks) or not len(queries):
             return []
@@ -59,8 +59,8 @@ class ExactIndex:
         else:  # mean over the queries of the similarity is the similarity to their mean
             similarity = self._rows @ queries.mean(axis=0)
         tops = np.maximum.reduceat(similarity, self._starts[:-1])  # (n_tracks,)
-        if leave_out:
-            tops = np.where(np.isin(self._tracks, list(leave_out)), -np.inf, tops)
+        if exclude:
+            tops = np.where(np.isin(self._tracks, list(exclude)), -np.inf, tops)
         order = np.argsort(-tops)
         order = order[np.isfinite(tops[order])]
         found: list[tuple[float, int]] = []

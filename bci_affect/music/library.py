@@ -1,9 +1,9 @@
 """Music library: every added track, in one SQLite database in the user's data folder.
 
 A track is identified by its content (a hash of the file's bytes); the paths of its files are stored
-separately. So a moved file needs no new analysis, a copy is no second track, and files on a drive
-that is not mounted are hidden, not lost. Entries that the disk has changed are left out until their
-music is added again. Any thread may read and write.
+separately. Thus a moved file needs no new analysis, a copy is not a second track, and files on a
+drive that is not mounted are hidden, not lost. Damaged entries are left out until their music is
+added again. All methods are thread-safe.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
-from bci_affect.music import upkeep
+from bci_affect.music import maintenance
 from bci_affect.music.analysis import Analysis, read_cover
 from bci_affect.music.database import LibraryDatabase
-from bci_affect.music.emotion import EmotionHead, load_head
-from bci_affect.music.records import TRACK_COLUMNS, Rows, track_of, unpacked
+from bci_affect.music.emotion import EmotionHead, load_emotion_head
+from bci_affect.music.records import TRACK_COLUMNS, EmbeddingTable, to_track, unpack_embeddings
 from bci_affect.music.schema import LIBRARY
 from bci_affect.music.tags import TAGS
 from bci_affect.music.types import Track
@@ -44,9 +44,9 @@ class Library:
     Parameters
     ----------
     path : Path, optional
-        The database; by default ``music.sqlite`` in the user's data folder.
+        Database file; by default ``music.sqlite`` in the user's data folder.
     head : EmotionHead, optional
-        What predicts valence and arousal; the shipped one by default.
+        Emotion head for valence and arousal; by default that of `load_emotion_head`.
 
     Raises
     ------
@@ -56,22 +56,24 @@ class Library:
 
     def __init__(self, path: Path | None = None, *, head: EmotionHead | None = None) -> None:
         self.path = path or user_home() / "music.sqlite"
-        self.head = head or load_head()
+        self.head = head or load_emotion_head()
         self.database = LibraryDatabase(self.path)
         self._listed: dict[tuple[int, bool, bool], list[Track]] = {}
         self._warned: set[int] = set()
         try:
-            upkeep.warn_of_damage(self.database)
+            maintenance.warn_of_damage(self.database)
             self.refresh()
-            upkeep.rate_again(self.database, self.head, lambda track_id: self.rows(track_id)[1])
+            maintenance.update_emotion(
+                self.database, self.head, lambda track_id: self.embeddings(track_id)[1]
+            )
         except BaseException:
-            self.close()  # a refused library must not stay locked
+            self.close()  # do not leave the database locked
             raise
 
     # --- reading ----------------------------------------------------------------------------
 
     def tracks(self, *, include_excluded: bool = False, include_banned: bool = True) -> list[Track]:
-        """Return all tracks whose file is there, in the order of artist, album and title."""
+        """Return all tracks whose file exists, sorted by artist, album and title."""
         key = (
             self.database.read("SELECT writes FROM state")[0][0],
             include_excluded,
@@ -89,7 +91,7 @@ class Library:
             f"SELECT {TRACK_COLUMNS} {_FROM} WHERE {' AND '.join(where)} "
             "ORDER BY t.artist COLLATE NOCASE, t.album COLLATE NOCASE, t.title COLLATE NOCASE, t.id"
         )
-        listed = [track_of(row) for row in rows]
+        listed = [to_track(row) for row in rows]
         self._listed = {k: v for k, v in self._listed.items() if k[0] == key[0]} | {key: listed}
         return list(listed)
 
@@ -99,27 +101,32 @@ class Library:
         Raises
         ------
         BciAffectError
-            If there is none of this number, or its file is not there.
+            If there is no such track, or its file does not exist.
         """
         rows = self.database.read(f"SELECT {TRACK_COLUMNS} {_FROM} WHERE t.id = ?", (track_id,))
         if not rows:
             raise BciAffectError(
-                f"No track {track_id} in the library (or its drive is not there); "
+                f"No track {track_id} in the library (or its drive is not connected); "
                 "see `bci-affect music list`."
             )
-        return track_of(rows[0])
+        return to_track(rows[0])
 
-    def rows(
+    def embeddings(
         self, track_id: int, encoder: str | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Return row centre times (n,) and rows (n, dim) of one track.
+        """Return centre times (n,) in seconds and embeddings (n, dim) of one track.
 
         Parameters
         ----------
         track_id : int
-            The track.
+            Id of the track.
         encoder : str, optional
-            Start of the encoder's key, the tagger by default.
+            Prefix of the encoder's key; by default the tagger.
+
+        Raises
+        ------
+        BciAffectError
+            If the track has no embeddings, or damaged ones.
         """
         found = self.database.read(
             "SELECT times, rows, dim FROM whole_embedding WHERE track_id = ? AND encoder LIKE ? "
@@ -130,13 +137,13 @@ class Library:
             raise BciAffectError(
                 f"Track {track_id} has no embedding, or a damaged one; add its folder again."
             )
-        times, rows = unpacked(*found[0])
-        return times.astype(np.float64), rows
+        times, embeddings = unpack_embeddings(*found[0])
+        return times.astype(np.float64), embeddings
 
-    def iter_rows(
+    def iter_embeddings(
         self, encoder: str | None = None
     ) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float32]]]:
-        """Yield track number, times (n,) and rows (n, dim) of every track that may be chosen."""
+        """Yield id, times (n,) and embeddings (n, dim) of every track available for retrieval."""
         found = self.database.iterate(
             f"SELECT e.track_id, e.times, e.rows, e.dim, {LIBRARY.damaged('embedding')} "
             "FROM embedding e WHERE encoder LIKE ? AND EXISTS (SELECT 1 FROM whole_track t "
@@ -146,34 +153,34 @@ class Library:
         )
         for track_id, times, rows, dim, damaged in found:
             if not damaged:
-                yield int(track_id), *unpacked(times, rows, dim)
+                yield int(track_id), *unpack_embeddings(times, rows, dim)
             elif track_id not in self._warned:
                 self._warned.add(track_id)
-                upkeep.warn(self.path, f"the rows of track {track_id} were changed by the disk")
+                maintenance.warn(self.path, f"the embeddings of track {track_id} are corrupted")
 
-    def all_rows(self, encoder: str | None = None) -> Rows:
-        """Return the rows of every track that may be chosen, as one."""
-        parts = list(self.iter_rows(encoder))
+    def all_embeddings(self, encoder: str | None = None) -> EmbeddingTable:
+        """Return the embeddings of all tracks available for retrieval."""
+        parts = list(self.iter_embeddings(encoder))
         if not parts:
             empty = np.empty(0)
-            return Rows(
+            return EmbeddingTable(
                 empty.astype(np.int64), empty.astype(np.float32), np.empty((0, 0), np.float32)
             )
-        return Rows(
+        return EmbeddingTable(
             np.concatenate([np.full(len(times), number) for number, times, _ in parts]),
             np.concatenate([times for _, times, _ in parts]),
-            np.concatenate([rows for _, _, rows in parts]),
+            np.concatenate([embeddings for _, _, embeddings in parts]),
         )
 
     def tag_matrix(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return track numbers (n,) and their tag probabilities (n, 50)."""
+        """Return track ids (n,) and their tag probabilities (n, 50)."""
         found = self.database.read("SELECT id, tags FROM whole_track ORDER BY id")
         numbers = np.array([row[0] for row in found], dtype=np.int64)
         tags = [np.frombuffer(row[1], dtype=np.float32) for row in found]
         return numbers, np.stack(tags) if tags else np.empty((0, len(TAGS)), np.float32)
 
     def cover(self, track_id: int) -> bytes | None:
-        """Return a track's cover picture (jpeg or png bytes), if its file has one."""
+        """Return the cover picture of a track (JPEG or PNG bytes), if its file has one."""
         return read_cover(Path(self.track(track_id).path))
 
     def failures(self) -> list[tuple[str, str]]:
@@ -188,31 +195,31 @@ class Library:
 
     @property
     def version(self) -> int:
-        """Return a number that grows when any program changes the rows that can be searched."""
+        """Counter that increases whenever any process changes the embeddings for retrieval."""
         return int(self.database.read("SELECT changes FROM state")[0][0])
 
-    # --- the listener's word ----------------------------------------------------------------
+    # --- changes by the user ----------------------------------------------------------------
 
     def like(self, track_id: int, liked: bool = True) -> None:
-        """Like a track, or take it back."""
+        """Set or clear the like of a track."""
         self._mark(track_id, "liked", liked)
 
     def ban(self, track_id: int, banned: bool = True) -> None:
-        """Exclude a track from playback, or take it back."""
+        """Exclude a track from playback, or allow it again."""
         self._mark(track_id, "banned", banned)
 
     def exclude(self, track_id: int, excluded: bool = True) -> None:
-        """Leave a track out of lists and retrieval, or take it back."""
+        """Exclude a track from lists and retrieval, or include it again."""
         self._mark(track_id, "excluded", excluded)
 
     def remove(self, track_id: int) -> None:
-        """Forget a track; its file stays where it is."""
+        """Delete a track from the library; its file is kept."""
         self.track_exists(track_id)
         with self.database.write() as connection:
             connection.execute("DELETE FROM track WHERE id = ?", (track_id,))
 
     def track_exists(self, track_id: int) -> None:
-        """Raise `BciAffectError` where there is no such track, present or not."""
+        """Raise `BciAffectError` if there is no such track, regardless of its file."""
         if not self.database.read("SELECT 1 FROM whole_track WHERE id = ?", (track_id,)):
             raise BciAffectError(
                 f"No track {track_id} in the library; see `bci-affect music list`."
@@ -234,7 +241,7 @@ class Library:
         progress: Callable[[ScanProgress], None] | None = None,
         cancel: Callable[[], bool] | None = None,
         workers: int | None = None,
-        apart: bool = False,
+        isolated: bool = False,
         encoder: str = "tagger",
     ) -> ScanReport:
         """Add all music in folders (or single files); see `bci_affect.music.scan.scan`."""
@@ -246,12 +253,12 @@ class Library:
             progress=progress,
             cancel=cancel,
             workers=workers,
-            apart=apart,
+            isolated=isolated,
             encoder_name=encoder,
         )
 
-    def known_places(self) -> dict[str, tuple[int, int, int | None]]:
-        """Return path to (size, mtime_ns, track number); None for files that failed."""
+    def known_files(self) -> dict[str, tuple[int, int, int | None]]:
+        """Return (size, mtime_ns, track id) by path; the id of failed files is None."""
         known: dict[str, tuple[int, int, int | None]] = {
             row[0]: (row[1], row[2], None)
             for row in self.database.read("SELECT path, size, mtime_ns FROM failure")
@@ -263,7 +270,7 @@ class Library:
         return known
 
     def known_content(self, key: str) -> dict[str, int]:
-        """Return content hash to track number, of tracks embedded by this encoder."""
+        """Return the track id by content hash, of tracks with embeddings of this encoder."""
         return dict(
             self.database.read(
                 "SELECT t.hash, t.id FROM track t JOIN embedding e ON e.track_id = t.id "
@@ -272,29 +279,29 @@ class Library:
             )
         )
 
-    def store_place(self, path: str, size: int, mtime_ns: int, content: str) -> None:
-        """Note that a file of known content lies here."""
+    def store_file(self, path: str, size: int, mtime_ns: int, content: str) -> None:
+        """Store the path of a file of known content."""
         with self.database.write() as connection:
             _put_place(connection, path, size, mtime_ns, content)
 
-    def store(
-        self, path: str, size: int, mtime_ns: int, content: str, key: str, found: Analysis
+    def store_track(
+        self, path: str, size: int, mtime_ns: int, content: str, key: str, analysis: Analysis
     ) -> None:
-        """Keep what was learned from a file: all of it in one transaction."""
+        """Store the analysis of a file in one transaction."""
         valence, arousal, valence_sd, arousal_sd = self.head.predict(
-            found.rows, found.tags, found.cues
+            analysis.embeddings, analysis.tags, analysis.cues
         )
         values = {
             "hash": content,
-            "title": found.said.title,
-            "artist": found.said.artist,
-            "album": found.said.album,
-            "duration_s": found.duration_s,
-            "loudness_lufs": found.loudness_lufs,
-            "peak_dbfs": found.peak_dbfs,
-            "gain_db": found.gain_db,
-            "cues": json.dumps({k: v for k, v in found.cues.items() if np.isfinite(v)}),
-            "tags": found.tags.astype(np.float32).tobytes(),
+            "title": analysis.file_tags.title,
+            "artist": analysis.file_tags.artist,
+            "album": analysis.file_tags.album,
+            "duration_s": analysis.duration_s,
+            "loudness_lufs": analysis.loudness_lufs,
+            "peak_dbfs": analysis.peak_dbfs,
+            "gain_db": analysis.gain_db,
+            "cues": json.dumps({k: v for k, v in analysis.cues.items() if np.isfinite(v)}),
+            "tags": analysis.tags.astype(np.float32).tobytes(),
             "valence": valence,
             "arousal": arousal,
             "valence_sd": valence_sd,
@@ -305,7 +312,7 @@ class Library:
         names = ", ".join(values)
         with self.database.write() as connection:
             if (
-                np.isfinite(found.tags).all()
+                np.isfinite(analysis.tags).all()
                 or not connection.execute(
                     "SELECT 1 FROM track WHERE hash = ?", (content,)
                 ).fetchone()
@@ -325,9 +332,9 @@ class Library:
                 "SELECT id, ?, ?, ?, ? FROM track WHERE hash = ?",
                 (
                     key,
-                    found.times.astype(np.float32).tobytes(),
-                    found.rows.astype(np.float16).tobytes(),
-                    found.rows.shape[1],
+                    analysis.times.astype(np.float32).tobytes(),
+                    analysis.embeddings.astype(np.float16).tobytes(),
+                    analysis.embeddings.shape[1],
                     content,
                 ),
             )
@@ -340,25 +347,25 @@ class Library:
             )
 
     def store_failure(self, path: str, size: int, mtime_ns: int, reason: str) -> None:
-        """Note that a file could not be added, so that it is not tried again until it changes."""
+        """Store a file that could not be added, so that it is not retried until it changes."""
         with self.database.write(rows_change=False) as connection:
             connection.execute("DELETE FROM place WHERE path = ?", (path,))
             connection.execute(
                 "INSERT OR REPLACE INTO failure VALUES (?, ?, ?, ?)", (path, size, mtime_ns, reason)
             )
 
-    # --- upkeep -----------------------------------------------------------------------------
+    # --- maintenance ------------------------------------------------------------------------
 
-    def forget_damaged(self) -> None:
-        """Delete entries that the disk has changed; adding their music again restores them."""
-        upkeep.forget_damaged(self.database)
+    def delete_damaged(self) -> None:
+        """Delete damaged entries; adding their music again restores them."""
+        maintenance.delete_damaged(self.database)
 
     def refresh(self) -> int:
         """Check which files exist; return the number that appeared or disappeared."""
-        return upkeep.refresh(self.database)
+        return maintenance.refresh(self.database)
 
     def close(self) -> None:
-        """Close every connection; the object is of no use afterwards."""
+        """Close every connection; the object cannot be used afterwards."""
         self.database.close()
 
     def __enter__(self) -> Library:

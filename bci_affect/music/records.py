@@ -1,4 +1,4 @@
-"""What the library's tables hold, as objects: tracks, and rows of many tracks."""
+"""Rows of the library's tables as objects: tracks, and the embeddings of many tracks."""
 
 from __future__ import annotations
 
@@ -23,40 +23,40 @@ TRACK_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows of many tracks; row ``i`` belongs to ``track_ids[i]``; tracks lie one after the other.
+class EmbeddingTable:
+    """Embeddings of many tracks, grouped by track.
 
     Attributes
     ----------
     track_ids : ndarray of int64, shape (n,)
-        Track of each row.
+        Track of each embedding.
     times : ndarray of float32, shape (n,)
-        Centre of each row in its track, in seconds.
-    rows : ndarray of float32, shape (n, dim)
-        The encoder's rows.
+        Centre of each embedding in its track, in seconds.
+    embeddings : ndarray of float32, shape (n, dim)
+        Embeddings of the encoder.
     """
 
     track_ids: NDArray[np.int64]
     times: NDArray[np.float32]
-    rows: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
 
 
 def encoder_key(encoder: MusicEncoder) -> str:
-    """Return what embeddings are kept by: encoder, weights, front end and loudness target."""
+    """Return the key of stored embeddings: encoder, weights, front end and loudness target."""
     return f"{encoder.id}:{encoder.hash}:{ANALYSIS_LUFS:g}LUFS"
 
 
-def unpacked(
-    times: bytes, rows: bytes, dim: int
+def unpack_embeddings(
+    times: bytes, embeddings: bytes, dim: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return times (n,) and rows (n, dim) as they were stored."""
+    """Return times (n,) and embeddings (n, dim) from their stored bytes."""
     return (
         np.frombuffer(times, dtype=np.float32),
-        np.frombuffer(rows, dtype=np.float16).reshape(-1, dim).astype(np.float32),
+        np.frombuffer(embeddings, dtype=np.float16).reshape(-1, dim).astype(np.float32),
     )
 
 
-def track_of(row: tuple[Any, ...]) -> Track:
+def to_track(row: tuple[Any, ...]) -> Track:
     """Return the track of a row of `TRACK_COLUMNS`."""
     tags = np.frombuffer(row[10], dtype=np.float32)
     best = np.argsort(-np.nan_to_num(tags, nan=-1.0))[:_TOP_TAGS]

@@ -1,7 +1,7 @@
-"""Finding tracks that fit a place in the common space, a mood, a track, or tags; with reasons.
+"""Retrieval of tracks by embedding, mood, similar track or tags, with reasons.
 
-The common space is the model's: retrieval is given a projection of tagger rows into it. Without
-one, rows are compared after standardisation over the library, which finds music that sounds alike.
+The common space is that of the model: the retriever has a projection of tagger embeddings into it.
+Without one, embeddings are standardised over the library, which finds music that sounds similar.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
-from bci_affect.music.index import BEST_SEGMENTS, ExactIndex, Index
+from bci_affect.music.index import BEST_SEGMENTS, ExactIndex, SearchIndex
 from bci_affect.music.library import Library
 from bci_affect.music.tags import TAGS
 from bci_affect.music.types import Suggestion, Track
 
 Projection = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-_QUERY_ROWS = 64  # rows of a track that stand for it in a query
-_SHARED = 3
+_QUERY_EMBEDDINGS = 64  # number of embeddings of a track in a query
+_MAX_SHARED = 3
 
 
 class Retriever:
-    """Search over a library; any thread may ask.
+    """Search over a music library; thread-safe.
 
     Parameters
     ----------
     library : Library
-        Whose tracks are searched. Tracks that are banned or excluded are never found.
+        Library to search. Banned and excluded tracks are never found.
     project : callable, optional
-        Takes tagger rows (n, 128) to the common space (n, d).
-    index : Index, optional
-        Search structure; exact by default.
+        Projection of tagger embeddings (n, 128) into the common space (n, d).
+    index : SearchIndex, optional
+        Search index; by default exact.
     within : sequence of Path
-        Only tracks below these folders are found; all where it is empty.
+        Folders to which the search is limited; by default all.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Retriever:
         library: Library,
         project: Projection | None = None,
         *,
-        index: Index | None = None,
+        index: SearchIndex | None = None,
         within: Sequence[Path] = (),
     ) -> None:
         self.library = library
@@ -62,48 +62,49 @@ class Retriever:
         self._scale = np.empty(0, np.float32)
         self.refresh()
 
-    # --- what is searched -------------------------------------------------------------------
+    # --- index ------------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Take in what was added or removed since; costs nothing where nothing was."""
+        """Update the index if the library has changed."""
         version = self.library.version
         with self._lock:
             if version == self._version:
                 return
-            every = self.library.all_rows()
-            if self._project is None and len(every.rows):
-                self._centre = every.rows.mean(axis=0)
-                self._scale = every.rows.std(axis=0) + np.float32(1e-3)
-            unit = self._to_space(every.rows)
-            edges = np.flatnonzero(np.diff(every.track_ids)) + 1
+            table = self.library.all_embeddings()
+            if self._project is None and len(table.embeddings):
+                self._centre = table.embeddings.mean(axis=0)
+                self._scale = table.embeddings.std(axis=0) + np.float32(1e-3)
+            unit = self._to_space(table.embeddings)
+            edges = np.flatnonzero(np.diff(table.track_ids)) + 1
             bounds = [0, *edges.tolist(), len(unit)] if len(unit) else []
             self._spans = {
-                int(every.track_ids[first]): (first, last)
+                int(table.track_ids[first]): (first, last)
                 for first, last in itertools.pairwise(bounds)
             }
-            self._index.build(unit, every.track_ids)
-            self._unit, self._times = unit, every.times
+            self._index.build(unit, table.track_ids)
+            self._unit, self._times = unit, table.times
             self._version = version
 
-    def _to_space(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        if not len(rows):
+    def _to_space(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+        if not len(embeddings):
             return np.empty((0, 0), np.float32)
         if self._project is not None:
-            # In parts: a large library's rows and their projections need not be held at once.
-            parts = [self._project(rows[i : i + 65_536]) for i in range(0, len(rows), 65_536)]
-            placed = np.concatenate(parts)
+            # In parts, to limit the memory of large libraries.
+            starts = range(0, len(embeddings), 65_536)
+            parts = [self._project(embeddings[i : i + 65_536]) for i in starts]
+            projected = np.concatenate(parts)
         else:
-            placed = (rows - self._centre) / self._scale
-        return _unit(placed)
+            projected = (embeddings - self._centre) / self._scale
+        return _unit(projected)
 
-    def place(self, track_id: int) -> NDArray[np.float32]:
-        """Return the mean place of a track in the common space, shape (d,), of unit length."""
+    def track_embedding(self, track_id: int) -> NDArray[np.float32]:
+        """Return the unit-length mean embedding of a track in the common space, shape (d,)."""
         self.refresh()
         first, last = self._span(track_id)
         return _unit(self._unit[first:last].mean(axis=0))
 
-    def places(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return every track's number (n,) and mean place in the common space (n, d)."""
+    def track_embeddings(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return all track ids (n,) and their mean embeddings in the common space (n, d)."""
         self.refresh()
         with self._lock:
             numbers = np.array(list(self._spans), dtype=np.int64)
@@ -113,44 +114,44 @@ class Retriever:
     def _span(self, track_id: int) -> tuple[int, int]:
         span = self._spans.get(track_id)
         if span is None:
-            raise BciAffectError(f"Track {track_id} has no rows to search with; add it again.")
+            raise BciAffectError(f"Track {track_id} has no embeddings; add its file again.")
         return span
 
-    # --- questions --------------------------------------------------------------------------
+    # --- queries ----------------------------------------------------------------------------
 
     def query(
         self,
         embedding: NDArray[np.floating],
         *,
         count: int = 5,
-        leave_out: Collection[int] = (),
+        exclude: Collection[int] = (),
         point: tuple[float, float] | None = None,
         like: Track | None = None,
     ) -> list[Suggestion]:
-        """Find what lies nearest to a place in the common space.
+        """Find the tracks nearest to an embedding in the common space.
 
         Parameters
         ----------
         embedding : ndarray, shape (d,) or (m, d)
-            The place, smoothed by the caller over 10-15 s; or several, which count alike.
+            Query, smoothed by the caller over 10-15 s, or several with equal weight.
         count : int
-            How many tracks.
-        leave_out : collection of int
-            Tracks that may not be found.
+            Number of tracks.
+        exclude : collection of int
+            Tracks to exclude.
         point : (float, float), optional
-            Valence and arousal of the query: suggestions then say how far they are from it.
+            Valence and arousal of the query, for the distance of the suggestions.
         like : Track, optional
-            Suggestions say which tags they share with it.
+            Track for the shared tags of the suggestions.
 
         Returns
         -------
         list of Suggestion
-            Best first; `score` is the mean cosine of the three best segments.
+            Best first; `score` is the mean cosine similarity of the three best segments.
 
         Raises
         ------
         BciAffectError
-            If the embedding has not the width of the common space.
+            If the embedding does not have the dimensions of the common space.
         """
         self.refresh()
         queries = np.atleast_2d(np.asarray(embedding, dtype=np.float32))
@@ -158,9 +159,9 @@ class Retriever:
             if len(self._unit) and queries.shape[1] != self._unit.shape[1]:
                 raise BciAffectError(
                     f"The query has {queries.shape[1]} dimensions, the music's space "
-                    f"{self._unit.shape[1]}: model and retrieval do not belong together."
+                    f"{self._unit.shape[1]}: use the retriever with its own model."
                 )
-            tracks = self._choosable(leave_out)
+            tracks = self._candidates(exclude)
             banned = frozenset(self._spans) - tracks.keys()
             found = self._index.search(_unit(queries), count, banned)
             times = self._times
@@ -174,37 +175,37 @@ class Retriever:
         ]
 
     def score(self, track_id: int, embedding: NDArray[np.floating]) -> float:
-        """Return how well one track fits a place in the common space, as `query` scores it."""
+        """Return the score of one track for an embedding, as in `query`."""
         self.refresh()
         first, last = self._span(track_id)
         similarity = self._unit[first:last] @ _unit(np.asarray(embedding, dtype=np.float32))
         return float(np.sort(similarity)[-BEST_SEGMENTS:].mean())
 
     def by_track(
-        self, track_id: int, *, count: int = 5, leave_out: Collection[int] = ()
+        self, track_id: int, *, count: int = 5, exclude: Collection[int] = ()
     ) -> list[Suggestion]:
-        """Find what sounds like a track, segment by segment, and say which tags they share."""
+        """Find tracks similar to a track by its segments, with their shared tags."""
         self.refresh()
         first, last = self._span(track_id)
-        chosen = np.unique(np.linspace(first, last - 1, _QUERY_ROWS).astype(int))
+        chosen = np.unique(np.linspace(first, last - 1, _QUERY_EMBEDDINGS).astype(int))
         track = self.library.track(track_id)
         return self.query(
-            self._unit[chosen], count=count, leave_out={track_id, *leave_out}, like=track,
+            self._unit[chosen], count=count, exclude={track_id, *exclude}, like=track,
             point=(track.valence, track.arousal),
         )  # fmt: skip
 
-    def by_rows(
+    def by_embeddings(
         self,
-        rows: NDArray[np.float32],
+        embeddings: NDArray[np.float32],
         *,
         count: int = 5,
-        leave_out: Collection[int] = (),
+        exclude: Collection[int] = (),
     ) -> list[Suggestion]:
-        """Find what sounds like tagger rows (m, 128), of a file that is not in the library, say."""
+        """Find tracks similar to tagger embeddings (m, 128), for example of another file."""
         self.refresh()
         if not len(self._unit):
             return []
-        return self.query(self._to_space(rows), count=count, leave_out=leave_out)
+        return self.query(self._to_space(embeddings), count=count, exclude=exclude)
 
     def by_point(
         self,
@@ -212,41 +213,41 @@ class Retriever:
         arousal: float,
         *,
         count: int = 5,
-        leave_out: Collection[int] = (),
+        exclude: Collection[int] = (),
         like: Track | None = None,
     ) -> list[Suggestion]:
-        """Find music that is meant to feel like a point of the plane.
+        """Find tracks with a predicted emotion near a point of the valence-arousal plane.
 
-        `score` is 1 at the point and falls to -1 over the plane's diagonal. Of tracks as near, the
-        one whose prediction is surer comes first.
+        `score` is 1 at the point and -1 at a distance of the diagonal of the plane. Of tracks at
+        equal distance, the one with the smaller uncertainty comes first.
         """
         for name, value in (("valence", valence), ("arousal", arousal)):
             if not -1.0 <= value <= 1.0:
                 raise BciAffectError(f"{name} {value:g} is outside of -1 to 1.")
-        placed = []
-        for track in self._choosable(leave_out).values():
+        ranked = []
+        for track in self._candidates(exclude).values():
             distance = float(np.hypot(track.valence - valence, track.arousal - arousal))
             if np.isfinite(distance):
-                placed.append((distance + 0.01 * track.valence_sd, distance, track))
-        placed.sort(key=lambda item: (item[0], item[2].id))
+                ranked.append((distance + 0.01 * track.valence_sd, distance, track))
+        ranked.sort(key=lambda item: (item[0], item[2].id))
         return [
             _explain(
                 Suggestion(track, 1.0 - distance / np.sqrt(2.0), rule="nearest on the plane"),
                 (valence, arousal),
                 like,
             )
-            for _, distance, track in placed[:count]
+            for _, distance, track in ranked[:count]
         ]
 
     def by_tags(
-        self, tags: Sequence[str], *, count: int = 5, leave_out: Collection[int] = ()
+        self, tags: Sequence[str], *, count: int = 5, exclude: Collection[int] = ()
     ) -> list[Suggestion]:
-        """Find tracks that the tagger gives these tags, relative to how common each tag is here.
+        """Find tracks with high probabilities of tags, relative to the library.
 
         Raises
         ------
         BciAffectError
-            If a tag is none of the tagger's fifty.
+            If a tag is not one of the tagger's fifty.
         """
         lower = {tag.lower(): number for number, tag in enumerate(TAGS)}
         unknown = [tag for tag in tags if tag.lower() not in lower]
@@ -254,14 +255,14 @@ class Retriever:
             raise BciAffectError(f"No tag '{', '.join(unknown)}'; known tags: {', '.join(TAGS)}.")
         columns = [lower[tag.lower()] for tag in tags]
         numbers, matrix = self.library.tag_matrix()
-        tracks = self._choosable(leave_out)
+        tracks = self._candidates(exclude)
         keep = np.isin(numbers, list(tracks)) & np.isfinite(matrix).all(axis=1)
         numbers, matrix = numbers[keep], matrix[keep]
         if not len(numbers):
             return []
-        asked = matrix[:, columns]  # (n, n_tags)
-        # Rank within the library, 0 to 1: rare tags have small probabilities everywhere.
-        ranks = np.argsort(np.argsort(asked, axis=0), axis=0) / max(1, len(numbers) - 1)
+        selected = matrix[:, columns]  # (n, n_tags)
+        # Rank within the library, 0 to 1, since rare tags have small probabilities in all tracks.
+        ranks = np.argsort(np.argsort(selected, axis=0), axis=0) / max(1, len(numbers) - 1)
         score = ranks.mean(axis=1)
         best = np.argsort(-score, kind="stable")[:count]
         return [
@@ -274,11 +275,11 @@ class Retriever:
             for i in best
         ]
 
-    def _choosable(self, leave_out: Collection[int]) -> dict[int, Track]:
+    def _candidates(self, exclude: Collection[int]) -> dict[int, Track]:
         return {
             track.id: track
             for track in self.library.tracks(include_banned=False)
-            if track.id not in leave_out and self._is_within(track)
+            if track.id not in exclude and self._is_within(track)
         }
 
     def _is_within(self, track: Track) -> bool:
@@ -294,12 +295,12 @@ def _explain(
         distance = float(np.hypot(track.valence - point[0], track.arousal - point[1]))
     shared: tuple[str, ...] = ()
     if like is not None:
-        theirs = {tag for tag, _ in like.tags}
-        shared = tuple(tag for tag, _ in track.tags if tag in theirs)[:_SHARED]
+        tags = {tag for tag, _ in like.tags}
+        shared = tuple(tag for tag, _ in track.tags if tag in tags)[:_MAX_SHARED]
     return replace(suggestion, distance=distance, shared_tags=shared)
 
 
-def _unit(rows: NDArray[np.floating]) -> NDArray[np.float32]:
-    length = np.linalg.norm(rows, axis=-1, keepdims=True)
-    unit: NDArray[np.float32] = (rows / np.maximum(length, 1e-9)).astype(np.float32)
+def _unit(embeddings: NDArray[np.floating]) -> NDArray[np.float32]:
+    length = np.linalg.norm(embeddings, axis=-1, keepdims=True)
+    unit: NDArray[np.float32] = (embeddings / np.maximum(length, 1e-9)).astype(np.float32)
     return unit

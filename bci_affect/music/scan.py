@@ -1,7 +1,7 @@
-"""Finding music in folders and adding it: several processes, incremental, resumable, cancellable.
+"""Scan of folders for music: parallel, incremental, resumable and cancellable.
 
-Each track is committed as soon as it is done, so whatever ends a scan - a cancel, a crash, a full
-disk - keeps what was finished, and the next scan goes on from there.
+Each track is committed when its analysis is finished, so an interrupted scan (by a cancel, a crash
+or a full disk) keeps its results and the next scan continues from there.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from typing import TYPE_CHECKING
 from bci_affect.errors import BciAffectError
 from bci_affect.music.analysis import Analysis, analyse
 from bci_affect.music.audio import SUFFIXES, DecodeError
-from bci_affect.music.encoders import Cancelled, MusicEncoder, Stopped, load_encoder
+from bci_affect.music.encoders import CancelCheck, Cancelled, MusicEncoder, load_encoder
 from bci_affect.music.records import encoder_key
 
 if TYPE_CHECKING:
     from bci_affect.music.library import Library
 
 _PER_WORKER = 8
-"""Files that make another process worth its start (torch takes seconds to import)."""
+"""Files per process; fewer do not justify its start (importing torch takes seconds)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScanProgress:
-    """Where a scan is: files done of all that must be analysed, and the file just finished."""
+    """Progress of a scan: files done, files to analyse, and the file just finished."""
 
     done: int
     total: int
@@ -45,18 +45,19 @@ class ScanProgress:
 
 @dataclass(frozen=True, slots=True)
 class ScanReport:
-    """What a scan did.
+    """Result of a scan.
 
     Attributes
     ----------
     found : int
-        Music files seen.
+        Number of audio files.
     added, moved, unchanged : int
-        New tracks; files of known content at a new place (or copies); files known already.
+        Number of new tracks, of files with known content at a new path (moved files or copies),
+        and of unchanged files.
     failed : tuple of (str, str)
-        Files that could not be added in this scan, each with the reason.
+        Files that could not be added in this scan, with the reason.
     cancelled : bool
-        Whether it was stopped before its end.
+        True if the scan was cancelled.
     """
 
     found: int
@@ -68,7 +69,7 @@ class ScanReport:
 
 
 @dataclass(slots=True)
-class _Tally:
+class _Counts:
     added: int = 0
     moved: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
@@ -81,27 +82,24 @@ class _File:
     mtime_ns: int
 
 
-def find_music(places: Sequence[Path]) -> Iterator[_File]:
-    """Yield every music file in folders, each once; links that lead in circles are followed once.
-
-    Hidden files (a name that starts with a dot) are left out.
-    """
+def find_audio_files(places: Sequence[Path]) -> Iterator[_File]:
+    """Yield the audio files in folders; hidden files are skipped, cyclic links followed once."""
     visited: set[tuple[int, int]] = set()
     stack = list(reversed(places))
     while stack:
-        place = stack.pop()
+        path = stack.pop()
         try:
-            info = place.stat()
-            if place.is_dir():
+            info = path.stat()
+            if path.is_dir():
                 if (info.st_dev, info.st_ino) in visited:
                     continue
                 visited.add((info.st_dev, info.st_ino))
-                inside = sorted(place.iterdir(), reverse=True)
-                stack += [child for child in inside if not child.name.startswith(".")]
-            elif place.suffix.lower() in SUFFIXES and place.is_file():
-                absolute = os.path.abspath(place)
+                children = sorted(path.iterdir(), reverse=True)
+                stack += [child for child in children if not child.name.startswith(".")]
+            elif path.suffix.lower() in SUFFIXES and path.is_file():
+                absolute = os.path.abspath(path)
                 yield _File(absolute, info.st_size, info.st_mtime_ns)
-        except OSError:  # a link to nothing, a folder that may not be read
+        except OSError:  # broken link, or folder without read permission
             continue
 
 
@@ -121,7 +119,7 @@ def scan(
     progress: Callable[[ScanProgress], None] | None = None,
     cancel: Callable[[], bool] | None = None,
     workers: int | None = None,
-    apart: bool = False,
+    isolated: bool = False,
     encoder_name: str = "tagger",
 ) -> ScanReport:
     """Add all music in folders (or single files) to a library.
@@ -129,75 +127,75 @@ def scan(
     Parameters
     ----------
     library : Library
-        Where to.
+        Library to add to.
     places : sequence of Path
-        Folders, searched whole, and files.
+        Folders, searched recursively, and files.
     progress : callable, optional
-        Told after every file that was analysed.
+        Called after the analysis of every file.
     cancel : callable, optional
-        Asked often; once it says True the scan ends, keeping what is done.
+        Called often; once it returns True the scan ends and keeps its results.
     workers : int, optional
-        Processes; by default one for every eight files, at most one for each processor. With 1 the
-        work is done in this process.
-    apart : bool
-        Never work in this process: half a gigabyte that the tagger needs goes when it is done, and
-        nothing that runs here (a live session) shares an interpreter with it.
+        Number of processes; by default one per eight files, at most one per processor. With 1, this
+        process is used.
+    isolated : bool
+        Never use this process: the half gigabyte of memory for the tagger is released at the end,
+        and a live session in this process does not share its interpreter with the analysis.
     encoder_name : str
-        As `load_encoder` takes it.
+        Name of the encoder, see `load_encoder`.
 
     Raises
     ------
     BciAffectError
-        If a place does not exist, or no music is found in any.
+        If a path does not exist, or no audio file is found.
     """
     for place in places:
         if not place.exists():
             raise BciAffectError(f"There is no file or folder '{place}'.")
-    library.forget_damaged()
+    library.delete_damaged()
     library.refresh()
-    files = list(find_music(places))
+    files = list(find_audio_files(places))
     if not files:
         named = ", ".join(f"'{place}'" for place in places)
-        raise BciAffectError(f"No music in {named}; known endings: {', '.join(SUFFIXES)}.")
+        raise BciAffectError(f"No music in {named}; supported extensions: {', '.join(SUFFIXES)}.")
     encoder = load_encoder(encoder_name)
     key = encoder_key(encoder)
-    tally, cancelled = _Tally(), cancel or (lambda: False)
-    files, nameless = _with_text_for_names(files)
-    tally.failed += [(name, "its name is not valid text; rename it") for name in nameless]
+    counts, cancelled = _Counts(), cancel or (lambda: False)
+    files, invalid_names = _split_by_valid_name(files)
+    counts.failed += [(name, "its name is not valid text; rename it") for name in invalid_names]
     changed = _changed(library, files, key)
-    todo, copies = _unknown_content(library, changed, key, tally, cancelled)
+    todo, copies = _unknown_content(library, changed, key, counts, cancelled)
     if workers is None:
         workers = max(1, min(os.cpu_count() or 1, len(todo) // _PER_WORKER))
     results = (
-        _in_processes(todo, encoder_name, workers, cancelled)
-        if todo and (workers > 1 or apart)
-        else _here(todo, encoder, cancelled)
+        _analyse_in_processes(todo, encoder_name, workers, cancelled)
+        if todo and (workers > 1 or isolated)
+        else _analyse_serially(todo, encoder, cancelled)
     )
     for done, (file, content, outcome) in enumerate(results, start=1):
         if isinstance(outcome, Analysis):
-            library.store(file.path, file.size, file.mtime_ns, content, key, outcome)
-            tally.added += 1
+            library.store_track(file.path, file.size, file.mtime_ns, content, key, outcome)
+            counts.added += 1
         else:
-            _fail(library, tally, file, outcome)
+            _record_failure(library, counts, file, outcome)
         if progress:
             progress(ScanProgress(done, len(todo), file.path))
     known = library.known_content(key)
     for file, content in copies:
         if content in known:
-            library.store_place(file.path, file.size, file.mtime_ns, content)
-            tally.moved += 1
+            library.store_file(file.path, file.size, file.mtime_ns, content)
+            counts.moved += 1
     return ScanReport(
-        found=len(files) + len(nameless),
-        added=tally.added,
-        moved=tally.moved,
+        found=len(files) + len(invalid_names),
+        added=counts.added,
+        moved=counts.moved,
         unchanged=len(files) - len(changed),
-        failed=tuple(tally.failed),
+        failed=tuple(counts.failed),
         cancelled=cancelled(),
     )
 
 
-def _with_text_for_names(files: list[_File]) -> tuple[list[_File], list[str]]:
-    """Part files from those whose names no database can hold, which are returned readable."""
+def _split_by_valid_name(files: list[_File]) -> tuple[list[_File], list[str]]:
+    """Return the files with names valid in Unicode, and the escaped names of the others."""
     good, bad = [], []
     for file in files:
         readable = file.path.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -209,8 +207,8 @@ def _with_text_for_names(files: list[_File]) -> tuple[list[_File], list[str]]:
 
 
 def _changed(library: Library, files: list[_File], key: str) -> list[_File]:
-    """Files that are new, were changed, or were embedded by another encoder only."""
-    known = library.known_places()
+    """Return files that are new, changed, or embedded by another encoder only."""
+    known = library.known_files()
     embedded = set(library.known_content(key).values())
     changed = []
     for file in files:
@@ -225,10 +223,10 @@ def _unknown_content(
     library: Library,
     files: list[_File],
     key: str,
-    tally: _Tally,
+    counts: _Counts,
     cancelled: Callable[[], bool],
 ) -> tuple[list[tuple[_File, str]], list[tuple[_File, str]]]:
-    """Hash files and note the places of known content; return the rest, and copies among it."""
+    """Store the paths of files with known content; return the other files, and copies of them."""
     known = library.known_content(key)
     todo: dict[str, tuple[_File, str]] = {}
     copies: list[tuple[_File, str]] = []
@@ -238,11 +236,11 @@ def _unknown_content(
         try:
             content = content_hash(file.path)
         except OSError as error:
-            _fail(library, tally, file, f"cannot be read ({error.strerror or error})")
+            _record_failure(library, counts, file, f"cannot be read ({error.strerror or error})")
             continue
         if content in known:
-            library.store_place(file.path, file.size, file.mtime_ns, content)
-            tally.moved += 1
+            library.store_file(file.path, file.size, file.mtime_ns, content)
+            counts.moved += 1
         elif content in todo:
             copies.append((file, content))
         else:
@@ -250,18 +248,18 @@ def _unknown_content(
     return list(todo.values()), copies
 
 
-def _fail(library: Library, tally: _Tally, file: _File, reason: str) -> None:
+def _record_failure(library: Library, counts: _Counts, file: _File, reason: str) -> None:
     library.store_failure(file.path, file.size, file.mtime_ns, reason)
-    tally.failed.append((file.path, reason))
+    counts.failed.append((file.path, reason))
 
 
 _Outcome = Analysis | str
 _Result = tuple[_File, str, _Outcome]
 
 
-def _attempt(path: str, encoder: MusicEncoder, stopped: Stopped) -> _Outcome:
+def _try_analyse(path: str, encoder: MusicEncoder, cancelled: CancelCheck) -> _Outcome:
     try:
-        return analyse(Path(path), encoder, stopped)
+        return analyse(Path(path), encoder, cancelled)
     except DecodeError as error:
         return str(error)
     except OSError as error:
@@ -270,21 +268,21 @@ def _attempt(path: str, encoder: MusicEncoder, stopped: Stopped) -> _Outcome:
         return "too long for this machine's memory"
 
 
-def _here(
+def _analyse_serially(
     todo: list[tuple[_File, str]], encoder: MusicEncoder, cancelled: Callable[[], bool]
 ) -> Iterator[_Result]:
     with contextlib.suppress(Cancelled):
         for file, content in todo:
             if cancelled():
                 return
-            yield file, content, _attempt(file.path, encoder, cancelled)
+            yield file, content, _try_analyse(file.path, encoder, cancelled)
 
 
-_worker: tuple[MusicEncoder, Stopped] | None = None
+_worker: tuple[MusicEncoder, CancelCheck] | None = None
 
 
-def _end_with_the_parent() -> None:
-    """Leave at once when the scan's process is gone, however it went: nobody wants the work."""
+def _exit_with_parent() -> None:
+    """Exit when the parent process has ended for any reason."""
     if parent := parent_process():
         wait_for([parent.sentinel])
         os._exit(1)
@@ -292,9 +290,9 @@ def _end_with_the_parent() -> None:
 
 def _start_worker(encoder_name: str, stop: Event) -> None:
     global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent decides
-    # Waiting for a pipe is all that this thread does, so it may be a daemon.
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent process
+    # The thread only waits for a pipe, so it can be a daemon.
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(5)
     _worker = load_encoder(encoder_name), stop.is_set
@@ -304,39 +302,39 @@ def _work(path: str) -> _Outcome:
     if _worker is None:
         raise RuntimeError("the worker was not started")
     try:
-        return _attempt(path, *_worker)
+        return _try_analyse(path, *_worker)
     except Cancelled:
-        return "cancelled"  # which nobody reads
+        return "cancelled"  # not read
 
 
-def _in_processes(
+def _analyse_in_processes(
     todo: list[tuple[_File, str]], encoder_name: str, workers: int, cancelled: Callable[[], bool]
 ) -> Iterator[_Result]:
-    """Analyse in a pool; a file that kills its process is found by trying the rest one by one."""
-    left = dict(enumerate(todo))
+    """Analyse in a pool; if a file crashes its process, analyse the remaining ones one by one."""
+    remaining = dict(enumerate(todo))
     try:
-        yield from _pool(left, encoder_name, workers, cancelled)
+        yield from _pool(remaining, encoder_name, workers, cancelled)
     except BrokenProcessPool:
-        for number, (file, content) in list(left.items()):
+        for number, (file, content) in list(remaining.items()):
             if cancelled():
                 return
             try:
-                yield from _pool({number: left.pop(number)}, encoder_name, 1, cancelled)
+                yield from _pool({number: remaining.pop(number)}, encoder_name, 1, cancelled)
             except BrokenProcessPool:
                 yield file, content, "the decoder crashed on it"
 
 
 def _pool(
-    left: dict[int, tuple[_File, str]],
+    remaining: dict[int, tuple[_File, str]],
     encoder_name: str,
     workers: int,
     cancelled: Callable[[], bool],
 ) -> Iterator[_Result]:
-    """Yield results, taking each out of `left`; few jobs wait at a time, so a cancel is quick."""
-    context = get_context("spawn")  # forking a process that runs threads can lock up
+    """Yield results and remove them from `remaining`; few jobs are queued, for a fast cancel."""
+    context = get_context("spawn")  # forking a process with threads can deadlock
     stop = context.Event()
     executor = ProcessPoolExecutor(workers, context, _start_worker, (encoder_name, stop))
-    queue = list(left.items())
+    queue = list(remaining.items())
     running: dict[Future[_Outcome], int] = {}
     try:
         while (queue or running) and not cancelled():
@@ -346,8 +344,8 @@ def _pool(
             finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
             for future in finished:
                 outcome = future.result()
-                file, content = left.pop(running.pop(future))
+                file, content = remaining.pop(running.pop(future))
                 yield file, content, outcome
     finally:
-        stop.set()  # what is being worked on is given up, and begun anew next time
+        stop.set()  # running analyses are cancelled and repeated by the next scan
         executor.shutdown(wait=True, cancel_futures=True)

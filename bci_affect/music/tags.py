@@ -1,4 +1,4 @@
-"""The words that the tagger knows: Last.fm's fifty most used tags, in the network's order."""
+"""Tags of the tagger: the fifty most used tags of Last.fm, in the order of the network's output."""
 
 from __future__ import annotations
 

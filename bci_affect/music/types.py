@@ -1,4 +1,4 @@
-"""What the music room hands to others: tracks, suggestions with reasons, the player's state."""
+"""Types shared with other rooms: tracks, suggestions with reasons, and the player's state."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One track of the library.
+    """Track of the library.
 
     Attributes
     ----------
     id : int
         Key in the library.
     path, title, artist, album : str
-        Where it is, and what its tags say (title falls back to the file's name).
+        Path and metadata; without a title, the file name.
     duration_s : float
         Decoded length.
     valence, arousal : float
-        Predicted emotion of the music in [-1, 1]; NaN where unknown.
+        Predicted emotion of the music in [-1, 1]; NaN if unknown.
     valence_sd, arousal_sd : float
-        Uncertainty of the prediction, same scale.
+        Standard deviation of the prediction error, on the same scale.
     tags : tuple of (str, float)
-        Strongest tags with their probability, best first.
+        Most probable tags with their probability, highest first.
     gain_db : float
-        Gain that brings it to the playback target without clipping.
+        Gain to the playback loudness without clipping.
     liked, banned : bool
-        The listener's word.
+        True if the listener liked or banned the track.
     """
 
     id: int
@@ -47,22 +47,22 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A track that fits a query, and why.
+    """Track that matches a query, with the reason.
 
     Attributes
     ----------
     track : Track
-        What is suggested.
+        Suggested track.
     score : float
-        Similarity in [-1, 1], larger fits better.
+        Similarity in [-1, 1]; larger is better.
     segment_s : float
         Start of the best matching segment in the track.
     distance : float
-        Distance from the query on the valence-arousal plane; NaN where it has no place there.
+        Distance from the query on the valence-arousal plane; NaN if unknown.
     shared_tags : tuple of str
-        Tags shared with what is asked for.
+        Tags shared with the query.
     rule : str
-        Rule that decided ("nearest", "artist spacing", "liked", "variety", ...).
+        Deciding rule ("nearest", "artist spacing", "liked", "variety", ...).
     """
 
     track: Track
@@ -75,24 +75,24 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class PlayerState:
-    """What the player does now.
+    """Current state of the player.
 
     Attributes
     ----------
     track_id : int or None
-        What plays, or None.
+        Track being played; None if there is none.
     position_s, duration_s : float
-        Place in the track and its length.
+        Position in the track and its length.
     playing : bool
         False while paused or stopped.
     volume : float
-        0 to 1.
+        Volume, 0 to 1.
     device : str
-        Name of the audio device, or "" where time runs without sound.
+        Name of the audio device; "" during silent playback.
     starved : int
-        Times the device asked for audio that was not ready.
+        Number of buffer underruns.
     message : str
-        One sentence for the user; "" while all is well.
+        Sentence for the user on a problem; "" if there is none.
     """
 
     track_id: int | None

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 
 from bci_affect.datasets import Dataset
-from bci_affect.music import LEAST_TRACKS, EmotionHead, fit_head
+from bci_affect.music import MIN_TRACKS, EmotionHead, fit_emotion_head
 from bci_affect.training.study_settings import TARGETS
 
 
@@ -28,12 +28,12 @@ def fit_music_head(dataset: Dataset) -> EmotionHead | None:
         if trial.music is not None and len(trial.music) and np.isfinite(mean).all():
             embeddings.append(trial.music)
             ratings.append((np.array(mean) - 5) / 4)
-    if len(embeddings) < LEAST_TRACKS:
+    if len(embeddings) < MIN_TRACKS:
         return None
     digest = hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in embeddings))
     digest.update(np.array(ratings).tobytes())
     kind = "simulated stimuli" if dataset.simulated else "stimuli"
-    return fit_head(
+    return fit_emotion_head(
         embeddings,
         np.array(ratings),
         name=f"{dataset.name}-{digest.hexdigest()[:12]}",

@@ -15,7 +15,7 @@ import numpy as np
 from bci_affect.datasets import Dataset, open_dataset
 from bci_affect.errors import BciAffectError
 from bci_affect.model import ENCODERS, AffectModel, ModelCard, save_model
-from bci_affect.music import save_head
+from bci_affect.music import save_emotion_head
 from bci_affect.storage import write_atomically
 from bci_affect.training.baselines import baseline_names, run_baseline
 from bci_affect.training.corpus import Corpus, load_corpus
@@ -87,7 +87,7 @@ def prepare_study(
     folder = RunFolder(out)
     folder.create_or_resume(config, _data_key(dataset), str(data.resolve()))
     if (head := fit_music_head(dataset)) is not None:
-        save_head(head, folder.path / MUSIC_HEAD)
+        save_emotion_head(head, folder.path / MUSIC_HEAD)
     corpus = load_corpus(
         dataset, config.signal, config.features, cache=cache, n_jobs=n_jobs, progress=progress
     )

@@ -38,8 +38,10 @@ class LibraryDatabase(Target):
             for i in range(4):
                 file = folder / f"{i}.flac"
                 file.touch()
-                library.store(str(file), 0, 0, f"hash{i}", "musicnn-msd-vgg:x", _analysis(i, rng))
-            self._truth = {tuple(row.tolist()) for row in library.all_rows().rows}
+                library.store_track(
+                    str(file), 0, 0, f"hash{i}", "musicnn-msd-vgg:x", _analysis(i, rng)
+                )
+            self._truth = {tuple(row.tolist()) for row in library.all_embeddings().embeddings}
             self._tracks = [_computed(track) for track in library.tracks()]
         self._seed = whole(path)
 
@@ -50,39 +52,42 @@ class LibraryDatabase(Target):
     def use(self, data: bytes, folder: Path) -> str:
         """Open the library, list tracks, and search."""
         path = lay(data, folder / "case.sqlite")
-        with _warnings_of("bci_affect.music.upkeep") as said, Library(path) as library:
+        with _warnings_of("bci_affect.music.maintenance") as records, Library(path) as library:
             tracks = library.tracks()
             known = all(_computed(track) in self._tracks for track in tracks)
             must(known, "a track that differs from the stored one")
             library.failures()
             library.tag_matrix()
-            rows = library.all_rows()
-            known = all(tuple(row.tolist()) in self._truth for row in rows.rows)
-            must(known, "rows that differ from the stored ones")
-            must(len(rows.rows) == len(self._truth) or said.count > 0, "rows lost without a report")
+            table = library.all_embeddings()
+            known = all(tuple(row.tolist()) in self._truth for row in table.embeddings)
+            must(known, "embeddings that differ from the stored ones")
+            must(
+                len(table.embeddings) == len(self._truth) or records.count > 0,
+                "embeddings lost without a report",
+            )
             retriever = Retriever(library)
             for suggestion in retriever.by_point(0.3, 0.3):
                 must(math.isfinite(suggestion.score), "a score that is not finite")
             for track in tracks:
                 retriever.by_track(track.id)
-        return "reported" if said.count else "read"
+        return "reported" if records.count else "read"
 
 
 @contextmanager
-def _warnings_of(name: str) -> Iterator[_Said]:
+def _warnings_of(name: str) -> Iterator[_RecordCounter]:
     """Count the records of a logger, although the worker disables logging."""
-    log, said, before = logging.getLogger(name), _Said(), logging.root.manager.disable
-    log.addHandler(said)
+    log, counter, before = logging.getLogger(name), _RecordCounter(), logging.root.manager.disable
+    log.addHandler(counter)
     log.propagate = False
     logging.disable(logging.NOTSET)
     try:
-        yield said
+        yield counter
     finally:
         logging.disable(before)
-        log.removeHandler(said)
+        log.removeHandler(counter)
 
 
-class _Said(logging.Handler):
+class _RecordCounter(logging.Handler):
     """Counter of log records."""
 
     count = 0
@@ -98,7 +103,7 @@ def _computed(track: Track) -> Track:
 
 def _analysis(i: int, rng: np.random.Generator) -> Analysis:
     return Analysis(
-        said=FileTags(f"Title {i}", "Artist", "", float("nan")),
+        file_tags=FileTags(f"Title {i}", "Artist", "", float("nan")),
         duration_s=60.0,
         loudness_lufs=-18.0,
         peak_dbfs=-3.0,
@@ -106,7 +111,7 @@ def _analysis(i: int, rng: np.random.Generator) -> Analysis:
         cues={"brightness": 0.1 * i, "onsets": 3.0},
         tags=rng.uniform(0.01, 0.5, len(TAGS)).astype(np.float32),
         times=np.arange(5, dtype=np.float32),
-        rows=rng.standard_normal((5, 8)).astype(np.float16).astype(np.float32),
+        embeddings=rng.standard_normal((5, 8)).astype(np.float16).astype(np.float32),
     )
 
 
@@ -160,10 +165,10 @@ class Audio(Target):
         except DecodeError as error:
             must(bool(str(error)), "no reason")
             raise
-        numbers = (found.duration_s, found.gain_db, found.peak_dbfs, float(found.rows.sum()))
+        numbers = (found.duration_s, found.gain_db, found.peak_dbfs, float(found.embeddings.sum()))
         must(all(math.isfinite(n) for n in numbers), f"values that are not finite: {numbers}")
         must(-120 <= found.gain_db <= 20, f"a gain of {found.gain_db:g} dB")
-        must(len(found.times) == len(found.rows), "rows without times")
+        must(len(found.times) == len(found.embeddings), "rows without times")
         return "read"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bci_affect.music.emotion import EmotionHead, save_head
+from bci_affect.music.emotion import EmotionHead, save_emotion_head
 from tests.cli.inside import run_inside
 
 
@@ -40,7 +40,7 @@ def test_from_generated_music_to_an_answer(tmp_path: Path) -> None:
     assert {"score", "distance", "rule", "shared_tags"} <= found[0].keys()
     own = tmp_path / "head.json"
     none = (0.0,) * 128
-    save_head(
+    save_emotion_head(
         EmotionHead("mine", "rows", none, (1.0,) * 128, (none, none), (0.5, -0.5), (1, 1), "Mine."),
         own,
     )

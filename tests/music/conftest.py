@@ -1,4 +1,4 @@
-"""Generated music, rendered once for all tests of the room."""
+"""Synthetic music, rendered once per test session."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bci_affect.simulation import music as simulate
 
 @pytest.fixture(scope="session")
 def piece_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with six pieces of 8 s, spread over the plane."""
+    """Folder of six pieces of 8 s, spread over the valence-arousal plane."""
     folder = tmp_path_factory.mktemp("pieces")
     simulate.write(folder, simulate.random_pieces(6, seed=3, seconds=8.0), file_format="flac")
     return folder

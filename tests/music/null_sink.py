@@ -1,4 +1,4 @@
-"""A sound server of our own with a sink that nobody hears, and a recorder of what it was given."""
+"""Private sound server with a null sink, and a recorder of its monitor source."""
 
 from __future__ import annotations
 
@@ -16,13 +16,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.music.player.priority import preferred_threads
+from bci_affect.music.player.priority import raised_priority
 from benchmarks.sound_server import RATE_HZ, SINK, SoundServer, unavailable
 
-__all__ = ["RATE_HZ", "find", "null_sink", "play_and_record", "sounded", "unavailable"]
+__all__ = [
+    "RATE_HZ",
+    "find_excerpt",
+    "null_sink",
+    "play_and_record",
+    "playback_time",
+    "unavailable",
+]
 MONITOR_MS = 40
-"""The monitor hands out a block when it is mixed, which is this long before it sounds. Measured:
-with blocks of 5, 10 and 40 ms the sound arrives 6.8, 10.1 and 40.2 ms ahead of its stamp."""
+"""Block length of the monitor in ms. The monitor delivers a block when it is mixed, one block
+length before it plays: measured leads are 6.8, 10.1 and 40.2 ms with blocks of 5, 10 and 40 ms."""
 
 CHILD = """
 import json, sys, time
@@ -56,20 +63,21 @@ print(json.dumps({"events": events, "starved": starved, "device": device}))
 
 @contextmanager
 def null_sink(folder: Path) -> Iterator[dict[str, str]]:
-    """Run a sound server; yield the environment in which programs find it."""
+    """Run a sound server and yield the environment variables that select it."""
     with SoundServer(folder) as server:
         yield server.env
 
 
 def play_and_record(env: dict[str, str], spec: dict[str, Any]) -> dict[str, Any]:
-    """Play in another process, record the sink's monitor.
+    """Play tracks in another process and record the monitor of the sink.
 
     Returns
     -------
     dict
-        What the player said, with ``audio`` (n, 2); ``begin``: the monotonic time at which its
-        first frame sounded; and ``arrivals`` (m, 2): frames so far, and the time of the first one
-        by the block that came then.
+        The player's report (``events``, ``starved``, ``device``) and the recording: ``audio``,
+        shape (n_frames, 2); ``begin``, monotonic time in seconds at which its first frame played;
+        ``arrivals``, for every block the number of frames received so far and the time of the
+        first frame estimated from that block.
     """
     parts: list[bytes] = []
     arrivals: list[tuple[int, float]] = []
@@ -82,7 +90,7 @@ def play_and_record(env: dict[str, str], spec: dict[str, Any]) -> dict[str, Any]
             n += len(block)
             arrivals.append((n // 8, time.monotonic() - n / 8 / RATE_HZ + MONITOR_MS / 1000))
 
-    with preferred_threads():  # a recorder that is late would be taken for late sound
+    with raised_priority():  # a delayed recorder would look like delayed playback
         recorder = subprocess.Popen(
             [
                 "parec", "-d", f"{SINK}.monitor", "--raw", "--format=float32le",
@@ -111,28 +119,28 @@ def play_and_record(env: dict[str, str], spec: dict[str, Any]) -> dict[str, Any]
         if recorder.stdout is not None:
             recorder.stdout.close()
     audio = np.frombuffer(b"".join(parts)[: n_bytes(parts)], np.float32).reshape(-1, 2)
-    # Blocks arrive late, never early: the earliest is the truest.
+    # Blocks can arrive late but not early, so the earliest estimate is the most accurate.
     begin = min(time for _, time in arrivals)
     return json.loads(child.stdout) | {"audio": audio, "begin": begin, "arrivals": arrivals}
 
 
-def sounded(heard: dict[str, Any], frame: float) -> float:
-    """Return the monotonic time at which a frame of the recording sounded.
+def playback_time(recording: dict[str, Any], frame: float) -> float:
+    """Return the monotonic time in seconds at which a frame of the recording played.
 
-    By the blocks of half a second about it: a sink that the machine did not let run for a moment
-    gives everything later by as much, which no stamp of an earlier frame could know.
+    Only blocks within half a second of the frame are used: if the sink was suspended for a moment,
+    everything after it plays later.
     """
-    near = [time for at, time in heard["arrivals"] if abs(at - frame) < RATE_HZ / 2]
+    near = [time for at, time in recording["arrivals"] if abs(at - frame) < RATE_HZ / 2]
     return min(near) + frame / RATE_HZ
 
 
 def n_bytes(parts: list[bytes]) -> int:
-    """Whole frames only."""
+    """Number of bytes in complete frames."""
     return sum(map(len, parts)) // 8 * 8
 
 
-def find(audio: NDArray[np.float32], piece: NDArray[np.float32]) -> int:
-    """Return the frame at which a piece (n,) lies in a recording (m,)."""
+def find_excerpt(audio: NDArray[np.float32], excerpt: NDArray[np.float32]) -> int:
+    """Find an excerpt of shape (n,) in a recording of shape (m,); return its first frame."""
     from scipy import signal
 
-    return int(np.argmax(signal.fftconvolve(audio, piece[::-1], mode="valid")))
+    return int(np.argmax(signal.fftconvolve(audio, excerpt[::-1], mode="valid")))

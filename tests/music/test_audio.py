@@ -1,4 +1,4 @@
-"""Every format decodes to the same music; what is broken says so."""
+"""Decoding of audio files, errors of unreadable files, embedding of a file, and ONNX encoders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import soundfile
 from bci_affect.errors import BciAffectError
 from bci_affect.music import load_encoder
 from bci_affect.music.audio import DecodeError, analysis_audio, decode, open_audio
-from bci_affect.music.embed import embed_file, save_rows
+from bci_affect.music.embed import embed_file, save_embeddings
 from bci_affect.music.encoders import OnnxEncoder
 from bci_affect.simulation import music as simulate
 from bci_affect.simulation.music import Piece
@@ -33,7 +33,7 @@ def write_m4a(path: Path, audio: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("file_format", [*simulate.FORMATS, "m4a"])
-def test_a_format_gives_the_same_music(tmp_path: Path, file_format: str) -> None:
+def test_all_formats_decode_to_the_same_music(tmp_path: Path, file_format: str) -> None:
     audio = simulate.render(PIECE)
     path = tmp_path / f"x.{file_format}"
     if file_format == "m4a":
@@ -50,7 +50,7 @@ def test_a_format_gives_the_same_music(tmp_path: Path, file_format: str) -> None
 
 
 @pytest.mark.parametrize("file_format", ["flac", "mp3", "ogg", "m4a"])
-def test_reading_goes_on_from_another_place(tmp_path: Path, file_format: str) -> None:
+def test_reading_continues_after_a_seek(tmp_path: Path, file_format: str) -> None:
     path = tmp_path / f"x.{file_format}"
     if file_format == "m4a":
         write_m4a(path, simulate.render(PIECE))
@@ -69,7 +69,7 @@ def test_reading_goes_on_from_another_place(tmp_path: Path, file_format: str) ->
     assert max(fit) > 0.9
 
 
-def test_a_truncated_mp3_is_as_long_as_what_is_in_it(tmp_path: Path) -> None:
+def test_the_duration_of_a_truncated_mp3_is_that_of_its_frames(tmp_path: Path) -> None:
     (path,) = simulate.write(tmp_path, [PIECE], file_format="mp3")
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
@@ -77,7 +77,7 @@ def test_a_truncated_mp3_is_as_long_as_what_is_in_it(tmp_path: Path) -> None:
     assert len(frames) / rate == pytest.approx(3.0, abs=0.5)
 
 
-def test_samples_that_are_no_numbers_become_silence(tmp_path: Path) -> None:
+def test_nan_samples_become_silence(tmp_path: Path) -> None:
     audio = simulate.render(PIECE)
     audio[100:200] = np.nan
     soundfile.write(tmp_path / "x.wav", audio, 44_100, subtype="FLOAT")
@@ -87,7 +87,7 @@ def test_samples_that_are_no_numbers_become_silence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["missing.wav", "noise.mp3", "noise.m4a", "noise.flac"])
-def test_unreadable_files_say_so(tmp_path: Path, name: str) -> None:
+def test_unreadable_files_raise_a_one_line_error(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     if name.startswith("noise"):
         path.write_bytes(np.random.default_rng(0).bytes(2000))
@@ -98,7 +98,7 @@ def test_unreadable_files_say_so(tmp_path: Path, name: str) -> None:
         embed_file(path)
 
 
-def test_level_is_normalised_unless_kept(tmp_path: Path) -> None:
+def test_loudness_is_normalised_unless_as_is(tmp_path: Path) -> None:
     audio = simulate.render(PIECE)
     for name, gain in (("loud", 1.0), ("soft", 0.1)):
         soundfile.write(tmp_path / f"{name}.wav", gain * audio, 44_100, subtype="FLOAT")
@@ -108,19 +108,19 @@ def test_level_is_normalised_unless_kept(tmp_path: Path) -> None:
     assert np.abs(kept - loud).max() > 0.1
 
 
-def test_rows_are_saved_whole_or_not_at_all(tmp_path: Path) -> None:
-    times, rows = np.arange(3.0), np.ones((3, 4), np.float32)
-    save_rows(tmp_path / "a.npz", times, rows)
+def test_embeddings_are_saved_or_an_error_is_raised(tmp_path: Path) -> None:
+    times, embeddings = np.arange(3.0), np.ones((3, 4), np.float32)
+    save_embeddings(tmp_path / "a.npz", times, embeddings)
     with np.load(tmp_path / "a.npz") as saved:
         np.testing.assert_array_equal(saved["times"], times)
     with pytest.raises(BciAffectError, match=r"must end in \.npy or \.npz"):
-        save_rows(tmp_path / "a.csv", times, rows)
+        save_embeddings(tmp_path / "a.csv", times, embeddings)
     with pytest.raises(BciAffectError, match="Cannot write"):
-        save_rows(tmp_path / "nowhere" / "a.npy", times, rows)
+        save_embeddings(tmp_path / "nowhere" / "a.npy", times, embeddings)
 
 
 def test_an_onnx_model_is_an_encoder(tmp_path: Path) -> None:
-    """Frames of 1600 samples, their mean and largest value: a model that anybody can check."""
+    """The model returns mean and maximum of frames of 1600 samples."""
     onnx = pytest.importorskip("onnx", reason="needs onnx to make a model")
     pytest.importorskip("onnxruntime", reason="needs the onnx extra")
     h = onnx.helper
@@ -143,11 +143,11 @@ def test_an_onnx_model_is_an_encoder(tmp_path: Path) -> None:
     onnx.save(model, str(path))
     encoder = load_encoder(str(path))
     assert (encoder.id, encoder.dim, encoder.licence) == ("onnx-mine", 2, "CC0")
-    assert encoder.row_period_s == pytest.approx(0.1)
+    assert encoder.embedding_period_s == pytest.approx(0.1)
     audio = np.arange(8000, dtype=np.float32)
-    times, rows = encoder.embed(audio)
+    times, embeddings = encoder.embed(audio)
     np.testing.assert_allclose(times, [0.05, 0.15, 0.25, 0.35, 0.45])
-    np.testing.assert_allclose(rows[:, 1], audio.reshape(5, 1600).max(axis=1))
+    np.testing.assert_allclose(embeddings[:, 1], audio.reshape(5, 1600).max(axis=1))
     (tmp_path / "bad.onnx").write_bytes(b"no model")
     with pytest.raises(BciAffectError, match="is not an ONNX model"):
         OnnxEncoder(tmp_path / "bad.onnx")

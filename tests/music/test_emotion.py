@@ -1,4 +1,4 @@
-"""The emotion of music: the shipped head hears what was meant; trained heads take its place."""
+"""Emotion head: ranking of synthetic pieces, fitting, saving, refusal, and acoustic cues."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from bci_affect.simulation.music import PIECES
 from studies.music_head import features
 
 
-def test_the_shipped_head_orders_pieces_as_they_were_meant() -> None:
-    """On fresh pieces; chance correlations of 14 pieces stay below 0.54 in 95 of 100 cases."""
-    head = emotion.load_head()
+def test_the_packaged_head_ranks_pieces_by_their_intended_emotion() -> None:
+    """With new seeds; for 14 pieces, 95 % of chance correlations are below 0.54."""
+    head = emotion.load_emotion_head()
     pieces = [replace(piece, seconds=12.0, seed=piece.seed + 500) for piece in PIECES]
-    places = np.array([head.predict_features(row)[:2] for row in features(pieces)])
-    assert spearmanr(places[:, 0], [p.valence for p in pieces]).statistic > 0.54
-    assert spearmanr(places[:, 1], [p.arousal for p in pieces]).statistic > 0.54
-    assert np.abs(places).max() <= 1
+    points = np.array([head.predict_features(row)[:2] for row in features(pieces)])
+    assert spearmanr(points[:, 0], [p.valence for p in pieces]).statistic > 0.54
+    assert spearmanr(points[:, 1], [p.arousal for p in pieces]).statistic > 0.54
+    assert np.abs(points).max() <= 1
 
 
 def test_a_head_is_fitted_saved_and_loaded(tmp_path: Path) -> None:
@@ -30,49 +30,51 @@ def test_a_head_is_fitted_saved_and_loaded(tmp_path: Path) -> None:
     truth = rng.standard_normal((16, 2)) * 0.3
     means = rng.standard_normal((60, 16))
     ratings = np.tanh(means @ truth)
-    rows = [m + 0.1 * rng.standard_normal((20, 16)).astype(np.float32) for m in means]
-    head = emotion.fit_head(rows[:45], ratings[:45], name="t", provenance="test", strength=1.0)
+    embeddings = [m + 0.1 * rng.standard_normal((20, 16)).astype(np.float32) for m in means]
+    head = emotion.fit_emotion_head(
+        embeddings[:45], ratings[:45], name="t", provenance="test", strength=1.0
+    )
     path = tmp_path / "head.json"
-    emotion.save_head(head, path)
-    again = emotion.load_head(path)
-    assert again == head
-    told = np.array([again.predict(r, None, None) for r in rows[45:]])
-    error = np.sqrt(np.mean((told[:, :2] - ratings[45:]) ** 2, axis=0))
+    emotion.save_emotion_head(head, path)
+    loaded = emotion.load_emotion_head(path)
+    assert loaded == head
+    predicted = np.array([loaded.predict(r, None, None) for r in embeddings[45:]])
+    error = np.sqrt(np.mean((predicted[:, :2] - ratings[45:]) ** 2, axis=0))
     assert (error < 0.25).all()
-    np.testing.assert_allclose(told[0, 2:], error, atol=0.1)  # it knows how wrong it is
+    np.testing.assert_allclose(predicted[0, 2:], error, atol=0.1)  # stated = actual error
 
 
-def test_the_closed_form_error_is_that_of_leaving_tracks_out() -> None:
+def test_the_stated_error_is_the_leave_one_out_error() -> None:
     rng = np.random.default_rng(1)
-    rows = [rng.standard_normal((5, 6)) for _ in range(12)]
+    embeddings = [rng.standard_normal((5, 6)) for _ in range(12)]
     ratings = rng.uniform(-0.8, 0.8, (12, 2))
-    head = emotion.fit_head(rows, ratings, name="t", provenance="", strength=5.0)
-    assert 0.2 < head.sd[0] < 1.2  # ratings are noise: the error is that of knowing nothing
+    head = emotion.fit_emotion_head(embeddings, ratings, name="t", provenance="", strength=5.0)
+    assert 0.2 < head.sd[0] < 1.2  # ratings are noise, so the error is their spread
 
 
 def test_unusable_heads_and_too_few_tracks_are_refused(tmp_path: Path) -> None:
     (tmp_path / "no.json").write_text("{}")
     with pytest.raises(BciAffectError, match="not a music emotion head"):
-        emotion.load_head(tmp_path / "no.json")
+        emotion.load_emotion_head(tmp_path / "no.json")
     with pytest.raises(BciAffectError, match="at least 8"):
-        emotion.fit_head([np.ones((2, 4))] * 3, np.zeros((3, 2)), name="", provenance="")
-    bad = replace(emotion.load_head(), centre=(0.0,))
-    emotion.save_head(bad, tmp_path / "bad.json")
-    with pytest.raises(BciAffectError, match="do not fit"):
-        emotion.load_head(tmp_path / "bad.json")
+        emotion.fit_emotion_head([np.ones((2, 4))] * 3, np.zeros((3, 2)), name="", provenance="")
+    bad = replace(emotion.load_emotion_head(), centre=(0.0,))
+    emotion.save_emotion_head(bad, tmp_path / "bad.json")
+    with pytest.raises(BciAffectError, match="inconsistent"):
+        emotion.load_emotion_head(tmp_path / "bad.json")
 
 
-def test_silence_has_no_emotion_and_is_no_crash() -> None:
+def test_silence_gives_nan() -> None:
     silence = np.zeros(5 * 16_000, np.float32)
     from bci_affect.music.frontend import log_mel
 
     cues = emotion.measure_cues(silence, log_mel(silence))
     assert np.isnan(list(cues.values())).all()
-    head = emotion.load_head()
+    head = emotion.load_emotion_head()
     assert np.isnan(head.predict(None, np.full(50, 0.1, np.float32), cues)).all()
 
 
-def test_major_and_minor_are_told_apart() -> None:
+def test_major_and_minor_chords_are_distinguished() -> None:
     from bci_affect.music.frontend import log_mel
 
     t = np.arange(4 * 16_000) / 16_000

@@ -1,4 +1,4 @@
-"""The library keeps what it learned: through moves, damage, other programs, and being stopped."""
+"""Music library: scans, moved and missing files, concurrent access, migrations and errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import soundfile
 from bci_affect.errors import BciAffectError
 from bci_affect.music import Library
 from bci_affect.music.encoders import load_encoder
-from bci_affect.music.scan import find_music
+from bci_affect.music.scan import find_audio_files
 from bci_affect.music.schema import LIBRARY
 from tests.music.fake_library import fill
 
@@ -31,7 +31,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 @pytest.fixture(scope="module")
 def scanned(piece_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a database to which six pieces were added, to be copied by tests that change it."""
+    """Database with six analysed pieces; tests that modify it copy it first."""
     path = tmp_path_factory.mktemp("scanned") / "music.sqlite"
     with Library(path) as library:
         report = library.add([piece_files], workers=1)
@@ -39,9 +39,7 @@ def scanned(piece_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return path
 
 
-def test_a_scan_learns_everything_and_the_next_costs_nothing(
-    scanned: Path, piece_files: Path
-) -> None:
+def test_a_scan_analyses_all_files_and_a_second_scan_none(scanned: Path, piece_files: Path) -> None:
     with Library(scanned) as library:
         tracks = library.tracks()
         assert len(tracks) == len(library) == 6
@@ -52,32 +50,32 @@ def test_a_scan_learns_everything_and_the_next_costs_nothing(
             assert -1 <= track.valence <= 1
             assert 0 < track.arousal_sd < 1
             assert len(track.tags) == 5
-            times, rows = library.rows(track.id)
-            assert rows.shape == (len(times), 128)
+            times, embeddings = library.embeddings(track.id)
+            assert embeddings.shape == (len(times), 128)
             assert (np.diff(times) > 0).all()
         again = library.add([piece_files])
         assert (again.added, again.moved, again.unchanged) == (0, 0, 6)
-        every = library.all_rows()
-        assert len(every.rows) == len(every.track_ids) == len(every.times)
+        table = library.all_embeddings()
+        assert len(table.embeddings) == len(table.track_ids) == len(table.times)
 
 
-def test_stored_rows_are_the_encoders(scanned: Path) -> None:
+def test_stored_embeddings_are_those_of_the_encoder(scanned: Path) -> None:
     from bci_affect.music.embed import embed_file
 
     with Library(scanned) as library:
         track = library.tracks()[0]
-        _, stored = library.rows(track.id)
-    _, rows = embed_file(Path(track.path))
-    np.testing.assert_allclose(stored, rows, atol=5e-3)  # kept as float16, and resampled in blocks
+        _, stored = library.embeddings(track.id)
+    _, embeddings = embed_file(Path(track.path))
+    np.testing.assert_allclose(stored, embeddings, atol=5e-3)  # float16, resampled in blocks
 
 
-def test_a_moved_file_keeps_its_number_and_its_like(
+def test_a_moved_file_keeps_its_id_and_like(
     scanned: Path, piece_files: Path, tmp_path: Path
 ) -> None:
     shutil.copy(scanned, tmp_path / "music.sqlite")
     shutil.copytree(piece_files, tmp_path / "a")
     with Library(tmp_path / "music.sqlite") as library:
-        assert library.add([tmp_path / "a"]).moved == 6  # copies: no second track
+        assert library.add([tmp_path / "a"]).moved == 6  # copies add no track
         assert len(library) == 6
         library.like(1)
         (tmp_path / "a").rename(tmp_path / "b")
@@ -86,32 +84,32 @@ def test_a_moved_file_keeps_its_number_and_its_like(
         assert library.track(1).liked
 
 
-def test_files_on_a_missing_drive_are_hidden_and_come_back(
+def test_files_on_a_disconnected_drive_are_hidden_until_it_returns(
     library: Library, tmp_path: Path
 ) -> None:
     fill(library, tmp_path / "drive", 4)
     (tmp_path / "drive").rename(tmp_path / "away")
     library.refresh()
     assert library.tracks() == []
-    assert len(library.all_rows().rows) == 0
-    with pytest.raises(BciAffectError, match="drive is not there"):
+    assert len(library.all_embeddings().embeddings) == 0
+    with pytest.raises(BciAffectError, match="drive is not connected"):
         library.track(1)
-    library.like(1)  # what is hidden is not lost
+    library.like(1)  # a hidden track can still be changed
     (tmp_path / "away").rename(tmp_path / "drive")
     assert library.refresh() == 4
     assert library.track(1).liked
 
 
-def test_broken_files_are_listed_with_reasons_and_not_tried_again(
+def test_broken_files_are_listed_with_reasons_and_not_retried(
     library: Library, piece_files: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "müsik 音楽"
     folder.mkdir()
-    whole = next(piece_files.glob("*.flac"))
-    shutil.copy(whole, folder / "gut.flac")
+    intact = next(piece_files.glob("*.flac"))
+    shutil.copy(intact, folder / "gut.flac")
     (folder / "empty.mp3").touch()
-    (folder / "text.wav").write_text("this is no sound")
-    (folder / "cut.flac").write_bytes(whole.read_bytes()[:3000])
+    (folder / "text.wav").write_text("not audio")
+    (folder / "cut.flac").write_bytes(intact.read_bytes()[:3000])
     soundfile.write(folder / "nothing.wav", np.zeros((0, 2)), 44_100)
     (folder / "loop").symlink_to(folder)
     (folder / "gone.ogg").symlink_to(folder / "nowhere.ogg")
@@ -125,7 +123,7 @@ def test_broken_files_are_listed_with_reasons_and_not_tried_again(
     assert library.add([folder]).failed == ()
 
 
-def test_several_processes_find_the_same(piece_files: Path, tmp_path: Path) -> None:
+def test_scans_with_one_and_two_processes_agree(piece_files: Path, tmp_path: Path) -> None:
     with Library(tmp_path / "one.sqlite") as one, Library(tmp_path / "two.sqlite") as two:
         assert one.add([piece_files], workers=1, encoder="logmel").added == 6
         assert two.add([piece_files], workers=2, encoder="logmel").added == 6
@@ -133,11 +131,11 @@ def test_several_processes_find_the_same(piece_files: Path, tmp_path: Path) -> N
         for track in two.tracks():
             other = want[track.path]
             assert track.gain_db == pytest.approx(other.gain_db, abs=1e-6)
-            rows = [lib.rows(t.id, "logmel")[1] for lib, t in ((one, other), (two, track))]
-            np.testing.assert_allclose(*rows, atol=1e-3)
+            pair = [lib.embeddings(t.id, "logmel")[1] for lib, t in ((one, other), (two, track))]
+            np.testing.assert_allclose(*pair, atol=1e-3)
 
 
-def test_a_cancelled_scan_keeps_what_was_done(library: Library, piece_files: Path) -> None:
+def test_a_cancelled_scan_keeps_the_finished_tracks(library: Library, piece_files: Path) -> None:
     done: list[str] = []
     report = library.add(
         [piece_files], workers=1, progress=lambda at: done.append(at.path),
@@ -149,18 +147,18 @@ def test_a_cancelled_scan_keeps_what_was_done(library: Library, piece_files: Pat
     assert (report.added, report.unchanged) == (4, 2)
 
 
-def test_a_long_file_is_given_up_half_way(library: Library, tmp_path: Path) -> None:
+def test_cancelling_interrupts_a_long_file(library: Library, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "long.wav", np.zeros(8_000 * 300, np.float32), 8_000)
-    asked = iter(range(1000))
-    report = library.add([tmp_path], workers=1, encoder="logmel", cancel=lambda: next(asked) >= 5)
+    calls = iter(range(1000))
+    report = library.add([tmp_path], workers=1, encoder="logmel", cancel=lambda: next(calls) >= 5)
     assert (report.cancelled, report.added, report.failed) == (True, 0, ())
-    assert next(asked) < 20  # of the thirty blocks that the file has, few were decoded
+    assert next(calls) < 20  # few of the 30 blocks were decoded
 
 
-def test_of_a_very_long_file_the_beginning_is_analysed(
+def test_only_the_beginning_of_a_very_long_file_is_analysed(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As with an hour and more; here the limit is 20 s. Length and loudness are the whole's."""
+    """With the limit set to 20 s; duration and loudness are those of the full file."""
     monkeypatch.setattr("bci_affect.music.analysis.MAX_ANALYSED_S", 20.0)
     rng = np.random.default_rng(0)
     level = np.repeat([0.001, 0.2], 8_000 * 20)
@@ -169,16 +167,16 @@ def test_of_a_very_long_file_the_beginning_is_analysed(
     library.add([tmp_path], workers=1, encoder="logmel")
     (track,) = library.tracks()
     assert track.duration_s == pytest.approx(40.0)
-    times, _ = library.rows(track.id, "logmel-stats")
+    times, _ = library.embeddings(track.id, "logmel-stats")
     assert 18.0 < times[-1] < 20.0
-    assert track.gain_db < 0  # by its first half alone it would be pulled up
+    assert track.gain_db < 0  # the first half alone would give a positive gain
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
-def test_a_name_that_is_no_text_is_told(library: Library, tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names in any encoding")
+def test_a_file_name_that_is_not_utf8_is_reported(library: Library, tmp_path: Path) -> None:
     good = tmp_path / "gut 音.wav"
     soundfile.write(good, np.full(16_000, 0.1), 8_000)
-    shutil.copy(good, os.fsencode(tmp_path) + b"/caf\xe9.wav")  # Latin-1, from an old drive
+    shutil.copy(good, os.fsencode(tmp_path) + b"/caf\xe9.wav")  # Latin-1
     report = library.add([tmp_path], workers=1, encoder="logmel")
     assert (report.found, report.added) == (2, 1)
     ((name, why),) = report.failed
@@ -186,8 +184,8 @@ def test_a_name_that_is_no_text_is_told(library: Library, tmp_path: Path) -> Non
     assert "rename it" in why
 
 
-def test_two_programs_on_one_library(library: Library, piece_files: Path) -> None:
-    """Both scan the same music at once, and mark tracks; this program sees what they did."""
+def test_two_processes_can_scan_into_one_library(library: Library, piece_files: Path) -> None:
+    """Both scan the same music and mark tracks; this process sees their changes."""
     code = (
         "import sys; from pathlib import Path; from bci_affect.music import Library\n"
         "with Library(Path(sys.argv[1])) as library:\n"
@@ -195,7 +193,7 @@ def test_two_programs_on_one_library(library: Library, piece_files: Path) -> Non
         "    library.like(2); library.exclude(int(sys.argv[3]))\n"
     )
     before = library.version
-    programs = [
+    processes = [
         subprocess.Popen(
             [sys.executable, "-c", code, str(library.path), str(piece_files), number],
             stderr=subprocess.PIPE,
@@ -203,16 +201,18 @@ def test_two_programs_on_one_library(library: Library, piece_files: Path) -> Non
         )
         for number in ("3", "4")
     ]
-    for program in programs:
-        _, said = program.communicate(timeout=200)
-        assert program.returncode == 0, said
+    for process in processes:
+        _, stderr = process.communicate(timeout=200)
+        assert process.returncode == 0, stderr
     assert library.version > before
     assert len(library.tracks(include_excluded=True)) == 6  # each track once
     assert [t.id for t in library.tracks() if t.liked] == [2]
     assert len(library.tracks()) == 4
 
 
-def test_folders_without_music_and_nowhere_are_told(library: Library, tmp_path: Path) -> None:
+def test_folders_without_music_and_missing_folders_are_refused(
+    library: Library, tmp_path: Path
+) -> None:
     (tmp_path / "no.txt").touch()
     with pytest.raises(BciAffectError, match="No music in"):
         library.add([tmp_path])
@@ -220,27 +220,27 @@ def test_folders_without_music_and_nowhere_are_told(library: Library, tmp_path: 
         library.add([tmp_path / "nowhere"])
 
 
-def test_hidden_files_and_circles_are_passed_by(tmp_path: Path) -> None:
+def test_hidden_files_and_symlink_loops_are_skipped(tmp_path: Path) -> None:
     for name in ("a.wav", ".b.wav", "deep/c.MP3", ".hidden/d.wav", "e.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "deep" / "up").symlink_to(tmp_path)
-    assert [Path(f.path).name for f in find_music([tmp_path])] == ["a.wav", "c.MP3"]
+    assert [Path(f.path).name for f in find_audio_files([tmp_path])] == ["a.wav", "c.MP3"]
 
 
-def test_another_encoder_is_kept_beside_the_tagger(
+def test_embeddings_of_another_encoder_are_stored_in_addition(
     scanned: Path, piece_files: Path, tmp_path: Path
 ) -> None:
     shutil.copy(scanned, tmp_path / "music.sqlite")
     with Library(tmp_path / "music.sqlite") as library:
         before = library.track(1)
         assert library.add([piece_files], encoder="logmel", workers=1).added == 6
-        assert library.rows(1)[1].shape[1] == 128
-        assert library.rows(1, "logmel-stats")[1].shape[1] == load_encoder("logmel").dim
+        assert library.embeddings(1)[1].shape[1] == 128
+        assert library.embeddings(1, "logmel-stats")[1].shape[1] == load_encoder("logmel").dim
         assert library.track(1).tags == before.tags
 
 
-def test_marks_and_removal(library: Library, tmp_path: Path) -> None:
+def test_tracks_can_be_banned_excluded_and_removed(library: Library, tmp_path: Path) -> None:
     fill(library, tmp_path / "f", 4)
     library.ban(2)
     library.exclude(3)
@@ -249,22 +249,22 @@ def test_marks_and_removal(library: Library, tmp_path: Path) -> None:
     library.ban(2, False)
     library.remove(1)
     assert sorted(t.id for t in library.tracks()) == [2, 4]
-    for act in (library.like, library.remove, library.track, library.rows):
+    for method in (library.like, library.remove, library.track, library.embeddings):
         with pytest.raises(BciAffectError, match="99"):
-            act(99)
+            method(99)
 
 
-def test_threads_read_while_one_writes(library: Library, tmp_path: Path) -> None:
+def test_threads_can_read_while_another_writes(library: Library, tmp_path: Path) -> None:
     fill(library, tmp_path / "f", 5)
-    problems: list[Exception] = []
+    errors: list[Exception] = []
 
     def read() -> None:
         try:
             for _ in range(20):
                 assert len(library.tracks()) >= 5
-                library.all_rows()
+                library.all_embeddings()
         except Exception as error:
-            problems.append(error)
+            errors.append(error)
 
     readers = [threading.Thread(target=read) for _ in range(3)]
     for reader in readers:
@@ -272,10 +272,10 @@ def test_threads_read_while_one_writes(library: Library, tmp_path: Path) -> None
     fill(library, tmp_path / "g", 15, seed=1)
     for reader in readers:
         reader.join(30)
-    assert not problems
+    assert not errors
 
 
-def test_a_locked_library_is_told(
+def test_a_locked_library_raises(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(library, tmp_path / "f", 1)
@@ -289,14 +289,13 @@ def test_a_locked_library_is_told(
     library.like(1)
 
 
-def test_a_full_disk_loses_nothing(library: Library, tmp_path: Path) -> None:
+def test_a_full_disk_does_not_damage_the_library(library: Library, tmp_path: Path) -> None:
     fill(library, tmp_path / "f", 3)
     (pages,) = library.database.connection().execute("PRAGMA page_count").fetchone()
-    library.database.connection().execute(
-        f"PRAGMA max_page_count={pages}"
-    )  # SQLite's own full disk
+    # SQLite reports its page limit as a full disk
+    library.database.connection().execute(f"PRAGMA max_page_count={pages}")
     with pytest.raises(BciAffectError, match="disk is full"):
-        fill(library, tmp_path / "g", 50, n_rows=400, seed=1)
+        fill(library, tmp_path / "g", 50, n_embeddings=400, seed=1)
     library.database.connection().execute("PRAGMA max_page_count=1000000")
     assert len(library) >= 3
     assert library.database.connection().execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -315,7 +314,7 @@ def test_a_newer_or_damaged_database_is_refused(tmp_path: Path) -> None:
         Library(tmp_path / "noise.sqlite")
 
 
-def test_a_library_of_the_first_version_is_brought_to_this_one(tmp_path: Path) -> None:
+def test_a_library_of_schema_version_1_is_migrated(tmp_path: Path) -> None:
     old, music = tmp_path / "old.sqlite", tmp_path / "a.flac"
     music.touch()
     with sqlite3.connect(old) as connection:
@@ -331,22 +330,22 @@ def test_a_library_of_the_first_version_is_brought_to_this_one(tmp_path: Path) -
     with Library(old) as library:
         (track,) = library.tracks()
         assert track.liked
-        assert track.valence != 0.1, "predicted again by the head of today, and sealed"
+        assert track.valence != 0.1, "emotion must be predicted again by the current head"
 
 
-def test_a_new_head_predicts_again(library: Library, tmp_path: Path) -> None:
+def test_a_new_head_updates_all_emotions(library: Library, tmp_path: Path) -> None:
     from dataclasses import replace
 
     fill(library, tmp_path / "f", 3)
     before = [t.valence for t in library.tracks()]
     other = replace(library.head, id="other", bias=(1.5, 0.0))
-    with Library(library.path, head=other) as again:
-        after = [t.valence for t in again.tracks()]
+    with Library(library.path, head=other) as reopened:
+        after = [t.valence for t in reopened.tracks()]
     assert all(b > a for a, b in zip(before, after, strict=True))
 
 
-def test_ten_thousand_tracks_stay_responsive(library: Library, tmp_path: Path) -> None:
-    """Work is counted, not timed: a list of 10,000 is one query, and asking again is none."""
+def test_listing_ten_thousand_tracks_needs_one_query(library: Library, tmp_path: Path) -> None:
+    """Queries are counted instead of timed; the list is then cached."""
     with library.database.write() as connection:
         connection.executemany(
             "INSERT INTO track (hash, title, artist, album, duration_s, loudness_lufs, peak_dbfs, "
@@ -368,11 +367,11 @@ def test_ten_thousand_tracks_stay_responsive(library: Library, tmp_path: Path) -
     assert len(statements) == 3
 
 
-def test_a_thread_that_has_ended_keeps_no_connection(tmp_path: Path) -> None:
+def test_the_connection_of_an_ended_thread_is_closed(tmp_path: Path) -> None:
     with Library(tmp_path / "library.sqlite") as library:
         for _ in range(5):
             thread = threading.Thread(target=library.tracks)
             thread.start()
             thread.join()
-        assert len(library.database._connections) == 2, "this thread's, and the last one's"
+        assert len(library.database._connections) == 2, "of this thread and the last one"
         assert library.tracks() == []

@@ -1,4 +1,4 @@
-"""Loudness is R128's, whatever the block size, and the playback gain never clips."""
+"""Loudness (EBU R128, ITU-R BS.1770), true peak, and playback gain."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from bci_affect.music.loudness import (
     SILENCE_LUFS,
     LoudnessMeter,
     integrated_lufs,
-    normalised,
+    normalise_loudness,
     playback_gain_db,
 )
 
 
 def music(rate_hz: int, seconds: float, seed: int = 0) -> np.ndarray:
-    """Noise bursts over a tone: loud and quiet passages, so that the gate has work."""
+    """Noise bursts over a tone, with loud and quiet passages to exercise the gate."""
     rng = np.random.default_rng(seed)
     t = np.arange(int(rate_hz * seconds)) / rate_hz
     level = np.where((t % 4) < 1.5, 0.5, 0.01)[:, None]
@@ -32,21 +32,21 @@ def test_agrees_with_pyloudnorm(rate_hz: int) -> None:
     import pyloudnorm
 
     audio = music(rate_hz, 12.0)
-    theirs = pyloudnorm.Meter(rate_hz).integrated_loudness(audio)
-    assert integrated_lufs(audio, rate_hz) == pytest.approx(theirs, abs=0.001)
+    expected = pyloudnorm.Meter(rate_hz).integrated_loudness(audio)
+    assert integrated_lufs(audio, rate_hz) == pytest.approx(expected, abs=0.001)
 
 
-def test_a_constant_offset_and_the_past_are_not_heard() -> None:
-    """The filters run in float32; what they must take away is a thousand times what is left."""
+def test_a_constant_offset_does_not_change_loudness() -> None:
+    """The filters run in float32, and the offset is several hundred times the music."""
     import pyloudnorm
 
     audio = 0.001 * music(44_100, 12.0) + np.float32(0.3)
-    theirs = pyloudnorm.Meter(44_100).integrated_loudness(audio.astype(np.float64))
-    assert integrated_lufs(audio, 44_100) == pytest.approx(theirs, abs=0.01)
+    expected = pyloudnorm.Meter(44_100).integrated_loudness(audio.astype(np.float64))
+    assert integrated_lufs(audio, 44_100) == pytest.approx(expected, abs=0.01)
 
 
-def test_full_scale_sine_reads_as_the_standard_says() -> None:
-    """BS.1770: a 997 Hz sine at 0 dBFS in one channel reads -3.01 LKFS."""
+def test_loudness_of_a_full_scale_sine() -> None:
+    """ITU-R BS.1770: a 997 Hz sine at 0 dBFS in one channel measures -3.01 LKFS."""
     t = np.arange(10 * 48_000) / 48_000
     sine = np.sin(2 * np.pi * 997 * t).astype(np.float32)
     assert integrated_lufs(sine, 48_000) == pytest.approx(-3.01, abs=0.1)
@@ -54,17 +54,17 @@ def test_full_scale_sine_reads_as_the_standard_says() -> None:
 
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(cuts=st.lists(st.integers(0, 64_000), max_size=6))
-def test_blocks_do_not_matter(cuts: list[int]) -> None:
+def test_loudness_does_not_depend_on_block_size(cuts: list[int]) -> None:
     audio = music(16_000, 4.0)
     meter = LoudnessMeter(16_000, 2)
     edges = [0, *sorted(cuts), len(audio)]
     for first, last in itertools.pairwise(edges):
         meter.push(audio[first:last])
-    assert meter.lufs() == pytest.approx(integrated_lufs(audio, 16_000), abs=1e-5)  # in float32
+    assert meter.lufs() == pytest.approx(integrated_lufs(audio, 16_000), abs=1e-5)  # float32
 
 
-def test_true_peak_lies_between_samples() -> None:
-    """A sine at a quarter of the rate, sampled off its crests, peaks 3 dB above its samples."""
+def test_true_peak_between_samples_is_found() -> None:
+    """A sine at a quarter of the sampling rate with phase pi/4 peaks 3 dB above its samples."""
     n = np.arange(48_000)
     sine = np.sin(2 * np.pi * 0.25 * n + np.pi / 4).astype(np.float32)[:, None]
     meter = LoudnessMeter(48_000, 1)
@@ -73,12 +73,12 @@ def test_true_peak_lies_between_samples() -> None:
     assert meter.peak_dbfs() == pytest.approx(0.0, abs=0.3)
 
 
-def test_silence_and_tiny_audio_are_no_trouble() -> None:
+def test_silence_and_very_short_audio() -> None:
     assert integrated_lufs(np.zeros(48_000, np.float32), 48_000) == SILENCE_LUFS
     assert integrated_lufs(np.zeros(0, np.float32), 48_000) == SILENCE_LUFS
     assert -30 < integrated_lufs(np.full(100, 0.5, np.float32), 48_000) < 0
     quiet = np.zeros(1600, np.float32)
-    np.testing.assert_array_equal(normalised(quiet, 16_000), quiet)
+    np.testing.assert_array_equal(normalise_loudness(quiet, 16_000), quiet)
 
 
 @given(st.floats(-69, 0), st.floats(-60, 3))
@@ -91,4 +91,6 @@ def test_playback_gain_keeps_the_peak_below_the_ceiling(lufs: float, peak: float
 @given(st.floats(-40, 0))
 def test_normalised_audio_has_the_target_loudness(level_db: float) -> None:
     audio = music(16_000, 3.0)[:, 0] * np.float32(10 ** (level_db / 20))
-    assert integrated_lufs(normalised(audio, 16_000), 16_000) == pytest.approx(-14.0, abs=0.2)
+    assert integrated_lufs(normalise_loudness(audio, 16_000), 16_000) == pytest.approx(
+        -14.0, abs=0.2
+    )

@@ -1,4 +1,4 @@
-"""Real sound through a real sound server: what is heard is what was decoded, when we say it is."""
+"""Playback through a sound server with a null sink: samples, timing, gaps, and lost devices."""
 
 from __future__ import annotations
 
@@ -15,10 +15,17 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from tests.music.null_sink import RATE_HZ, find, null_sink, play_and_record, sounded, unavailable
+from tests.music.null_sink import (
+    RATE_HZ,
+    find_excerpt,
+    null_sink,
+    play_and_record,
+    playback_time,
+    unavailable,
+)
 
 SOAK_S = float(os.environ.get("BCI_AFFECT_SOAK_S", "6"))
-"""Length of the test for gaps; docs/music.md reports one of 600 s."""
+"""Duration of the test for gaps in seconds; docs/music.md reports a run of 600 s."""
 
 
 @pytest.fixture(scope="module")
@@ -33,98 +40,104 @@ def sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 
 def overloaded() -> bool:
-    """Say whether everything waits on this machine: more than four busy programs a core.
+    """Return whether the load average exceeds four per core.
 
-    There the sound server itself is late: it loses sound, and what it says of its delay is off by
-    up to 25 ms (docs/music.md).
+    Then the sound server itself is delayed: it drops audio, and its reported delay is wrong by up
+    to 25 ms (docs/music.md).
     """
     return os.getloadavg()[0] > 4 * (os.cpu_count() or 1)
 
 
-def stamps_within_s() -> float:
-    """Say how true stamps must be."""
+def max_error_s() -> float:
+    """Largest allowed error of an event time in seconds."""
     return 0.05 if overloaded() else 0.005
 
 
 def noise_file(path: Path, seconds: float, seed: int) -> NDArray[np.float32]:
-    """Steady noise of known power: a gap, a repeat or a change of level cannot hide in it."""
+    """Write stationary noise, in which gaps, repeats and level changes are detectable."""
     rng = np.random.default_rng(seed)
     audio = (0.1 * rng.standard_normal((int(seconds * RATE_HZ), 2))).astype(np.float32)
     soundfile.write(path, audio, RATE_HZ, subtype="FLOAT")
     return audio
 
 
-def middle_of_three(measure: Callable[[], tuple[dict[str, Any], float]]) -> dict[str, Any]:
-    """Hold the stamps to their bound in two of three plays; return what was heard in a good one.
+def median_of_three(measure: Callable[[], tuple[dict[str, Any], float]]) -> dict[str, Any]:
+    """Assert that event times are accurate in two of three runs; return an accurate recording.
 
-    A machine that halts for a moment makes the sound server say a wrong delay for seconds (5.1 ms
-    once, on two shared cores). A stamp that is wrong by itself is wrong in most plays.
+    If the machine pauses for a moment, the sound server reports a wrong delay for seconds (5.1 ms
+    once, on two shared cores). An error of the player itself would occur in most runs.
     """
-    plays = [measure(), measure()]
-    if (plays[0][1] < stamps_within_s()) != (plays[1][1] < stamps_within_s()):
-        plays.append(measure())
-    plays.sort(key=lambda play: play[1])
-    heard, error = plays[1]
-    assert error < stamps_within_s(), [error for _, error in plays]
-    return heard
+    runs = [measure(), measure()]
+    if (runs[0][1] < max_error_s()) != (runs[1][1] < max_error_s()):
+        runs.append(measure())
+    runs.sort(key=lambda run: run[1])
+    recording, error = runs[1]
+    assert error < max_error_s(), [error for _, error in runs]
+    return recording
 
 
-def test_what_is_heard_is_what_was_decoded_at_the_time_that_is_said(
+def test_the_recording_equals_the_file_and_event_times_are_accurate(
     sink: dict[str, str], tmp_path: Path
 ) -> None:
     audio = noise_file(tmp_path / "a.wav", 5.0, 1)
-    order = {"tracks": [[str(tmp_path / "a.wav"), 5.0, 0.0]], "crossfade_s": 0, "seconds": 6.0}
+    spec = {"tracks": [[str(tmp_path / "a.wav"), 5.0, 0.0]], "crossfade_s": 0, "seconds": 6.0}
 
     def measure() -> tuple[dict[str, Any], float]:
-        heard = play_and_record(sink, order)
-        piece = audio[3 * RATE_HZ : 4 * RATE_HZ, 0]  # after the slow start
-        at = find(heard["audio"][:, 0], piece)
-        assert np.corrcoef(heard["audio"][at : at + len(piece), 0], piece)[0, 1] > 0.99
-        q = RATE_HZ // 4  # first and last frame are where the pieces next to them say
-        first = find(heard["audio"][:, 0], audio[q : 3 * q, 0]) - q
-        end = find(heard["audio"][:, 0], audio[-3 * q : -q, 0]) + 3 * q
-        (said,) = [time for kind, time, _ in heard["events"] if kind == "track_start"]
-        (ended,) = [time for kind, time, _ in heard["events"] if kind == "track_end"]
-        errors = (sounded(heard, first) - said, sounded(heard, end) - ended, ended - said - 5.0)
-        return heard, max(map(abs, errors))
+        recording = play_and_record(sink, spec)
+        recorded = recording["audio"][:, 0]
+        excerpt = audio[3 * RATE_HZ : 4 * RATE_HZ, 0]  # after the fade-in
+        at = find_excerpt(recorded, excerpt)
+        assert np.corrcoef(recorded[at : at + len(excerpt)], excerpt)[0, 1] > 0.99
+        q = RATE_HZ // 4  # locate the first and last frame by the excerpts next to them
+        first = find_excerpt(recorded, audio[q : 3 * q, 0]) - q
+        last = find_excerpt(recorded, audio[-3 * q : -q, 0]) + 3 * q
+        (start,) = [time for kind, time, _ in recording["events"] if kind == "track_start"]
+        (end,) = [time for kind, time, _ in recording["events"] if kind == "track_end"]
+        errors = (
+            playback_time(recording, first) - start,
+            playback_time(recording, last) - end,
+            end - start - 5.0,
+        )
+        return recording, max(map(abs, errors))
 
-    middle_of_three(measure)
+    median_of_three(measure)
 
 
 def test_a_crossfade_keeps_the_power(sink: dict[str, str], tmp_path: Path) -> None:
     noise_file(tmp_path / "a.wav", 6.0, 1)
-    after = noise_file(tmp_path / "b.wav", 6.0, 2)
-    order = {
+    following = noise_file(tmp_path / "b.wav", 6.0, 2)
+    spec = {
         "tracks": [[str(tmp_path / name), 6.0, 0.0] for name in ("a.wav", "b.wav")],
         "crossfade_s": 2.0,
         "seconds": 9.0,
     }
 
     def measure() -> tuple[dict[str, Any], float]:
-        heard = play_and_record(sink, order)
+        recording = play_and_record(sink, spec)
         q = RATE_HZ // 4
-        second = find(heard["audio"][:, 0], after[3 * q : 6 * q, 0]) - 3 * q
-        starts = started(heard)
-        errors = (sounded(heard, second) - starts[1], starts[1] - starts[0] - 4.0)
-        return heard, max(map(abs, errors))
+        second = find_excerpt(recording["audio"][:, 0], following[3 * q : 6 * q, 0]) - 3 * q
+        starts = start_times(recording)
+        errors = (playback_time(recording, second) - starts[1], starts[1] - starts[0] - 4.0)
+        return recording, max(map(abs, errors))
 
-    heard = middle_of_three(measure)
-    first = int((started(heard)[0] - heard["begin"] + 2.5) * RATE_HZ)
-    last = int((started(heard)[1] - heard["begin"] + 4.0) * RATE_HZ)
+    recording = median_of_three(measure)
+    starts = start_times(recording)
+    first = int((starts[0] - recording["begin"] + 2.5) * RATE_HZ)
+    last = int((starts[1] - recording["begin"] + 4.0) * RATE_HZ)
     block = RATE_HZ // 5
-    power = np.square(heard["audio"][first:last]).mean(axis=1)
+    power = np.square(recording["audio"][first:last]).mean(axis=1)
     level_db = 10 * np.log10(power[: len(power) // block * block].reshape(-1, block).mean(axis=1))
     assert np.ptp(level_db) < 1.0
 
 
-def started(heard: dict[str, Any]) -> list[float]:
-    """When the player said that each track's first frame sounds."""
-    return [time for kind, time, _ in heard["events"] if kind == "track_start"]
+def start_times(recording: dict[str, Any]) -> list[float]:
+    """Start time of each track according to the player."""
+    return [time for kind, time, _ in recording["events"] if kind == "track_start"]
 
 
 @contextmanager
 def busy_cores() -> Iterator[None]:
-    """Keep every core busy, where the player may ask the system to come first; else none."""
+    """Keep every core busy if the player may raise its thread priority, otherwise none."""
     try:
         before = os.sched_getscheduler(0), os.sched_getparam(0)
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
@@ -145,10 +158,10 @@ def busy_cores() -> Iterator[None]:
 
 
 def test_no_gap(sink: dict[str, str], tmp_path: Path) -> None:
-    """Every sample is the decoded one, where it belongs: nothing is lost or repeated."""
+    """Recorded and decoded samples are equal: none is lost or repeated."""
     audio = noise_file(tmp_path / "a.wav", SOAK_S + 2, 3)
     with busy_cores():
-        heard = play_and_record(
+        recording = play_and_record(
             sink,
             {
                 "tracks": [[str(tmp_path / "a.wav"), SOAK_S + 2, 0.0]],
@@ -157,33 +170,33 @@ def test_no_gap(sink: dict[str, str], tmp_path: Path) -> None:
             },
         )
     first = int(2.5 * RATE_HZ)
-    (said,) = [time for kind, time, _ in heard["events"] if kind == "track_start"]
-    near = int((said - heard["begin"] + 2.0) * RATE_HZ)
-    at = near + find(heard["audio"][near:][: RATE_HZ * 2, 0], audio[first:][: RATE_HZ // 2, 0])
+    recorded = recording["audio"][:, 0]
+    (start,) = start_times(recording)
+    near = int((start - recording["begin"] + 2.0) * RATE_HZ)
+    at = near + find_excerpt(recorded[near:][: RATE_HZ * 2], audio[first:][: RATE_HZ // 2, 0])
     n = int((SOAK_S - 1.0) * RATE_HZ)
-    got, meant = heard["audio"][at : at + n, 0], audio[first : first + n, 0]
-    gaps = silences(got)
+    actual, expected = recorded[at : at + n], audio[first : first + n, 0]
+    gaps = silences(actual)
     load = os.getloadavg()
-    print(
-        f"{n / RATE_HZ:.0f} s: {len(gaps)} gaps {gaps[:9]}, starved {heard['starved']}, load {load}"
-    )
+    starved = recording["starved"]
+    print(f"{n / RATE_HZ:.0f} s: {len(gaps)} gaps {gaps[:9]}, starved {starved}, load {load}")
     if gaps and overloaded():
-        assert heard["starved"] >= len(gaps)  # none without a word
+        assert starved >= len(gaps)  # every gap was counted
         return
     assert not gaps, f"{len(gaps)} gaps, the longest {max(gaps) * 1000:.0f} ms"
-    assert np.abs(got - meant).max() < 1e-3  # sample for sample, but for the sink's 16 bits
-    assert heard["starved"] == 0
+    assert np.abs(actual - expected).max() < 1e-3  # the sink has 16 bits
+    assert starved == 0
 
 
 def silences(audio: NDArray[np.float32]) -> list[float]:
-    """Lengths in seconds of silences over 5 ms; steady noise has none of its own."""
+    """Durations in seconds of silences longer than 5 ms; the noise itself has none."""
     quiet = np.concatenate([[False], np.abs(audio) < 1e-5, [False]])
     edges = np.flatnonzero(np.diff(quiet.astype(int)))
     lengths = (edges[1::2] - edges[::2]) / RATE_HZ
     return [float(length) for length in lengths if length > 0.005]
 
 
-LOSING = """
+CHILD = """
 import sys, time
 from bci_affect.music import AudioPlayer, Track
 track = Track(1, sys.argv[1], "t", "", "", 60.0, 0, 0, 0, 0, (), 0.0)
@@ -201,9 +214,9 @@ print("end", state.playing, state.position_s > 1.0, repr(state.message), flush=T
 
 @contextmanager
 def playing_to(env: dict[str, str], audio: Path) -> Iterator[IO[str]]:
-    """Play in another process; give what it prints after its beginning."""
+    """Play in another process; yield its output after the start of the track."""
     child = subprocess.Popen(
-        [sys.executable, "-c", LOSING, str(audio)],
+        [sys.executable, "-c", CHILD, str(audio)],
         env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -214,24 +227,24 @@ def playing_to(env: dict[str, str], audio: Path) -> Iterator[IO[str]]:
         with child.stdout:
             assert child.stdout.readline() == "track_start\n"
             yield child.stdout
-        assert child.wait(20) == 0, "it must end well"
+        assert child.wait(20) == 0
     finally:
         child.kill()
 
 
 FOUND = "device_found", "end True True ''"
-"""What the player says of a server that came, first and at its end."""
+"""First and last line that the player prints after a server appeared."""
 
 
 def first_and_last(printed: IO[str]) -> tuple[str, str]:
-    """Return the first and the last line of all that is yet to come."""
+    """Read all remaining lines; return the first and the last one."""
     lines = printed.read().splitlines()
     return lines[0], lines[-1]
 
 
 @pytest.fixture
 def no_server(tmp_path: Path) -> dict[str, str]:
-    """Environment that says where a sound server will be."""
+    """Environment variables that select a sound server which is not running yet."""
     if reason := unavailable():
         pytest.skip(reason)
     try:
@@ -241,7 +254,7 @@ def no_server(tmp_path: Path) -> dict[str, str]:
         pytest.skip(f"no null sink: {error}")
 
 
-def test_a_sound_server_that_starts_after_the_player_is_taken(
+def test_a_sound_server_that_starts_after_the_player_is_used(
     no_server: dict[str, str], tmp_path: Path
 ) -> None:
     noise_file(tmp_path / "a.wav", 60.0, 4)
@@ -249,7 +262,7 @@ def test_a_sound_server_that_starts_after_the_player_is_taken(
         assert first_and_last(printed) == FOUND
 
 
-def test_a_lost_device_is_noticed_and_taken_again(
+def test_a_lost_device_is_reported_and_used_again(
     no_server: dict[str, str], tmp_path: Path
 ) -> None:
     noise_file(tmp_path / "a.wav", 60.0, 4)

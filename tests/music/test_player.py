@@ -1,4 +1,4 @@
-"""The player's parts without a device: nothing lost in the ring, joins without a seam."""
+"""Audio player without a device: ring buffer, frame times, mixer, track reader, and commands."""
 
 from __future__ import annotations
 
@@ -36,28 +36,29 @@ def write(path: Path, audio: np.ndarray, rate_hz: int = RATE_HZ) -> Path:
     writes=st.lists(st.integers(0, 700), max_size=30),
     reads=st.lists(st.integers(1, 500), max_size=30),
 )
-def test_the_ring_neither_loses_nor_repeats(writes: list[int], reads: list[int]) -> None:
+def test_the_ring_neither_loses_nor_repeats_frames(writes: list[int], reads: list[int]) -> None:
     ring = AudioRing(0.1, RATE_HZ)
     ring.set_gain(1.0)
     ring.set_playing(True)
     ring._gain = 1.0  # past the ramp
-    heard: list[np.ndarray] = []
-    sent = 0
+    blocks: list[np.ndarray] = []
+    n_written = 0
     for n_write, n_read in zip(writes, reads, strict=False):
-        n = min(n_write, ring.room())
-        ring.write(np.repeat(np.arange(sent, sent + n, dtype=np.float32)[:, None], 2, axis=1))
-        sent += n
-        ready = ring.ready()
+        n = min(n_write, ring.free())
+        frames = np.arange(n_written, n_written + n, dtype=np.float32)
+        ring.write(np.repeat(frames[:, None], 2, axis=1))
+        n_written += n
+        available = ring.available()
         out = np.full((n_read, 2), np.nan, dtype=np.float32)
         ring.fill(out, 0.0)
-        taken = min(n_read, ready)
-        heard.append(out[:taken, 0])
-        assert (out[taken:] == 0).all()
-    got = np.concatenate(heard) if heard else np.empty(0)
-    np.testing.assert_array_equal(got, np.arange(len(got)))
+        n_played = min(n_read, available)
+        blocks.append(out[:n_played, 0])
+        assert (out[n_played:] == 0).all()
+    played = np.concatenate(blocks) if blocks else np.empty(0)
+    np.testing.assert_array_equal(played, np.arange(len(played)))
 
 
-def test_gain_changes_are_ramps_and_starvation_is_counted() -> None:
+def test_gain_changes_are_ramped_and_underruns_are_counted() -> None:
     ring = AudioRing(1.0, RATE_HZ)
     ring.set_gain(1.0)
     ring.set_playing(True)
@@ -73,17 +74,17 @@ def test_gain_changes_are_ramps_and_starvation_is_counted() -> None:
     assert ring.silent
     before = ring.read
     ring.fill(out, 0.0)
-    assert ring.read == before  # paused: nothing is used up
+    assert ring.read == before  # paused: no frame is read
     ring.set_playing(True)
     for _ in range(5):
         ring.fill(out, 0.0)
-    assert ring.starved == 1  # one hole, however long
+    assert ring.starved == 1  # one underrun of five blocks
     ring.set_draining(True)
     ring.fill(out, 0.0)
     assert ring.starved == 1
 
 
-def test_marks_are_stamped_with_the_time_of_their_frame() -> None:
+def test_marks_get_the_time_of_their_frame() -> None:
     ring = AudioRing(1.0, RATE_HZ)
     ring.set_playing(True)
     ring.marks.extend([0, 1500, 1500])
@@ -96,50 +97,50 @@ def test_marks_are_stamped_with_the_time_of_their_frame() -> None:
     assert [at for _, at in stamps] == pytest.approx([100.0, 100.1875, 100.1875])
 
 
-def test_a_late_callback_is_not_taken_for_late_sound() -> None:
-    """What waited for a processor or for Python's lock still knows when its frames sound."""
-    now = [50.0]  # the system's clock; ours runs 7 s ahead, PortAudio's is the system's
+def test_a_delayed_callback_does_not_change_frame_times() -> None:
+    """A callback may wait for a processor or the GIL after PortAudio read the time."""
+    now = [50.0]  # system clock, used by PortAudio; the session clock is 7 s ahead
     known = (lambda: now[0] + 1e9, lambda: now[0])
     frame_time = FrameTime(lambda: now[0] + 7.0, 100, known)
     assert frame_time(50.0, 50.5, 0) == pytest.approx(57.5)
-    now[0] = 60.3  # PortAudio looked at 60.0; we are run 0.3 s later
+    now[0] = 60.3  # PortAudio read the time at 60.0; the callback runs 0.3 s later
     assert frame_time(60.0, 60.5, 1000) == pytest.approx(67.5)
     unknown = FrameTime(lambda: now[0] + 7.0, 100, known[:1])
-    assert unknown(3.0, 3.5, 0) == pytest.approx(67.8)  # a clock of its own: taken as prompt
+    assert unknown(3.0, 3.5, 0) == pytest.approx(67.8)  # unknown clock: assume no delay
 
 
-def test_stamps_are_steadier_than_a_sound_servers_word() -> None:
+def test_frame_times_filter_errors_of_the_reported_delay() -> None:
     now = [0.0]
     frame_time = FrameTime(lambda: now[0], 1000, (lambda: now[0],))
     rng = np.random.default_rng(0)
     errors = []
     for block in range(200):
         now[0] = 100.0 + 0.1 * block
-        off = 0.007 * (rng.random() < 0.3)  # its delay is wrong now and then
-        lost = 0.25 * (block >= 120)  # a gap that nobody told of moves all that follows
-        heard = frame_time(now[0], now[0] + 0.4 + lost + off, 100 * block)
-        errors.append(heard - (100.4 + 0.1 * block + lost))
+        error = 0.007 * (rng.random() < 0.3)  # occasional error of the reported delay
+        gap = 0.25 * (block >= 120)  # an unreported gap delays everything after it
+        time = frame_time(now[0], now[0] + 0.4 + gap + error, 100 * block)
+        errors.append(time - (100.4 + 0.1 * block + gap))
     assert np.abs(errors[10:120]).max() < 1e-6
     assert np.abs(errors[140:]).max() < 1e-6
-    frame_time.forget()  # a gap that was told of
+    frame_time.reset()  # after a reported gap
     assert frame_time(now[0], now[0] + 0.9, 20_000) == pytest.approx(now[0] + 0.9)
 
 
 @pytest.mark.parametrize("every", [0.01, 0.125])
-def test_a_word_that_moves_is_not_steady(every: float) -> None:
-    """A sound server that took its clock for 0.4 % too fast says so for seconds, smoothly."""
+def test_a_drifting_delay_is_not_steady(every: float) -> None:
+    """A wrong rate estimate of a sound server lets its reported delay drift by 0.4 %."""
 
-    def steady(after_s: float, rise: float) -> bool:
+    def steady(after_s: float, drift: float) -> bool:
         now = [0.0]
         frame_time = FrameTime(lambda: now[0], 1000, (lambda: now[0],))
         rng = np.random.default_rng(1)
         for block in range(int(after_s / every)):
             now[0] = 100.0 + every * block
-            delay = 0.5 + rise * every * block + 0.001 * rng.standard_normal()
+            delay = 0.5 + drift * every * block + 0.001 * rng.standard_normal()
             frame_time(now[0], now[0] + delay, round(1000 * every * block))
         return frame_time.steady
 
-    assert not steady(1.3, 0.0)  # too soon to tell
+    assert not steady(1.3, 0.0)  # too few measurements
     assert steady(1.8, 0.0)
     assert not steady(1.8, 0.004)
 
@@ -153,17 +154,17 @@ def mixed(sources: list[TrackReader], crossfade_s: float, block: int = 333) -> n
         ended=lambda *_: None,
         next_source=lambda: following.pop(0) if following else None,
     )
-    mixer.change_to(sources[0], 0.0)
+    mixer.switch_to(sources[0], 0.0)
     parts = []
     while mixer.playing is not None:
-        parts.append(mixer.take(block))
+        parts.append(mixer.read(block))
     return np.concatenate(parts)
 
 
 @pytest.mark.parametrize("block", [97, 800, 50_000])
-def test_gapless_means_sample_after_sample(tmp_path: Path, block: int) -> None:
+def test_gapless_playback_joins_tracks_sample_by_sample(tmp_path: Path, block: int) -> None:
     audio = (0.1 * np.random.default_rng(0).standard_normal((20_000, 2))).astype(np.float32)
-    cuts = [0, 7001, 7101, 20_000]  # one part is only a blink
+    cuts = [0, 7001, 7101, 20_000]  # one part is shorter than a block
     sources = [
         TrackReader(track(i, write(tmp_path / f"{i}.wav", audio[a:b]), (b - a) / RATE_HZ), RATE_HZ)
         for i, (a, b) in enumerate(itertools.pairwise(cuts))
@@ -183,13 +184,13 @@ def test_a_crossfade_overlaps_and_keeps_the_power(tmp_path: Path) -> None:
     assert np.ptp(10 * np.log10(power)) < 1.0
 
 
-def test_two_loud_tracks_at_once_do_not_clip(tmp_path: Path) -> None:
+def test_a_crossfade_of_two_loud_tracks_does_not_clip(tmp_path: Path) -> None:
     t = np.arange(RATE_HZ * 4) / RATE_HZ
     tone = np.repeat(0.85 * np.sin(2 * np.pi * 200 * t)[:, None], 2, axis=1).astype(np.float32)
     path = write(tmp_path / "a.wav", tone)
     out = mixed([TrackReader(track(i, path, 4.0), RATE_HZ) for i in range(2)], 1.5)
     assert np.abs(out).max() < 1.0
-    np.testing.assert_allclose(out[:RATE_HZ], tone[:RATE_HZ], atol=1e-6)  # alone: untouched
+    np.testing.assert_allclose(out[:RATE_HZ], tone[:RATE_HZ], atol=1e-6)  # before the crossfade
 
 
 @pytest.mark.parametrize(("channels", "rate_hz"), [(1, 8_000), (2, 11_025), (6, 8_000)])
@@ -198,14 +199,14 @@ def test_any_file_becomes_stereo_at_the_devices_rate(
 ) -> None:
     audio = 0.1 * np.random.default_rng(0).standard_normal((rate_hz, channels))
     source = TrackReader(track(1, write(tmp_path / "a.wav", audio, rate_hz), 1.0, -6.0), RATE_HZ)
-    out = source.take(RATE_HZ * 2)
+    out = source.read(RATE_HZ * 2)
     assert out.shape[1] == 2
     assert len(out) == pytest.approx(RATE_HZ, abs=2)
     assert 0.01 < out.std() < 0.08
 
 
-class Heard:
-    """Events of a player, and a wait for them."""
+class EventLog:
+    """Collected events of a player."""
 
     def __init__(self) -> None:
         self.events: list[PlayerEvent] = []
@@ -214,6 +215,7 @@ class Heard:
         return [event.kind for event in self.events]
 
     def wait(self, done: Callable[[], bool], seconds: float = 20.0) -> None:
+        """Wait until a condition holds; fail with the events otherwise."""
         until = time.monotonic() + seconds
         while not done() and time.monotonic() < until:
             time.sleep(0.02)
@@ -225,45 +227,45 @@ def test_commands_without_a_device(tmp_path: Path) -> None:
     noise = (0.1 * rng.standard_normal((RATE_HZ * 3, 2))).astype(np.float32)
     a, b = (track(i, write(tmp_path / f"{i}.wav", noise), 3.0) for i in (1, 2))
     broken = track(3, tmp_path / "gone.wav", 3.0)
-    heard = Heard()
-    with AudioPlayer(device="none", on_event=heard.events.append, crossfade_s=0.5) as player:
+    log = EventLog()
+    with AudioPlayer(device="none", on_event=log.events.append, crossfade_s=0.5) as player:
         assert player.state().device == "no sound device"
         player.load(a, start_s=1.0)
-        heard.wait(lambda: player.state().track_id == 1)
+        log.wait(lambda: player.state().track_id == 1)
         assert player.state().position_s == pytest.approx(1.0, abs=0.01)
         assert not player.state().playing
         player.resume()
         player.enqueue(b)
-        heard.wait(lambda: heard.kinds().count("track_start") == 2)
+        log.wait(lambda: log.kinds().count("track_start") == 2)
         player.pause()
-        heard.wait(lambda: "paused" in heard.kinds())
+        log.wait(lambda: "paused" in log.kinds())
         player.seek(0.2)
-        heard.wait(lambda: "seek" in heard.kinds())
+        log.wait(lambda: "seek" in log.kinds())
         assert player.state().position_s == pytest.approx(0.2, abs=0.02)
         player.play(broken)
-        heard.wait(lambda: "error" in heard.kinds())
+        log.wait(lambda: "error" in log.kinds())
         assert player.failed == {3}
         assert "cannot be played" in player.state().message
         player.set_volume(3.0)
         assert player.state().volume == 1.0
         player.resume()
         player.skip_to(a, fade_s=0.1)
-        heard.wait(lambda: player.state().track_id == 1)
+        log.wait(lambda: player.state().track_id == 1)
         player.stop()
-        heard.wait(lambda: player.state().track_id is None)
-    starts = [e for e in heard.events if e.kind == "track_start"]
-    ends = [e for e in heard.events if e.kind == "track_end"]
+        log.wait(lambda: player.state().track_id is None)
+    starts = [e for e in log.events if e.kind == "track_start"]
+    ends = [e for e in log.events if e.kind == "track_end"]
     assert [e.track_id for e in starts] == [1, 2, 1]
     assert sorted(e.track_id or 0 for e in ends) == [1, 1, 2]
     assert starts[0].offset_s == pytest.approx(1.0)
     assert starts[1].time - starts[0].time == pytest.approx(1.5, abs=0.3)
 
 
-def test_a_volume_limit_holds() -> None:
+def test_the_volume_limit_is_enforced() -> None:
     with AudioPlayer(device="none", max_volume=0.3, volume=0.9) as player:
         assert player.state().volume == 0.3
 
 
-def test_a_device_that_is_not_there_is_silence_with_a_message() -> None:
+def test_an_unknown_device_gives_silence_and_a_message() -> None:
     with AudioPlayer(device="no such device anywhere") as player:
         assert "playing silently until there is a device" in player.state().message

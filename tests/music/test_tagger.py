@@ -1,4 +1,4 @@
-"""The shipped tagger is the published one: the same numbers from the same audio."""
+"""Agreement of the tagger with the published MusiCNN VGG model; the encoder protocol."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from safetensors.torch import load_file
 from bci_affect.errors import BciAffectError
 from bci_affect.music import MusicEncoder, frontend, load_encoder
 from bci_affect.music.encoders import Cancelled
-from bci_affect.music.strip import StripNet
+from bci_affect.music.fast_vgg import FastVgg
 from bci_affect.music.tagger import TaggerEncoder
 from bci_affect.music.tags import TAGS
 from bci_affect.music.vgg import Vgg
 from bci_affect.resources import shipped
 
-# What the original TensorFlow model said of the reference signal on its first and last patch: kept
-# here so that parity is also tested where ../shared/data is absent.
-LOUDEST = 2.9466991
+# Output of the original TensorFlow model for the reference signal, so that agreement is also tested
+# where ../shared/data is absent.
+MAX_EMBEDDING = 2.9466991
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def tagger() -> TaggerEncoder:
 
 @pytest.fixture(scope="module")
 def reference_audio() -> NDArray[np.float32]:
-    """The signal that meta.json describes."""
+    """Reference signal described in meta.json."""
     rng = np.random.default_rng(1234)
     n = 20 * 16_000
     t = np.arange(n) / 16_000
@@ -44,99 +44,99 @@ def reference_audio() -> NDArray[np.float32]:
     return np.float32(0.8 * s)
 
 
-def test_agrees_with_the_original_from_audio_to_output(
+def test_agrees_with_the_original_model(
     tagger: TaggerEncoder, reference_audio: NDArray[np.float32], shared_data: Path
 ) -> None:
     with np.load(shared_data / "music_tagger" / "reference.npz") as reference:
         mel = frontend.log_mel(reference_audio)
-        _, rows, tags = tagger.embed_and_tag(reference_audio)
+        _, embeddings, tags = tagger.embed_and_tag(reference_audio)
         np.testing.assert_allclose(mel, reference["logmel"], atol=5e-4)
-        np.testing.assert_allclose(rows, reference["pool5"], atol=1e-4)
+        np.testing.assert_allclose(embeddings, reference["pool5"], atol=1e-4)
         np.testing.assert_allclose(tags, reference["tags"], atol=1e-4)
-        _, exact_rows, exact_tags = tagger.from_log_mel(reference["logmel"])
-        np.testing.assert_allclose(exact_rows, reference["pool5"], atol=2e-5)
-        np.testing.assert_allclose(exact_tags, reference["tags"], atol=2e-6)
+        _, embeddings, tags = tagger.from_log_mel(reference["logmel"])
+        np.testing.assert_allclose(embeddings, reference["pool5"], atol=2e-5)
+        np.testing.assert_allclose(tags, reference["tags"], atol=2e-6)
 
 
-def test_rows_are_the_published_ones_without_reference_data(
+def test_largest_embedding_value_equals_that_of_the_original_model(
     tagger: TaggerEncoder, reference_audio: NDArray[np.float32]
 ) -> None:
-    _, rows = tagger.embed(reference_audio)
-    assert rows.shape == (18, 128)
-    assert rows.max() == pytest.approx(LOUDEST, abs=1e-4)
+    _, embeddings = tagger.embed(reference_audio)
+    assert embeddings.shape == (18, 128)
+    assert embeddings.max() == pytest.approx(MAX_EMBEDDING, abs=1e-4)
 
 
-def test_the_quick_form_gives_the_plain_networks_numbers() -> None:
-    plain = Vgg().eval()
-    plain.load_state_dict(load_file(shipped("models/MSD_vgg.safetensors")))
-    quick = StripNet(plain)
+def test_fast_vgg_equals_vgg() -> None:
+    vgg = Vgg().eval()
+    vgg.load_state_dict(load_file(shipped("models/MSD_vgg.safetensors")))
+    fast = FastVgg(vgg)
     mel = torch.from_numpy(np.random.default_rng(5).uniform(0, 4, (187 + 3 * 124, 96)))
     mel = mel.to(torch.float32)
     patches = torch.stack([mel[p * 124 : p * 124 + 187] for p in range(4)])[:, None]
     with torch.inference_mode():
-        rows, tags = plain(patches)
+        embeddings, tags = vgg(patches)
         for n in (1, 2, 4):
-            some_rows, some_tags = quick(mel[: 187 + (n - 1) * 124])
-            torch.testing.assert_close(some_rows, rows[:n], atol=2e-5, rtol=1e-5)
-            torch.testing.assert_close(some_tags, tags[:n], atol=2e-6, rtol=1e-5)
+            fast_embeddings, fast_tags = fast(mel[: 187 + (n - 1) * 124])
+            torch.testing.assert_close(fast_embeddings, embeddings[:n], atol=2e-5, rtol=1e-5)
+            torch.testing.assert_close(fast_tags, tags[:n], atol=2e-6, rtol=1e-5)
 
 
-def test_a_row_says_where_it_looked(tagger: TaggerEncoder) -> None:
-    """A click moves the row whose stated centre it is at more than any other row."""
+def test_times_are_the_centres_of_the_embedded_windows(tagger: TaggerEncoder) -> None:
+    """A click changes the embedding with the nearest time most."""
     rng = np.random.default_rng(0)
     quiet = (1e-3 * rng.standard_normal(12 * 16_000)).astype(np.float32)
     times, before = tagger.embed(quiet)
-    np.testing.assert_allclose(np.diff(times).mean(), tagger.row_period_s, atol=0.01)
-    for wanted in (3, 6):
-        loud = quiet.copy()
-        at = int(times[wanted] * 16_000)
-        loud[at - 800 : at + 800] += 0.3 * rng.standard_normal(1600).astype(np.float32)
-        _, after = tagger.embed(loud)
-        assert np.argmax(np.abs(after - before).sum(axis=1)) == wanted
+    np.testing.assert_allclose(np.diff(times).mean(), tagger.embedding_period_s, atol=0.01)
+    for i in (3, 6):
+        click = quiet.copy()
+        at = int(times[i] * 16_000)
+        click[at - 800 : at + 800] += 0.3 * rng.standard_normal(1600).astype(np.float32)
+        _, after = tagger.embed(click)
+        assert np.argmax(np.abs(after - before).sum(axis=1)) == i
 
 
-def test_work_is_given_up_when_it_is_not_wanted(tagger: TaggerEncoder) -> None:
+def test_tagging_can_be_cancelled(tagger: TaggerEncoder) -> None:
     with pytest.raises(Cancelled):
-        tagger.from_log_mel(np.zeros((10_000, 96), np.float32), stopped=lambda: True)
+        tagger.from_log_mel(np.zeros((10_000, 96), np.float32), cancelled=lambda: True)
 
 
 @pytest.mark.parametrize("n_samples", [0, 1, 4_000, 16_000, 47_000, 48_000])
-def test_short_audio_gives_finite_rows(tagger: TaggerEncoder, n_samples: int) -> None:
-    times, rows = tagger.embed(np.full(n_samples, 0.1, dtype=np.float32))
-    assert len(times) == len(rows) >= 1
-    assert np.isfinite(rows).all()
+def test_short_audio_gives_finite_embeddings(tagger: TaggerEncoder, n_samples: int) -> None:
+    times, embeddings = tagger.embed(np.full(n_samples, 0.1, dtype=np.float32))
+    assert len(times) == len(embeddings) >= 1
+    assert np.isfinite(embeddings).all()
     assert (times[1:] <= n_samples / 16_000).all()
 
 
 def test_loud_audio_does_not_overflow(tagger: TaggerEncoder) -> None:
-    """The original's float16 step made infinities of this."""
+    """In the float16 step of the original model, this input overflows."""
     tone = np.sin(np.arange(5 * 16_000) * 0.3).astype(np.float32)
     mel = frontend.log_mel(1000 * tone)
     assert np.isfinite(mel).all()
     assert mel.max() > np.log10(65504.0)
 
 
-def test_mel_filters_are_slaneys() -> None:
+def test_mel_filters_equal_those_of_librosa() -> None:
     import librosa
 
-    theirs = librosa.filters.mel(sr=16_000, n_fft=512, n_mels=96)
-    np.testing.assert_allclose(frontend.mel_filters().T, theirs, atol=1e-7)
+    expected = librosa.filters.mel(sr=16_000, n_fft=512, n_mels=96)
+    np.testing.assert_allclose(frontend.mel_filters().T, expected, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", ["tagger", "logmel"])
-def test_encoders_keep_the_protocol(name: str) -> None:
+def test_encoders_implement_the_protocol(name: str) -> None:
     encoder = load_encoder(name)
     assert isinstance(encoder, MusicEncoder)
     audio = np.random.default_rng(1).standard_normal(10 * encoder.rate_hz).astype(np.float32)
-    times, rows = encoder.embed(0.1 * audio)
-    assert rows.dtype == np.float32
-    assert rows.shape == (len(times), encoder.dim)
-    assert np.diff(times).mean() == pytest.approx(encoder.row_period_s, rel=0.05)
+    times, embeddings = encoder.embed(0.1 * audio)
+    assert embeddings.dtype == np.float32
+    assert embeddings.shape == (len(times), encoder.dim)
+    assert np.diff(times).mean() == pytest.approx(encoder.embedding_period_s, rel=0.05)
     assert times[0] >= 0
     assert times[-1] <= 10
 
 
-def test_a_file_that_is_no_tagger_is_refused(tmp_path: Path) -> None:
+def test_invalid_weights_and_unknown_encoders_are_refused(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.safetensors"
     wrong.write_bytes(b"not weights")
     with pytest.raises(BciAffectError, match="not a file of the MSD_vgg tagger"):
@@ -145,7 +145,7 @@ def test_a_file_that_is_no_tagger_is_refused(tmp_path: Path) -> None:
         load_encoder("vggish")
 
 
-def test_music_is_imported_without_torch() -> None:
+def test_importing_music_does_not_import_torch() -> None:
     code = (
         "import sys, bci_affect.music; print('torch' in sys.modules, 'sounddevice' in sys.modules)"
     )

@@ -78,10 +78,10 @@ def _pairs(n_queries: int) -> dict[str, float]:
 
 
 def _own_track(n_pieces: int) -> dict[str, float]:
-    from bci_affect.music import ExactIndex, one_thread
+    from bci_affect.music import ExactIndex, single_threaded_torch
     from bci_affect.simulation import PIECES, embedded
 
-    with one_thread():
+    with single_threaded_torch():
         rows = [rows for _, _, rows in embedded(PIECES[:n_pieces])]
     every = np.concatenate(rows)
     placed = [_unit((r - every.mean(axis=0)) / every.std(axis=0)) for r in rows]

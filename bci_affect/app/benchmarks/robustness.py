@@ -21,12 +21,12 @@ def run(quick: bool) -> dict[str, Any]:
     """Measure; `quick` takes two pieces instead of six."""
     from dataclasses import replace
 
-    from bci_affect.music import one_thread
+    from bci_affect.music import single_threaded_torch
     from bci_affect.simulation import PIECES, render
 
     pieces = [replace(piece, seconds=16.0) for piece in PIECES[: 2 if quick else 6]]
     audio = [render(piece) for piece in pieces]
-    with tempfile.TemporaryDirectory(prefix="bci-affect-bench-") as name, one_thread():
+    with tempfile.TemporaryDirectory(prefix="bci-affect-bench-") as name, single_threaded_torch():
         folder = Path(name)
         base = [_rows(part, _RATE_HZ) for part in audio]
         kept = [_rows(part, _RATE_HZ, as_is=True) for part in audio]

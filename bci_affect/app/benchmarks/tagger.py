@@ -58,8 +58,8 @@ def _stages(folder: Path, quick: bool) -> dict[str, Any]:
         decode,
         log_mel,
         measure_cues,
-        normalised,
-        one_thread,
+        normalise_loudness,
+        single_threaded_torch,
         to_mono,
     )
     from bci_affect.simulation import PIECES, render
@@ -70,13 +70,13 @@ def _stages(folder: Path, quick: bool) -> dict[str, Any]:
     encoder = TaggerEncoder()
     encoder.embed(np.zeros(48_000, np.float32))  # the first call prepares the convolutions
     stages: dict[str, float] = {}
-    with one_thread():
+    with single_threaded_torch():
         stages["decode"], (frames, rate) = _timed(lambda: decode(path))
         meter = LoudnessMeter(rate, 2)
         stages["loudness"], _ = _timed(lambda: meter.push(frames))
         mono = to_mono(frames)
         stages["resample"], mono = _timed(lambda: soxr.resample(mono, rate, encoder.rate_hz))
-        mono = normalised(mono, encoder.rate_hz)
+        mono = normalise_loudness(mono, encoder.rate_hz)
         stages["mel"], mel = _timed(lambda: log_mel(mono))
         stages["cues"], _ = _timed(lambda: measure_cues(mono, mel))
         stages["network"], _ = _timed(lambda: encoder.from_log_mel(mel))

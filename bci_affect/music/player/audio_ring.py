@@ -1,7 +1,7 @@
-"""What is ready to be heard: a ring that one thread fills and the device's callback empties.
+"""Lock-free ring buffer of decoded audio between the decode thread and the device's callback.
 
-No locks: each index has one writer. The callback only copies, applies a ramped gain and notes
-times; everything that it touches exists before it runs.
+No locks are needed, as each index has one writer. The callback only copies, applies a ramped gain
+and records times, without memory allocation.
 """
 
 from __future__ import annotations
@@ -12,31 +12,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 RAMP_S = 0.02
-"""Length of the ramps of pause, resume, seek, stop and volume."""
+"""Duration of the ramps of pause, resume, seek, stop and volume."""
 
 
 class AudioRing:
-    """Frames between the decode thread (writes) and the callback (reads), with the master gain.
+    """Ring buffer between the decode thread (writer) and the callback (reader), with master gain.
 
     Parameters
     ----------
     seconds : float
-        How much it holds.
+        Capacity.
     rate_hz : int
-        Rate of the frames.
+        Sampling rate.
     n_channels : int
-        Channels of each frame.
+        Number of channels.
 
     Attributes
     ----------
     written, read : int
-        Frames ever written and ever read; their difference is what is ready.
+        Total numbers of frames written and read.
     starved : int
-        Times the callback found too little while it should have played.
+        Number of underruns during playback.
     marks : deque of int
-        Frame numbers whose time is wanted, rising (the decode thread appends).
+        Frame numbers whose time is requested, ascending (the decode thread appends).
     stamps : deque of (int, float)
-        Frame numbers with the time at which they are heard (the callback appends).
+        Frame numbers with the time at which they are audible (the callback appends).
     """
 
     def __init__(self, seconds: float, rate_hz: int, n_channels: int = 2) -> None:
@@ -49,38 +49,38 @@ class AudioRing:
         self.marks: deque[int] = deque()
         self.stamps: deque[tuple[int, float]] = deque()
         self._playing = False
-        self._draining = False  # no more comes: an empty ring is no starvation
+        self._draining = False  # no more frames follow, so an empty ring is not an underrun
         self._target = 0.0
         self._gain = 0.0
-        self._hungry = False
+        self._underrun = False
         largest = 1 << 14
         self._unit = np.arange(1, largest + 1, dtype=np.float32)[:, None]
         self._curve = np.empty((largest, 1), dtype=np.float32)
         self._step = 1.0 / max(1.0, RAMP_S * rate_hz)
 
-    # --- the decode thread's side -----------------------------------------------------------
+    # --- decode thread ----------------------------------------------------------------------
 
-    def room(self) -> int:
-        """Return how many frames may be written."""
+    def free(self) -> int:
+        """Return the number of frames that can be written."""
         return self.capacity - (self.written - self.read)
 
-    def ready(self) -> int:
-        """Return how many frames wait to be heard."""
+    def available(self) -> int:
+        """Return the number of frames that can be read."""
         return self.written - self.read
 
     def write(self, frames: NDArray[np.float32]) -> None:
-        """Append frames (n, n_channels); never more than `room`."""
+        """Append frames (n, n_channels), at most `free`."""
         first = self.written % self.capacity
         n = min(len(frames), self.capacity - first)
         self._frames[first : first + n] = frames[:n]
         self._frames[: len(frames) - n] = frames[n:]
-        self.written += len(frames)  # last: the reader sees whole frames only
+        self.written += len(frames)  # last, so that the reader gets complete frames only
 
-    def take_back(self, keep: int) -> NDArray[np.float32]:
-        """Remove what was written beyond the next `keep` frames, and return it.
+    def retract(self, keep: int) -> NDArray[np.float32]:
+        """Remove and return the frames written after the next `keep` frames.
 
-        The callback goes on reading meanwhile; it is safe as long as `keep` frames last longer
-        than this call.
+        The callback continues to read in the meantime; this is safe as long as `keep` frames last
+        longer than this call.
         """
         start = max(self.read + keep, 0)
         end = self.written
@@ -92,35 +92,35 @@ class AudioRing:
             self.marks.pop()
         return self._frames[index]
 
-    def forget(self) -> None:
-        """Drop everything that waits; only while the callback is silent or being faded."""
+    def clear(self) -> None:
+        """Discard all frames; only while the callback is silent or fading out."""
         self.marks.clear()
         self.read = self.written
 
     # --- commands, from any thread ----------------------------------------------------------
 
     def set_gain(self, gain: float) -> None:
-        """Set the master gain; it is reached by a ramp."""
+        """Set the master gain, reached by a ramp."""
         self._target = gain
 
     def set_playing(self, playing: bool, ramp_s: float = RAMP_S) -> None:
-        """Play, or fade out and hold; the ramp is also that of later changes of gain."""
+        """Play, or fade out and pause; the ramp also applies to later changes of gain."""
         self._step = 1.0 / max(1.0, ramp_s * self.rate_hz)
         self._playing = playing
 
     def set_draining(self, draining: bool) -> None:
-        """Say whether the end of what is ready is the end of the music."""
+        """Set whether the last available frame is the end of the music."""
         self._draining = draining
 
     @property
     def silent(self) -> bool:
-        """Whether the callback has faded out entirely."""
+        """True if the callback has faded out completely."""
         return self._gain == 0.0
 
-    # --- the callback's side ----------------------------------------------------------------
+    # --- callback ---------------------------------------------------------------------------
 
-    def fill(self, out: NDArray[np.float32], heard_at: float) -> None:
-        """Fill a device's buffer (n, n_channels) whose first frame is heard at `heard_at`."""
+    def fill(self, out: NDArray[np.float32], audible_at: float) -> None:
+        """Fill a device's buffer (n, n_channels) whose first frame is audible at `audible_at`."""
         n = len(out)
         target = self._target if self._playing else 0.0
         if not self._playing and self._gain == 0.0:
@@ -134,15 +134,15 @@ class AudioRing:
         out[one:have] = self._frames[: have - one]
         if have < n:
             out[have:] = 0.0
-            if not self._draining and not self._hungry and self._playing:
+            if not self._draining and not self._underrun and self._playing:
                 self.starved += 1
-            self._hungry = True
+            self._underrun = True
         else:
-            self._hungry = False
+            self._underrun = False
         self._apply_gain(out, target)
         while self.marks and self.marks[0] < self.read + have:
             mark = self.marks.popleft()
-            self.stamps.append((mark, heard_at + (mark - self.read) / self.rate_hz))
+            self.stamps.append((mark, audible_at + (mark - self.read) / self.rate_hz))
         self.read += have
 
     def _apply_gain(self, out: NDArray[np.float32], target: float) -> None:

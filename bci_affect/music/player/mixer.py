@@ -1,4 +1,4 @@
-"""Putting tracks together: one after the other without a gap, or crossfaded at equal power."""
+"""Mixer of consecutive tracks: gapless, or with an equal-power crossfade."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from numpy.typing import NDArray
 
 from bci_affect.music.player.track_reader import TrackReader
 
-_LIMIT = 0.89  # -1 dBFS: where the limiter begins to bend
+_THRESHOLD = 0.89  # threshold of the limiter, -1 dBFS
 
 
 class Mixer:
-    """What is heard next: the playing source, and during a crossfade the one before it.
+    """Mixer of the current source and, during a crossfade, the preceding one.
 
     Parameters
     ----------
     rate_hz : int
-        Rate of the frames.
+        Sampling rate.
     crossfade_s : float
-        Length of a crossfade at a track's natural end, 0 to 12 s; 0 is gapless.
+        Duration of the crossfade at the end of a track, 0 to 12 s; 0 is gapless.
     started, ended : callable
-        Told of a source whose first frame, or of one whose last frame, is the given number of
-        frames ahead of what the next `take` returns first.
+        Called when a source starts or ends, with the source and the offset of its first or last
+        frame relative to the next frame returned by `read`.
     next_source : callable
-        Asked for the source that follows, when the playing one nears its end.
+        Called for the following source near the end of the current one.
     """
 
     def __init__(
@@ -45,54 +45,54 @@ class Mixer:
         self._fade_n = 0  # and in all
         self._started, self._ended, self._next = started, ended, next_source
 
-    def change_to(self, source: TrackReader, fade_s: float) -> None:
-        """Go over to a source from the next frame on."""
+    def switch_to(self, source: TrackReader, fade_s: float) -> None:
+        """Switch to a source from the next frame on."""
         self._drop_fading(0)
         before, self.playing = self.playing, source
         if before is not None:
-            n = min(int(fade_s * self.rate_hz), before.look_ahead(int(fade_s * self.rate_hz)))
+            n = min(int(fade_s * self.rate_hz), before.prefetch(int(fade_s * self.rate_hz)))
             self._fading, self._fade_at, self._fade_n = before, 0, n
             if n == 0:
                 self._drop_fading(0)
         self._started(source, 0)
 
     def stop(self) -> None:
-        """Let go of all sources."""
+        """Close all sources."""
         self._drop_fading(0)
         if self.playing is not None:
             self._ended(self.playing, 0)
             self.playing.close()
             self.playing = None
 
-    def take(self, n_frames: int) -> NDArray[np.float32]:
-        """Return the next frames (n, 2); fewer only when the music is at its end."""
+    def read(self, n_frames: int) -> NDArray[np.float32]:
+        """Return the next frames (n, 2); fewer only at the end of the music."""
         out = np.zeros((n_frames, 2), dtype=np.float32)
         done = 0
         while done < n_frames and self.playing is not None:
-            done += self._some(out, done)
-        return _limited(out[:done])
+            done += self._read_stretch(out, done)
+        return _limit(out[:done])
 
-    def _some(self, out: NDArray[np.float32], done: int) -> int:
-        """Fill a stretch in which nothing begins or ends; return its length."""
+    def _read_stretch(self, out: NDArray[np.float32], done: int) -> int:
+        """Fill frames up to the next start or end of a source; return their number."""
         source = self.playing
         if source is None:
             return 0
         n = len(out) - done
         longest = int(min(self.crossfade_s, source.track.duration_s / 2) * self.rate_hz)
-        left = source.look_ahead(n + longest)
+        left = source.prefetch(n + longest)
         if self._fading is not None:
             return self._crossfade(out, done, min(n, self._fade_n - self._fade_at))
         if source.ended:
             if left > longest:
                 n = min(n, left - longest)
-            elif self._go_on(source, left, done):
+            elif self._advance(source, left, done):
                 return 0
-        frames = source.take(n)
+        frames = source.read(n)
         out[done : done + len(frames)] = frames
         return len(frames)
 
-    def _go_on(self, source: TrackReader, left: int, done: int) -> bool:
-        """At a track's end: begin the next one, if there is one; say whether anything changed."""
+    def _advance(self, source: TrackReader, left: int, done: int) -> bool:
+        """Start the next track at the end of the current one; return True if anything changed."""
         following = self._next()
         if following is not None:
             self.playing, self._fading = following, source
@@ -108,14 +108,14 @@ class Mixer:
         return not left
 
     def _crossfade(self, out: NDArray[np.float32], done: int, n: int) -> int:
-        """Mix two sources by sine and cosine, so that the power stays the same."""
+        """Mix two sources with sine and cosine gains, for constant power."""
         new, old = self.playing, self._fading
         if new is None or old is None:
             return 0
         phase = (self._fade_at + np.arange(n, dtype=np.float32)) / np.float32(self._fade_n)
         phase *= np.float32(np.pi / 2)
         for source, gain in ((new, np.sin(phase)), (old, np.cos(phase))):
-            frames = source.take(n)  # fewer where a track is shorter than the crossfade
+            frames = source.read(n)  # fewer if a track is shorter than the crossfade
             out[done : done + len(frames)] += frames * gain[: len(frames), None]
         self._fade_at += n
         if self._fade_at >= self._fade_n:
@@ -123,7 +123,7 @@ class Mixer:
         return n
 
     def drop_fading(self) -> None:
-        """Let go of the outgoing track, if a crossfade is going on."""
+        """Close the outgoing track if a crossfade is in progress."""
         self._drop_fading(0)
 
     def _drop_fading(self, ahead: int) -> None:
@@ -133,11 +133,13 @@ class Mixer:
             self._fading = None
 
 
-def _limited(frames: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bend what exceeds -1 dBFS (two loud tracks at once) instead of clipping it."""
-    if not len(frames) or np.abs(frames).max() <= _LIMIT:
+def _limit(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Apply a soft limiter above -1 dBFS, for the sum of two loud tracks."""
+    if not len(frames) or np.abs(frames).max() <= _THRESHOLD:
         return frames
     size = np.abs(frames)
-    room = np.float32(1.0 - _LIMIT)
-    bent = np.float32(_LIMIT) + room * np.tanh((size - np.float32(_LIMIT)) / room)
-    return np.where(size > _LIMIT, np.sign(frames) * bent, frames).astype(np.float32)
+    headroom = np.float32(1.0 - _THRESHOLD)
+    limited = np.float32(_THRESHOLD) + headroom * np.tanh(
+        (size - np.float32(_THRESHOLD)) / headroom
+    )
+    return np.where(size > _THRESHOLD, np.sign(frames) * limited, frames).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Where sound goes: a device through PortAudio, or the clock where there is none."""
+"""Audio outputs: a device through PortAudio, or a silent output driven by the clock."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.music.player.frame_time import Clock, FrameTime
-from bci_affect.music.player.priority import preferred_threads
+from bci_affect.music.player.priority import raised_priority
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Fill = Callable[[NDArray[np.float32], float], None]
 LATENCY_S = 0.5
-"""What is asked of a device; stamps allow for it. 'low' loses seconds of sound without a word under
-load; with 0.15 and 0.3 s, ten minutes at a load of 10 on two cores had gaps."""
+"""Latency requested from a device; timestamps account for it. With 'low', seconds of sound are lost
+silently under load; with 0.15 and 0.3 s, ten minutes at a load of 10 on two cores had gaps."""
 NO_DEVICE = "no sound device"
 _SETTLE_S = 2.5
-_SILENT_FOR_S = 3.0  # a device whose callback stays away longer than this is lost
+_CALLBACK_TIMEOUT_S = 3.0  # without callback for longer, a device is lost
 
 
 class OutputError(Exception):
-    """A device that cannot be opened; the reason in words."""
+    """Raised if a device cannot be opened; the message contains the reason."""
 
 
 class AudioOutput(Protocol):
-    """Something that asks for frames at a steady rate.
+    """Interface of an output that requests frames at a constant rate.
 
     Attributes
     ----------
     name : str
-        Device, for people to read.
+        Name of the device.
     rate_hz : int
-        Rate at which it takes frames.
+        Sampling rate.
     silent : bool
-        Whether nothing can be heard from it.
+        True if it produces no sound.
     """
 
     name: str
@@ -51,17 +51,17 @@ class AudioOutput(Protocol):
     silent: bool
 
     def start(self, fill: Fill) -> None:
-        """Begin to ask; `fill` gets a buffer (n, 2) and when its first frame sounds."""
+        """Start; `fill` is called with a buffer (n, 2) and the time of its first frame."""
 
     def alive(self) -> bool:
-        """Whether it still asks."""
+        """Return True if it still requests frames."""
 
     def close(self) -> None:
-        """Stop asking and release the device."""
+        """Stop and release the device."""
 
 
 class ClockOutput:
-    """No device: frames are taken as the clock goes, and nobody hears them."""
+    """Silent output that consumes frames at the rate of the clock."""
 
     silent = True
 
@@ -73,7 +73,7 @@ class ClockOutput:
         self._thread: threading.Thread | None = None
 
     def start(self, fill: Fill) -> None:
-        """Take frames every 20 ms."""
+        """Consume frames every 20 ms."""
         self._thread = threading.Thread(
             target=self._run, args=(fill,), name="music-clock", daemon=True
         )
@@ -81,17 +81,17 @@ class ClockOutput:
 
     def _run(self, fill: Fill) -> None:
         buffer = np.zeros((self.rate_hz // 5, 2), dtype=np.float32)
-        begun, taken = time.monotonic(), 0
+        started, consumed = time.monotonic(), 0
         while not self._stop.wait(0.02):
-            due = int((time.monotonic() - begun) * self.rate_hz) - taken
+            due = int((time.monotonic() - started) * self.rate_hz) - consumed
             while due > 0:
                 n = min(due, len(buffer))
                 fill(buffer[:n], self._clock() - due / self.rate_hz)
-                taken += n
+                consumed += n
                 due -= n
 
     def alive(self) -> bool:
-        """Say whether the thread runs."""
+        """Return True if the thread runs."""
         return self._thread is not None and self._thread.is_alive()
 
     def close(self) -> None:
@@ -102,36 +102,36 @@ class ClockOutput:
 
 
 class DeviceOutput:
-    """A device through PortAudio.
+    """Audio device through PortAudio.
 
     Parameters
     ----------
-    device : str, optional
-        Part of its name (upper or lower case); the system's default if empty.
+    device : str
+        Part of its name, case-insensitive; the system's default if empty.
     clock : callable
-        The clock on which the time of a frame is told.
+        Clock of the times of frames.
     rate_hz : int, optional
-        Rate that is needed; the device's own by default.
-    trusting : bool
-        Whether to play though the device's word on its delay does not settle.
+        Sampling rate; by default that of the device.
+    accept_unstable : bool
+        Play even if the reported delay does not stabilise.
 
     Raises
     ------
     OutputError
-        If PortAudio or the device is not there.
+        If PortAudio or the device is not available.
     """
 
     silent = False
 
     def __init__(
-        self, device: str, clock: Clock, rate_hz: int | None = None, *, trusting: bool = True
+        self, device: str, clock: Clock, rate_hz: int | None = None, *, accept_unstable: bool = True
     ) -> None:
         sounddevice = _sounddevice()
         try:
             info = _find(sounddevice, device)
             self.rate_hz = int(rate_hz or info["default_samplerate"])
             self.name = str(info["name"])
-            with preferred_threads():
+            with raised_priority():
                 self._stream = sounddevice.OutputStream(
                     samplerate=self.rate_hz,
                     device=info["index"],
@@ -147,50 +147,50 @@ class DeviceOutput:
         self._called = time.monotonic()
         self._frames = 0
         self._frame_time = FrameTime(clock, self.rate_hz)
-        # Until a sound server has played what it was first given, it guesses its delay: wrong by
-        # 42 ms in a measured case. And what it then learns of its clock may be off by a percent
-        # where it was disturbed: its word moves by 5 to 50 ms in the seconds that follow, and needs
-        # half a minute to come back. So nothing is played until its word is steady.
-        self._trusting = trusting
-        self._first_heard = int(float(self._stream.latency) * self.rate_hz)
-        self._settle_at_most = self._first_heard + int(_SETTLE_S * self.rate_hz)
+        # Until a sound server has played the first buffer, its reported delay is a guess (42 ms
+        # wrong in a measured case). Its clock estimate may then be wrong by a percent if disturbed:
+        # the reported delay changes by 5 to 50 ms in the following seconds and recovers after half
+        # a minute. Therefore playback starts when the delay is stable.
+        self._accept_unstable = accept_unstable
+        self._first_audible = int(float(self._stream.latency) * self.rate_hz)
+        self._settle_limit = self._first_audible + int(_SETTLE_S * self.rate_hz)
         self._settled = False
-        self.doubtful = False
+        self.unstable = False
         self.underflows = 0
 
     def _callback(self, out: NDArray[np.float32], n: int, times: Any, status: Any) -> None:
         self._called = time.monotonic()
         if status.output_underflow:
             self.underflows += 1
-            self._frame_time.forget()
+            self._frame_time.reset()
         frame, self._frames = self._frames, self._frames + n
-        if self._fill is None or frame < self._first_heard:
+        if self._fill is None or frame < self._first_audible:
             out.fill(0.0)
             return
-        heard_at = self._frame_time(times.currentTime, times.outputBufferDacTime, frame)
+        audible_at = self._frame_time(times.currentTime, times.outputBufferDacTime, frame)
         self._settled = self._settled or self._frame_time.steady
-        self.doubtful = not self._settled and frame > self._settle_at_most
-        if self._settled or (self.doubtful and self._trusting):
-            self._fill(out, heard_at)
+        self.unstable = not self._settled and frame > self._settle_limit
+        if self._settled or (self.unstable and self._accept_unstable):
+            self._fill(out, audible_at)
         else:
             out.fill(0.0)
 
     def start(self, fill: Fill) -> None:
-        """Begin to ask for frames."""
+        """Start to request frames."""
         self._fill = fill
         self._called = time.monotonic()
         try:
-            with preferred_threads():
+            with raised_priority():
                 self._stream.start()
         except self._portaudio_error as error:
             raise OutputError(str(error).splitlines()[0]) from None
 
     def alive(self) -> bool:
-        """Say whether the device asked lately; an overloaded machine may be a second late."""
-        return bool(self._stream.active) and time.monotonic() - self._called < _SILENT_FOR_S
+        """Return True if the callback was called recently; it may be a second late under load."""
+        return bool(self._stream.active) and time.monotonic() - self._called < _CALLBACK_TIMEOUT_S
 
     def close(self) -> None:
-        """Stop at once and release; a device that is gone may refuse, which is no matter."""
+        """Stop immediately and release the device; errors of a removed device are ignored."""
         with contextlib.suppress(self._portaudio_error):
             self._stream.abort()
         with contextlib.suppress(self._portaudio_error):
@@ -216,12 +216,12 @@ def _find(sounddevice: Any, name: str) -> dict[str, Any]:
             if name.lower() in device["name"].lower():
                 return dict(device)
         names = ", ".join(sorted({d["name"] for d in devices}))
-        raise OutputError(f"no sound device '{name}'; there are: {names}")
+        raise OutputError(f"no sound device '{name}'; available: {names}")
     return dict(sounddevice.query_devices(kind="output"))
 
 
 def devices() -> list[str]:
-    """Return the names of devices that can play; none where PortAudio is missing."""
+    """Return the names of output devices; empty without PortAudio."""
     try:
         found = _sounddevice().query_devices()
     except OutputError:
@@ -229,8 +229,8 @@ def devices() -> list[str]:
     return [str(d["name"]) for d in found if d["max_output_channels"] >= 2]
 
 
-def surroundings() -> tuple[tuple[int, int] | None, ...] | None:
-    """Return what changes when sound devices or servers come or go; None where nothing tells."""
+def device_fingerprint() -> tuple[tuple[int, int] | None, ...] | None:
+    """Return a value that changes with the available devices and servers; None if unsupported."""
     if sys.platform != "linux":
         return None
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
@@ -247,11 +247,11 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_ino, found.st_mtime_ns
 
 
-def look_again() -> None:
-    """Let PortAudio see devices that came or went; only while no stream is open.
+def rescan_devices() -> None:
+    """Restart PortAudio to update its list of devices; only while no stream is open.
 
-    To be called sparingly: on Linux it loads and unloads ALSA's plug-ins, and a library of one of
-    them keeps 12 kB each time (libpixman 0.42, by way of libavcodec).
+    Call it rarely: on Linux it reloads the ALSA plug-ins, and a library used by one of them leaks
+    12 kB each time (libpixman 0.42, through libavcodec).
     """
     try:
         sounddevice = _sounddevice()
@@ -261,4 +261,4 @@ def look_again() -> None:
         sounddevice._terminate()
         sounddevice._initialize()
     except sounddevice.PortAudioError as error:
-        log.debug("PortAudio would not look again: %s", error)
+        logger.debug("PortAudio could not be restarted: %s", error)

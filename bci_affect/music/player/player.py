@@ -1,4 +1,4 @@
-"""The player: commands in, sound out, and the time of every track's first frame."""
+"""Audio player with a command queue, which reports the time of every track's first frame."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from bci_affect.music.audio import DecodeError
 from bci_affect.music.player.audio_ring import RAMP_S, AudioRing
 from bci_affect.music.player.frame_time import Clock
 from bci_affect.music.player.mixer import Mixer
-from bci_affect.music.player.priority import DECODE, prefer_this_thread
+from bci_affect.music.player.priority import DECODE, raise_thread_priority
 from bci_affect.music.player.speaker import Speaker
 from bci_affect.music.player.track_reader import TrackReader
 from bci_affect.music.types import PlayerState, Track
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MAX_CROSSFADE_S = 12.0
-_RING_S = 1.5  # costs no delay: a change takes back what was not yet heard
+_RING_S = 1.5  # adds no delay: a change of track retracts the frames not yet played
 _BLOCK_S = 0.1
-_KEEP_S = 0.25  # what is heard before a skip takes hold
-_START_RAMP_S = 2.0  # the first sound comes up slowly
+_KEEP_S = 0.25  # audio played before a change of track
+_START_RAMP_S = 2.0  # fade-in of the first sound
 
 
 @dataclass(frozen=True, slots=True)
 class PlayerEvent:
-    """Something that happened, on the clock that the player was given.
+    """Event of the player.
 
     Attributes
     ----------
@@ -38,13 +38,13 @@ class PlayerEvent:
         ``track_start``, ``track_end``, ``paused``, ``resumed``, ``seek``, ``device_lost``,
         ``device_found`` or ``error``.
     time : float
-        When: for tracks the moment at which the first (last) frame is heard.
+        Time on the player's clock; for tracks, the time at which the first (last) frame is audible.
     track_id : int or None
-        Track concerned.
+        Id of the track.
     offset_s : float
-        Place in the track.
+        Position in the track.
     message : str
-        One sentence, for device and error events.
+        Message for device and error events.
     """
 
     kind: str
@@ -54,8 +54,8 @@ class PlayerEvent:
     message: str = ""
 
 
-class _Stretch(NamedTuple):
-    """From this frame on, this track is heard, beginning at this place of it."""
+class _Segment(NamedTuple):
+    """Track played from a frame on, with the position in the track at that frame."""
 
     first: int
     track: Track | None
@@ -63,24 +63,24 @@ class _Stretch(NamedTuple):
 
 
 class AudioPlayer:
-    """Plays tracks, one at a time or crossfaded; never raises for want of a device.
+    """Player of consecutive tracks with crossfade; without a device it plays silently.
 
-    Any thread may call; every command returns at once and is done by the decode thread.
+    All methods are thread-safe; commands return immediately and run on the decode thread.
 
     Parameters
     ----------
     clock : callable
         Clock of all event times (``pylsl.local_clock`` in a session).
     on_event : callable, optional
-        Gets a `PlayerEvent`, in the decode thread; it must return quickly.
+        Called with each `PlayerEvent` on the decode thread; it must return quickly.
     device : str, optional
-        Part of a device's name; "" is the system's default, "none" plays silently on the clock.
+        Part of a device's name; "" is the system's default, "none" plays silently.
     crossfade_s : float
-        0 (gapless) to 12 s.
+        Crossfade, 0 (gapless) to 12 s.
     volume : float
-        At the start, 0 to 1: low, so that nobody is startled.
+        Initial volume, 0 to 1; low by default, so as not to startle the listener.
     max_volume : float
-        Volume is never set above this.
+        Upper limit of the volume.
     """
 
     def __init__(
@@ -97,9 +97,9 @@ class AudioPlayer:
         self._max_volume = min(1.0, max(0.0, max_volume))
         self._message = ""
         self._playing = False
-        self._fresh = True  # nothing was heard yet: the first sound comes up slowly
+        self._fresh = True  # no sound yet: the first one gets a slow fade-in
         self.failed: frozenset[int] = frozenset()
-        """Tracks that could not be played in this session."""
+        """Ids of tracks that could not be played in this session."""
         self._speaker = Speaker(clock, device)
         self._rate = self._speaker.rate_hz
         self._ring = AudioRing(_RING_S, self._rate)
@@ -111,59 +111,59 @@ class AudioPlayer:
             next_source=self._next_source,
         )
         self._following: TrackReader | None = None
-        self._stretches: list[_Stretch] = [_Stretch(0, None, 0.0)]
+        self._segments: list[_Segment] = [_Segment(0, None, 0.0)]
         self._pending: list[tuple[int, PlayerEvent]] = []
         self._started_ids: set[int] = set()
         self.set_volume(volume)
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._speaker.start(self._ring.fill)
-        # Not a daemon: it is in libraries that take it ill to be ended with Python.
+        # Not a daemon: its libraries may crash if the thread is ended at interpreter exit.
         self._thread = threading.Thread(target=self._run, name="music-decode", daemon=False)
         self._thread.start()
 
     # --- commands ---------------------------------------------------------------------------
 
     def load(self, track: Track, start_s: float = 0.0) -> None:
-        """Make a track ready, paused at a place."""
+        """Load a track, paused at a position."""
         self._commands.put(lambda: self._begin(track, start_s, play=False, fade_s=0.0))
 
     def play(self, track: Track, start_s: float = 0.0) -> None:
-        """Play a track from a place on; what plays now is faded out shortly."""
+        """Play a track from a position, with a short fade-out of the current one."""
         self._commands.put(lambda: self._begin(track, start_s, play=True, fade_s=0.3))
 
     def skip_to(self, track: Track, fade_s: float | None = None) -> None:
-        """Change to a track with a crossfade, by default of the set length but 3 s at most."""
+        """Switch to a track with a crossfade, by default the configured one but at most 3 s."""
         fade = min(3.0, self._mixer.crossfade_s) if fade_s is None else fade_s
         self._commands.put(lambda: self._begin(track, 0.0, play=True, fade_s=fade))
 
     def enqueue(self, track: Track | None) -> None:
-        """Set what follows the playing track (None: nothing); it begins at that one's end."""
+        """Set the track that follows the current one; None for no track."""
         self._commands.put(lambda: self._set_following(track))
 
     def pause(self) -> None:
-        """Fade out and hold."""
-        self._commands.put(lambda: self._hold(True))
+        """Fade out and pause."""
+        self._commands.put(lambda: self._set_paused(True))
 
     def resume(self) -> None:
-        """Go on."""
-        self._commands.put(lambda: self._hold(False))
+        """Resume playback."""
+        self._commands.put(lambda: self._set_paused(False))
 
     def seek(self, position_s: float) -> None:
-        """Go on from another place of the playing track."""
+        """Continue at another position of the current track."""
         self._commands.put(lambda: self._seek(position_s))
 
     def stop(self) -> None:
-        """Fade out and forget what was playing."""
+        """Fade out and close the current track."""
         self._commands.put(self._stop)
 
     def set_volume(self, volume: float) -> None:
-        """Set the volume, 0 to 1 (not above the limit); reached by a ramp."""
+        """Set the volume, 0 to 1 (up to the limit), reached by a ramp."""
         self._volume = min(self._max_volume, max(0.0, volume))
-        self._ring.set_gain(self._volume**2)  # closer to what the ear calls half
+        self._ring.set_gain(self._volume**2)  # closer to perceived loudness
 
     def set_crossfade(self, seconds: float) -> None:
-        """Set the crossfade at natural ends, 0 to 12 s."""
+        """Set the crossfade at the end of tracks, 0 to 12 s."""
         self._mixer.crossfade_s = min(MAX_CROSSFADE_S, max(0.0, seconds))
 
     def close(self) -> None:
@@ -180,13 +180,13 @@ class AudioPlayer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # --- what it does now -------------------------------------------------------------------
+    # --- state ------------------------------------------------------------------------------
 
     def state(self) -> PlayerState:
-        """Return what is heard at this moment."""
-        heard, now = self._ring.read, self._heard()
+        """Return the current state, of the audible track."""
+        frame, now = self._ring.read, self._audible()
         track = now.track
-        position = now.offset_s + (heard - now.first) / self._rate if track else 0.0
+        position = now.offset_s + (frame - now.first) / self._rate if track else 0.0
         return PlayerState(
             track_id=track.id if track else None,
             position_s=min(position, track.duration_s) if track else 0.0,
@@ -198,18 +198,18 @@ class AudioPlayer:
             message=self._speaker.message or self._message,
         )
 
-    def _heard(self) -> _Stretch:
-        """Return the stretch that is heard now."""
-        heard = self._ring.read
-        stretches = self._stretches
-        return next((s for s in reversed(stretches) if s.first <= heard), stretches[0])
+    def _audible(self) -> _Segment:
+        """Return the audible segment."""
+        frame = self._ring.read
+        segments = self._segments
+        return next((s for s in reversed(segments) if s.first <= frame), segments[0])
 
-    # --- the decode thread ------------------------------------------------------------------
+    # --- decode thread ----------------------------------------------------------------------
 
     def _run(self) -> None:
-        prefer_this_thread(DECODE)
+        raise_thread_priority(DECODE)
         while not (self._closing.is_set() and self._commands.empty()):
-            if not threading.main_thread().is_alive():  # the program was left without closing
+            if not threading.main_thread().is_alive():  # the program ended without `close`
                 self._speaker.close()
                 break
             try:
@@ -220,23 +220,23 @@ class AudioPlayer:
                 self._guarded(command)
                 continue
             self._guarded(self._decode)
-            self._tell()
-            if (change := self._speaker.watch()) is not None:
+            self._emit_due()
+            if (change := self._speaker.poll()) is not None:
                 self._emit(PlayerEvent(change.kind, change.time, message=change.message))
         self._mixer.stop()
-        self._tell()
+        self._emit_due()
 
     def _guarded(self, work: Callable[[], None]) -> None:
-        """Run work of this thread; a file that fails is told and left, and the music goes on."""
+        """Run work of this thread; log the failure of a file and continue."""
         try:
             work()
         except (DecodeError, OSError) as error:
-            log.warning("playback: %s", error)
+            logger.warning("playback: %s", error)
 
     def _decode(self) -> None:
         block = int(_BLOCK_S * self._rate)
-        while self._ring.room() >= block and self._mixer.playing is not None:
-            frames = self._mixer.take(block)
+        while self._ring.free() >= block and self._mixer.playing is not None:
+            frames = self._mixer.read(block)
             self._ring.set_draining(self._mixer.playing is None)
             if len(frames):
                 self._ring.write(frames)
@@ -245,14 +245,14 @@ class AudioPlayer:
         if self._mixer.playing is None:
             self._ring.set_draining(True)
             end = self._ring.written
-            if self._stretches[-1].track is not None:
-                self._stretches.append(_Stretch(end, None, 0.0))
+            if self._segments[-1].track is not None:
+                self._segments.append(_Segment(end, None, 0.0))
 
     def _open(self, track: Track, start_s: float = 0.0) -> TrackReader | None:
         try:
             source = TrackReader(track, self._rate, start_s)
-            source.look_ahead(int(_BLOCK_S * self._rate))
-            if source.look_ahead(0) == 0:
+            source.prefetch(int(_BLOCK_S * self._rate))
+            if source.prefetch(0) == 0:
                 raise DecodeError(source.problem or "no audio in it")
             return source
         except DecodeError as error:
@@ -267,11 +267,11 @@ class AudioPlayer:
             return
         before = self._mixer.playing
         if before is not None and self._playing and play:
-            self._take_back(before)
+            self._retract(before)
         else:
             self._silence()
             self._mixer.stop()
-        self._mixer.change_to(source, fade_s if self._playing else 0.0)
+        self._mixer.switch_to(source, fade_s if self._playing else 0.0)
         self._ring.set_draining(False)
         self._decode()
         if play:
@@ -279,38 +279,38 @@ class AudioPlayer:
         else:
             self._playing = False
 
-    def _take_back(self, source: TrackReader) -> None:
-        """Give back what was mixed but will not be heard, so that a change is heard at once."""
-        tail = self._ring.take_back(int(_KEEP_S * self._rate))
+    def _retract(self, source: TrackReader) -> None:
+        """Return the frames not yet played to their source, so that a change is immediate."""
+        tail = self._ring.retract(int(_KEEP_S * self._rate))
         start = self._ring.written
-        source.push_front_or_back(tail, front=True)
-        unheard = [event for frame, event in self._pending if frame >= start]
+        source.push(tail, front=True)
+        retracted = [event for frame, event in self._pending if frame >= start]
         self._pending = [item for item in self._pending if item[0] < start]
-        self._stretches = [s for s in self._stretches if s.first < start] or self._stretches[:1]
-        for event in unheard:
+        self._segments = [s for s in self._segments if s.first < start] or self._segments[:1]
+        for event in retracted:
             if event.kind == "track_end":
                 self._mark(start, event)
 
     def _silence(self) -> None:
-        """Fade out, wait for it, and drop what waits to be heard."""
+        """Fade out, wait for the end of the fade, and discard the remaining frames."""
         self._ring.set_playing(False)
         until = time.monotonic() + RAMP_S + 0.3
         while not self._ring.silent and time.monotonic() < until and self._speaker.alive():
             time.sleep(0.005)
-        self._tell()
+        self._emit_due()
         for _, event in self._pending:
             if event.kind == "track_end":
                 self._emit(replace(event, time=self._clock()))
         self._pending.clear()
-        self._ring.forget()
+        self._ring.clear()
 
     def _set_playing(self, playing: bool) -> None:
         self._playing = playing
         self._ring.set_playing(playing, _START_RAMP_S if playing and self._fresh else RAMP_S)
         self._fresh = self._fresh and not playing
 
-    def _hold(self, hold: bool) -> None:
-        now = self.state()  # the last seconds of a track may be in the ring alone
+    def _set_paused(self, hold: bool) -> None:
+        now = self.state()  # the last seconds of a track may be only in the ring
         if now.track_id is None or self._playing is not hold:
             return
         self._set_playing(not hold)
@@ -320,7 +320,7 @@ class AudioPlayer:
     def _seek(self, position_s: float) -> None:
         source = self._mixer.playing
         if source is None:
-            track = self._heard().track
+            track = self._audible().track
             if track is not None:  # its end is in the ring: open it again
                 place = min(max(0.0, position_s), track.duration_s)
                 self._begin(track, place, play=self._playing, fade_s=0.0)
@@ -330,7 +330,7 @@ class AudioPlayer:
         self._silence()
         self._mixer.drop_fading()
         source.seek(min(max(0.0, position_s), source.track.duration_s))
-        self._stretches.append(_Stretch(self._ring.written, source.track, source.position_s))
+        self._segments.append(_Segment(self._ring.written, source.track, source.position_s))
         self._emit(PlayerEvent("seek", self._clock(), source.track.id, source.position_s))
         self._decode()
         self._ring.set_playing(was_playing)
@@ -338,17 +338,17 @@ class AudioPlayer:
     def _stop(self) -> None:
         self._silence()
         self._mixer.stop()
-        self._tell()
+        self._emit_due()
         self._set_following(None)
         self._playing = False
-        self._stretches.append(_Stretch(self._ring.written, None, 0.0))
+        self._segments.append(_Segment(self._ring.written, None, 0.0))
 
     def _set_following(self, track: Track | None) -> None:
         if self._following is not None:
             self._following.close()
         self._following = self._open(track) if track is not None else None
-        if self._mixer.playing is None and self._heard().track is not None and self._following:
-            self._mixer.change_to(self._following, 0.0)  # late: it follows what is in the ring
+        if self._mixer.playing is None and self._audible().track is not None and self._following:
+            self._mixer.switch_to(self._following, 0.0)  # late: it follows what is in the ring
             self._following = None
             self._ring.set_draining(False)
 
@@ -360,7 +360,7 @@ class AudioPlayer:
 
     def _on_started(self, source: TrackReader, ahead: int) -> None:
         frame = self._ring.written + ahead
-        self._stretches = [*self._stretches[-8:], _Stretch(frame, source.track, source.position_s)]
+        self._segments = [*self._segments[-8:], _Segment(frame, source.track, source.position_s)]
         self._started_ids.add(id(source))
         event = PlayerEvent("track_start", self._clock(), source.track.id, source.position_s)
         self._mark(frame, event)
@@ -374,20 +374,20 @@ class AudioPlayer:
         self._mark(frame, event)
 
     def _mark(self, frame: int, event: PlayerEvent) -> None:
-        """Have an event told with the time at which a frame is heard."""
+        """Schedule an event for the time at which a frame is audible."""
         if frame < self._ring.read:
             self._emit(replace(event, time=self._clock()))
             return
         self._pending.append((frame, event))
         self._ring.marks.append(frame)
 
-    def _tell(self) -> None:
+    def _emit_due(self) -> None:
         while self._ring.stamps:
-            frame, heard_at = self._ring.stamps.popleft()
+            frame, audible_at = self._ring.stamps.popleft()
             for number, (wanted, event) in enumerate(self._pending):
                 if wanted == frame:
                     del self._pending[number]
-                    self._emit(PlayerEvent(event.kind, heard_at, event.track_id, event.offset_s))
+                    self._emit(PlayerEvent(event.kind, audible_at, event.track_id, event.offset_s))
                     break
 
     def _emit(self, event: PlayerEvent) -> None:

@@ -1,13 +1,13 @@
-"""Asking the system to run the threads that carry sound before all others.
+"""Raised scheduling priority of the audio threads.
 
-A gap is heard when the device's callback comes later than the device's buffer lasts. Measured on
-two cores with a dozen busy programs: the callback stood in the processor's queue for up to 430 ms,
-the thread that ALSA's plug-in for PulseAudio starts in our process for up to 270 ms; and with those
-two cured, the callback waited a second for Python's lock, whose holder - the decode thread - stood
-in the queue itself. Niceness does not help there: Linux groups programs by session
-(``sched_autogroup``), and nice counts within a group only. Real-time scheduling does, where the
-system allows it: for root, and for members of a group with an ``rtprio`` limit (Debian's
-``audio``, after a line in ``/etc/security/limits.d``).
+A gap is audible if the device's callback is later than the duration of the device's buffer.
+Measured on two cores with a dozen busy programs: the callback waited for a processor for up to 430
+ms, and the thread of ALSA's PulseAudio plug-in for up to 270 ms. With both corrected, the callback
+waited one second for Python's lock, held by the decode thread, which was itself waiting for a
+processor. Niceness has no effect there, because Linux groups programs by session
+(``sched_autogroup``) and nice applies within a group only. Real-time scheduling works if permitted:
+for root, and for members of a group with an ``rtprio`` limit (Debian's ``audio``, after a line in
+``/etc/security/limits.d``).
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-CALLBACK = 5  # as sound servers take for themselves; 1 is the lowest
+CALLBACK = 5  # as used by sound servers; 1 is the lowest
 DECODE = 1
 _NICENESS = -10
 
 
-def prefer_this_thread(level: int) -> None:
-    """Ask that this thread, and what it starts, runs before ordinary ones; else go on as before.
+def raise_thread_priority(level: int) -> None:
+    """Raise the priority of this thread and of threads started by it, if permitted.
 
     Parameters
     ----------
     level : int
-        Real-time priority, `CALLBACK` or `DECODE`. What asks for it must be short and rare.
+        Real-time priority, `CALLBACK` or `DECODE`. The work of the thread must be short.
     """
-    if sys.platform != "linux":  # CoreAudio and WASAPI do this for their callbacks by themselves
+    if sys.platform != "linux":  # CoreAudio and WASAPI raise the priority of their callbacks
         return
     try:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(level))
@@ -42,17 +42,17 @@ def prefer_this_thread(level: int) -> None:
 
 
 @contextmanager
-def preferred_threads() -> Iterator[None]:
-    """Have threads that are started within preferred; the calling one is then what it was before.
+def raised_priority() -> Iterator[None]:
+    """Raise the priority of threads started in the context; the calling thread is then restored.
 
-    Meant for opening and starting a sound device, which starts its callback and what feeds it.
+    It is used for opening and starting a sound device, which starts the threads of its callback.
     """
     if sys.platform != "linux":
         yield
         return
     policy, parameter = os.sched_getscheduler(0), os.sched_getparam(0)
     niceness = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    prefer_this_thread(CALLBACK)
+    raise_thread_priority(CALLBACK)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""The one place where sound goes: a device while it is there, the clock while it is not."""
+"""Speaker: the current audio output, with fallback to silent playback if the device is lost."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from bci_affect.music.player.output import (
     DeviceOutput,
     Fill,
     OutputError,
-    look_again,
-    surroundings,
+    device_fingerprint,
+    rescan_devices,
 )
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _RETRY_S = 2.0
 _OPENINGS = 4
-"""A device whose word on its delay does not settle is opened so often; then it is believed."""
-_LOOK_FOR_S, _LOOK_ANYWAY_S = 15.0, 60.0
-"""How long a device is looked for after one came or went, and how often otherwise."""
+"""Attempts to open a device until its reported delay is stable; after these it is accepted."""
+_SEARCH_S, _SEARCH_INTERVAL_S = 15.0, 60.0
+"""Duration of the search after a change of devices, and interval of searches otherwise."""
 _NO_SOUND = "No sound ({}): playing silently until there is a device."
 
 
-class Change(NamedTuple):
-    """A device came or went: ``device_lost`` or ``device_found``, when, and a sentence."""
+class DeviceChange(NamedTuple):
+    """Loss or return of a device: ``device_lost`` or ``device_found``, time and message."""
 
     kind: str
     time: float
@@ -37,67 +37,67 @@ class Change(NamedTuple):
 
 
 class Speaker:
-    """An output that is always there, whatever becomes of the device.
+    """Output that survives the loss of its device.
 
     Parameters
     ----------
     clock : callable
-        Clock on which the time of a frame is told.
+        Clock of the times of frames.
     device : str
-        Part of a device's name; "" is the system's default, "none" plays silently on the clock.
+        Part of a device's name; "" is the system's default, "none" plays silently.
 
     Attributes
     ----------
     rate_hz : int
-        Rate of the frames, which stays as it is when the device changes.
+        Sampling rate, unchanged when the device changes.
     message : str
-        One sentence for the user while there is no sound; else "".
+        Sentence for the user while there is no sound; else "".
     """
 
     def __init__(self, clock: Clock, device: str) -> None:
         self._clock, self._device = clock, device
         self.message = ""
-        self._retry_at = self._look_until = self._look_anyway_at = 0.0
-        self._surroundings = surroundings()
-        self._underflows = 0  # of devices that were left
+        self._retry_at = self._search_until = self._next_search_at = 0.0
+        self._fingerprint = device_fingerprint()
+        self._underflows = 0  # of closed devices
         self._output: AudioOutput = ClockOutput(clock)
         self._openings = 1
-        self._lost = False  # a device that was there; one that never was is looked for less
+        self._lost = False  # a lost device is searched for more often than one never present
         if device != "none":
             try:
-                self._output = DeviceOutput(device, clock, trusting=False)
+                self._output = DeviceOutput(device, clock, accept_unstable=False)
             except OutputError as error:
-                self._without(error)
+                self._fall_back(error)
         self.rate_hz = self._output.rate_hz
 
     @property
     def name(self) -> str:
-        """Name of what plays now."""
+        """Name of the current output."""
         return self._output.name
 
     @property
     def underflows(self) -> int:
-        """Times that a device ran out of frames."""
+        """Number of underflows reported by devices."""
         return self._underflows + _underflows(self._output)
 
     def start(self, fill: Fill) -> None:
-        """Begin to ask for frames."""
+        """Start to request frames."""
         self._fill = fill
         try:
             self._output.start(fill)
         except OutputError as error:
-            self._without(error)
+            self._fall_back(error)
             self._change_to(ClockOutput(self._clock, self.rate_hz))
 
     def alive(self) -> bool:
-        """Say whether frames are asked for."""
+        """Return True if frames are requested."""
         return self._output.alive()
 
-    def watch(self) -> Change | None:
-        """Notice a device that is gone, go on silently, and take it again when it is back."""
-        if _doubtful(self._output) and self._openings < _OPENINGS:
+    def poll(self) -> DeviceChange | None:
+        """Detect the loss of the device, continue silently, and reopen it when it returns."""
+        if _is_unstable(self._output) and self._openings < _OPENINGS:
             self._openings += 1
-            self._output.close()  # another stream of it may fare better
+            self._output.close()  # a new stream may be stable
             with suppress(OutputError):
                 self._change_to(self._open())
         if not self._output.alive():
@@ -106,10 +106,10 @@ class Speaker:
             self._change_to(ClockOutput(self._clock, self.rate_hz))
             self._lost = True
             self._retry_at = time.monotonic() + _RETRY_S
-            self._look_until = time.monotonic() + _LOOK_FOR_S
-            return Change("device_lost", self._clock(), self.message)
-        if self._output.silent and self._retry_at and self._may_be_back():
-            look_again()
+            self._search_until = time.monotonic() + _SEARCH_S
+            return DeviceChange("device_lost", self._clock(), self.message)
+        if self._output.silent and self._retry_at and self._should_rescan():
+            rescan_devices()
             self._openings = 1
             try:
                 found = self._open()
@@ -117,29 +117,31 @@ class Speaker:
                 return None
             self.message, self._retry_at = "", 0.0
             self._change_to(found)
-            return Change("device_found", self._clock(), f"Sound on '{found.name}'.")
+            return DeviceChange("device_found", self._clock(), f"Sound on '{found.name}'.")
         return None
 
-    def _may_be_back(self) -> bool:
-        """Say whether to look for the device now: where something came or went, else seldom."""
+    def _should_rescan(self) -> bool:
+        """Return True if it is time to search: after a change of devices, else rarely."""
         now = time.monotonic()
         if now < self._retry_at:
             return False
         self._retry_at = now + _RETRY_S
-        seen = surroundings()
-        if seen != self._surroundings or (seen is None and self._lost):
-            self._surroundings, self._look_until = seen, now + _LOOK_FOR_S
-        if now > self._look_until and now < self._look_anyway_at:
+        fingerprint = device_fingerprint()
+        if fingerprint != self._fingerprint or (fingerprint is None and self._lost):
+            self._fingerprint, self._search_until = fingerprint, now + _SEARCH_S
+        if now > self._search_until and now < self._next_search_at:
             return False
-        self._look_anyway_at = now + _LOOK_ANYWAY_S
+        self._next_search_at = now + _SEARCH_INTERVAL_S
         return True
 
     def _open(self) -> DeviceOutput:
-        trusting = self._openings == _OPENINGS
-        return DeviceOutput(self._device, self._clock, self.rate_hz, trusting=trusting)
+        accept_unstable = self._openings == _OPENINGS
+        return DeviceOutput(
+            self._device, self._clock, self.rate_hz, accept_unstable=accept_unstable
+        )
 
     def close(self) -> None:
-        """Stop asking and release the device."""
+        """Stop and release the device."""
         self._output.close()
 
     def _change_to(self, output: AudioOutput) -> None:
@@ -148,15 +150,15 @@ class Speaker:
         self._output = output
         self.start(self._fill)
 
-    def _without(self, error: OutputError) -> None:
+    def _fall_back(self, error: OutputError) -> None:
         now = time.monotonic()
-        self._retry_at, self._look_anyway_at = now + _RETRY_S, now + _LOOK_ANYWAY_S
+        self._retry_at, self._next_search_at = now + _RETRY_S, now + _SEARCH_INTERVAL_S
         self.message = _NO_SOUND.format(error)
-        log.warning(self.message)
+        logger.warning(self.message)
 
 
-def _doubtful(output: AudioOutput) -> bool:
-    return isinstance(output, DeviceOutput) and output.doubtful
+def _is_unstable(output: AudioOutput) -> bool:
+    return isinstance(output, DeviceOutput) and output.unstable
 
 
 def _underflows(output: AudioOutput) -> int:

@@ -1,4 +1,4 @@
-"""One track being played: decoded ahead of need, at the device's rate, at its playback gain."""
+"""Reader of one track with prefetching, resampled to the device's rate, at the playback gain."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _BLOCK_S = 0.25
 
 
 class TrackReader:
-    """Frames of one track, with what was decoded ahead, so that its true end is known in time.
+    """Decoder of one track with prefetched frames, so that its actual end is known in advance.
 
     Parameters
     ----------
     track : Track
-        What to read.
+        Track to read.
     rate_hz : int
-        Rate of the frames that it gives.
+        Sampling rate of the output.
     start_s : float
-        Where to begin.
+        Start position.
 
     Raises
     ------
@@ -55,19 +55,19 @@ class TrackReader:
         self.position_s = max(0.0, start_s)
 
     def seek(self, position_s: float) -> None:
-        """Go on from another place."""
+        """Continue at another position."""
         self._reader.seek(0.0)
         self._begin(position_s)
 
-    def look_ahead(self, n_frames: int) -> int:
-        """Decode until `n_frames` are at hand or the track ends; return how many are."""
+    def prefetch(self, n_frames: int) -> int:
+        """Decode until `n_frames` are prefetched or the track ends; return their number."""
         while self._n_ahead < n_frames and not self._ended:
             self._decode()
         return self._n_ahead
 
     @property
     def ended(self) -> bool:
-        """Whether everything has been decoded, so that what is at hand is all that is left."""
+        """True if the file is completely decoded, so that only prefetched frames remain."""
         return self._ended
 
     def _decode(self) -> None:
@@ -82,10 +82,10 @@ class TrackReader:
             stereo = self._resampler.resample_chunk(stereo, last=last)
         self._ended = last
         if len(stereo):
-            self.push_front_or_back(stereo * self._gain)
+            self.push(stereo * self._gain)
 
-    def push_front_or_back(self, frames: NDArray[np.float32], *, front: bool = False) -> None:
-        """Put frames back in front (they were not heard after all), or append what was decoded."""
+    def push(self, frames: NDArray[np.float32], *, front: bool = False) -> None:
+        """Append decoded frames, or put frames that were not played back in front."""
         if front:
             self._ahead.insert(0, frames)
             self.position_s -= len(frames) / self.rate_hz
@@ -93,9 +93,9 @@ class TrackReader:
             self._ahead.append(frames)
         self._n_ahead += len(frames)
 
-    def take(self, n_frames: int) -> NDArray[np.float32]:
-        """Return the next frames (n, 2), fewer only at the end."""
-        self.look_ahead(n_frames)
+    def read(self, n_frames: int) -> NDArray[np.float32]:
+        """Return the next frames (n, 2); fewer only at the end."""
+        self.prefetch(n_frames)
         parts, have = [], 0
         while self._ahead and have < n_frames:
             part = self._ahead.pop(0)
@@ -109,12 +109,12 @@ class TrackReader:
         return np.concatenate(parts) if parts else np.empty((0, 2), dtype=np.float32)
 
     def close(self) -> None:
-        """Release the file."""
+        """Close the file."""
         self._reader.close()
 
 
 def _stereo(block: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mono is doubled; of more than two channels the first two are kept and the rest shared out."""
+    """Convert to stereo: duplicate mono, and mix channels from the third on into the first two."""
     if not len(block):
         return np.empty((0, 2), dtype=np.float32)
     block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)

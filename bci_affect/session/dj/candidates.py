@@ -157,26 +157,26 @@ def plain(value: float | Sequence[float] | NDArray[np.float64] | None) -> Any:
 
 
 def _found(
-    search: Retriever, rules: ChooserSettings, now: Situation, leave_out: frozenset[int]
+    search: Retriever, rules: ChooserSettings, now: Situation, exclude: frozenset[int]
 ) -> list[Suggestion]:
     """Return what the policy alone would play, best first."""
     many = max(_CANDIDATES, 2 * rules.repeat_tracks)
     if now.policy == "steer":
         point = now.waypoint if now.waypoint is not None else next_waypoint(rules, now)
         found = search.by_point(
-            float(point[0]), float(point[1]), count=many, leave_out=leave_out, like=now.current
+            float(point[0]), float(point[1]), count=many, exclude=exclude, like=now.current
         )
         return [replace(s, rule="on the path to the target") for s in found]
     if now.policy == "music-only":
         if now.target is not None:
-            return search.by_point(*now.target, count=many, leave_out=leave_out, like=now.current)
+            return search.by_point(*now.target, count=many, exclude=exclude, like=now.current)
         if now.current is not None:
-            found = search.by_track(now.current.id, count=many, leave_out=leave_out)
+            found = search.by_track(now.current.id, count=many, exclude=exclude)
             return [replace(s, rule="sounds like what plays") for s in found]
     elif now.aim is not None:
         mood = None if now.mood is None else (float(now.mood[0]), float(now.mood[1]))
-        return search.query(now.aim, count=many, leave_out=leave_out, point=mood, like=now.current)
-    found = search.by_point(0.0, 0.0, count=many, leave_out=leave_out)
+        return search.query(now.aim, count=many, exclude=exclude, point=mood, like=now.current)
+    found = search.by_point(0.0, 0.0, count=many, exclude=exclude)
     why = "start: no estimate yet" if now.policy != "music-only" else "start: the middle"
     return [replace(s, rule=why) for s in found]
 

@@ -47,7 +47,7 @@ class Decoy:
         self._began = time_s if self._began is None else self._began
         number = int(max(0.0, time_s - self._began) // self._every_s)
         if self._drawn is None or self._drawn[0] != number:
-            _, places = self._retriever.places()
+            _, places = self._retriever.track_embeddings()
             if not len(places):
                 return None
             row = np.random.default_rng((self._seed, number)).integers(len(places))

@@ -1,4 +1,4 @@
-"""What a disk has changed in a library is seen, left out, and learned anew."""
+"""Detection and removal of corrupted records of a music library."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 
 @pytest.mark.parametrize(
-    "harm",
+    "statement",
     [
         "UPDATE embedding SET rows = zeroblob(length(rows)) WHERE track_id = 2",
         "UPDATE embedding SET rows = substr(rows, 2) WHERE track_id = 2",
@@ -35,32 +35,32 @@ def library(tmp_path: Path) -> Iterator[Library]:
         "UPDATE track SET sum = NULL WHERE id = 2",
     ],
 )
-def test_what_a_disk_has_changed_is_left_out_and_can_be_added_again(
-    library: Library, tmp_path: Path, caplog: pytest.LogCaptureFixture, harm: str
+def test_corrupted_records_are_skipped_and_can_be_added_again(
+    library: Library, tmp_path: Path, caplog: pytest.LogCaptureFixture, statement: str
 ) -> None:
     fill(library, tmp_path / "f", 3)
-    rows = library.all_rows()
+    table = library.all_embeddings()
     with sqlite3.connect(library.path) as connection:
-        connection.execute(harm)
+        connection.execute(statement)
     connection.close()
-    with Library(library.path) as again:
-        left = again.all_rows()
-        assert set(left.track_ids) == {1, 3}
-        kept = rows.rows[rows.track_ids != 2]
-        np.testing.assert_array_equal(left.rows, kept)
-        assert all(track.gain_db == 0 for track in again.tracks())
-        assert "changed by the disk" in caplog.text
+    with Library(library.path) as reopened:
+        remaining = reopened.all_embeddings()
+        assert set(remaining.track_ids) == {1, 3}
+        expected = table.embeddings[table.track_ids != 2]
+        np.testing.assert_array_equal(remaining.embeddings, expected)
+        assert all(track.gain_db == 0 for track in reopened.tracks())
+        assert "corrupted" in caplog.text
         assert "music add" in caplog.text
-        again.forget_damaged()
-        assert len(again) == 2
-        fill(again, tmp_path / "f", 3)
-        assert len(again.all_rows().rows) == len(rows.rows)
+        reopened.delete_damaged()
+        assert len(reopened) == 2
+        fill(reopened, tmp_path / "f", 3)
+        assert len(reopened.all_embeddings().embeddings) == len(table.embeddings)
         caplog.clear()
     Library(library.path).close()
     assert not caplog.text
 
 
-def test_a_refused_library_stands_in_nobodys_way(library: Library, tmp_path: Path) -> None:
+def test_a_refused_library_releases_its_lock(library: Library, tmp_path: Path) -> None:
     fill(library, tmp_path / "f", 3)
     with library.database.write() as connection:
         connection.execute("UPDATE track SET valence = CAST(x'ff' AS TEXT) WHERE id = 2")
@@ -70,8 +70,8 @@ def test_a_refused_library_stands_in_nobodys_way(library: Library, tmp_path: Pat
     with library.database.write() as connection:
         connection.execute("UPDATE track SET valence = 0 WHERE id = 2")
         LIBRARY.seal(connection, "track")
-    with Library(library.path) as again:
-        assert len(again) == 3
+    with Library(library.path) as reopened:
+        assert len(reopened) == 3
 
 
 def test_a_damaged_page_is_refused_when_the_library_is_opened(

@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from bci_affect.music.database import LibraryDatabase
     from bci_affect.music.emotion import EmotionHead
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def warn_of_damage(database: LibraryDatabase) -> None:
-    """Log a warning where the disk has changed entries."""
+    """Log a warning if entries are damaged."""
     damaged = sum(
         database.read(f"SELECT count(*) FROM {table} WHERE {LIBRARY.damaged(table)}")[0][0]
         for table in ("track", "place")
     )
     if damaged:
-        warn(database.path, f"{damaged} entries were changed by the disk and are left out")
+        warn(database.path, f"{damaged} entries are corrupted and are left out")
 
 
-def forget_damaged(database: LibraryDatabase) -> None:
-    """Delete entries that the disk has changed; adding their music again restores them."""
+def delete_damaged(database: LibraryDatabase) -> None:
+    """Delete damaged entries; adding their music again restores them."""
     tables = ("track", "place", "embedding")
     if not any(
         database.read(f"SELECT 1 FROM {table} WHERE {LIBRARY.damaged(table)} LIMIT 1")
@@ -53,27 +53,29 @@ def refresh(database: LibraryDatabase) -> int:
     """Check which files exist; return the number that appeared or disappeared."""
     changed = []
     for path, present in database.read("SELECT path, present FROM whole_place"):
-        there = Path(path).is_file()
-        if there != bool(present):
-            changed.append((int(there), path))
+        exists = Path(path).is_file()
+        if exists != bool(present):
+            changed.append((int(exists), path))
     if changed:
         with database.write() as connection:
             connection.executemany("UPDATE place SET present = ? WHERE path = ?", changed)
     return len(changed)
 
 
-def rate_again(
-    database: LibraryDatabase, head: EmotionHead, rows_of: Callable[[int], NDArray[np.float32]]
+def update_emotion(
+    database: LibraryDatabase,
+    head: EmotionHead,
+    embeddings_of: Callable[[int], NDArray[np.float32]],
 ) -> None:
-    """Predict emotion again where another head did it."""
+    """Update emotions predicted by another head."""
     stale = database.read("SELECT id, cues, tags FROM whole_track WHERE head != ?", (head.id,))
     if not stale:
         return
     values = []
     for track_id, cues, tags in stale:
-        rows = rows_of(track_id) if head.inputs == "rows" else None
+        embeddings = embeddings_of(track_id) if head.inputs == "rows" else None
         predicted = head.predict(
-            rows, np.frombuffer(tags, dtype=np.float32), json.loads(cues) or None
+            embeddings, np.frombuffer(tags, dtype=np.float32), json.loads(cues) or None
         )
         values.append((*predicted, head.id, track_id))
     with database.write(rows_change=False) as connection:
@@ -86,11 +88,11 @@ def rate_again(
             LIBRARY.seal(connection, "track", "id = ?", track_id)
 
 
-def warn(path: Path, what: str) -> None:
+def warn(path: Path, problem: str) -> None:
     """Log a warning that a library is damaged, with advice."""
-    log.warning(
+    logger.warning(
         "The music library %s is damaged: %s; add its music again with "
         "'bci-affect music add FOLDER'.",
         path,
-        what,
+        problem,
     )
