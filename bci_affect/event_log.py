@@ -15,6 +15,8 @@ from bci_affect.events import (
     ClipStop,
     MusicPaused,
     MusicResumed,
+    RestStart,
+    RestStop,
     SessionEvent,
     SessionPause,
     SessionResume,
@@ -44,6 +46,29 @@ def uninterrupted(start: float, stop: float, breaks: Iterable[Span]) -> tuple[Sp
         start = max(start, end)
     found.append((start, stop))
     return tuple((begin, end) for begin, end in found if end > begin)
+
+
+REST_KINDS = ("rest", "open", "eyes_open")
+"""Kinds of a rest that serve as a person's reference: awake, eyes open."""
+
+
+def rest_spans(events: Iterable[TimedEvent]) -> tuple[Span, ...]:
+    """Return the rests of a session that serve as a person's reference, in order.
+
+    A rest of a planned length ends as planned, any other at its `RestStop`.
+
+    Examples
+    --------
+    >>> rest_spans([(5.0, RestStart(seconds=60.0)), (65.1, RestStop())])
+    ((5.0, 65.0),)
+    """
+    found: list[Span] = []
+    for time, event in events:
+        if isinstance(event, RestStart) and event.kind in REST_KINDS:
+            found.append((time, math.inf if event.seconds is None else time + event.seconds))
+        elif isinstance(event, RestStop) and found and math.isinf(found[-1][1]):
+            found[-1] = (found[-1][0], time)
+    return tuple(found)
 
 
 class Breaks:

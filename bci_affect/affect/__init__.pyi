@@ -15,6 +15,8 @@ from .fusion import personal_logits as personal_logits
 from .offline import analyse as analyse
 from .offline import features_document as features_document
 from .path import AffectPath as AffectPath
+from .rest import ReferenceKind as ReferenceKind
+from .rest import RestNormaliser as RestNormaliser
 from .step import AffectStep as AffectStep
 
 __all__ = [
@@ -30,6 +32,8 @@ __all__ = [
     "PersonalModel",
     "PersonalReading",
     "Personalisation",
+    "ReferenceKind",
+    "RestNormaliser",
     "analyse",
     "decide",
     "features_document",

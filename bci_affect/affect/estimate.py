@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.affect.fusion import PersonalReading
+from bci_affect.affect.rest import ReferenceKind
 from bci_affect.eeg import State
 from bci_affect.event_log import Breaks
 
@@ -37,6 +38,9 @@ class AffectEstimate:
     reading : PersonalReading or None
         The three estimates (EEG, music, both) with decision and reasons; the numbers above are
         the EEG's alone. None before the first reading.
+    reference : ReferenceKind or None
+        Reference of a model that reads EEG against the person's rest; None for other models, whose
+        normalisation follows the person.
     """
 
     time: float
@@ -50,6 +54,7 @@ class AffectEstimate:
     quality: float
     state: State
     reading: PersonalReading | None = None
+    reference: ReferenceKind | None = None
 
     def outside_of(self, breaks: Breaks) -> AffectEstimate:
         """Return the estimate, as no reading if it lies in a break of the session."""

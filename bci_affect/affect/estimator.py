@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.affect.estimate import AffectEstimate
 from bci_affect.affect.fusion import Personalisation, PersonalModel
+from bci_affect.affect.rest import ReferenceKind, RestNormaliser
 from bci_affect.affect.step import AffectStep
 from bci_affect.config import AffectSettings
 from bci_affect.eeg import FeatureWindow, Montage, Normaliser, State
-from bci_affect.model import Prediction, Predictor
+from bci_affect.model import Prediction, Predictor, RestScore
+
+
+class _Input(NamedTuple):
+    """Window with everything that a prediction is made from."""
+
+    window: FeatureWindow
+    quality: float
+    state: State
+    bands: NDArray[np.float32]
+    person: NDArray[np.float32] | None = None
+    score: RestScore | None = None
+    n_electrodes: int = 0
+    reference: ReferenceKind | None = None
 
 
 class AffectEstimator:
@@ -25,8 +40,9 @@ class AffectEstimator:
         The loaded model.
     montage : Montage
         Channels of the windows.
-    normaliser : Normaliser
-        Causal normalisation to the person, updated by every window.
+    normaliser : Normaliser or RestNormaliser
+        Causal normalisation to the person, updated by every window; a `RestNormaliser` for models
+        that need the person's rest.
     settings : AffectSettings
         Smoothing and the quality below which an estimate is held.
     hop_s : float
@@ -44,7 +60,7 @@ class AffectEstimator:
         self,
         predictor: Predictor,
         montage: Montage,
-        normaliser: Normaliser,
+        normaliser: Normaliser | RestNormaliser,
         settings: AffectSettings,
         hop_s: float,
         *,
@@ -61,6 +77,8 @@ class AffectEstimator:
         self._music: NDArray[np.float64] | None = None
         self._electrodes_version = -1  # of the window that `_quality` was computed from
         self._quality = 0.0
+        self._scores: dict[bytes, RestScore] = {}  # by mask
+        self._scored_with: tuple[int, Predictor] | None = None
 
     def set_music(self, logits: NDArray[np.float64] | None) -> None:
         """Set the playing music's prediction, log-odds (2,); None while nothing plays."""
@@ -72,27 +90,66 @@ class AffectEstimator:
         Windows of one call are predicted in one batch: a recording is many times faster so, and
         the numbers are the same.
         """
-        shares = [self._share_of_good(window) for window in windows]
-        states = [self._state(window, share) for window, share in zip(windows, shares, strict=True)]
-        bands = [self.normaliser.apply(window) for window in windows]
-        ok = [i for i, state in enumerate(states) if state is State.OK]
+        inputs = [self._input(window) for window in windows]
+        ok = [i for i, one in enumerate(inputs) if one.state is State.OK]
         predictions: dict[int, Prediction] = {}
         if ok:
+            people = [person for i in ok if (person := inputs[i].person) is not None]
             many = self.predictor.predict_many(
-                np.stack([bands[i] for i in ok]),
+                np.stack([inputs[i].bands for i in ok]),
                 np.stack([windows[i].mask for i in ok]),
                 self._positions,
+                np.stack(people) if people else None,
             )
             predictions = {
                 i: Prediction(many.embedding[n], many.attention[n], many.logits[n])
                 for n, i in enumerate(ok)
             }
         return [
-            self._read(window, bands[i], shares[i], predictions[i])
+            self._read(one, predictions[i])
             if i in predictions
-            else AffectStep(window, bands[i], None, None, self._hold(window, shares[i], states[i]))
-            for i, window in enumerate(windows)
+            else AffectStep(one.window, one.bands, None, None, self._hold(one), one.person)
+            for i, one in enumerate(inputs)
         ]
+
+    def _input(self, window: FeatureWindow) -> _Input:
+        """Normalise a window to the person, and update what is normal for the person."""
+        quality = self._share_of_good(window)
+        state = self._state(window, quality)
+        if isinstance(self.normaliser, Normaliser):
+            return _Input(window, quality, state, self.normaliser.apply(window))
+        against = self.normaliser.apply(window)
+        reference, features = self.normaliser.kind, against.features
+        if features is None:
+            state = State.ARTIFACT if state is State.OK else state
+            return _Input(window, quality, state, against.bands, reference=reference)
+        score = self._rest_score(window) if state is State.OK else None
+        person = features.vector.astype(np.float32)
+        n_electrodes = len(features.gain)
+        return _Input(window, quality, state, against.bands, person, score, n_electrodes, reference)
+
+    def _rest_score(self, window: FeatureWindow) -> RestScore:
+        """Return the standardisation of log-odds against the person's rest.
+
+        Computed once for a reference and a set of electrodes: the bands at rest are 0 by
+        definition, the person features are those of the windows of rest.
+        """
+        normaliser, predictor = self.normaliser, self.predictor
+        assert isinstance(normaliser, RestNormaliser)
+        if self._scored_with != (normaliser.version, predictor):
+            self._scored_with = (normaliser.version, predictor)
+            self._scores.clear()
+        key = window.mask.tobytes()
+        if (found := self._scores.get(key)) is None:
+            rest = normaliser.rest_features(window.mask).astype(np.float32)
+            n = len(rest)
+            logits: NDArray[np.float32] = np.zeros((0, 2), np.float32)
+            if n:
+                bands = np.zeros((n, *window.bands.shape), np.float32)
+                mask = np.tile(window.mask, (n, 1))
+                logits = predictor.predict_many(bands, mask, self._positions, rest).logits
+            found = self._scores[key] = RestScore.from_rest(logits)
+        return found
 
     def _share_of_good(self, window: FeatureWindow) -> float:
         """Return the mean quality, in which a masked electrode counts as 0."""
@@ -106,14 +163,12 @@ class AffectEstimator:
         poor = quality < self._settings.min_quality or not np.count_nonzero(window.mask)
         return State.ARTIFACT if window.state is State.OK and poor else window.state
 
-    def _read(
-        self,
-        window: FeatureWindow,
-        bands: NDArray[np.float32],
-        quality: float,
-        prediction: Prediction,
-    ) -> AffectStep:
-        now = np.concatenate((prediction.logits, prediction.embedding), dtype=np.float64)
+    def _read(self, one: _Input, prediction: Prediction) -> AffectStep:
+        window, quality = one.window, one.quality
+        logits = np.asarray(prediction.logits, np.float64)
+        if one.score is not None:
+            logits = self.predictor.card.log_odds(logits, one.score, one.n_electrodes)
+        now = np.concatenate((logits, prediction.embedding), dtype=np.float64)
         if self._smooth is not None:
             now = self._smooth + self._weight * (now - self._smooth)
         self._smooth = now
@@ -134,11 +189,13 @@ class AffectEstimator:
             quality=quality,
             state=State.OK,
             reading=reading,
+            reference=one.reference,
         )
-        return AffectStep(window, bands, log_odds, embedding, self._held)
+        return AffectStep(window, one.bands, log_odds, embedding, self._held, one.person)
 
-    def _hold(self, window: FeatureWindow, quality: float, state: State) -> AffectEstimate:
+    def _hold(self, one: _Input) -> AffectEstimate:
         """Return the last estimate again under the window's state, with no confidence."""
+        window, quality, state = one.window, one.quality, one.state
         if state is State.GAP:
             self._smooth = None
         if self._held is None:
@@ -156,5 +213,13 @@ class AffectEstimator:
                 attention=np.zeros((n_channels, n_steps), dtype=np.float32),
                 quality=quality,
                 state=state,
+                reference=one.reference,
             )
-        return replace(self._held, time=window.time, confidence=0.0, quality=quality, state=state)
+        return replace(
+            self._held,
+            time=window.time,
+            confidence=0.0,
+            quality=quality,
+            state=state,
+            reference=one.reference,
+        )

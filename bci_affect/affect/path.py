@@ -7,13 +7,16 @@ construction (invariant 1 of the design).
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from bci_affect.affect.estimator import AffectEstimator
 from bci_affect.affect.fusion import Personalisation, PersonalModel
+from bci_affect.affect.rest import RestNormaliser
 from bci_affect.affect.step import AffectStep
 from bci_affect.config import AffectSettings, SignalSettings, WindowSettings
 from bci_affect.eeg import Chunk, Montage, Normaliser, Pipeline
@@ -37,8 +40,9 @@ class AffectPath:
         are always the model's.
     affect : AffectSettings
         Smoothing.
-    normaliser : Normaliser, optional
-        A profile's normaliser to continue; else one with the model's population prior.
+    state : mapping of str to ndarray, optional
+        State of the normalisation that a profile's last session left, to continue from; else the
+        model's population is the start.
     personal : Personalisation, optional
         A profile's head; else the population's.
 
@@ -56,7 +60,7 @@ class AffectPath:
         *,
         signal: SignalSettings | None = None,
         affect: AffectSettings | None = None,
-        normaliser: Normaliser | None = None,
+        state: Mapping[str, NDArray[Any]] | None = None,
         personal: Personalisation | None = None,
     ) -> None:
         card = predictor.card
@@ -67,18 +71,33 @@ class AffectPath:
                 f"channels ({', '.join(montage.names[:8])}) is one; name them by the 10-20 system."
             )
         self.settings = model_signal(card, signal)
+        if predictor.needs_person:
+            self.settings = self.settings.model_copy(update={"covariance": True})
         self.smoothing_s = (affect or AffectSettings()).smoothing_s
         self.pipeline = Pipeline(self.settings, rate_hz, montage)
         self._predictor = predictor
-        self._fresh_normaliser = partial(population_normaliser, card, len(montage))
+        self._montage = montage
         self.estimator = AffectEstimator(
             self.tuned(personal.personal) if personal else predictor,
             montage,
-            normaliser or self._fresh_normaliser(),
+            self._normaliser(state),
             affect or AffectSettings(),
             self.settings.window.hop_s,
             personal=personal,
         )
+
+    def _normaliser(
+        self, state: Mapping[str, NDArray[Any]] | None = None
+    ) -> Normaliser | RestNormaliser:
+        predictor = self._predictor
+        if predictor.needs_person:
+            rest = RestNormaliser(predictor.card, self._montage, predictor.population)
+            if state is not None:
+                rest.restore(state)
+            return rest
+        if state is not None:
+            return Normaliser.from_state(state)
+        return population_normaliser(predictor.card, len(self._montage))
 
     def push(self, chunk: Chunk) -> list[AffectStep]:
         """Process the next samples; return the step of each window that they complete."""
@@ -95,10 +114,29 @@ class AffectPath:
         self.estimator.personal = personal
         self.estimator.predictor = predictor
 
-    def restart_normalisation(self) -> None:
-        """Restart the normalisation to the person from here on."""
-        self.estimator.normaliser = self._fresh_normaliser()
+    def baseline(self, start: float, stop: float) -> None:
+        """Measure a baseline between two LSL times, from now on.
+
+        A model that reads EEG against the person's rest takes these windows as rest once they are
+        over; the normalisation of any other model restarts now.
+        """
+        if isinstance(self.estimator.normaliser, RestNormaliser):
+            self.begin_rest(start, stop)
+        else:
+            self.estimator.normaliser = self._normaliser()
         self.estimator.personal.rebaselined()
+
+    def begin_rest(self, start: float, stop: float = np.inf) -> None:
+        """Note a rest between two LSL times, for models that need the person's rest."""
+        normaliser = self.estimator.normaliser
+        if isinstance(normaliser, RestNormaliser):
+            normaliser.begin(start, stop)
+
+    def end_rest(self, stop: float) -> None:
+        """Set the end of the rest that began last."""
+        normaliser = self.estimator.normaliser
+        if isinstance(normaliser, RestNormaliser):
+            normaliser.end(stop)
 
 
 def population_normaliser(card: ModelCard, n_channels: int) -> Normaliser:

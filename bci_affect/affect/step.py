@@ -29,6 +29,8 @@ class AffectStep:
         Smoothed embedding; None where `log_odds` is.
     estimate : AffectEstimate
         Estimate at the window.
+    person : ndarray of float32, shape (n_bands * 316,), or None
+        Features against the person's rest, for models that need them.
     """
 
     window: FeatureWindow
@@ -36,6 +38,7 @@ class AffectStep:
     log_odds: NDArray[np.float64] | None
     embedding: NDArray[np.float64] | None
     estimate: AffectEstimate
+    person: NDArray[np.float32] | None = None
 
     def outside_of(self, breaks: Breaks) -> AffectStep:
         """Return the step, with an estimate that is no reading if it lies in a break."""

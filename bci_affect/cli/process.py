@@ -30,6 +30,7 @@ def process(
     """
     import time
     from collections import Counter
+    from dataclasses import replace
 
     import numpy as np
     from rich.console import Console
@@ -38,7 +39,7 @@ def process(
     from bci_affect.affect import EstimateCsv, analyse, features_document
     from bci_affect.cli.output import print_json
     from bci_affect.config import LiveSettings, load_toml
-    from bci_affect.event_log import Breaks
+    from bci_affect.event_log import Breaks, rest_spans
     from bci_affect.profiles import PersonalState, starting_state
     from bci_affect.session import load_predictor, model_path, path_factory
     from bci_affect.storage import atomic_file
@@ -50,6 +51,8 @@ def process(
     began = starting_state(source.recording.events()) if profile else None
     person = PersonalState(profile, model_path(model), began) if profile else None
     path = path_factory(load_predictor(model), settings, person)(info)
+    for start, stop in rest_spans(source.recording.events()):
+        path.begin_rest(start, stop)
     console = Console(stderr=True)
     started = time.perf_counter()
     states: Counter[str] = Counter()
@@ -67,7 +70,7 @@ def process(
                 rows.write(step.estimate)
                 states[step.estimate.state.value] += 1
                 if features is not None:
-                    kept.append(window)
+                    kept.append(replace(window, covariance=None))
                 progress.update(task, completed=window.time - first)
         if features is not None:
             with atomic_file(features, overwrite=False) as partial_features:

@@ -7,6 +7,9 @@ from .montage import make_montage as make_montage
 from .montage import map_electrodes as map_electrodes
 from .montage import unique_names as unique_names
 from .normalise import Normaliser as Normaliser
+from .person_reference import PersonFeatures as PersonFeatures
+from .person_reference import PersonReference as PersonReference
+from .person_reference import PopulationPrior as PopulationPrior
 from .pipeline import TRACE_S as TRACE_S
 from .pipeline import Pipeline as Pipeline
 from .units import UNIT_NAMES as UNIT_NAMES
@@ -23,7 +26,10 @@ __all__ = [
     "FeatureWindow",
     "Montage",
     "Normaliser",
+    "PersonFeatures",
+    "PersonReference",
     "Pipeline",
+    "PopulationPrior",
     "State",
     "eeg_scales",
     "known_places",

@@ -85,7 +85,22 @@ class Normaliser:
             Within +-`clip`; 0 for masked electrodes and where nothing is known yet.
         """
         self.follow(window)
+        return self.standardise(window)
+
+    def standardise(
+        self, window: FeatureWindow, gain: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Return a window's z-scores as `apply` does; the statistics do not change.
+
+        Parameters
+        ----------
+        window : FeatureWindow
+        gain : ndarray of float32, shape (n_channels,), optional
+            Log amplitude in nats that is subtracted from all bands of a channel before.
+        """
         z = window.bands - self._mean
+        if gain is not None:
+            z -= gain[:, None]
         z *= 1.0 / np.maximum(self.sd, MIN_SD)
         use = window.mask & self._begun
         if np.count_nonzero(use) < len(use):

@@ -239,6 +239,10 @@ class PersonReference:
         self._log_scale += (np.log(power) - self._log_scale) / self._scale_weight
         self._cache.clear()
 
+    def usable(self, window: ChannelCovariance, mask: Bools) -> bool:
+        """Return True if enough valid electrodes are present in a window for `features`."""
+        return self.sites.usable(mask & present(window))
+
     def statistics(self, mask: Bools) -> RestStatistics:
         """Return the reference for the electrodes that are valid now.
 

@@ -1,6 +1,7 @@
 from .affect import AffectModel as AffectModel
 from .card import ModelCard as ModelCard
 from .card import Prediction as Prediction
+from .card import RestScore as RestScore
 from .domain import reversal_strength as reversal_strength
 from .encoder import Encoder as Encoder
 from .encoder import EncoderOutput as EncoderOutput
@@ -26,6 +27,7 @@ __all__ = [
     "ModelSettings",
     "Prediction",
     "Predictor",
+    "RestScore",
     "StreamingEncoder",
     "class_weights",
     "contrastive_loss",

@@ -12,8 +12,11 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from bci_affect.affect import PersonalModel
+from numpy.typing import NDArray
+
+from bci_affect.affect import PersonalModel, RestNormaliser
 from bci_affect.eeg import Normaliser
 from bci_affect.errors import BciAffectError
 from bci_affect.events import EventKind, InvalidEvent, Normalisation, SessionEvent
@@ -97,15 +100,16 @@ class PersonalState:
                 f"{self._model}; give that model, or calibrate again with this one."
             )
 
-    def normaliser(self, channels: Sequence[str]) -> Normaliser | None:
-        """Return the normaliser that the last session with these channels left, or None."""
+    def state(self, channels: Sequence[str]) -> dict[str, NDArray[Any]] | None:
+        """Return the normalisation that the last session with these channels left, or None."""
         if self._began is not None and self._began.channels == tuple(channels):
-            return Normaliser.from_state(decode(self._began.state))
+            return decode(self._began.state)
         with ProfileStore() as store:
-            state = store.normalisation(self._profile, normalisation_key(self._model, channels))
-        return None if state is None else Normaliser.from_state(state)
+            return store.normalisation(self._profile, normalisation_key(self._model, channels))
 
-    def start_event(self, channels: Sequence[str], normaliser: Normaliser) -> dict[str, object]:
+    def start_event(
+        self, channels: Sequence[str], normaliser: Normaliser | RestNormaliser
+    ) -> dict[str, object]:
         """Return the event that `starting_state` returns."""
         return {
             "event": EventKind.NORMALISATION,
@@ -117,7 +121,7 @@ class PersonalState:
             "state": encode(normaliser.state()),
         }
 
-    def save(self, channels: Sequence[str], normaliser: Normaliser) -> None:
+    def save(self, channels: Sequence[str], normaliser: Normaliser | RestNormaliser) -> None:
         """Save a normaliser's state for the next session; a failure is logged, never raised."""
         try:
             with ProfileStore() as store:

@@ -121,7 +121,7 @@ def path_factory(
             map_electrodes(info.montage, settings.electrodes),
             signal=settings.signal,
             affect=settings.affect,
-            normaliser=person.normaliser(info.labels) if person else None,
+            state=person.state(info.labels) if person else None,
             personal=Personalisation(model, now=now) if model else None,
         )
 

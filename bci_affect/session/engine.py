@@ -30,8 +30,12 @@ from bci_affect.affect import (
     EstimateLog,
     Personalisation,
     PersonalModel,
+    ReferenceKind,
+    RestNormaliser,
 )
 from bci_affect.errors import BciAffectError
+from bci_affect.event_log import REST_KINDS
+from bci_affect.events import RestStart, RestStop, read
 from bci_affect.session.history import EstimateHistory
 from bci_affect.session.parts import (
     NormaliserStore,
@@ -271,14 +275,18 @@ class LiveSession:
         self._n_notified = len(messages)
         if self._baseline_end is not None and time >= self._baseline_end:
             self._baseline_end = None
-            normaliser = path.estimator.normaliser
-            self._baseline = np.stack((normaliser.mean, normaliser.sd)).astype(np.float32)
+            self._show_baseline(path)
             self._event({"event": "rest_stop"}, time)
             self.notify("info", "The baseline is measured.")
         if path.estimator.personal.wants_baseline:
             self.notify(
                 "warning", "The EEG has drifted from the calibration: measure a new 60 s baseline."
             )
+
+    def _show_baseline(self, path: AffectPath) -> None:
+        """Make the bands' mean and spread at rest part of the snapshot."""
+        normaliser = path.estimator.normaliser
+        self._baseline = np.stack((normaliser.mean, normaliser.sd)).astype(np.float32)
 
     def _lose(self) -> None:
         """Emit the last estimate again, marked as lost, because the stream is gone."""
@@ -299,6 +307,10 @@ class LiveSession:
 
     def _record_normalisation(self) -> None:
         """Record the state from which the normalisation starts, as an event."""
+        normaliser = self._path.estimator.normaliser if self._path else None
+        stored = isinstance(normaliser, RestNormaliser) and normaliser.kind is ReferenceKind.STORED
+        if self._path and stored:
+            self._show_baseline(self._path)
         if self._normalisers and self._path and self._info:
             self._event(
                 self._normalisers.start_event(self._info.labels, self._path.estimator.normaliser)
@@ -414,8 +426,16 @@ class LiveSession:
         self._event({"event": "rating", **values})
 
     def event(self, text: str) -> None:
-        """Store, publish and record an event of a guided calibration: one JSON object."""
-        self._event(json.loads(text))
+        """Store, publish and record an event of a guided calibration: one JSON object.
+
+        Its rests with open eyes become the reference of models that need the person's rest.
+        """
+        time, event = self._now(), read(text)
+        if isinstance(event, RestStart) and event.kind in REST_KINDS:
+            self._commands.append(lambda path: path.begin_rest(time))
+        elif isinstance(event, RestStop) and event.kind in REST_KINDS:
+            self._commands.append(lambda path: path.end_rest(time))
+        self._event(json.loads(text), time)
 
     def set_bad(self, channel: str, bad: bool = True) -> None:
         """Exclude a channel by hand, or return it to automatic quality control."""
@@ -431,9 +451,10 @@ class LiveSession:
 
     def baseline(self, seconds: float = 60.0) -> None:
         """Measure a rest baseline from now on; the normalisation restarts from it."""
-        self._commands.append(lambda path: path.restart_normalisation())
-        self._baseline_end = self._now() + seconds
-        self._event({"event": "rest_start", "seconds": seconds})
+        start = self._now()
+        self._commands.append(lambda path: path.baseline(start, start + seconds))
+        self._baseline_end = start + seconds
+        self._event({"event": "rest_start", "seconds": seconds}, start)
         self.notify("info", f"Baseline: sit still with open eyes for {seconds:.0f} s.")
 
     def set_paused(self, paused: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.affect import AffectEstimate
+from bci_affect.affect import AffectEstimate, RestNormaliser
 from bci_affect.eeg import Normaliser
 from bci_affect.music import PlayerState, Track
 from bci_affect.session.control import MusicControl
@@ -59,10 +59,12 @@ class Recording(Protocol):
 class NormaliserStore(Protocol):
     """Saves a person's normalisation from session to session."""
 
-    def start_event(self, channels: Sequence[str], normaliser: Normaliser) -> dict[str, object]:
+    def start_event(
+        self, channels: Sequence[str], normaliser: Normaliser | RestNormaliser
+    ) -> dict[str, object]:
         """Return the event that records the session's initial normalisation."""
 
-    def save(self, channels: Sequence[str], normaliser: Normaliser) -> None:
+    def save(self, channels: Sequence[str], normaliser: Normaliser | RestNormaliser) -> None:
         """Save the normaliser's state for the person's next session."""
 
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.affect import AffectEstimate
+from bci_affect.affect import AffectEstimate, ReferenceKind
 from bci_affect.affect.estimate_log import EstimateLog
 from bci_affect.affect.fusion import PersonalReading
 from bci_affect.eeg import CAPS, FeatureWindow, Montage, State, make_montage
@@ -202,6 +202,7 @@ class ScriptedSession:
         self.connection = ConnectionState.STREAMING
         self.reason = ""
         self.state = State.OK
+        self.reference: ReferenceKind | None = None
         self.reasons: tuple[str, ...] = ()
         self.confidence = 0.55
         self.standing: tuple[str, ...] = ()
@@ -291,6 +292,7 @@ class ScriptedSession:
             quality=float(mask.mean()),
             state=self.state,
             reading=self._reading(float(v), float(a)),
+            reference=self.reference,
         )
 
     def _reading(self, v: float, a: float) -> PersonalReading:

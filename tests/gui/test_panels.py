@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from pyqtgraph.Qt import QtCore, QtGui, QtTest, QtWidgets
 
+from bci_affect.affect import ReferenceKind
 from bci_affect.eeg import State
 from bci_affect.gui.layouts import layouts
 from bci_affect.gui.panels.bands import against_baseline
@@ -351,3 +352,17 @@ def test_places_and_theme_are_kept(session: ScriptedSession, open_window: Open) 
     again = open_window(session, size=None)
     assert again.theme.name == "light"
     assert again.docks["attention"].isHidden()
+
+
+def test_the_top_line_shows_the_reference_of_the_estimates(
+    session: ScriptedSession, open_window: Open
+) -> None:
+    window = open_window(session)
+    tick(window, session, 12)
+    assert not window.topbar._reference.isVisible()  # this model's normalisation follows
+    session.reference = ReferenceKind.START
+    tick(window, session, 12)
+    assert "no baseline yet" in window.topbar._reference.text()
+    session.reference = ReferenceKind.REST
+    tick(window, session, 12)
+    assert window.topbar._reference.text() == "against your rest"

@@ -6,6 +6,7 @@ import math
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
+from bci_affect.affect import ReferenceKind
 from bci_affect.gui.panels.base import Panel, colour, label, set_text
 from bci_affect.gui.texts import clock, size, tr
 from bci_affect.gui.theme import Theme
@@ -74,6 +75,7 @@ class TopBar(Panel):
         self._latency = label(
             "", "", tr("Newest sample to estimate: median and 99th percentile of the last minute")
         )
+        self._reference = Elided("muted", hugging=True)
         self._model = Elided("muted", hugging=True)
         self._profile = Elided("muted", hugging=True)
         self._clock = label("", "number", tr("Session clock"))
@@ -85,6 +87,7 @@ class TopBar(Panel):
         row.addWidget(self._source, 50)
         for widget in (self._state, self._rate, self._loss, self._latency):
             row.addWidget(widget)
+        row.addWidget(self._reference, 30)
         row.addWidget(self._model, 40)
         row.addWidget(self._profile, 30)
         row.addStretch(1)  # only what those three leave
@@ -108,6 +111,10 @@ class TopBar(Panel):
             self._source.show_text(tr("{name} · {n} ch", name=info.name, n=n))
         self._show_health(health)
         set_text(self._latency, _latency(s))
+        estimate = s.affect.estimate
+        reference = None if estimate is None else estimate.reference
+        self._reference.setVisible(reference is not None)
+        self._reference.show_text("" if reference is None else reference_words(reference))
         self._model.show_text(
             tr("{name}: {what}", name=s.model.name, what=s.model.summary) if s.model.name else ""
         )
@@ -159,6 +166,17 @@ class TopBar(Panel):
     def apply_theme(self, theme: Theme) -> None:
         super().apply_theme(theme)
         self._source.setStyleSheet(f"color: {colour(theme.text).name()};")
+
+
+def reference_words(kind: ReferenceKind) -> str:
+    """Return the reference that estimates are measured against, in plain words."""
+    words = {
+        ReferenceKind.REST: tr("against your rest"),
+        ReferenceKind.STORED: tr("against your rest of an earlier session"),
+        ReferenceKind.START: tr("no baseline yet: against the first half minute"),
+        ReferenceKind.POPULATION: tr("no baseline yet"),
+    }
+    return words[kind]
 
 
 def _latency(s: SessionSnapshot) -> str:

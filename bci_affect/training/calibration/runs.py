@@ -20,9 +20,9 @@ from bci_affect.datasets import (
     session_of,
     subject_of,
 )
-from bci_affect.eeg import Normaliser, State
+from bci_affect.eeg import State
 from bci_affect.errors import BciAffectError
-from bci_affect.event_log import Breaks
+from bci_affect.event_log import REST_KINDS, Breaks
 from bci_affect.model import Predictor
 from bci_affect.profiles import normalisation_key
 from bci_affect.streams import Marker, XdfSource
@@ -155,8 +155,11 @@ def run_through(
         info.montage,
         signal=settings.signal,
         affect=settings.affect,
-        normaliser=Normaliser.from_state(states[key]) if key in states else None,
+        state=states.get(key),
     )
+    for segment in segments:
+        if segment.rest in REST_KINDS:
+            live.begin_rest(segment.start, segment.stop)
     rated = [s for s in segments if not s.rest and np.isfinite(s.valence)]
     kept = _KeptWindows([stretch for segment in rated for stretch in segment.stretches])
     alpha = list(live.settings.bands).index("alpha") if "alpha" in live.settings.bands else None
