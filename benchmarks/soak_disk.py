@@ -10,7 +10,6 @@ import contextlib
 import resource
 import subprocess
 from pathlib import Path
-from types import TracebackType
 
 SIZE_MB = 400
 
@@ -32,12 +31,7 @@ class SmallDisk:
             self.mounted = False
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.mounted:
             subprocess.run(["umount", "-l", str(self.folder)], check=True)
 

@@ -1,3 +1,4 @@
+from .estimate import ESTIMATE_VALUES as ESTIMATE_VALUES
 from .estimate import AffectEstimate as AffectEstimate
 from .estimate_csv import EstimateCsv as EstimateCsv
 from .estimate_log import EstimateLog as EstimateLog
@@ -21,6 +22,7 @@ from .step import AffectStep as AffectStep
 
 __all__ = [
     "DIMENSIONS",
+    "ESTIMATE_VALUES",
     "MAX_LOGIT",
     "AffectEstimate",
     "AffectPath",

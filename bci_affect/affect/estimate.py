@@ -12,6 +12,9 @@ from bci_affect.affect.rest import ReferenceKind
 from bci_affect.eeg import State
 from bci_affect.event_log import Breaks
 
+ESTIMATE_VALUES = ("valence", "arousal", "valence_prob", "arousal_prob", "confidence", "quality")
+"""Numbers of an estimate, in the order of files and streams."""
+
 
 @dataclass(frozen=True, slots=True)
 class AffectEstimate:
@@ -55,6 +58,10 @@ class AffectEstimate:
     state: State
     reading: PersonalReading | None = None
     reference: ReferenceKind | None = None
+
+    def values(self) -> tuple[float, ...]:
+        """Return the numbers that `ESTIMATE_VALUES` names."""
+        return tuple(getattr(self, name) for name in ESTIMATE_VALUES)
 
     def outside_of(self, breaks: Breaks) -> AffectEstimate:
         """Return the estimate, as no reading if it lies in a break of the session."""

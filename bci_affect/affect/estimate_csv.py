@@ -5,23 +5,12 @@ from __future__ import annotations
 import csv
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import TextIO
 
-from bci_affect.affect.estimate import AffectEstimate
+from bci_affect.affect.estimate import ESTIMATE_VALUES, AffectEstimate
 from bci_affect.errors import BciAffectError
 
-COLUMNS = (
-    "time",
-    "valence",
-    "arousal",
-    "valence_prob",
-    "arousal_prob",
-    "confidence",
-    "quality",
-    "state",
-    "track",
-)
+COLUMNS = ("time", *ESTIMATE_VALUES, "state", "track")
 
 
 class EstimateCsv:
@@ -62,17 +51,7 @@ class EstimateCsv:
         csv.writer(self._file).writerow(
             [
                 f"{estimate.time:.6f}",
-                *(
-                    "" if value != value else f"{value:.7f}"
-                    for value in (
-                        estimate.valence,
-                        estimate.arousal,
-                        estimate.valence_prob,
-                        estimate.arousal_prob,
-                        estimate.confidence,
-                        estimate.quality,
-                    )
-                ),
+                *("" if value != value else f"{value:.7f}" for value in estimate.values()),
                 estimate.state.value,
                 track,
             ]
@@ -92,10 +71,5 @@ class EstimateCsv:
         self._file = self._file or self._open()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from bci_affect.app.demo import DEMO_RECORDING, demo_library, publisher
@@ -39,12 +38,7 @@ class SessionStarter:
     def __enter__(self) -> SessionStarter:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def find(self) -> list[FoundStream]:

@@ -56,6 +56,7 @@ class DalyBids:
     """
 
     name = "bids"
+    simulated = False
 
     def __init__(self, root: Path, subjects: Sequence[str] | None = None) -> None:
         try:
@@ -66,17 +67,7 @@ class DalyBids:
             ) from None
         self._root = root
         found = sorted(path.name[4:] for path in root.glob("sub-*") if path.is_dir())
-        self._subjects = tuple(select_subjects(found, subjects, str(root)))
-
-    @property
-    def subjects(self) -> tuple[str, ...]:
-        """Names of the subjects, in order."""
-        return self._subjects
-
-    @property
-    def simulated(self) -> bool:
-        """False: the data are measured."""
-        return False
+        self.subjects = tuple(select_subjects(found, subjects, str(root)))
 
     def content_key(self, subject: str) -> str:
         """Return a hash of all files of the subject."""

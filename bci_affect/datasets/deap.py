@@ -98,7 +98,7 @@ class Deap:
         self._folder = nested if nested.is_dir() else root
         self._root = root
         found = sorted(path.stem for path in self._folder.glob("s[0-9]*.dat"))
-        self._subjects = tuple(select_subjects(found, subjects, str(self._folder)))
+        self.subjects = tuple(select_subjects(found, subjects, str(self._folder)))
         self._truth = _read_truth(root)
         self._shape = tuple(self._truth["shape"]) if self._truth else SHAPE
         self._stimuli = _read_stimuli(root)
@@ -107,11 +107,6 @@ class Deap:
         use_audio = self._stimuli is None and audio.is_dir()
         self._audio = find_numbered_audio(audio) if use_audio else {}
         self._montage: Montage = make_montage(CHANNELS)
-
-    @property
-    def subjects(self) -> tuple[str, ...]:
-        """Names of the subjects, in order."""
-        return self._subjects
 
     @property
     def simulated(self) -> bool:

@@ -40,22 +40,13 @@ class Dreamer:
     """
 
     name = "dreamer"
+    simulated = False
 
     def __init__(self, root: Path, subjects: Sequence[str] | None = None) -> None:
         self._path = root / "DREAMER.mat" if root.is_dir() else root
         self._montage = make_montage(CHANNELS)
         found = [f"s{number + 1:02d}" for number in range(len(_read_subjects(self._path)))]
-        self._subjects = tuple(select_subjects(found, subjects, str(self._path)))
-
-    @property
-    def subjects(self) -> tuple[str, ...]:
-        """Names of the subjects, in order."""
-        return self._subjects
-
-    @property
-    def simulated(self) -> bool:
-        """False: the data are measured."""
-        return False
+        self.subjects = tuple(select_subjects(found, subjects, str(self._path)))
 
     def content_key(self, subject: str) -> str:
         """Return a hash of the file's content, with the subject."""

@@ -51,6 +51,7 @@ class RecordedSessions:
     """
 
     name = "recorded"
+    simulated = False
 
     def __init__(self, root: Path, subjects: Sequence[str] | None = None) -> None:
         path = root / LABELS_FILE
@@ -60,17 +61,7 @@ class RecordedSessions:
         for file in sorted(root.rglob("*.xdf")):
             subject = subject_of(file, self._labels) or "unknown"
             self._files.setdefault(subject, []).append(file)
-        self._subjects = tuple(select_subjects(sorted(self._files), subjects, str(root)))
-
-    @property
-    def subjects(self) -> tuple[str, ...]:
-        """Names of the subjects, in order."""
-        return self._subjects
-
-    @property
-    def simulated(self) -> bool:
-        """False: the data are measured."""
-        return False
+        self.subjects = tuple(select_subjects(sorted(self._files), subjects, str(root)))
 
     def content_key(self, subject: str) -> str:
         """Return a hash of the subject's recordings and of the labels."""

@@ -88,23 +88,14 @@ class SimulatedDataset:
     """
 
     name = "simulated"
+    simulated = True
 
     def __init__(self, settings: SimulationSettings, subjects: Sequence[str] | None = None) -> None:
         found = [f"s{number + 1:02d}" for number in range(settings.subjects)]
-        self._subjects = tuple(select_subjects(found, subjects, "simulated data"))
+        self.subjects = tuple(select_subjects(found, subjects, "simulated data"))
         self._settings = settings
         self._tracks = _make_tracks(settings)
         self._montage = make_montage(deap.CHANNELS)
-
-    @property
-    def subjects(self) -> tuple[str, ...]:
-        """Names of the subjects, in order."""
-        return self._subjects
-
-    @property
-    def simulated(self) -> bool:
-        """True: the data are simulated."""
-        return True
 
     def content_key(self, subject: str) -> str:
         """Return a hash of the settings and the subject."""

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from bci_affect.config import HEAD_CENTRE_M
 from bci_affect.eeg.montage import Montage, make_montage
 from bci_affect.errors import BciAffectError
+from bci_affect.harmonics import spherical_harmonics
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -199,49 +200,6 @@ class SiteProjector:
         return found
 
 
-def harmonics(directions: Floats) -> Floats:
-    """Return real spherical harmonics of degrees 0 to 3 in some directions.
-
-    Parameters
-    ----------
-    directions : ndarray of float64, shape (n, 3)
-        Unit vectors.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, 16)
-        Normalised to unit mean square over the sphere.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> harmonics(np.array([[0.0, 0.0, 1.0]]))[0, :4].round(3).tolist()
-    [1.0, 0.0, 0.0, 1.732]
-    """
-    x, y, z = directions.T
-    return np.stack(
-        [
-            np.ones_like(x),
-            3**0.5 * x,
-            3**0.5 * y,
-            3**0.5 * z,
-            15**0.5 * x * y,
-            15**0.5 * y * z,
-            15**0.5 * x * z,
-            15**0.5 / 2 * (x * x - y * y),
-            5**0.5 / 2 * (3 * z * z - 1),
-            (35 / 8) ** 0.5 * y * (3 * x * x - y * y),
-            105**0.5 * x * y * z,
-            (21 / 8) ** 0.5 * y * (5 * z * z - 1),
-            7**0.5 / 2 * z * (5 * z * z - 3),
-            (21 / 8) ** 0.5 * x * (5 * z * z - 1),
-            105**0.5 / 2 * z * (x * x - y * y),
-            (35 / 8) ** 0.5 * x * (x * x - 3 * y * y),
-        ],
-        axis=-1,
-    )
-
-
 @lru_cache(maxsize=1)
 def site_directions() -> Floats:
     """Return the unit vectors of the sites, (n_sites, 3)."""
@@ -257,7 +215,7 @@ def _projection(electrodes: NDArray[np.int64], directions: Floats) -> Projection
     matrix = across @ centre @ np.linalg.inv(noisy) @ centre
     unseen = spherical_kernel(sites, sites) - matrix @ centre @ across.T
     prior = spherical_kernel(sites, sites) + NOISE * np.eye(N_SITES)
-    code = harmonics(directions)
+    code = np.stack(spherical_harmonics(*directions.T), axis=-1)
     gram = code.T @ code / n + np.diag(_FIELD_PENALTY * (1 + _DEGREE) ** 2)
     from_sites = np.linalg.solve(prior, across).T.astype(np.float64)
     field = np.linalg.solve(gram, code.T / n).astype(np.float64)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bci_affect.config import HEAD_CENTRE_M
+from bci_affect.harmonics import spherical_harmonics
 
 CODE_SIZE = 16  # harmonics of degrees 0 to 3
 
@@ -35,27 +36,6 @@ def position_code(positions: Tensor) -> Tensor:
     known = has_position(positions).unsqueeze(-1)
     centre = positions.new_tensor(HEAD_CENTRE_M)
     offset = torch.where(known, positions - centre, torch.ones_like(positions))
-    x, y, z = torch.nn.functional.normalize(offset, dim=-1).unbind(-1)
-    one = torch.ones_like(x)
-    code = torch.stack(
-        [
-            one,
-            3**0.5 * x,
-            3**0.5 * y,
-            3**0.5 * z,
-            15**0.5 * x * y,
-            15**0.5 * y * z,
-            15**0.5 * x * z,
-            15**0.5 / 2 * (x * x - y * y),
-            5**0.5 / 2 * (3 * z * z - 1),
-            (35 / 8) ** 0.5 * y * (3 * x * x - y * y),
-            105**0.5 * x * y * z,
-            (21 / 8) ** 0.5 * y * (5 * z * z - 1),
-            7**0.5 / 2 * z * (5 * z * z - 3),
-            (21 / 8) ** 0.5 * x * (5 * z * z - 1),
-            105**0.5 / 2 * z * (x * x - y * y),
-            (35 / 8) ** 0.5 * x * (x * x - 3 * y * y),
-        ],
-        dim=-1,
-    )
+    direction = torch.nn.functional.normalize(offset, dim=-1)
+    code = torch.stack(spherical_harmonics(*direction.unbind(-1)), dim=-1)
     return torch.where(known, code, torch.zeros_like(code))

@@ -6,19 +6,9 @@ Three outlets, each stamped with the time of the last EEG sample used: ``bci_aff
 
 from __future__ import annotations
 
-import numpy as np
-
-from bci_affect.affect import AffectEstimate
+from bci_affect.affect import ESTIMATE_VALUES, AffectEstimate
 from bci_affect.streams import EventOutlet, FloatOutlet
 
-ESTIMATE_CHANNELS = (
-    "valence",
-    "arousal",
-    "valence_prob",
-    "arousal_prob",
-    "confidence",
-    "quality",
-)
 ESTIMATE_UNITS = ("-1..1", "-1..1", "probability", "probability", "0..1", "0..1")
 
 
@@ -37,7 +27,7 @@ class Publisher:
         self._estimate = FloatOutlet(
             "bci_affect.estimate",
             "Affect",
-            ESTIMATE_CHANNELS,
+            ESTIMATE_VALUES,
             ESTIMATE_UNITS,
             source_id=f"{source_id}-estimate",
         )
@@ -52,7 +42,7 @@ class Publisher:
 
     def estimate(self, estimate: AffectEstimate) -> None:
         """Push an estimate and its embedding."""
-        self._estimate.push(estimate_row(estimate), estimate.time)
+        self._estimate.push(estimate.values(), estimate.time)
         self._embedding.push(estimate.embedding, estimate.time)
 
     def event(self, text: str, time: float) -> None:
@@ -63,18 +53,3 @@ class Publisher:
         """Take the outlets off the network."""
         for outlet in (self._estimate, self._embedding, self._events):
             outlet.close()
-
-
-def estimate_row(estimate: AffectEstimate) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    """Return the values of `ESTIMATE_CHANNELS`, shape (6,)."""
-    return np.array(
-        [
-            estimate.valence,
-            estimate.arousal,
-            estimate.valence_prob,
-            estimate.arousal_prob,
-            estimate.confidence,
-            estimate.quality,
-        ],
-        dtype=np.float32,
-    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from bci_affect.affect import AffectEstimate
-from bci_affect.session.publish import ESTIMATE_CHANNELS, ESTIMATE_UNITS, estimate_row
+from bci_affect.affect import ESTIMATE_VALUES, AffectEstimate
+from bci_affect.session.publish import ESTIMATE_UNITS
 from bci_affect.session.snapshot import RecordingStatus
 from bci_affect.storage import bids_label
 from bci_affect.streams import Recorder, Source, build_header, recording_path
@@ -49,7 +49,7 @@ class SessionRecording:
         recorder = Recorder(recording_path(self._folder, self._participant, day))
         recorder.open_stream(
             _ESTIMATE,
-            build_header(_ESTIMATE, "Affect", ESTIMATE_CHANNELS, units=ESTIMATE_UNITS),
+            build_header(_ESTIMATE, "Affect", ESTIMATE_VALUES, units=ESTIMATE_UNITS),
         )
         recorder.open_stream(_EVENTS, build_header(_EVENTS, "Markers", ["event"], fmt="string"))
         self._recorder, self._source, self._active = recorder, source, True
@@ -73,7 +73,7 @@ class SessionRecording:
     def estimate(self, estimate: AffectEstimate) -> None:
         """Record an estimate."""
         if self._active and self._recorder:
-            self._recorder.push(_ESTIMATE, estimate_row(estimate), estimate.time)
+            self._recorder.push(_ESTIMATE, estimate.values(), estimate.time)
 
     def event(self, text: str, time: float) -> None:
         """Record an event, one JSON object."""

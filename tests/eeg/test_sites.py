@@ -12,11 +12,11 @@ from bci_affect.eeg.sites import (
     N_SITES,
     SITES,
     SiteProjector,
-    harmonics,
     site_directions,
     spherical_kernel,
 )
 from bci_affect.errors import BciAffectError
+from bci_affect.harmonics import spherical_harmonics
 
 CAP = make_montage(CAPS["cap32"])
 
@@ -54,11 +54,10 @@ def test_another_electrode_never_hides_more(mask, extra):
 
 def test_a_smooth_potential_is_predicted_between_electrodes():
     projector = SiteProjector(CAP)
-    potential = harmonics(
-        np.asarray(CAP.positions, float) / np.linalg.norm(CAP.positions, axis=1)[:, None]
-    )
+    directions = np.asarray(CAP.positions, float) / np.linalg.norm(CAP.positions, axis=1)[:, None]
+    potential = spherical_harmonics(*directions.T)
     here, there = projector.project(projector.placed).matrix, site_directions()
-    projected = here @ potential[:, 2]  # front minus back, nearly
+    projected = here @ potential[2]  # front minus back, nearly
     assert np.corrcoef(projected, there[:, 1])[0, 1] > 0.98
 
 

@@ -6,7 +6,6 @@ enough of, unless that leaves nothing. Every suggestion carries the rule that pu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from bci_affect.music import Library, Retriever, Suggestion, Track
 from bci_affect.session.snapshot import Policy
+from bci_affect.storage import plain
 
 LONGEST_AGO = "all were played lately: the longest ago"
 _CANDIDATES = 40
@@ -139,21 +139,12 @@ def described(choice: Suggestion) -> dict[str, Any]:
         "track": choice.track.id,
         "title": choice.track.title,
         "artist": choice.track.artist,
-        "score": plain(choice.score),
-        "segment_s": plain(choice.segment_s),
-        "distance": plain(choice.distance),
+        "score": plain(choice.score, digits=4),
+        "segment_s": plain(choice.segment_s, digits=4),
+        "distance": plain(choice.distance, digits=4),
         "shared_tags": list(choice.shared_tags),
         "rule": choice.rule,
     }
-
-
-def plain(value: float | Sequence[float] | NDArray[np.float64] | None) -> Any:
-    """Return numbers with four digits, as JSON holds them: it knows no NaN."""
-    if value is None:
-        return None
-    if isinstance(value, float | int | np.floating):
-        return round(float(value), 4) if np.isfinite(value) else None
-    return [plain(one) for one in value]
 
 
 def _found(

@@ -28,13 +28,13 @@ from bci_affect.session.dj.candidates import (
     described,
     draw,
     next_waypoint,
-    plain,
     ranked,
 )
 from bci_affect.session.dj.mood import SmoothedMood
 from bci_affect.session.dj.sham import Decoy, Yoke
 from bci_affect.session.parts import PlayerControl
 from bci_affect.session.snapshot import Policy
+from bci_affect.storage import plain
 
 Log = Callable[[dict[str, Any]], None]
 """Takes each decision and command as a dictionary that JSON can hold."""
@@ -281,12 +281,12 @@ class MusicChooser:
                 **described(choice),
                 "draw": drawn,
                 "seed": self._seed,
-                "candidates": [[s.track.id, plain(s.score)] for s in best],
-                "mood": plain(self._mood.mood),
-                "confidence": plain(self._mood.confidence),
-                "target": plain(self._target),
-                "waypoint": plain(self._waypoint),
-                "query": plain(self._mood.query),
+                "candidates": [[s.track.id, plain(s.score, digits=4)] for s in best],
+                "mood": plain(self._mood.mood, digits=4),
+                "confidence": plain(self._mood.confidence, digits=4),
+                "target": plain(self._target, digits=4),
+                "waypoint": plain(self._waypoint, digits=4),
+                "query": plain(self._mood.query, digits=4),
             }
         )
         return choice
