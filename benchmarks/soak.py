@@ -33,7 +33,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from bci_affect.app.benchmarks.machine import BareLoop, Stolen  # noqa: E402
+from bci_affect.app.benchmarks.machine import ControlLoop, StealMonitor  # noqa: E402
 from bci_affect.streams import write_lsl_config  # noqa: E402
 from benchmarks.soak_disk import SmallDisk  # noqa: E402
 from benchmarks.soak_headset import COUNTER, RATE_HZ  # noqa: E402
@@ -56,7 +56,7 @@ class Watch:
         self.process: list[tuple[float, int, int, int, float, float]] = []
         self.estimates: list[tuple[float, float]] = []  # when received, stamp
         self.within: list[tuple[float, float]] = []  # when estimated, latency in ms
-        self.stolen, self.bare = Stolen(), BareLoop()
+        self.stolen, self.control = StealMonitor(), ControlLoop()
         self.messages: list[tuple[float, str]] = []
         self._said: set[str] = set()
         self._stop = threading.Event()
@@ -66,7 +66,7 @@ class Watch:
 
     def start(self) -> None:
         """Start observing."""
-        self.bare.start()
+        self.control.start()
         self.stolen.start()
         for thread in self._threads:
             thread.start()
@@ -77,7 +77,7 @@ class Watch:
         for thread in self._threads:
             thread.join()
         self.stolen.stop()
-        self.bare.stop()
+        self.control.stop()
 
     @property
     def now(self) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def judge(soak: Soak, status: int, counter: str) -> dict[str, Any]:
     # A session generates the demonstration's music during its first minute.
     since = max(began, watch.began + 60.0)
     latency["within"] = _by_sixths(np.array(watch.within).T, soak, since)
-    latency["bare"] = _by_sixths(watch.bare.latencies_ms(), soak, began)
+    latency["bare"] = _by_sixths(watch.control.latencies_ms(), soak, began)
     recording = _recordings(soak, counter)
     uncaught = watch.now["uncaught"]
     unwell = [fault["kind"] for fault in soak.faults if not np.isfinite(fault["well_after_s"])]

@@ -46,7 +46,7 @@ def false_positives(
 
 
 def run(people: int, seed: int = 0) -> dict[str, Any]:
-    """Measure the whole curve; see `measure_power`. Keys are ``"<n> clips, oracle <accuracy>"``."""
+    """Measure the full curve; see `measure_power`. Keys are ``"<n> clips, oracle <accuracy>"``."""
     out: dict[str, Any] = {
         "effects": EFFECTS,
         "people": people,

@@ -1,11 +1,12 @@
-"""Makes the shipped model: ``python -m studies.demo_model``.
+"""Training of the shipped model: ``python -m studies.demo_model``.
 
-``--measure SEED`` trains nothing: it measures the model again, on people of another seed, and puts
-the figures into its card. Whoever chose among models by the people of one seed needs that.
+Trains on the broad simulation of `listeners`, with the pipeline and normaliser of live use, and
+writes ``models/demo.safetensors`` with its card. The model is tested on other people with other
+pieces.
 
-Trains on the broad simulation of `listeners`, through the very pipeline and normaliser that live
-use has, and writes ``models/demo.safetensors`` with its card. It is measured on people it never
-saw, who hear pieces it never heard.
+``--measure SEED`` does not train: it measures the shipped model on people of another seed and
+writes the figures into its card. This is needed after a choice among models by the people of one
+seed.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from bci_affect.training.retrieval import cosine, retrieval_metrics, track_score
 from bci_affect.training.run_folder import git_revision
 from bci_affect.training.settings import TrainSettings
 from bci_affect.training.trainer import EpochRecord, FitResult, fit, predict
-from studies.listeners import HEADSETS, Heard, ListeningSettings, hear, listen
+from studies.listeners import HEADSETS, ListeningSettings, TaggedPiece, simulate_trials, tag_pieces
 from studies.model_page import page
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ _PIECE_SEED = 7
 
 
 class DemoSettings(Section):
-    """What ``configs/demo.toml`` holds."""
+    """Content of ``configs/demo.toml``."""
 
     seed: int = 0
     signal: SignalSettings = SignalSettings()
@@ -57,7 +58,7 @@ def simulate(settings: DemoSettings, jobs: int = 1) -> tuple[Corpus, Corpus]:
     """Return features of the people to learn from, and of other people who hear other pieces."""
     plan = settings.listening
     log.info("rendering and tagging %d pieces", plan.pieces)
-    known = hear(random_pieces(plan.pieces, _PIECE_SEED, plan.seconds))
+    known = tag_pieces(random_pieces(plan.pieces, _PIECE_SEED, plan.seconds))
     log.info("simulating %d people", plan.people)
     return (
         _record(known, plan.people, settings, settings.seed, jobs),
@@ -68,7 +69,7 @@ def simulate(settings: DemoSettings, jobs: int = 1) -> tuple[Corpus, Corpus]:
 def strangers(settings: DemoSettings, people: int, seed: int, jobs: int = 1) -> Corpus:
     """Return features of people who hear the pieces that are never trained on."""
     log.info("simulating %d people who hear other pieces", people)
-    unheard = hear([replace(piece, seconds=settings.listening.seconds) for piece in PIECES])
+    unheard = tag_pieces([replace(piece, seconds=settings.listening.seconds) for piece in PIECES])
     return _record(unheard, people, settings, seed, jobs)
 
 
@@ -121,18 +122,18 @@ def train(corpus: Corpus, test: Corpus, settings: DemoSettings) -> tuple[FitResu
 
 
 def _record(
-    heard: list[Heard], people: int, settings: DemoSettings, seed: int, jobs: int
+    tagged: list[TaggedPiece], people: int, settings: DemoSettings, seed: int, jobs: int
 ) -> Corpus:
     from joblib import Parallel, delayed
 
     windows = Parallel(n_jobs=jobs)(
-        delayed(_one)(number, heard, settings, seed) for number in range(people)
+        delayed(_one)(number, tagged, settings, seed) for number in range(people)
     )
     return build_corpus({f"p{number:03d}": part for number, part in enumerate(windows)})
 
 
-def _one(number: int, heard: list[Heard], settings: DemoSettings, seed: int) -> Any:
-    trials = listen(number, heard, settings.listening, seed=seed)
+def _one(number: int, tagged: list[TaggedPiece], settings: DemoSettings, seed: int) -> Any:
+    trials = simulate_trials(number, tagged, settings.listening, seed=seed)
     return extract_subject(trials, settings.signal, settings.extraction)
 
 
@@ -171,7 +172,7 @@ def _figures(labels: Any, probabilities: Any) -> dict[str, Any]:
 
 
 def _retrieval(model: AffectModel, said: Prediction, test: Corpus) -> dict[str, Any]:
-    """Find music by the EEG of a whole trial: the piece that played, and pieces of its mood."""
+    """Retrieve music by the EEG of a trial: the piece that played, and pieces of its mood."""
     import torch
 
     features, catalogue = test.features, test.catalogue

@@ -49,16 +49,16 @@ HEADSETS: tuple[Headset, ...] = (
 
 
 class ListeningSettings(Section):
-    """Who listens to how much."""
+    """Numbers of people, pieces and trials, and sizes of their effects."""
 
     people: int = Field(72, ge=3)
     """People to learn from (a sixth of them choose the epoch)."""
     test_people: int = Field(20, ge=2)
-    """Other people, who hear other pieces."""
+    """Other people, with other pieces."""
     pieces: int = Field(48, ge=8)
     """Pieces to learn from; the demonstration's library is kept for the test."""
     trials: int = Field(12, ge=4)
-    """Pieces that one person hears."""
+    """Pieces per person."""
     seconds: float = Field(24.0, ge=10)
     """Length of a trial, after `rest_s` of neutral mood."""
     rest_s: float = Field(8.0, ge=0)
@@ -68,19 +68,19 @@ class ListeningSettings(Section):
     bad_electrodes: float = Field(0.03, ge=0, le=0.5)
     """Chance that an electrode is noisy throughout."""
     own_feeling: float = Field(0.3, ge=0)
-    """Standard deviation of what a person feels beside the piece's mood."""
+    """Standard deviation of a person's mood around that of the piece."""
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A piece as the tagger hears it: row centres (n,) in seconds and rows (n, n_dim)."""
+class TaggedPiece:
+    """Piece with the tagger's output: row centres (n,) in seconds and rows (n, n_dim)."""
 
     piece: Piece
     times: Array
     rows: NDArray[np.float32]
 
 
-def hear(pieces: Sequence[Piece]) -> list[Heard]:
+def tag_pieces(pieces: Sequence[Piece]) -> list[TaggedPiece]:
     """Render pieces and run the tagger over them, at the loudness that the library uses."""
     from bci_affect.music import load_encoder
     from bci_affect.music.audio import analysis_audio
@@ -88,23 +88,23 @@ def hear(pieces: Sequence[Piece]) -> list[Heard]:
     from bci_affect.simulation.synth import RATE_HZ
 
     encoder = load_encoder("tagger")
-    heard = []
+    tagged = []
     for piece in pieces:
         times, rows = encoder.embed(analysis_audio(render(piece), RATE_HZ, encoder.rate_hz))
-        heard.append(Heard(piece, times, rows))
-    return heard
+        tagged.append(TaggedPiece(piece, times, rows))
+    return tagged
 
 
-def listen(
-    number: int, heard: Sequence[Heard], settings: ListeningSettings, *, seed: int
+def simulate_trials(
+    number: int, tagged: Sequence[TaggedPiece], settings: ListeningSettings, *, seed: int
 ) -> list[Trial]:
     """Return one person's session: a choice of pieces, EEG during each, and ratings.
 
     Parameters
     ----------
     number : int
-        Which person; headsets take turns.
-    heard : sequence of Heard
+        Number of the person; headsets alternate.
+    tagged : sequence of TaggedPiece
         Pieces to choose from.
     settings : ListeningSettings
         Numbers and sizes.
@@ -119,9 +119,9 @@ def listen(
         individuality=float(rng.uniform(*settings.individuality)),
     )
     record = _Recorder(headset, person, settings, rng)
-    order = rng.permutation(len(heard))[: settings.trials]
+    order = rng.permutation(len(tagged))[: settings.trials]
     return [
-        record.trial(f"p{number:03d}", index, heard[choice]) for index, choice in enumerate(order)
+        record.trial(f"p{number:03d}", index, tagged[choice]) for index, choice in enumerate(order)
     ]
 
 
@@ -156,10 +156,10 @@ class _Recorder:
         bad = rng.uniform(size=len(headset.electrodes)) < settings.bad_electrodes
         self._bad_uv = np.where(bad, rng.uniform(20, 100, len(bad)), 0.0)[:, None]
 
-    def trial(self, subject: str, index: int, heard: Heard) -> Trial:
+    def trial(self, subject: str, index: int, tagged: TaggedPiece) -> Trial:
         """Record the person while a piece plays, after a rest, and ask for a rating."""
         settings, rng, rate = self._settings, self._rng, self._headset.rate_hz
-        piece = heard.piece
+        piece = tagged.piece
         felt = np.array([piece.valence, piece.arousal])
         felt = np.clip(felt + settings.own_feeling * rng.standard_normal(2), -1, 1)
         n_rest, n = round(settings.rest_s * rate), round(settings.seconds * rate)
@@ -184,7 +184,7 @@ class _Recorder:
                 "music_valence": 5 + 4 * piece.valence,
                 "music_arousal": 5 + 4 * piece.arousal,
             },
-            music=heard.rows,
-            music_times=heard.times,
+            music=tagged.rows,
+            music_times=tagged.times,
             index=index,
         )

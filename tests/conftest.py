@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import uuid
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-# The same examples in every run; `--hypothesis-profile=default` looks for new ones.
+from bci_affect.streams import write_lsl_config
+
+# The same examples in every run; `--hypothesis-profile=default` searches for new ones.
 settings.register_profile("house", derandomize=True, deadline=None)
 settings.load_profile("house")
 
@@ -27,17 +28,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Isolate LSL: a session id of its own, on this machine's loopback only."""
     folder = Path(tempfile.mkdtemp(prefix="bci-affect-lsl-"))
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-    cfg = folder / "lsl_api.cfg"
-    cfg.write_text(
-        "[log]\nlevel=-2\n[ports]\nIPv6=disable\n"
-        # Ports of its own: the usual 32 are soon taken, and a stream beyond them is never found.
-        f"BasePort={18_000 + 64 * (os.getpid() % 200)}\nPortRange=64\n"
-        f"[multicast]\nResolveScope=machine\n[lab]\nSessionID={uuid.uuid4().hex}\n"
-    )
-    os.environ["LSLAPICFG"] = str(cfg)
+    os.environ["LSLAPICFG"] = str(write_lsl_config(folder))
 
 
-DEAREST = (
+SLOWEST = (
     "session/test_soak.py",
     "training/calibration/test_recordings.py",
     "training/test_study.py",
@@ -50,16 +44,17 @@ DEAREST = (
     "gui/test_calibration.py",
     "session/dj/test_music_thread_exit.py",
     "training/test_attention.py",
+    "cli/test_benchmark.py",
 )
-"""Files that take longest, ten seconds and more. They begin first: else one of them ends the run
-alone while the other core has nothing to do (``--no-loadscope-reorder`` keeps this order)."""
+"""Files that take more than ten seconds. They are run first; otherwise one of them would run last
+while the other core is idle (``--no-loadscope-reorder`` keeps this order)."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the dearest files begin."""
+    """Run the slowest files first."""
     here = Path(__file__).parent
-    rank = {here / name: i for i, name in enumerate(DEAREST)}
-    assert all(path.is_file() for path in rank), "a file was renamed: see DEAREST"
+    rank = {here / name: i for i, name in enumerate(SLOWEST)}
+    assert all(path.is_file() for path in rank), "a file was renamed: see SLOWEST"
     items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 

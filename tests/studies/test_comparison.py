@@ -78,7 +78,7 @@ def test_finished_studies_are_read_without_shifting_groups(tmp_path: Path) -> No
         folder.mkdir(parents=True)
         (folder / "metrics.json").write_text(json.dumps({"which": name}))
     found = finished(tmp_path)
-    assert found == {  # people's third group would stand as the second
+    assert found == {  # the third group is not moved to the second place
         "people": [{"which": "people-0"}],
         "null": [{"which": "null-0"}, {"which": "null-1"}],
     }

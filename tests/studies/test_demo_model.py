@@ -1,4 +1,4 @@
-"""The shipped model must be what its card says, and its simulation must repeat itself."""
+"""The shipped model fits its card, and its simulation is reproducible."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from bci_affect.simulation.music import random_pieces
 from bci_affect.training.corpus import build_corpus
 from bci_affect.training.extract import ExtractionSettings, extract_subject
 from studies.demo_model import DemoSettings, train
-from studies.listeners import HEADSETS, Heard, ListeningSettings, listen
+from studies.listeners import HEADSETS, ListeningSettings, TaggedPiece, simulate_trials
 from studies.model_page import page
 
 PLAN = ListeningSettings(people=6, test_people=2, trials=4, seconds=10.0, rest_s=6.0)
 
 
-def heard(n: int = 8) -> list[Heard]:
+def tagged(n: int = 8) -> list[TaggedPiece]:
     """Pieces whose rows stand for the tagger's: mood in two columns, noise elsewhere."""
     rng = np.random.default_rng(0)
     found = []
@@ -27,7 +27,7 @@ def heard(n: int = 8) -> list[Heard]:
         rows = 0.3 * rng.standard_normal((8, 128)).astype(np.float32)
         rows[:, 0] += piece.valence
         rows[:, 1] += piece.arousal
-        found.append(Heard(piece, np.arange(8) + 0.5, rows))
+        found.append(TaggedPiece(piece, np.arange(8) + 0.5, rows))
     return found
 
 
@@ -60,8 +60,8 @@ def test_the_shipped_model_takes_every_headset(predictor: Predictor, headset: ob
 
 
 def test_listeners_repeat_themselves_and_differ() -> None:
-    pieces = heard()
-    one, again = listen(1, pieces, PLAN, seed=0), listen(1, pieces, PLAN, seed=0)
+    pieces = tagged()
+    one, again = simulate_trials(1, pieces, PLAN, seed=0), simulate_trials(1, pieces, PLAN, seed=0)
     assert len(one) == 4
     assert all(np.array_equal(a.eeg, b.eeg) for a, b in zip(one, again, strict=True))
     assert one[0].montage.names == HEADSETS[1].electrodes
@@ -69,7 +69,7 @@ def test_listeners_repeat_themselves_and_differ() -> None:
     for trial in one:
         assert all(1 <= value <= 9 for value in trial.ratings.values())
         assert trial.eeg.shape[1] == round(16 * trial.rate_hz)
-    other = listen(1, pieces, PLAN, seed=1)
+    other = simulate_trials(1, pieces, PLAN, seed=1)
     assert not np.array_equal(one[0].eeg, other[0].eeg)
 
 
@@ -78,7 +78,7 @@ def test_the_whole_way_gives_a_model_with_figures() -> None:
         return build_corpus(
             {
                 f"p{number}": extract_subject(
-                    listen(5 * number, heard(), PLAN, seed=seed),
+                    simulate_trials(5 * number, tagged(), PLAN, seed=seed),
                     SignalSettings(),
                     ExtractionSettings(),
                 )
@@ -99,7 +99,7 @@ def test_what_the_shipped_model_looks_at_matters_more_than_the_rest(
     predictor: Predictor, number: int
 ) -> None:
     windows = extract_subject(
-        listen(number, heard(), PLAN, seed=9), SignalSettings(), ExtractionSettings()
+        simulate_trials(number, tagged(), PLAN, seed=9), SignalSettings(), ExtractionSettings()
     )
 
     def read(bands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,10 +1,10 @@
-"""The window's cost: CPU of its thread, frames a second, and milliseconds per panel.
+"""Cost of the window: CPU of its thread, frames a second, and milliseconds per panel.
 
 The real engine runs on the simulated listener, with the shipped model, at 250 Hz and 8, 32 and 64
 electrodes; the real window (1600 x 1000, all panels) is opened on it and left alone. The CPU time
-is that of the window's thread, painting included, and of no other. A panel's milliseconds are the
-mean (and best, where the machine was busy) of drawing it anew into a picture; its share of a core
-is the mean times how often it is drawn.
+is that of the window's thread only, painting included. A panel's milliseconds are the mean (and
+best, for a busy machine) of drawing it into a picture; its share of a core is the mean times the
+rate at which it is drawn.
 Without a screen Qt's offscreen platform is used, which paints with the same software.
 """
 
@@ -62,7 +62,7 @@ class SimulatedSource:
 
     @property
     def health(self) -> Health:
-        """Always streaming, nothing lost."""
+        """State `STREAMING`, with no sample lost."""
         return Health(
             ConnectionState.STREAMING, "", self._start, RATE_HZ, RATE_HZ, self._sent, self._sent
         )
@@ -73,7 +73,7 @@ class SimulatedSource:
         return self.info
 
     def read(self, timeout_s: float) -> Chunk | None:
-        """Return what is due after a device's pause of 40 ms."""
+        """Return the samples that are due after a device's interval of 40 ms."""
         self._closed.wait(0.04)
         due = int((local_clock() - self._start) * RATE_HZ) - self._sent
         if due <= 0:
@@ -144,7 +144,7 @@ def _measure(app: Any, n_channels: int, seconds: float) -> dict[str, Any]:
 
 
 def _panels(window: Any, frames_per_second: float) -> dict[str, Any]:
-    """Draw every panel that can be seen some times anew, into a picture."""
+    """Draw every visible panel several times into a picture."""
     from pyqtgraph.Qt import QtGui
 
     window._timer.stop()
@@ -171,7 +171,7 @@ def _panels(window: Any, frames_per_second: float) -> dict[str, Any]:
 
 
 def _spin(app: Any, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
-    """Let the window live as it does, until a time or a condition."""
+    """Run the event loop until a time or a condition."""
     from pyqtgraph.Qt import QtCore
 
     loop = QtCore.QEventLoop()

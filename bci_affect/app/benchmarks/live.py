@@ -1,12 +1,12 @@
-"""A live session over real LSL: newest sample to estimate, and what it costs.
+"""Latency and cost of a live session over real LSL.
 
-A simulated headset in another process sends 32 channels at 256 Hz, then 8 at 250; the session runs
-here, without window and music; the first headset once more with a source that waits asleep for
-every sample, where the session's is awake for those that it needs. Latency is counted from the
-stamp of the newest sample of a chunk to the moment at which its estimate is there; on a virtual
-machine also for those alone during which its host took no processor away. Beside it runs a loop of
-2 ms that does nothing else, for what the machine does to anybody's latency. CPU is this process's,
-as a share of one core.
+A simulated headset in another process sends 32 channels at 256 Hz, then 8 at 250 Hz; the session
+runs here, without window and music. The first headset is measured again with a source that sleeps
+until each sample arrives, where the session's source polls when a needed sample is due. Latency is
+the time from the stamp of the newest sample of a chunk to the end of its estimate, for all
+estimates and, on a virtual machine, for those during which the host took no processor time. A
+control loop with 2 ms of work runs at the same time and shows the latency that the machine adds to
+any program. CPU is that of this process, as a share of one core.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import threading
 import time
 from typing import Any
 
-from bci_affect.app.benchmarks.machine import BareLoop, Stolen, percentiles
+from bci_affect.app.benchmarks.machine import ControlLoop, StealMonitor, percentiles
 
 HEADSETS = {
     "cap32_256hz": ("simulate", "stream", "--cap", "cap32", "--rate", "256"),
@@ -43,7 +43,7 @@ def measure(command: tuple[str, ...], seconds: float, *, asleep: bool = False) -
     from bci_affect.streams import LslSource, local_clock
 
     class Asleep(LslSource):
-        """Is told of no sample that is awaited."""
+        """Source that ignores the time of the awaited sample."""
 
         awaited = property(lambda self: math.nan, lambda self, time: None)
 
@@ -65,18 +65,18 @@ def measure(command: tuple[str, ...], seconds: float, *, asleep: bool = False) -
             time.sleep(0.1)
             if session.snapshot().clock.elapsed_s > 60:
                 break
-        stolen, bare = Stolen(), BareLoop()
-        bare.start()
+        stolen, control = StealMonitor(), ControlLoop()
+        control.start()
         stolen.start()
         cpu, wall = time.process_time(), time.perf_counter()
         first = session.snapshot().affect.window
         began = local_clock()
         time.sleep(seconds)
         stolen.stop()
-        bare.stop()
+        control.stop()
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         done, latencies = session.latencies_ms()
-        bare_done, bare_ms = bare.latencies_ms()
+        control_done, control_ms = control.latencies_ms()
         snapshot = session.snapshot()
         threads = threading.active_count()
     finally:
@@ -90,7 +90,7 @@ def measure(command: tuple[str, ...], seconds: float, *, asleep: bool = False) -
         "seconds": wall,
         "estimates_per_s": (last.index - first.index) / wall if first and last else None,
         "latency_ms": percentiles(done[done > began], latencies[done > began], stolen),
-        "bare_loop_ms": percentiles(bare_done, bare_ms, stolen),
+        "bare_loop_ms": percentiles(control_done, control_ms, stolen),
         "cpu_share_of_one_core": cpu / wall,
         "samples_lost": stream.health.lost if stream else None,
         "threads": threads,

@@ -1,8 +1,8 @@
-"""What the machine itself does to a latency, watched while one is measured.
+"""Share of the machine in a measured latency: processor time of the host, and a control loop.
 
-A latency of milliseconds says nothing of a program where the machine stood still for as long. Linux
-counts what the host of a virtual machine took ("steal"), and a loop that does next to nothing, in a
-process of its own, shows what becomes of any program meanwhile.
+A latency of milliseconds is no property of a program on a machine that paused for as long. Linux
+counts the processor time that the host of a virtual machine took ("steal"), and a loop with 2 ms of
+work, in its own process, shows the latency of any program at the same time.
 """
 
 from __future__ import annotations
@@ -20,72 +20,73 @@ from numpy.typing import NDArray
 
 from bci_affect.streams import local_clock
 
-LOOK_S = 0.05
+POLL_S = 0.05
+"""Interval at which the stolen time is read."""
 BEAT_S = 0.125
-"""A bare loop is due as often as estimates are."""
+"""Interval of the control loop: that of estimates."""
 
 
-class Stolen:
-    """Watches the host from `start` to `stop`.
+class StealMonitor:
+    """Log of the processor time taken by the host between `start` and `stop`.
 
     Times are those of the LSL clock, in seconds.
     """
 
     def __init__(self) -> None:
-        self._seen: list[tuple[float, float]] = []  # time, seconds stolen on all processors
+        self._log: list[tuple[float, float]] = []  # time, seconds stolen on all processors
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._look, name="stolen", daemon=True)
+        self._thread = threading.Thread(target=self._poll, name="steal-monitor", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start polling."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End."""
+        """Stop polling."""
         self._stop.set()
         self._thread.join()
 
-    def _look(self) -> None:
-        while not self._stop.wait(LOOK_S):
+    def _poll(self) -> None:
+        while not self._stop.wait(POLL_S):
             taken = getattr(psutil.cpu_times(), "steal", math.nan)
-            self._seen.append((local_clock(), taken))
+            self._log.append((local_clock(), taken))
 
     def before(self, times: NDArray[np.float64], seconds: float) -> NDArray[np.float64]:
-        """Return what was stolen in so many seconds before each of some times; NaN where unknown.
+        """Return the seconds stolen in the given number of seconds before each time.
 
-        The kernel counts in hundredths of a second, and late by as much.
+        NaN where unknown. The kernel counts in hundredths of a second, with as much delay.
         """
-        if len(self._seen) < 2:
+        if len(self._log) < 2:
             return np.full(np.shape(times), math.nan)
-        when, taken = np.array(self._seen).T
+        when, taken = np.array(self._log).T
         ends = np.minimum(np.searchsorted(when, times), len(when) - 1)
         begins = np.maximum(np.searchsorted(when, np.asarray(times) - seconds) - 1, 0)
         stolen: NDArray[np.float64] = taken[ends] - taken[begins]
         return stolen
 
     def share(self) -> float:
-        """Return what was stolen a second, in seconds of a processor; NaN where unknown."""
-        if len(self._seen) < 2:
+        """Return the stolen share of one processor; NaN where unknown."""
+        if len(self._log) < 2:
             return math.nan
-        (first, before), (last, after) = self._seen[0], self._seen[-1]
+        (first, before), (last, after) = self._log[0], self._log[-1]
         return (after - before) / (last - first)
 
 
-class BareLoop:
-    """Some 2 ms of work in a process of its own, eight times a second, as estimates are.
+class ControlLoop:
+    """Process with 2 ms of work eight times a second, the rate of estimates.
 
-    It reads nothing and waits for nobody: what its latency has above the median is the machine's,
-    and no program there can be without it.
+    It reads nothing and waits for nothing else: its latency above the median is caused by the
+    machine and affects every program on it.
     """
 
     def __init__(self) -> None:
-        self._seen: list[tuple[float, float]] = []  # when over, ms since it was due
+        self._log: list[tuple[float, float]] = []  # time of the end, ms since it was due
         self._process: subprocess.Popen[str] | None = None
         self._begun = threading.Event()
-        self._thread = threading.Thread(target=self._read, name="bare-loop", daemon=True)
+        self._thread = threading.Thread(target=self._read, name="control-loop", daemon=True)
 
     def start(self) -> None:
-        """Begin; return when it runs, so that its start disturbs nothing that is measured after."""
+        """Start, and return when it runs, so that its start disturbs no later measurement."""
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__], stdout=subprocess.PIPE, text=True
         )
@@ -93,7 +94,7 @@ class BareLoop:
         self._begun.wait()
 
     def stop(self) -> None:
-        """End."""
+        """Kill the process."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -104,19 +105,19 @@ class BareLoop:
         assert self._process.stdout is not None
         with self._process.stdout as lines:
             for line in lines:
-                if line.endswith("\n"):  # the last may be cut
+                if line.endswith("\n"):  # the last one may be incomplete
                     over, ms = line.split()
-                    self._seen.append((float(over), float(ms)))
+                    self._log.append((float(over), float(ms)))
                     self._begun.set()
-        self._begun.set()  # it ended, if it ever began
+        self._begun.set()  # also if the process ended without a line
 
     def latencies_ms(self) -> NDArray[np.float64]:
-        """Return when each was over (LSL clock), and how long after it was due; shape (2, n)."""
-        return np.array(self._seen, np.float64).reshape(-1, 2).T
+        """Return end times (LSL clock) and milliseconds since they were due, shape (2, n)."""
+        return np.array(self._log, np.float64).reshape(-1, 2).T
 
 
 def beat() -> None:
-    """Be the bare loop, until killed."""
+    """Run the control loop until killed."""
     while True:
         due = local_clock() + BEAT_S
         time.sleep(BEAT_S)
@@ -126,20 +127,20 @@ def beat() -> None:
 
 
 def percentiles(
-    times: NDArray[np.float64], ms: NDArray[np.float64], stolen: Stolen
+    times: NDArray[np.float64], ms: NDArray[np.float64], stolen: StealMonitor
 ) -> dict[str, Any]:
-    """Return percentiles of latencies, of all and of those during which nothing was stolen.
+    """Return percentiles of all latencies, and of those without stolen time.
 
     Parameters
     ----------
     times : ndarray, shape (n,)
-        When each was over, on the LSL clock.
+        End of each, on the LSL clock.
     ms : ndarray, shape (n,)
-        Latencies.
-    stolen : Stolen
-        Watched meanwhile.
+        Latencies in milliseconds.
+    stolen : StealMonitor
+        Log of the same time.
     """
-    still = stolen.before(times, LOOK_S) <= 0
+    still = stolen.before(times, POLL_S) <= 0
 
     def of(chosen: NDArray[np.float64]) -> dict[str, float]:
         values = np.percentile(chosen, (50, 95, 99)) if chosen.size else np.full(3, np.nan)

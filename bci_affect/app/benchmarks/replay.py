@@ -1,7 +1,7 @@
-"""How much faster than real time `process` is: 32 channels at 256 Hz, encoder included.
+"""Speed of `process` relative to real time: 32 channels at 256 Hz, encoder included.
 
-Chunks are as long as those that `process` gets from a recording. Reading the file and writing the
-estimates are not in it.
+Chunks are as long as those that `process` reads from a recording. Reading the file and writing the
+estimates are not included.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 
 class _Moment:
-    """Wall and CPU time of now: the two are the same where nothing else runs on the machine."""
+    """Current wall and CPU time; their differences are equal on an otherwise idle machine."""
 
     def __init__(self) -> None:
         self.wall = time.perf_counter()

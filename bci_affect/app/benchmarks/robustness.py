@@ -1,8 +1,8 @@
-"""How steady embeddings are: cosine between a piece's rows before and after a change.
+"""Stability of embeddings: cosine between a piece's rows before and after a change.
 
 Each figure is the mean over rows and pieces, with the analysis loudness applied (as the library
-does) and, for ``level``, without. ``other_track`` says what unrelated music gives. ``formats`` says
-whether each file format is read back here, and how long it claims and turns out to be.
+does) and, for ``level``, without. ``other_track`` is the value for unrelated music. ``formats``
+shows for each file format whether it can be read here, its declared and its decoded duration.
 """
 
 from __future__ import annotations

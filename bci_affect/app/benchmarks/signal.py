@@ -1,13 +1,13 @@
-"""What a second of EEG costs the signal path, beside what MNE users would write, and what it finds.
+"""Cost of the signal path per second of EEG, compared with MNE, and its detection of faults.
 
 - ``grid``: times faster than real time on one core, and the share of a core in live use, at four
-  windows a second of 6 s, with quality, artefacts and all, for each number of channels and rate.
+  windows a second of 6 s, with quality, artifacts and all, for each number of channels and rate.
   CPU time of this process, the best of several runs of some seconds. ``times_real_time`` and what
-  goes with it is of chunks of 1/8 s, as a live stream sends them: no more than one hop is ever
-  complete. ``long_chunks_times_real_time`` is of the very same EEG in chunks of 1 s, as ``process``
-  reads recordings (training pushes whole trials): the hops of a chunk are worked on at once.
-- ``beside_mne``: the same beside ``RawArray(last 6 s).filter(...)`` and Welch's method once a hop,
-  32 channels at 256 Hz, both in turns in one run; ``ratio`` is how many times cheaper ours is.
+  goes with it is for chunks of 1/8 s, as a live stream sends them, with at most one complete hop.
+  ``long_chunks_times_real_time`` is for the same EEG in chunks of 1 s, as ``process`` reads
+  recordings (training pushes complete trials): the hops of a chunk are processed together.
+- ``beside_mne``: the same compared with ``RawArray(last 6 s).filter(...)`` and Welch's method once
+  a hop, 32 channels at 256 Hz, both in turns in one run; ``ratio`` is their cost divided by ours.
 - ``window_s``: CPU time per window as the window grows from 1 to 30 s.
 - ``asr_cost_ratio``: how many times the path costs with subspace reconstruction (32 channels,
   256 Hz); null where the extra ``asr`` is not installed.

@@ -1,9 +1,9 @@
-"""How well faults and artefacts are found: planted in simulated EEG, at known times and places.
+"""Detection of faults and artifacts planted in simulated EEG at known times and places.
 
 Each fault is planted at one electrode of a simulated 32-channel recording, from second 15 to second
 45 of 60. *Recall* is the share of the time from 6 s after its beginning (the voting takes some
 seconds) to its end in which the electrode is out; *false alarms* is the share of the time in which
-healthy electrodes are out; *reaction* is the median time until the electrode is out. Artefacts are
+healthy electrodes are out; *reaction* is the median time until the electrode is out. Artifacts are
 the simulator's own: the recording is made twice, with and without them, and the difference is the
 truth. Recall then counts events, and false alarms are hops per minute named without one.
 """

@@ -1,4 +1,4 @@
-"""How long the user waits: ``--help``, imports that commands pay for, the demonstration."""
+"""Start-up times: ``--help``, imports of commands, and the demonstration."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
 """Streams: latency and CPU of the LSL inlet, recorder throughput, XDF reading.
 
 A publisher in a process of its own sends every sample as it is due, with the time of sending in
-channel 0. Beside it two receivers run at the same time, each in its own process: our `LslSource`
+channel 0. Two receivers run at the same time, each in its own process: our `LslSource`
 (clock, units, gaps and queue included) and, where it is installed, mne-lsl's ``StreamLSL`` at its
 default settings (its callback is called before the sample is in its buffer, which favours it).
-Latency is from sending to having the sample in hand; CPU is of the whole receiving process, in
+Latency is from sending to having the sample in hand; CPU is that of the receiving process, in
 percent of one core. The recorder is fed blocks of 64 channels as fast as it takes them. XDF files
-are read by us and by pyxdf at its defaults, each in a fresh process, which also tells the peak of
-its memory beyond what importing took, as a multiple of the samples' own size.
+are read by us and by pyxdf at its defaults, each in a new process, which also reports its peak
+memory beyond that of importing, as a multiple of the samples' own size.
 """
 
 from __future__ import annotations

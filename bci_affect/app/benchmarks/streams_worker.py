@@ -45,7 +45,7 @@ def _since_epoch(clock_s: float) -> float:
 
 
 class _Latencies:
-    """Collects latencies after settling, and the CPU that the process took meanwhile."""
+    """Latencies after a settling time, and the CPU time of the process since then."""
 
     def __init__(self, seconds: float) -> None:
         self._values: list[float] = []
@@ -75,7 +75,7 @@ class _Latencies:
 
 
 def ours(seconds: float) -> dict[str, Any]:
-    """Receive with `LslSource`; channel 0 of the newest sample of each chunk tells the latency."""
+    """Receive with `LslSource`; channel 0 of the newest sample of each chunk gives the latency."""
     from bci_affect.streams import LslSource, local_clock
 
     source = LslSource(name=NAME)
@@ -157,7 +157,7 @@ def read(who: str, path: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Do what the first argument says."""
+    """Run the role that the first argument names."""
     role, *rest = sys.argv[1:]
     if role == "publish":
         publish(float(rest[0]), int(rest[1]), float(rest[2]))

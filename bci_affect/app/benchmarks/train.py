@@ -1,18 +1,19 @@
-"""How fast features are made and models are trained, beside the way of the paper's released code.
+"""Speed of features and training, compared with the method of the paper's released code.
 
-The reference is a plain reimplementation of that way, not its code: features by a zero-phase filter
-per electrode and a short-time Fourier transform per electrode, window and second; training by a
-DataLoader over single windows and an LSTM over electrodes (12 -> 128 -> 256, flattened, 1.5 million
-weights) in float32. Ours are `training.extract` (the live pipeline: causal, with quality, artefacts
-and normalisation, eight windows a second) and `training.trainer`. Both take turns in the same
-process, one thread each, and the best of the turns counts, so that other work on the machine
-disturbs the ratio little. Seconds are of the process's own processor time; a model's are those of
-an epoch, without building and scaling before the first. `paper_features` are the
-reference's very features (four bands, 3 s, one window a second) by our pipeline.
+The reference is a plain reimplementation of that method, not its code: features by a zero-phase
+filter per electrode and a short-time Fourier transform per electrode, window and second; training
+by a DataLoader over single windows and an LSTM over electrodes (12 -> 128 -> 256, flattened, 1.5
+million weights) in float32. Ours are `training.extract` (the live pipeline: causal, with quality,
+artifacts and normalisation, eight windows a second) and `training.trainer`. Both alternate in the
+same process, one thread each, and the best of the turns counts, so that other work on the machine
+disturbs the ratio little. Seconds are processor time of the process; those of a model are for one
+epoch, without building and scaling before the first. `paper_features` are the reference's own
+features (four bands, 3 s, one window a second) by our pipeline.
 
-The core-hours of a whole study on DEAP are extrapolated from one fold that is run in full: the
-preset's epochs without an early stop, the linear start, validation on a fifth, and the test, at so
-many windows, scaled to the 61,132 windows of 31 people, times 32 folds. Both targets are one model.
+The core-hours of a complete study on DEAP are extrapolated from one fold that is run in full: the
+preset's epochs without an early stop, the linear start, validation on a fifth, and the test, scaled
+from its number of windows to the 61,132 windows of 31 people, times 32 folds. Both targets are one
+model.
 """
 
 from __future__ import annotations

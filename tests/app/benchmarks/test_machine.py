@@ -1,4 +1,4 @@
-"""What the host of a virtual machine takes away is told beside latencies, apart from them."""
+"""Processor time taken by the host of a virtual machine is reported next to latencies."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 import psutil
 import pytest
 
-from bci_affect.app.benchmarks.machine import BEAT_S, LOOK_S, BareLoop, Stolen, percentiles
+from bci_affect.app.benchmarks.machine import BEAT_S, POLL_S, ControlLoop, StealMonitor, percentiles
 from bci_affect.streams import local_clock
 
 
 class Host:
-    """Takes 30 ms away at a moment."""
+    """Host that takes 30 ms at one moment."""
 
     def __init__(self, at: float) -> None:
         self.at = at
@@ -24,28 +24,30 @@ class Host:
         return SimpleNamespace(steal=5.0 + 0.03 * (local_clock() >= self.at))
 
 
-def test_estimates_during_which_something_was_stolen_are_told_apart(
+def test_estimates_during_stolen_time_are_reported_separately(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    host = Host(local_clock() + 10 * LOOK_S)
+    host = Host(local_clock() + 10 * POLL_S)
     monkeypatch.setattr(psutil, "cpu_times", host.cpu_times)
-    stolen = Stolen()
+    stolen = StealMonitor()
     stolen.start()
-    time.sleep(20 * LOOK_S)
+    time.sleep(20 * POLL_S)
     stolen.stop()
-    times = host.at + LOOK_S * np.array([-5.0, -4.0, 0.5, 6.0, 7.0])
+    times = host.at + POLL_S * np.array([-5.0, -4.0, 0.5, 6.0, 7.0])
     found = percentiles(times, np.array([3.0, 3.0, 30.0, 3.0, 3.0]), stolen)
     assert found["n"] == 5
     assert found["p99"] > 20
     assert found["nothing_stolen"] == {"n": 4, "p50": 3.0, "p95": 3.0, "p99": 3.0}
-    assert found["stolen_share_of_a_core"] == pytest.approx(0.03 / (20 * LOOK_S), rel=0.5)
+    assert found["stolen_share_of_a_core"] == pytest.approx(0.03 / (20 * POLL_S), rel=0.5)
 
 
-def test_a_machine_that_does_not_say_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_that_counts_no_stolen_time_leaves_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(psutil, "cpu_times", SimpleNamespace)
-    stolen = Stolen()
+    stolen = StealMonitor()
     stolen.start()
-    time.sleep(4 * LOOK_S)
+    time.sleep(4 * POLL_S)
     stolen.stop()
     found = percentiles(np.array([local_clock()]), np.array([3.0]), stolen)
     assert found["p50"] == 3.0
@@ -54,15 +56,15 @@ def test_a_machine_that_does_not_say_leaves_none(monkeypatch: pytest.MonkeyPatch
     assert math.isnan(found["nothing_stolen"]["p50"])
 
 
-def test_a_bare_loop_shows_the_machine_alone() -> None:
-    bare = BareLoop()
+def test_a_control_loop_shows_the_latency_of_the_machine() -> None:
+    control = ControlLoop()
     began = local_clock()
-    bare.start()
-    assert bare.latencies_ms().size, "it runs when start returns"
-    while bare.latencies_ms().shape[1] < 4 and local_clock() < began + 60:
+    control.start()
+    assert control.latencies_ms().size, "it runs when start returns"
+    while control.latencies_ms().shape[1] < 4 and local_clock() < began + 60:
         time.sleep(BEAT_S)
-    bare.stop()
-    over, ms = bare.latencies_ms()
+    control.stop()
+    over, ms = control.latencies_ms()
     assert len(over) >= 4
     assert ((over > began) & (over < local_clock())).all()
     assert (np.diff(over) > 0).all()
