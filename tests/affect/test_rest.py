@@ -59,7 +59,7 @@ def session(
     signal: np.ndarray, *, size_s: float = 5.0, rest=None, state=None, model=None, ahead=True
 ):
     """Run EEG through a path; `rest` is a span that is known ahead, or once it begins."""
-    path = AffectPath(model or predictor(), RATE, CAP, units=("uV",) * N, state=state)
+    path = AffectPath(model or predictor(), RATE, CAP, state=state)
     times, size = 100.0 + np.arange(signal.shape[1]) / RATE, int(size_s * RATE)
     if rest and ahead:
         path.baseline(*rest)
@@ -167,9 +167,7 @@ def test_a_window_against_rest_is_quick():
     bands = {f"b{i}": (2.0 + 5 * i, 6.0 + 5 * i) for i in range(7)}
     settings = ModelSettings(encoder="covariance", n_bands=7)
     card = ModelCard("quick", "", True, bands, 6.0, 0.5, 0.125, (), ())
-    path = AffectPath(
-        Predictor((AffectModel(settings).eval(), card)), 250.0, cap, units=("uV",) * 32
-    )
+    path = AffectPath(Predictor((AffectModel(settings).eval(), card)), 250.0, cap)
     signal = np.float32(10 * np.random.default_rng(0).normal(size=(32, 5000)))
     path.baseline(100.0, 112.0)
     taken = []
