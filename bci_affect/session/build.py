@@ -1,4 +1,4 @@
-"""From options to a session: where source, model, music and outputs are put together."""
+"""Builder of sessions: connects source, model, music and outputs."""
 
 from __future__ import annotations
 
@@ -31,29 +31,30 @@ DEFAULT_MODEL = "models/demo.safetensors"
 
 @dataclass(frozen=True)
 class SessionOptions:
-    """What a live session is asked to be.
+    """Options of a live session.
 
     Attributes
     ----------
     model : Path or None
-        Model file; the shipped one where None.
+        Model file; the shipped one if None.
     profile : str
-        Name of a person's profile; "" for nobody's.
+        Name of a person's profile; "" for none.
     library : Path or None
-        The music library's database; the user's own where None.
+        The music library's database; the user's own if None.
     music_dirs : tuple of Path
-        Only tracks in these folders are played; empty for the whole library.
+        Only tracks in these folders are played; empty for the full library.
     music : bool
         False for a session without music.
     bring_in : callable, optional
-        Adds music to the library before the first piece is chosen; gets the library, and what tells
-        whether the session has ended meanwhile. It may return what adds more while music plays.
+        Adds music to the library before the first piece is chosen. Its arguments are the library
+        and a function that returns True once the session has ended; it may return a function that
+        adds more while music plays.
     policy, target
         How music is chosen; see `bci_affect.session.dj.chooser`.
     yoke : Path or None
-        Recording of a session whose music a sham plays again; at random where None.
+        Recording of a session whose music a sham repeats; random music if None.
     participant : str
-        Whose name recordings have; the profile's where "".
+        Name in the recordings; the profile's if "".
     volume : float
         0 to 1.
     device : str
@@ -63,7 +64,7 @@ class SessionOptions:
     estimates : Path or None
         New CSV file of estimates.
     publish : bool
-        Whether results go out over LSL.
+        Publish results over LSL.
     seed : int
         Seed of every choice that the session makes.
     settings : LiveSettings
@@ -90,12 +91,12 @@ class SessionOptions:
 
 
 def load_predictor(model: Path | None) -> Predictor:
-    """Load the model that was asked for, or the shipped one."""
+    """Load a model, by default the shipped one."""
     return Predictor(model_path(model))
 
 
 def model_path(model: Path | None) -> Path:
-    """Return the file of the model that was asked for, or of the shipped one."""
+    """Return the path of a model file, by default the shipped one."""
     return model or shipped(DEFAULT_MODEL)
 
 
@@ -131,21 +132,21 @@ def path_factory(
 def build_session(
     source: Source, options: SessionOptions, predictor: Predictor | None = None
 ) -> LiveSession:
-    """Put a session together; nothing runs before its `start`.
+    """Build a session; nothing runs before its `start`.
 
     The model is loaded unless `predictor` has it already.
 
     Raises
     ------
     BciAffectError
-        If the model, the library or an output file cannot be used; nothing is left half-made.
+        If the model, the library or an output file cannot be used; no output is left incomplete.
     """
     if options.policy == "steer" and options.target is None:
         raise BciAffectError("Steering needs a target: add --target VALENCE,AROUSAL in -1..1.")
     if options.yoke is not None:
         if options.policy != "sham":
             raise BciAffectError("Only a sham is yoked to another session: add --policy sham.")
-        read_log(options.yoke)  # says now that it cannot be used, not when the music begins
+        read_log(options.yoke)  # fail now, not when the music begins
     limit_malloc_arenas()
     predictor = predictor or load_predictor(options.model)
     person = PersonalState(options.profile, model_path(options.model)) if options.profile else None
@@ -178,7 +179,7 @@ def build_session(
 
 
 def _music(predictor: Predictor, options: SessionOptions) -> Prepare:
-    """Return what opens the library and makes player and `MusicChooser`, on the music's thread."""
+    """Return a function that opens the library, player and `MusicChooser` on the music thread."""
 
     def prepare(
         on_event: Callable[[PlayerEvent], None],

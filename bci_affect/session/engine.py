@@ -151,8 +151,8 @@ class LiveSession:
     def start(self, timeout_s: float, *, record: bool = False) -> StreamInfo:
         """Open the source, waiting at most `timeout_s`, and begin.
 
-        With `record`, the recording has every sample from the first on, so that it gives the very
-        windows of the live run when it is processed.
+        With `record`, the recording has every sample from the first on, so that
+        processing it yields the windows of the live run.
 
         Raises
         ------

@@ -16,13 +16,13 @@ from bci_affect.session.snapshot import Level, MusicStatus, Policy, RecordingSta
 from bci_affect.streams import Source
 
 Notify = Callable[[Level, str], None]
-"""Shows one sentence to the user, at a level."""
+"""Function that shows one sentence to the user, at a level."""
 OnEvent = Callable[[dict[str, object], float | None], None]
 """Takes an event's fields and its LSL time (None for now)."""
 
 
 class Publishing(Protocol):
-    """Sends results to other programs."""
+    """Publisher of results to other programs."""
 
     def estimate(self, estimate: AffectEstimate) -> None:
         """Send an estimate."""
@@ -35,7 +35,7 @@ class Publishing(Protocol):
 
 
 class Recording(Protocol):
-    """Records the session."""
+    """Recorder of the session."""
 
     def start(self, source: Source) -> None:
         """Begin a new file, or continue the current one."""
@@ -57,7 +57,7 @@ class Recording(Protocol):
 
 
 class NormaliserStore(Protocol):
-    """Saves a person's normalisation from session to session."""
+    """Store of a person's normalisation between sessions."""
 
     def start_event(
         self, channels: Sequence[str], normaliser: Normaliser | RestNormaliser
@@ -92,7 +92,7 @@ class SessionMusic(MusicControl, Protocol):
 
 
 class PlayerControl(Protocol):
-    """Player as the `MusicChooser` needs it; `bci_affect.music.AudioPlayer` fulfils it."""
+    """Player as the `MusicChooser` needs it; `bci_affect.music.AudioPlayer` implements it."""
 
     failed: frozenset[int]
 

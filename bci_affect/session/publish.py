@@ -1,4 +1,4 @@
-"""The session's results as LSL streams, for any other program on the network.
+"""Publisher of a session's results as LSL streams.
 
 Three outlets, each stamped with the time of the last EEG sample used: ``bci_affect.estimate``,
 ``bci_affect.embedding``, and ``bci_affect.events`` (one JSON object per sample).
@@ -13,14 +13,14 @@ ESTIMATE_UNITS = ("-1..1", "-1..1", "probability", "probability", "0..1", "0..1"
 
 
 class Publisher:
-    """Owns the three outlets.
+    """Three outlets of a session.
 
     Parameters
     ----------
     embedding_dim : int
         Length of the embedding.
     source_id : str
-        Identity of this session's outlets, so that a reader finds them again after a restart.
+        Identity of this session's outlets, by which receivers find them after a restart.
     """
 
     def __init__(self, embedding_dim: int, source_id: str) -> None:
@@ -50,6 +50,6 @@ class Publisher:
         self._events.push(text, time)
 
     def close(self) -> None:
-        """Take the outlets off the network."""
+        """Close the outlets."""
         for outlet in (self._estimate, self._embedding, self._events):
             outlet.close()

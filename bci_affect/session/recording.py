@@ -1,4 +1,4 @@
-"""The session's recording: raw EEG as received, markers, events and estimates in one XDF file."""
+"""Recording of a session: raw EEG as received, markers, events and estimates in one XDF file."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _EVENTS = "bci_affect.events"
 
 
 class SessionRecording:
-    """Starts and stops recordings of one session, each a new file that is never overwritten.
+    """Recordings of one session, each a new file that is never overwritten.
 
     Parameters
     ----------
     folder : Path
-        Where recordings go, named as LabRecorder does.
+        Folder of the recordings, which are named as in LabRecorder.
     participant : str
-        Whose session it is; characters that such names cannot have are left out.
+        Name of the listener; characters that file names cannot have are removed.
     """
 
     def __init__(self, folder: Path, participant: str = "") -> None:
@@ -34,7 +34,7 @@ class SessionRecording:
         self._active = False
 
     def start(self, source: Source) -> None:
-        """Begin a new file; one that runs goes on, one that failed is left as it is.
+        """Begin a new file, unless one is being written; a failed one is kept.
 
         Raises
         ------
@@ -63,7 +63,7 @@ class SessionRecording:
             self._recorder.stop()
 
     def discard(self) -> None:
-        """Finish the file and take it away: there never was a session to record."""
+        """Finish and delete the file of a session that did not start."""
         self.stop()
         if self._recorder:
             path = Path(self._recorder.status.path)
@@ -81,7 +81,7 @@ class SessionRecording:
             self._recorder.mark(_EVENTS, text, time)
 
     def status(self) -> RecordingStatus | None:
-        """Say how the recording, or the last one, stands; None before the first."""
+        """Return the status of the present or last recording; None before the first."""
         if self._recorder is None:
             return None
         status = self._recorder.status

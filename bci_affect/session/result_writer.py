@@ -19,7 +19,7 @@ _CHORE_S = 60.0  # a killed session loses at most this much of the person's norm
 
 
 class ResultWriter:
-    """Writes estimates and events to the CSV file, the recording and the LSL outlets.
+    """Writer of estimates and events to the CSV file, the recording and the LSL outlets.
 
     Runs on its own thread (``bci-out``) from a long bounded queue, so that `put` never waits;
     nothing is dropped unless the queue is full.

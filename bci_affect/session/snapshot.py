@@ -161,7 +161,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class SessionSnapshot:
-    """Everything that a window or dashboard shows, taken at one moment.
+    """Consistent state of a session for a window or dashboard.
 
     Attributes
     ----------

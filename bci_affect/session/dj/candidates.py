@@ -1,7 +1,7 @@
-"""What may be played next, best first, and why: a function of the situation, with no state.
+"""Candidates for the next track, best first, with reasons: a pure function of the situation.
 
-The policy says what fits; rules then bar what was played lately and what the listener has had
-enough of, unless that leaves nothing. Every suggestion carries the rule that put it where it is.
+The policy ranks the tracks; rules then exclude recently played and banned ones, unless that leaves
+nothing. Every suggestion names the rule that determined its rank.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ class ChooserSettings:
     smoothing_s : float
         Time constant of the smoothed query and mood.
     lead_s : float
-        How long before a track's end the next is settled.
+        Seconds before a track's end at which the next is fixed.
     dwell_s : float
-        `follow` never leaves a track earlier than this by itself.
+        Least time before `follow` leaves a track.
     margin, hold_s : float
-        How much better another track must fit, and for how long, before `follow` leaves one.
+        Margin in score, and its duration, for which another track must fit better before `follow`
+        leaves one.
     repeat_s, repeat_tracks : float, int
-        A track comes again after this long and this many others at the earliest (of a small
-        library, half of it).
+        Least time and number of other tracks before a track repeats (half of a small library).
     artist_gap : int
-        Tracks between two of one artist.
+        Tracks between two of the same artist.
     variety : int
-        The choice is drawn among this many of the best...
+        Number of best tracks among which the choice is drawn.
     temperature : float
-        ...with odds that fall by e for each step of this size in score.
+        Difference in score at which the odds of a draw fall by a factor of e.
     liked_bonus : float
-        What a like adds to a score.
+        Score that a like adds.
     path_step : float
         Longest step of `steer` from track to track, on the plane of -1 to 1.
     """
@@ -65,7 +65,7 @@ class ChooserSettings:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """All that a choice is made from, beside the library and the rules.
+    """Situation of a choice, besides the library and the rules.
 
     Attributes
     ----------
@@ -74,13 +74,13 @@ class Situation:
     time_s : float
         LSL time.
     current : Track or None
-        What plays.
+        Playing track.
     history : tuple of (int, str, float)
-        Track, artist and time of what was heard, oldest first.
+        Track, artist and time of played tracks, oldest first.
     mood, aim, waypoint : ndarray or None
-        The listener's mood (2,), what is followed in the common space (d,), and where steering is.
+        Listener's mood (2,), query in the common space (d,), and present waypoint of steering (2,).
     target : (float, float) or None
-        Where it goes.
+        Target of steering.
     broken : frozenset of int
         Tracks that cannot be played.
     """
@@ -99,7 +99,7 @@ class Situation:
 def ranked(
     search: Retriever, library: Library, rules: ChooserSettings, now: Situation
 ) -> list[Suggestion]:
-    """Order what the policy finds, without what the rules bar, unless that leaves nothing."""
+    """Rank the policy's tracks without those that the rules exclude, unless none is left."""
     recent = _recent_tracks(library, rules, now)
     artists = _recent_artists(rules, now)
     playing = {now.current.id} if now.current else set()
@@ -124,7 +124,7 @@ def ranked(
 
 
 def next_waypoint(rules: ChooserSettings, now: Situation) -> NDArray[np.float64]:
-    """Return where steering goes next: first the present mood, then steps towards the target."""
+    """Return the next waypoint of steering: the present mood, then steps towards the target."""
     target = np.array(now.target if now.target is not None else (0.0, 0.0))
     if now.waypoint is None:
         return np.zeros(2) if now.mood is None else np.clip(now.mood, -1.0, 1.0)
@@ -134,7 +134,7 @@ def next_waypoint(rules: ChooserSettings, now: Situation) -> NDArray[np.float64]
 
 
 def described(choice: Suggestion) -> dict[str, Any]:
-    """Return a suggestion with its reasons as JSON holds it."""
+    """Return a suggestion with its reasons as a JSON document."""
     return {
         "track": choice.track.id,
         "title": choice.track.title,
@@ -150,7 +150,7 @@ def described(choice: Suggestion) -> dict[str, Any]:
 def _found(
     search: Retriever, rules: ChooserSettings, now: Situation, exclude: frozenset[int]
 ) -> list[Suggestion]:
-    """Return what the policy alone would play, best first."""
+    """Return the policy's ranking before rules."""
     many = max(_CANDIDATES, 2 * rules.repeat_tracks)
     if now.policy == "steer":
         point = now.waypoint if now.waypoint is not None else next_waypoint(rules, now)
@@ -198,7 +198,7 @@ def _recent_artists(rules: ChooserSettings, now: Situation) -> set[str]:
 def draw(
     rules: ChooserSettings, found: list[Suggestion], rng: np.random.Generator
 ) -> tuple[list[Suggestion], int]:
-    """Return the best that vary, and which of them is drawn, by softmax of their scores."""
+    """Return the tracks of the draw and the drawn one, by softmax of their scores."""
     best = found[: 1 if found[0].rule == LONGEST_AGO else rules.variety]
     if len(best) == 1:
         return best, 0
@@ -208,7 +208,7 @@ def draw(
 
 
 def after(library: Library, current: Track | None) -> Suggestion | None:
-    """Return the track behind the playing one in the library's order; None where there is none."""
+    """Return the track after the playing one in the library's order, or None."""
     tracks = library.tracks(include_banned=False)
     if not tracks:
         return None

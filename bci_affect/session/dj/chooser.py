@@ -1,10 +1,10 @@
-"""Choosing music: what fits the EEG now, a path to a mood, a control condition, or by hand.
+"""Choice of music: follow the EEG, steer to a mood, a control condition, or manual choice.
 
-A decision is made from what `update` was told, the library, and a seeded generator; nothing else.
-So the same session with the same seed chooses the same, and the log says why each track was chosen.
+A decision depends only on the arguments of `update`, the library, and a seeded generator. The same
+session with the same seed therefore makes the same choices, and the log states the reason of each.
 
 Rules are in `candidates`, the listener's smoothed mood in `mood`, control conditions in `sham`.
-What is left here is long because it is one state under one lock.
+The class is long because it is one state under one lock.
 """
 
 from __future__ import annotations
@@ -37,37 +37,37 @@ from bci_affect.session.snapshot import Policy
 from bci_affect.storage import plain
 
 Log = Callable[[dict[str, Any]], None]
-"""Takes each decision and command as a dictionary that JSON can hold."""
+"""Function that receives each decision and command as a JSON document."""
 
 _QUEUE = 5
-_PATIENCE_S = 5.0  # until what was asked of the player shows in its state
+_PATIENCE_S = 5.0  # until a command to the player shows in its state
 
 
 class MusicChooser:
-    """Chooses what plays; call `update` some times a second.
+    """Chooser of the playing track; call `update` a few times a second.
 
     Parameters
     ----------
     retriever : Retriever
         Search over the library, in the model's common space.
     player : PlayerControl
-        What plays.
+        The player.
     library : Library
-        Keeps likes and bans.
+        Store of likes and bans.
     policy : str
-        ``follow`` (what fits the EEG now), ``steer`` (a path from the present mood to the target),
-        ``sham`` (as if it followed, the control condition; see `sham`), ``music-only`` (like what
-        plays, or near the target; the EEG has no say), ``manual`` (only what is chosen by hand).
+        ``follow`` (fits the present EEG), ``steer`` (a path from the present mood to the target),
+        ``sham`` (control condition that seems to follow; see `sham`), ``music-only`` (similar to
+        the playing track, or near the target, without EEG), ``manual`` (manual choice only).
     seed : int
-        Of every draw.
+        Seed of every draw.
     target : (float, float), optional
         Valence and arousal to steer to.
     settings : ChooserSettings, optional
         Rules.
     yoke : Yoke, optional
-        What a ``sham`` plays again; at random where there is none, and when it is over.
+        Session that a ``sham`` repeats; random without one, and after its end.
     log : callable, optional
-        Takes each decision.
+        Called with each decision.
     """
 
     def __init__(
@@ -106,10 +106,10 @@ class MusicChooser:
         self._queue_at = -np.inf
         self._decoy = Decoy(retriever, seed, self._rules.dwell_s)
         self._yoke = yoke
-        self._yoked_at = -1  # of what the yoke played, the last that was played again
+        self._yoked_at = -1  # last repeated track of the yoked session
         self._began: float | None = None
 
-    # --- what the session tells -------------------------------------------------------------
+    # --- input from the session -------------------------------------------------------------
 
     def update(
         self,
@@ -120,16 +120,16 @@ class MusicChooser:
         time: float,
         state: State = State.OK,
     ) -> None:
-        """Take the newest estimate and do what is due.
+        """Process the newest estimate and carry out due decisions.
 
         Parameters
         ----------
         embedding : ndarray, shape (d,), or None
-            Place in the common space.
+            Position in the common space.
         valence, arousal, confidence : float
             Estimate in [-1, 1], and its confidence, 0 to 1.
         time : float
-            LSL time: the only clock that decisions know.
+            LSL time, the only clock of decisions.
         state : State
             Only `State.OK` estimates count; otherwise the last ones are held.
         """
@@ -156,7 +156,7 @@ class MusicChooser:
                     self._leave_if_better(playing)
 
     def _follow_player(self, playing: PlayerState) -> None:
-        """Notice that another track is heard now."""
+        """Update the state after a change of the playing track."""
         if playing.track_id is None:
             if self._asked_at is not None and self._time - self._asked_at < _PATIENCE_S:
                 return
@@ -167,7 +167,7 @@ class MusicChooser:
             return
         try:
             self._current = self._library.track(playing.track_id)
-        except BciAffectError:  # removed or its drive gone while it plays
+        except BciAffectError:  # removed, or its drive disconnected, while it plays
             return
         self._why = self._picked.pop(
             playing.track_id, Suggestion(self._current, float("nan"), rule="chosen by you")
@@ -194,7 +194,7 @@ class MusicChooser:
             self._player.play(choice.track)
 
     def _play_yoked(self, playing: PlayerState) -> bool:
-        """Play what the other session played at this time of it; tell whether there is any."""
+        """Play the yoked session's track of this time; return whether there is one."""
         self._began = self._time if self._began is None else self._began
         number = self._yoke.due(self._time - self._began) if self._yoke is not None else None
         if self._yoke is None or number is None:
@@ -222,7 +222,7 @@ class MusicChooser:
         return True
 
     def _aim(self) -> NDArray[np.float64] | None:
-        """Return what is followed in the common space: the EEG, or a sham's decoy."""
+        """Return the query in the common space: the EEG's, or a sham's decoy."""
         query = self._mood.query
         if self._policy == "sham" and query is not None:
             return self._decoy.place(self._time)
@@ -236,7 +236,7 @@ class MusicChooser:
             self._refresh_queue()
 
     def _leave_if_better(self, playing: PlayerState) -> None:
-        """`follow` leaves a track that no longer fits, after dwelling and only for a clear gain."""
+        """Change a track that no longer fits, after the dwell time and for a clear gain."""
         current, aim = self._current, self._aim()
         if (
             self._policy not in ("follow", "sham")
@@ -262,7 +262,7 @@ class MusicChooser:
             self._better_since = None
 
     def _pick(self, action: str) -> Suggestion | None:
-        """Draw among the best that the rules allow, and log it."""
+        """Draw among the best allowed tracks, and log the decision."""
         if self._policy == "steer":
             self._waypoint = next_waypoint(self._rules, self._situation())
         found = self._ranked()
@@ -292,7 +292,7 @@ class MusicChooser:
         return choice
 
     def _situation(self) -> Situation:
-        """Return all that a choice is made from."""
+        """Return the situation of a choice."""
         return Situation(
             policy=self._policy,
             time_s=self._time,
@@ -330,7 +330,7 @@ class MusicChooser:
                 self._change_to(choice.track)
 
     def choose(self, track_id: int) -> None:
-        """Play this track now; the listener's hand always wins, over every rule.
+        """Play this track now; a manual choice overrides every rule.
 
         Raises
         ------
@@ -344,7 +344,7 @@ class MusicChooser:
             self._change_to(track)
 
     def pin(self, track_id: int, pinned: bool = True) -> None:
-        """Have a track follow what plays, whatever the policy would choose; or take it back.
+        """Queue a track next under any policy, or unpin it.
 
         Raises
         ------
@@ -382,7 +382,7 @@ class MusicChooser:
             self._player.skip_to(track)
 
     def like(self, track_id: int, liked: bool = True) -> None:
-        """Like a track, or take it back."""
+        """Like a track, or remove the like."""
         with self._lock:
             self._library.like(track_id, liked)
             self._write(
@@ -391,7 +391,7 @@ class MusicChooser:
             self._queue_at = -np.inf
 
     def ban(self, track_id: int, banned: bool = True) -> None:
-        """Never play a track, or take it back; a playing one is skipped."""
+        """Ban a track (a playing one is skipped), or lift the ban."""
         with self._lock:
             self._library.ban(track_id, banned)
             self._write(
@@ -409,14 +409,14 @@ class MusicChooser:
                 self.skip()
 
     def set_policy(self, policy: Policy) -> None:
-        """Change how music is chosen; what plays goes on."""
+        """Change how music is chosen; the playing track continues."""
         with self._lock:
             self._policy = policy
             self._write({"event": "music_command", "command": "policy", "policy": policy})
             self._replan()
 
     def set_target(self, valence: float, arousal: float) -> None:
-        """Set the target of steering, each in [-1, 1]; the path starts anew at the present mood."""
+        """Set the target of steering, each in [-1, 1]; the path restarts at the present mood."""
         for name, value in (("valence", valence), ("arousal", arousal)):
             if not -1.0 <= value <= 1.0:
                 raise BciAffectError(f"The target's {name} {value:g} is outside of -1 to 1.")
@@ -434,10 +434,10 @@ class MusicChooser:
             self._player.enqueue(None)
         self._queue_at = -np.inf
 
-    # --- what is shown ----------------------------------------------------------------------
+    # --- displayed state ---------------------------------------------------------------------
 
     def queue(self) -> tuple[Suggestion, ...]:
-        """Return the next five as they stand; the first is settled once the track nears its end."""
+        """Return the next five suggestions; the first is fixed near the end of the track."""
         return self._queue
 
     def why(self) -> Suggestion | None:
@@ -446,7 +446,7 @@ class MusicChooser:
 
     @property
     def policy(self) -> Policy:
-        """How music is chosen now."""
+        """Present policy."""
         return self._policy
 
     @property

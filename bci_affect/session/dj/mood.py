@@ -1,4 +1,4 @@
-"""Listener's mood and place in the common space, smoothed over time."""
+"""Listener's mood and position in the common space, smoothed over time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class SmoothedMood:
     mood : ndarray, shape (2,), or None
         Valence and arousal; None before the first estimate.
     query : ndarray, shape (d,), or None
-        Place in the common space; None before the first estimate.
+        Position in the common space; None before the first estimate.
     confidence : float
         Of the last estimate.
     """
@@ -40,7 +40,7 @@ class SmoothedMood:
         confidence: float,
         time_s: float,
     ) -> None:
-        """Take the newest estimate; `mood` is None while there is none that counts."""
+        """Update with the newest estimate; `mood` is None for an estimate that does not count."""
         last, self._updated_at = self._updated_at, time_s
         if mood is None or not np.isfinite(mood).all():
             return

@@ -48,14 +48,14 @@ Prepare = Callable[
 
 
 class MusicThread:
-    """Thread of a `MusicChooser` and its `AudioPlayer`; fulfils `session.parts.SessionMusic`.
+    """Thread of a `MusicChooser` and its `AudioPlayer`; implements `session.parts.SessionMusic`.
 
     Parameters
     ----------
     prepare : callable
-        Opens the library and makes player and `MusicChooser`; gets callbacks for the player's
-        events and for the decisions, and a function that tells whether the session has ended. It
-        runs on the music thread, so that a session never waits for a large library. It returns
+        Opens the library, player and `MusicChooser`; its arguments are callbacks for the player's
+        events and for the decisions, and a function that returns True once the session has ended.
+        It runs on the music thread, so that a session never waits for a large library. It returns
         None if there is no music.
     notify : callable
         Shows a sentence to the user when something goes wrong.
@@ -87,7 +87,7 @@ class MusicThread:
         self._tracks: dict[int, Track] = {}
         self._wake = threading.Event()
         self._stop = threading.Event()
-        # Not a daemon: Python ends those within torch, whose C++ then aborts the whole process.
+        # Not a daemon: Python ends those within torch, whose C++ then aborts the process.
         self._thread = threading.Thread(target=self._run, name="bci-music", daemon=False)
 
     # ---- for the engine -----------------------------------------------------------------------
@@ -140,7 +140,7 @@ class MusicThread:
             self._thread.join()
 
     def _ended(self) -> bool:
-        """Tell whether the thread must end: closed, or the main thread is gone."""
+        """Return True if the thread must end: closed, or the main thread has ended."""
         return self._stop.is_set() or not threading.main_thread().is_alive()
 
     # ---- commands -----------------------------------------------------------------------------

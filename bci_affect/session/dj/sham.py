@@ -1,10 +1,10 @@
-"""The control condition: music that looks as if it followed the EEG, and does not.
+"""Sham control: music that seems to follow the EEG but does not depend on it.
 
-Two kinds, after the closed-loop literature. *Random*: every rule of following (spacing, likes,
-variety, dwelling, changing for a clear gain) applied to a decoy in the EEG's place, a random piece
-of the library that changes as moods do. *Yoked*: what another session played, when it played it,
-so that two listeners hear the same and only one of them had a say in it. Either way screen and
-terminal show what they show while following; the session's events and its report tell.
+Two kinds, after the closed-loop literature. *Random*: all rules of `follow` (spacing, likes,
+variety, dwell time, changes for a clear gain) with a decoy in place of the EEG, a random piece of
+the library that changes at the pace of moods. *Yoked*: the music of another session at the same times, so that
+two listeners hear the same and only one of them influenced it. Screen and terminal look as in
+`follow`; the session's events and its report reveal the condition.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from bci_affect.streams import read_xdf
 
 
 class Decoy:
-    """A place in the common space that has nothing to do with the listener.
+    """Position in the common space that is independent of the listener.
 
     Parameters
     ----------
     retriever : Retriever
-        Whose library's pieces are drawn from.
+        Retriever over the library from which pieces are drawn.
     seed : int
-        Of the draws.
+        Seed of the draws.
     every_s : float
-        How long a decoy stands.
+        Duration of a decoy.
     """
 
     def __init__(self, retriever: Retriever, seed: int, every_s: float) -> None:
@@ -43,7 +43,7 @@ class Decoy:
         self._drawn: tuple[int, NDArray[np.float64]] | None = None
 
     def place(self, time_s: float) -> NDArray[np.float64] | None:
-        """Return the decoy of a moment, shape (d,); None while the library is empty."""
+        """Return the decoy of a moment, shape (d,); None for an empty library."""
         self._began = time_s if self._began is None else self._began
         number = int(max(0.0, time_s - self._began) // self._every_s)
         if self._drawn is None or self._drawn[0] != number:
@@ -57,9 +57,9 @@ class Decoy:
 
 @dataclass(frozen=True)
 class YokedTrack:
-    """One track of the session that is played again.
+    """Track of the session that is repeated.
 
-    ``at_s`` counts from that session's start; ``offset_s`` is the place in the track.
+    ``at_s`` counts from that session's start; ``offset_s`` is the position in the track.
     """
 
     at_s: float
@@ -69,9 +69,9 @@ class YokedTrack:
 
 @dataclass(frozen=True)
 class Yoke:
-    """What another session played, from its log.
+    """Tracks of another session, from its events.
 
-    ``source`` names its recording, ``ends_s`` is when it was over.
+    ``source`` names its recording, ``ends_s`` is its end.
     """
 
     source: str
@@ -79,13 +79,13 @@ class Yoke:
     ends_s: float
 
     def due(self, elapsed_s: float) -> int | None:
-        """Return the number of what is due; -1 before the first, None when all is over."""
+        """Return the number of the due track; -1 before the first, None after the end."""
         if elapsed_s > self.ends_s:
             return None
         return sum(one.at_s <= elapsed_s for one in self.played) - 1
 
     def coming(self, number: int, many: int) -> tuple[Suggestion, ...]:
-        """Return what follows."""
+        """Return the next track."""
         return tuple(one.suggestion for one in self.played[number + 1 : number + 1 + many])
 
 
@@ -107,12 +107,12 @@ def read_log(recording: Path) -> list[TimedEvent]:
 
 
 def yoke(recording: Path, library: Library) -> Yoke:
-    """Read what a session played, as tracks of this library.
+    """Read the tracks that a session played, as tracks of this library.
 
     Raises
     ------
     BciAffectError
-        If the recording is no session with music, or the library lacks a track of it.
+        If the recording is not a session with music, or the library lacks one of its tracks.
     """
     log = read_log(recording)
     began = next((at for at, event in log if isinstance(event, SessionStart)), log[0][0])
@@ -139,7 +139,7 @@ def _name(title: str, artist: str | None) -> tuple[str, str]:
 
 
 def _suggestion(track: Track, choice: MusicChoice) -> Suggestion:
-    """Return the suggestion with the reason of the other session, which following would show."""
+    """Return the suggestion with the other session's reason, as `follow` would show it."""
 
     def number(value: float | None) -> float:
         return float("nan") if value is None else value

@@ -1,10 +1,9 @@
-"""The guided calibration: contact, rest, rated clips; stopped at any time, resumed with no loss.
+"""Guided calibration: contact check, rest, and rated clips, with progress that can be resumed.
 
-A state machine without clock, screen, or sound of its own: whoever runs it (window or terminal)
-calls `tick` a few times a second with the LSL time, shows `view` (and sounds a
-tone when the step changes: eyes may be closed), plays and silences when told, and hands the
-listener's answers back. Every event goes out as one JSON object for the recording, and the
-progress is on disk after every step.
+The state machine has no clock, screen or sound: its caller (window or terminal) calls `tick` a few
+times a second with the LSL time, shows `view` (with a tone when the step changes, for closed eyes),
+plays and stops excerpts on request, and passes the listener's answers. Every event is emitted for
+the recording, and the progress is stored after every step.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ CONTACT_SECONDS = 5.0
 
 
 class Step(StrEnum):
-    """Where the calibration stands."""
+    """Step of the calibration."""
 
     READY = "ready"
     CONTACT = "contact"
@@ -60,7 +59,7 @@ _TEXTS = {
 
 @dataclass(frozen=True)
 class View:
-    """All that a screen shows of the calibration at one moment.
+    """Displayed state of the calibration.
 
     ``seconds_left`` is NaN for steps that wait for the listener; ``clip`` counts from 1 (0 before
     the first).
@@ -77,22 +76,22 @@ class View:
 
 
 class GuidedCalibration:
-    """Leads one listener through calibration.
+    """Calibration of one listener.
 
     Parameters
     ----------
     path : Path
-        Where progress is kept.
+        File of the progress.
     emit : callable of str
-        Takes each event as one JSON object, for the recording.
+        Called with each event, for the recording.
     play : callable of Clip
         Starts an excerpt.
     silence : callable
-        Stops whatever plays.
+        Stops the excerpt.
 
     Notes
     -----
-    Make one with `begin` or `resume`. One thread calls.
+    Create one with `begin` or `resume`. Only one thread may call it.
     """
 
     def __init__(
@@ -152,7 +151,7 @@ class GuidedCalibration:
         play: Callable[[Clip], None],
         silence: Callable[[], None],
     ) -> GuidedCalibration:
-        """Go on where a calibration stood: rests and rated clips are not repeated.
+        """Resume a calibration; completed rests and rated clips are not repeated.
 
         Raises
         ------
@@ -161,16 +160,16 @@ class GuidedCalibration:
         """
         return cls(Progress.load(path), path, emit=emit, play=play, silence=silence)
 
-    # --- What a screen sees -----------------------------------------------------------------
+    # --- displayed state --------------------------------------------------------------------
 
     @property
     def step(self) -> Step:
-        """Where it stands."""
+        """Present step."""
         return self._step
 
     @property
     def profile(self) -> str:
-        """Whose calibration it is."""
+        """Name of the profile."""
         return self._progress.profile
 
     @property
@@ -180,11 +179,11 @@ class GuidedCalibration:
 
     @property
     def ratings(self) -> dict[int, Rating]:
-        """What has been rated so far, by number of the clip from 0."""
+        """Ratings so far, by number of the clip from 0."""
         return dict(self._progress.ratings)
 
     def view(self) -> View:
-        """Return all that is shown now."""
+        """Return the displayed state."""
         clip = self._progress.clips[self._clip] if self._clip >= 0 else None
         return View(
             step=self._step,
@@ -197,7 +196,7 @@ class GuidedCalibration:
             contact_ok=self._contact_ok,
         )
 
-    # --- What a screen says -----------------------------------------------------------------
+    # --- commands of a screen ----------------------------------------------------------------
 
     def start(self, now: float) -> None:
         """Start, or resume after `stop`."""
@@ -215,7 +214,7 @@ class GuidedCalibration:
         self._enter(Step.CONTACT)
 
     def tick(self, now: float, quality: float = float("nan")) -> Step:
-        """Let time pass.
+        """Advance to a time.
 
         Parameters
         ----------
@@ -227,7 +226,7 @@ class GuidedCalibration:
         Returns
         -------
         Step
-            Where it stands after this.
+            Step after this call.
         """
         self._now = now
         if self._step is Step.CONTACT:
@@ -243,7 +242,7 @@ class GuidedCalibration:
         return self._step
 
     def go_on(self, now: float) -> None:
-        """Go on without waiting: past a bad contact, or the rest of a timed step."""
+        """Skip a bad contact, or the remainder of a timed step."""
         self._now = now
         if self._step is Step.CONTACT:
             self._send("contact_skipped")
@@ -252,7 +251,7 @@ class GuidedCalibration:
             self._next()
 
     def rate(self, now: float, rating: Rating) -> None:
-        """Take the listener's report of the clip that was heard.
+        """Store the listener's rating of the last clip.
 
         Raises
         ------
@@ -272,7 +271,7 @@ class GuidedCalibration:
         self._next_clip()
 
     def stop(self, now: float) -> None:
-        """Stop; nothing that was done is lost, an interrupted clip will be played again."""
+        """Stop; completed steps are kept, and an interrupted clip is played again."""
         if self._step in (Step.DONE, Step.STOPPED, Step.READY):
             return
         self._now = now
@@ -286,15 +285,15 @@ class GuidedCalibration:
         self._enter(Step.STOPPED)
 
     def extend(self, clips: Sequence[Clip]) -> None:
-        """Add clips to be played after those there are: what was rated did not suffice."""
+        """Append clips, for a calibration whose ratings did not suffice."""
         self._progress.clips += tuple(clips)
         self._progress.save(self._path)
 
     def discard(self) -> None:
-        """Forget the progress on disk (after a finished calibration)."""
+        """Delete the stored progress (after a finished calibration)."""
         self._path.unlink(missing_ok=True)
 
-    # --- Inside -----------------------------------------------------------------------------
+    # --- internal ----------------------------------------------------------------------------
 
     def _enter(self, step: Step, seconds: float = float("nan")) -> None:
         self._step = step

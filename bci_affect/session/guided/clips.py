@@ -1,4 +1,4 @@
-"""Which excerpts a guided calibration plays: a balanced choice over the valence-arousal plane."""
+"""Choice of a calibration's excerpts, balanced over the valence-arousal plane."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ ROUND = 4
 
 @dataclass(frozen=True)
 class Clip:
-    """One excerpt to be played and rated.
+    """Excerpt to be played and rated.
 
-    ``valence`` and ``arousal`` are the music's prediction in [-1, 1] (what is *intended*), kept
-    apart from what the listener reports; ``block`` is its round of the four quadrants.
+    ``valence`` and ``arousal`` are the music's prediction in [-1, 1] (*intended*),
+    separate from the listener's report; ``block`` is its round of the four quadrants.
     """
 
     track: int
@@ -56,19 +56,19 @@ def choose_clips(
 ) -> tuple[Clip, ...]:
     """Choose excerpts that cover the valence-arousal plane, in balanced random order.
 
-    The plane is cut into quadrants at its middle or, where the library leaves a quadrant too
-    empty, at the library's medians. Each round (block) plays one excerpt of every quadrant in
-    random order, those furthest out first and no track twice while there are others; a track that
-    must come again does so with another excerpt.
+    The plane is divided into quadrants at its centre or, if the library has too few tracks in a
+    quadrant, at the library's medians. Each round (block) plays one excerpt of every quadrant in
+    random order, the most extreme first and no track twice while others are left; a repeated track
+    is played with another excerpt.
 
     Parameters
     ----------
     tracks : sequence of Track
-        The library; banned tracks, those without a prediction, and those too short are left out.
+        The library; banned tracks, tracks without a prediction, and short ones are excluded.
     n_clips : int
         A multiple of four, at least eight.
     seed : int
-        Choice and order follow from it.
+        Seed of choice and order.
     seconds : float
         Length of a clip, 20 to 60.
 
@@ -94,7 +94,7 @@ def choose_clips(
     if min(len(q) for q in quadrants) < n_clips // 4:
         quadrants = _quadrants(place, np.median(place, axis=0))
     if not all(quadrants):
-        # Valence and arousal go together in this library: take the nearest to each corner.
+        # Valence and arousal are correlated in this library: use the nearest to each corner.
         spread = (place - place.mean(axis=0)) / np.maximum(place.std(axis=0), 1e-6)
         quadrants = [
             list(np.argsort(-(spread @ corner))[: max(1, len(usable) // 4)]) for corner in _CORNERS
@@ -127,16 +127,15 @@ def further_clips(
 ) -> tuple[Clip, ...]:
     """Choose one more round for a calibration whose clips did not suffice.
 
-    Where the reports lean to one side (nearly all of them pleasant, say), the excerpts that the
-    music's prediction places furthest to the other side come; where they are balanced, one of
-    every quadrant.
+    If nearly all reports are on one side (for example pleasant), the excerpts that the music's
+    prediction places furthest on the other side are chosen; otherwise one of every quadrant.
 
     Parameters
     ----------
     tracks : sequence of Track
         The library.
     clips : sequence of Clip
-        What was played, in order.
+        Played clips, in order.
     felt : mapping of int to AffectRating
         Reports by number of the clip.
     seed : int
@@ -173,7 +172,7 @@ _CORNERS = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]], dtype=np.float64)
 
 
 def _is_usable(track: Track) -> bool:
-    """Whether a track is analysed, long enough, and not banned."""
+    """Return True if a track is analysed, long enough, and not banned."""
     known = bool(np.isfinite([track.valence, track.arousal]).all())
     return known and not track.banned and track.duration_s >= CLIP_SECONDS[0]
 
@@ -186,7 +185,7 @@ def _quadrants(place: Places, middle: Places) -> list[list[int]]:
 
 
 def _excerpt(track: Track, times_used: int, seconds: float, block: int) -> Clip:
-    """Cut the next excerpt of a track: from a quarter in, later ones further on."""
+    """Return the next excerpt of a track, the first from a quarter of its length."""
     length = min(seconds, track.duration_s)
     room = track.duration_s - length
     start = (0.25 * track.duration_s + times_used * length) % room if room > 0 else 0.0

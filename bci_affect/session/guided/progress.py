@@ -1,4 +1,4 @@
-"""What a guided calibration keeps on disk, so that it can be stopped and resumed at any time."""
+"""Progress of a guided calibration on disk, so that it can be stopped and resumed at any time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FORMAT = "bci_affect calibration 1"
 
 @dataclass(frozen=True)
 class Timing:
-    """Lengths of the steps in seconds; 0 leaves a rest step out."""
+    """Lengths of the steps in seconds; 0 omits a rest step."""
 
     rest_open_s: float = 60.0
     rest_closed_s: float = 30.0
@@ -36,7 +36,7 @@ class Rating:
 
 @dataclass
 class Progress:
-    """What is kept on disk of a calibration: its plan, and what was done of it.
+    """Stored state of a calibration: its plan and the completed steps.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Progress:
     ratings: dict[int, Rating] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
-        """Return it as plain JSON."""
+        """Return the progress as plain JSON."""
         return {
             "format": FORMAT,
             "profile": self.profile,
@@ -72,12 +72,12 @@ class Progress:
 
     @classmethod
     def parse(cls, document: dict[str, Any]) -> Progress:
-        """Read what `document` gave.
+        """Parse the result of `document`.
 
         Raises
         ------
         ValueError, KeyError, TypeError, AttributeError
-            If it is anything else.
+            If the document is invalid.
         """
         if document["format"] != FORMAT:
             raise ValueError("another format")
@@ -92,7 +92,7 @@ class Progress:
 
     @classmethod
     def load(cls, path: Path) -> Progress:
-        """Read it from disk.
+        """Read the progress from disk.
 
         Raises
         ------
@@ -109,5 +109,5 @@ class Progress:
             ) from None
 
     def save(self, path: Path) -> None:
-        """Write it atomically; raises `BciAffectError` if it cannot be written."""
+        """Write the progress atomically; raises `BciAffectError` if it cannot be written."""
         write_atomically(path, json.dumps(self.document()))
