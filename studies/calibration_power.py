@@ -46,7 +46,20 @@ def false_positives(
 
 
 def run(people: int, seed: int = 0) -> dict[str, Any]:
-    """Measure the full curve; see `measure_power`. Keys are ``"<n> clips, oracle <accuracy>"``."""
+    """Measure the power curve; see `measure_power`.
+
+    Parameters
+    ----------
+    people : int
+        Number of simulated people per condition.
+    seed : int
+        Seed of the first person.
+
+    Returns
+    -------
+    dict
+        ``conditions`` has the keys ``"<n> clips, oracle <accuracy>"``.
+    """
     out: dict[str, Any] = {
         "effects": EFFECTS,
         "people": people,
@@ -61,7 +74,7 @@ def run(people: int, seed: int = 0) -> dict[str, Any]:
             out["conditions"][f"{n_clips} clips, oracle {accuracy}"] = measure_power(
                 SimulatedListener(eeg=accuracy), n_clips, seeds
             )
-        # Nothing personal to find: the population head knows the person's direction already.
+        # Nothing personal to learn: the population head already has the person's direction.
         out["conditions"][f"{n_clips} clips, oracle 0.8, population head right"] = measure_power(
             SimulatedListener(eeg=0.8, shared=1.0), n_clips, range(seed, seed + people)
         )
@@ -90,7 +103,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
     axes.axhline(0.05, color="0.4", linestyle="--", linewidth=1)
     axes.text(0.9, 0.06, "5 %", color="0.3", ha="right")
     axes.set(
-        xlabel="Balanced accuracy of an oracle on one clip (0.5: the EEG tells nothing)",
+        xlabel="Balanced accuracy of an oracle on one clip (0.5: no information)",
         ylabel="Share of people found above chance (p < .05)",
         ylim=(0, 1),
         title=f"{result['people']} simulated people each; bars are 95 % intervals",
@@ -100,7 +113,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
 
 
 def main() -> None:
-    """Measure, print, and write figures and picture."""
+    """Measure the curve, print it, and write data and figure."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("--people", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)

@@ -24,7 +24,7 @@ from bci_affect.training.study import prepare_study, run_study
 from bci_affect.training.study_settings import StudyConfig, load_study
 from studies.comparison_tables import Found, tables, write_docs
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 SEEDS = (0, 1, 2, 3, 4, 5)
 NULL_SEEDS = tuple(range(18))  # detecting a missing effect needs more people
@@ -103,7 +103,7 @@ def run_comparison(
             found.setdefault(name, []).append(metrics)
             if docs is not None:
                 write_docs(docs, tables(found, _EFFECT))
-            log.warning("%s finished with seed %d", name, seed)
+            logger.warning("%s finished with seed %d", name, seed)
 
 
 def finished(work: Path, seeds: Sequence[int] | None = None) -> Found:
@@ -141,7 +141,7 @@ def _people(work: Path, data: str, seed: int) -> Path:
 
 
 def _say(name: str, done: int, total: int) -> None:
-    log.warning("fold %d of %d: %s", done, total, name)
+    logger.warning("fold %d of %d: %s", done, total, name)
 
 
 def main() -> None:

@@ -218,9 +218,9 @@ def write_docs(path: Path, text: str) -> None:
     BciAffectError
         If the document has no marks.
     """
-    whole = path.read_text(encoding="utf-8")
-    before, initialise_linear_path, rest = whole.partition(BEGIN)
+    document = path.read_text(encoding="utf-8")
+    before, begin, rest = document.partition(BEGIN)
     _, end, after = rest.partition(END)
-    if not initialise_linear_path or not end:
+    if not begin or not end:
         raise BciAffectError(f"{path} has no marks {BEGIN} ... {END} for the tables.")
     path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")

@@ -1,12 +1,11 @@
-"""Training of the shipped model: ``python -m studies.demo_model``.
+"""Training of the demonstration model: ``python -m studies.demo_model``.
 
-Trains on the broad simulation of `listeners`, with the pipeline and normaliser of live use, and
-writes ``models/demo.safetensors`` with its card. The model is tested on other people with other
-pieces.
+The model is trained on simulated listeners (`studies.listeners`) with the live signal pipeline and
+normaliser, evaluated on other people listening to other pieces, and written to
+``models/demo.safetensors`` with its card.
 
-``--measure SEED`` does not train: it measures the shipped model on people of another seed and
-writes the figures into its card. This is needed after a choice among models by the people of one
-seed.
+``--measure SEED`` evaluates the existing model on people of another seed and updates its card. This
+is needed after a model was selected by its results on the people of one seed.
 """
 
 from __future__ import annotations
@@ -35,17 +34,23 @@ from bci_affect.training.retrieval import cosine, retrieval_metrics, track_score
 from bci_affect.training.run_folder import git_revision
 from bci_affect.training.settings import TrainSettings
 from bci_affect.training.trainer import EpochRecord, FitResult, fit, predict
-from studies.listeners import HEADSETS, ListeningSettings, TaggedPiece, simulate_trials, tag_pieces
+from studies.listeners import (
+    HEADSETS,
+    ListeningSettings,
+    TaggedPiece,
+    simulate_trials,
+    tag_pieces,
+)
 from studies.model_page import page
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
-_TEST_SEED = 10_000  # of people who are never trained on
+_TEST_SEED = 10_000  # added to the seed for the test people
 _PIECE_SEED = 7
 
 
 class DemoSettings(Section):
-    """Content of ``configs/demo.toml``."""
+    """Settings in ``configs/demo.toml``."""
 
     seed: int = 0
     signal: SignalSettings = SignalSettings()
@@ -55,39 +60,38 @@ class DemoSettings(Section):
 
 
 def simulate(settings: DemoSettings, jobs: int = 1) -> tuple[Corpus, Corpus]:
-    """Return features of the people to learn from, and of other people who hear other pieces."""
-    plan = settings.listening
-    log.info("rendering and tagging %d pieces", plan.pieces)
-    known = tag_pieces(random_pieces(plan.pieces, _PIECE_SEED, plan.seconds))
-    log.info("simulating %d people", plan.people)
+    """Simulate the training people and the test people; return their features."""
+    listening = settings.listening
+    logger.info("rendering and embedding %d pieces", listening.pieces)
+    pieces = tag_pieces(random_pieces(listening.pieces, _PIECE_SEED, listening.seconds))
+    logger.info("simulating %d people", listening.people)
     return (
-        _record(known, plan.people, settings, settings.seed, jobs),
-        strangers(settings, plan.test_people, settings.seed + _TEST_SEED, jobs),
+        _build_corpus(pieces, listening.people, settings, settings.seed, jobs),
+        simulate_test(settings, listening.test_people, settings.seed + _TEST_SEED, jobs),
     )
 
 
-def strangers(settings: DemoSettings, people: int, seed: int, jobs: int = 1) -> Corpus:
-    """Return features of people who hear the pieces that are never trained on."""
-    log.info("simulating %d people who hear other pieces", people)
-    unheard = tag_pieces([replace(piece, seconds=settings.listening.seconds) for piece in PIECES])
-    return _record(unheard, people, settings, seed, jobs)
+def simulate_test(settings: DemoSettings, people: int, seed: int, jobs: int = 1) -> Corpus:
+    """Simulate people listening to pieces that are not in the training data."""
+    logger.info("simulating %d people listening to other pieces", people)
+    pieces = [replace(piece, seconds=settings.listening.seconds) for piece in PIECES]
+    return _build_corpus(tag_pieces(pieces), people, settings, seed, jobs)
 
 
 def train(corpus: Corpus, test: Corpus, settings: DemoSettings) -> tuple[FitResult, ModelCard]:
-    """Train on the one, measure on the other; return the model and its card."""
-    begun = time.monotonic()
-    plan = settings.listening
+    """Train on `corpus` and evaluate on `test`; return the model and its card."""
+    started = time.monotonic()
     features = corpus.features
-    # Every sixth group of five: each headset is in the training and in the validation part.
-    chooses = (features.subject // len(HEADSETS)) % 6 == 5
-    if not chooses.any():
-        chooses = features.subject == features.subject.max()
+    # Every sixth group of five people, so each headset is in the training and the validation part.
+    validation = (features.subject // len(HEADSETS)) % 6 == 5
+    if not validation.any():
+        validation = features.subject == features.subject.max()
     result = fit(
-        features.select(~chooses),
-        features.select(chooses),
+        features.select(~validation),
+        features.select(validation),
         settings.train,
         settings.seed,
-        on_epoch=_say,
+        on_epoch=_log_epoch,
     )
     card = ModelCard(
         name="demo",
@@ -109,11 +113,11 @@ def train(corpus: Corpus, test: Corpus, settings: DemoSettings) -> tuple[FitResu
             "settings": settings.model_dump(mode="json"),
             "headsets": {headset.name: len(headset.electrodes) for headset in HEADSETS},
             "windows": len(features),
-            "people": plan.people,
+            "people": settings.listening.people,
             "trials": len(np.unique(features.trial)),
             "best_epoch": result.best_epoch,
             "epochs": len(result.history),
-            "training_seconds": round(time.monotonic() - begun),
+            "training_seconds": round(time.monotonic() - started),
         },
         metrics=measure(result.model, test),
         git_revision=git_revision(),
@@ -121,28 +125,30 @@ def train(corpus: Corpus, test: Corpus, settings: DemoSettings) -> tuple[FitResu
     return result, card
 
 
-def _record(
-    tagged: list[TaggedPiece], people: int, settings: DemoSettings, seed: int, jobs: int
+def _build_corpus(
+    pieces: list[TaggedPiece], people: int, settings: DemoSettings, seed: int, jobs: int
 ) -> Corpus:
     from joblib import Parallel, delayed
 
     windows = Parallel(n_jobs=jobs)(
-        delayed(_one)(number, tagged, settings, seed) for number in range(people)
+        delayed(_simulate_person)(number, pieces, settings, seed) for number in range(people)
     )
     return build_corpus({f"p{number:03d}": part for number, part in enumerate(windows)})
 
 
-def _one(number: int, tagged: list[TaggedPiece], settings: DemoSettings, seed: int) -> Any:
-    trials = simulate_trials(number, tagged, settings.listening, seed=seed)
+def _simulate_person(
+    number: int, pieces: list[TaggedPiece], settings: DemoSettings, seed: int
+) -> Any:
+    trials = simulate_trials(number, pieces, settings.listening, seed=seed)
     return extract_subject(trials, settings.signal, settings.extraction)
 
 
 def measure(model: AffectModel, test: Corpus) -> dict[str, Any]:
-    """Return held-out figures with their counts and chance levels."""
+    """Evaluate a model on held-out data; return the results with counts and chance levels."""
     features = test.features
-    said = predict(model, features)
-    probabilities = expit(said.logits)
-    figures: dict[str, Any] = {
+    prediction = predict(model, features)
+    probabilities = expit(prediction.logits)
+    results: dict[str, Any] = {
         "protocol": "unseen people, unseen pieces; windows of a trial are averaged",
         "people": len(test.subjects),
     }
@@ -150,35 +156,35 @@ def measure(model: AffectModel, test: Corpus) -> dict[str, Any]:
     _, trial_probabilities = per_trial(probabilities, features.trial)
     _, montage = per_trial(features.montage, features.trial)
     for column, dimension in enumerate(("valence", "arousal")):
-        figures[dimension] = _figures(labels[:, column], trial_probabilities[:, column])
-        figures[dimension]["by_electrodes"] = {
-            str(len(names)): _figures(
+        results[dimension] = _classification(labels[:, column], trial_probabilities[:, column])
+        results[dimension]["by_electrodes"] = {
+            str(len(names)): _classification(
                 labels[montage == row, column], trial_probabilities[montage == row, column]
             )["balanced_accuracy"]
             for row, names in enumerate(test.channels)
         }
-    figures["retrieval"] = _retrieval(model, said, test)
-    return figures
+    results["retrieval"] = _retrieval(model, prediction, test)
+    return results
 
 
-def _figures(labels: Any, probabilities: Any) -> dict[str, Any]:
-    found = classification(labels, probabilities)
+def _classification(labels: Any, probabilities: Any) -> dict[str, Any]:
+    measures = classification(labels, probabilities)
     return {
-        "balanced_accuracy": round(found.balanced_accuracy, 3),
-        "auc": round(found.auc, 3),
-        "trials": found.n,
+        "balanced_accuracy": round(measures.balanced_accuracy, 3),
+        "auc": round(measures.auc, 3),
+        "trials": measures.n,
         "chance": 0.5,
     }
 
 
-def _retrieval(model: AffectModel, said: Prediction, test: Corpus) -> dict[str, Any]:
-    """Retrieve music by the EEG of a trial: the piece that played, and pieces of its mood."""
+def _retrieval(model: AffectModel, prediction: Prediction, test: Corpus) -> dict[str, Any]:
+    """Retrieve music by the EEG of a trial: the piece that was played, and pieces of its mood."""
     import torch
 
     features, catalogue = test.features, test.catalogue
     with torch.inference_mode():
         music = model.project_music(torch.from_numpy(catalogue.embeddings)).embedding.numpy()
-    trials, queries = per_trial(said.embedding, features.trial)
+    trials, queries = per_trial(prediction.embedding, features.trial)
     scores = track_scores(cosine(queries, music), catalogue.stimulus)
     first = [int(np.flatnonzero(features.trial == trial)[0]) for trial in trials]
     tracks = np.unique(catalogue.stimulus)
@@ -186,20 +192,20 @@ def _retrieval(model: AffectModel, said: Prediction, test: Corpus) -> dict[str, 
     felt = features.labels[first]
     same_piece = features.stimulus[first][:, None] == tracks[None]
     same_mood = (felt[:, None] == labels[None]).all(axis=-1)
-    figures: dict[str, Any] = {"pieces": len(tracks), "trials": len(trials)}
+    results: dict[str, Any] = {"pieces": len(tracks), "trials": len(trials)}
     for name, relevant in (("piece", same_piece), ("mood", same_mood)):
-        found = retrieval_metrics(scores, relevant, (1, 3))
-        figures[name] = {
-            "mrr": round(found.mean_reciprocal_rank, 3),
-            "mrr_chance": round(found.chance["MRR"], 3),
-            "precision_at_3": round(found.precision_at_k[3], 3),
-            "precision_chance": round(found.chance["p@3"], 3),
+        metrics = retrieval_metrics(scores, relevant, (1, 3))
+        results[name] = {
+            "mrr": round(metrics.mean_reciprocal_rank, 3),
+            "mrr_chance": round(metrics.chance["MRR"], 3),
+            "precision_at_3": round(metrics.precision_at_k[3], 3),
+            "precision_chance": round(metrics.chance["p@3"], 3),
         }
-    return figures
+    return results
 
 
-def _say(record: EpochRecord) -> None:
-    log.info(
+def _log_epoch(record: EpochRecord) -> None:
+    logger.info(
         "epoch %d: loss %.3f, validation %.4f%s (%.0f windows/s)",
         record.epoch,
         record.train["total"],
@@ -210,28 +216,28 @@ def _say(record: EpochRecord) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train, measure, and write the model with its card."""
+    """Train and evaluate the model, and write it with its card."""
     parser = argparse.ArgumentParser(prog="python -m studies.demo_model")
-    parser.add_argument("--config", type=Path, help="settings; configs/demo.toml when left out")
+    parser.add_argument("--config", type=Path, help="settings (default: configs/demo.toml)")
     parser.add_argument("--out", type=Path, default=Path("models/demo.safetensors"))
-    parser.add_argument("--jobs", type=int, default=1, help="processes that simulate")
+    parser.add_argument("--jobs", type=int, default=1, help="number of simulation processes")
     parser.add_argument(
-        "--measure", type=int, metavar="SEED", help="train nothing; measure --out on other people"
+        "--measure", type=int, metavar="SEED", help="only evaluate --out on people of this seed"
     )
-    parser.add_argument("--people", type=int, default=40, help="how many, with --measure")
-    given = parser.parse_args(arguments)
+    parser.add_argument("--people", type=int, default=40, help="number of people for --measure")
+    args = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    settings = load_toml(given.config or shipped("configs/demo.toml"), DemoSettings)
-    if given.measure is None:
-        result, card = train(*simulate(settings, given.jobs), settings)
+    settings = load_toml(args.config or shipped("configs/demo.toml"), DemoSettings)
+    if args.measure is None:
+        result, card = train(*simulate(settings, args.jobs), settings)
         model = result.model
     else:
-        model, card = load_model(given.out)
-        test = strangers(settings, given.people, given.measure, given.jobs)
-        card = replace(card, metrics=measure(model, test) | {"seed": given.measure})
-    save_model(given.out, model, card)
-    Predictor(given.out)  # it can be read and run
-    given.out.with_suffix(".md").write_text(page(card), encoding="utf-8")
+        model, card = load_model(args.out)
+        test = simulate_test(settings, args.people, args.measure, args.jobs)
+        card = replace(card, metrics=measure(model, test) | {"seed": args.measure})
+    save_model(args.out, model, card)
+    Predictor(args.out)  # check that the file can be loaded
+    args.out.with_suffix(".md").write_text(page(card), encoding="utf-8")
     print(json.dumps(card.metrics, indent=2))
 
 

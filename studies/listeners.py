@@ -1,9 +1,9 @@
-"""A broad simulation: many people, headsets, amplifiers and faults, listening to generated music.
+"""Simulated sessions of people listening to synthetic music, with varied headsets and artifacts.
 
-What varies between people: the brain (`SimulatedPerson.draw`), how strongly and how typically it
-answers to mood, the headset (4 to 32 electrodes), rate, reference, mains, blinks, jaw, offsets,
-drifts, and electrodes that are bad. The music is rendered and tagged by the music room, so the
-model learns from true tagger rows of music whose intended mood is known.
+People differ in their EEG (`SimulatedPerson.draw`), in size and individuality of their response to
+mood, and in headset (4 to 32 electrodes), sampling rate, reference, mains interference, blinks, jaw
+clenches, offsets, drifts, and bad electrodes. The music is rendered and embedded with the tagger,
+so training uses real tagger embeddings of music with a known intended mood.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TEN_TWENTY = (
 
 @dataclass(frozen=True)
 class Headset:
-    """A device: its electrodes, rate, and the electrodes whose mean it measures against."""
+    """Headset with its electrodes, sampling rate, and reference (mean of electrodes)."""
 
     name: str
     electrodes: tuple[str, ...]
@@ -49,39 +49,48 @@ HEADSETS: tuple[Headset, ...] = (
 
 
 class ListeningSettings(Section):
-    """Numbers of people, pieces and trials, and sizes of their effects."""
+    """Settings of the simulated sessions."""
 
     people: int = Field(72, ge=3)
-    """People to learn from (a sixth of them choose the epoch)."""
+    """Number of training people (a sixth of them are used to select the epoch)."""
     test_people: int = Field(20, ge=2)
-    """Other people, with other pieces."""
+    """Number of test people, who listen to other pieces."""
     pieces: int = Field(48, ge=8)
-    """Pieces to learn from; the demonstration's library is kept for the test."""
+    """Number of training pieces; the pieces of the demonstration library are used for testing."""
     trials: int = Field(12, ge=4)
-    """Pieces per person."""
+    """Number of pieces per person."""
     seconds: float = Field(24.0, ge=10)
-    """Length of a trial, after `rest_s` of neutral mood."""
+    """Duration of a trial in seconds, after `rest_s` of neutral mood."""
     rest_s: float = Field(8.0, ge=0)
     effects: tuple[float, float] = (1.0, 3.0)
-    """Range of the size of mood's changes in the EEG; 1 is about that of published averages."""
+    """Range of the effect of mood on the EEG; 1 is about the average of published studies."""
     individuality: tuple[float, float] = (0.3, 0.8)
+    """Range of the individual part of the response to mood, see `SimulatedPerson.draw`."""
     bad_electrodes: float = Field(0.03, ge=0, le=0.5)
-    """Chance that an electrode is noisy throughout."""
+    """Probability that an electrode is noisy during the session."""
     own_feeling: float = Field(0.3, ge=0)
-    """Standard deviation of a person's mood around that of the piece."""
+    """Standard deviation of a person's mood around the mood of the piece."""
 
 
 @dataclass(frozen=True)
 class TaggedPiece:
-    """Piece with the tagger's output: row centres (n,) in seconds and rows (n, n_dim)."""
+    """Piece with its music embeddings.
+
+    Attributes
+    ----------
+    piece : Piece
+    times : ndarray, shape (n,)
+        Centres of the embedded windows in seconds.
+    embeddings : ndarray, shape (n, n_dim)
+    """
 
     piece: Piece
     times: Array
-    rows: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
 
 
 def tag_pieces(pieces: Sequence[Piece]) -> list[TaggedPiece]:
-    """Render pieces and run the tagger over them, at the loudness that the library uses."""
+    """Render pieces and embed them with the tagger, at the loudness that the library uses."""
     from bci_affect.music import load_encoder
     from bci_affect.music.audio import analysis_audio
     from bci_affect.simulation.music import render
@@ -90,26 +99,25 @@ def tag_pieces(pieces: Sequence[Piece]) -> list[TaggedPiece]:
     encoder = load_encoder("tagger")
     tagged = []
     for piece in pieces:
-        times, rows = encoder.embed(analysis_audio(render(piece), RATE_HZ, encoder.rate_hz))
-        tagged.append(TaggedPiece(piece, times, rows))
+        audio = analysis_audio(render(piece), RATE_HZ, encoder.rate_hz)
+        tagged.append(TaggedPiece(piece, *encoder.embed(audio)))
     return tagged
 
 
 def simulate_trials(
-    number: int, tagged: Sequence[TaggedPiece], settings: ListeningSettings, *, seed: int
+    number: int, pieces: Sequence[TaggedPiece], settings: ListeningSettings, *, seed: int
 ) -> list[Trial]:
-    """Return one person's session: a choice of pieces, EEG during each, and ratings.
+    """Simulate the session of one person with a random selection of pieces.
 
     Parameters
     ----------
     number : int
-        Number of the person; headsets alternate.
-    tagged : sequence of TaggedPiece
-        Pieces to choose from.
+        Number of the person, which also selects the headset.
+    pieces : sequence of TaggedPiece
+        Pieces to select from.
     settings : ListeningSettings
-        Numbers and sizes.
     seed : int
-        Fixes everything together with `number`.
+        Random seed; the session is determined by `seed` and `number`.
     """
     rng = np.random.default_rng([seed, number])
     headset = HEADSETS[number % len(HEADSETS)]
@@ -118,15 +126,13 @@ def simulate_trials(
         effect=float(rng.uniform(*settings.effects)),
         individuality=float(rng.uniform(*settings.individuality)),
     )
-    record = _Recorder(headset, person, settings, rng)
-    order = rng.permutation(len(tagged))[: settings.trials]
-    return [
-        record.trial(f"p{number:03d}", index, tagged[choice]) for index, choice in enumerate(order)
-    ]
+    session = _Session(headset, person, settings, rng)
+    order = rng.permutation(len(pieces))[: settings.trials]
+    return [session.trial(f"p{number:03d}", index, pieces[i]) for index, i in enumerate(order)]
 
 
-class _Recorder:
-    """One person wearing one headset for one session."""
+class _Session:
+    """Session of one person with one headset."""
 
     def __init__(
         self,
@@ -157,15 +163,15 @@ class _Recorder:
         self._bad_uv = np.where(bad, rng.uniform(20, 100, len(bad)), 0.0)[:, None]
 
     def trial(self, subject: str, index: int, tagged: TaggedPiece) -> Trial:
-        """Record the person while a piece plays, after a rest, and ask for a rating."""
+        """Simulate a rest and a piece of music with its rating."""
         settings, rng, rate = self._settings, self._rng, self._headset.rate_hz
         piece = tagged.piece
         felt = np.array([piece.valence, piece.arousal])
         felt = np.clip(felt + settings.own_feeling * rng.standard_normal(2), -1, 1)
         n_rest, n = round(settings.rest_s * rate), round(settings.seconds * rate)
         wave = 0.2 * np.sin(2 * np.pi * (np.arange(n) / rate / 20.0 + rng.uniform(size=(2, 1))))
-        course = np.concatenate([np.zeros((2, n_rest)), felt[:, None] + wave], axis=1)
-        raw = self._simulator.block(n_rest + n, course[0], course[1])
+        mood = np.concatenate([np.zeros((2, n_rest)), felt[:, None] + wave], axis=1)
+        raw = self._simulator.block(n_rest + n, mood[0], mood[1])
         n_eeg = len(self._headset.electrodes)
         eeg = raw[:n_eeg] - raw[n_eeg:].mean(axis=0)
         eeg = eeg + self._bad_uv * rng.standard_normal(eeg.shape)
@@ -184,7 +190,7 @@ class _Recorder:
                 "music_valence": 5 + 4 * piece.valence,
                 "music_arousal": 5 + 4 * piece.arousal,
             },
-            music=tagged.rows,
+            music=tagged.embeddings,
             music_times=tagged.times,
             index=index,
         )

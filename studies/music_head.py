@@ -1,9 +1,10 @@
-"""Make the shipped emotion head: ``python -m studies.music_head`` writes the model file.
+"""Emotion head of the music library: ``python -m studies.music_head`` writes the model file.
 
-The weights are set by hand, in the directions that research on perceived emotion agrees on
-(Gabrielsson & Lindström 2010; Eerola, Friberg & Bresin 2013: mode, tempo and event density,
-brightness, register) and, much smaller, by what the words mean. Only the standardisation is
-measured, on generated pieces; so is the error, on other generated pieces, and widened.
+The weights are set by hand. Signs and sizes for the acoustic cues follow research on perceived
+emotion (Gabrielsson & Lindström 2010; Eerola, Friberg & Bresin 2013: mode, tempo and event density,
+brightness, register); the much smaller weights of the tags follow the meaning of the words. The
+standardisation is estimated on synthetic pieces, and the error on other synthetic pieces, enlarged
+by `ERROR_FACTOR`.
 """
 
 from __future__ import annotations
@@ -55,9 +56,9 @@ TAG_WEIGHTS: dict[str, tuple[float, float]] = {
     "experimental": (-0.04, 0.00),
 }
 SCALE = 0.7
-"""Keeps predictions off the ends of the scale: they add up over correlated cues."""
-WIDENING = 1.5
-"""Real music is not what the error was measured on."""
+"""Factor of all weights, because correlated cues add up and would saturate the predictions."""
+ERROR_FACTOR = 1.5
+"""Factor of the error, because it is measured on synthetic instead of real music."""
 
 
 def features(pieces: list[Piece]) -> NDArray[np.float64]:
@@ -75,10 +76,16 @@ def features(pieces: list[Piece]) -> NDArray[np.float64]:
 
 
 def build(n_pieces: int = 48) -> EmotionHead:
-    """Measure the standardisation and the error, and put the head together."""
+    """Build the head from the weights, with its standardisation and error.
+
+    Parameters
+    ----------
+    n_pieces : int
+        Number of synthetic pieces for each of the two estimates.
+    """
     measured = features(random_pieces(n_pieces, seed=21, seconds=16.0))
-    order = [CUE_WEIGHTS[name] for name in CUES] + [TAG_WEIGHTS.get(t, (0.0, 0.0)) for t in TAGS]
-    weights = np.round(SCALE * np.array(order).T, 4)  # (2, n)
+    rows = [CUE_WEIGHTS[name] for name in CUES] + [TAG_WEIGHTS.get(t, (0.0, 0.0)) for t in TAGS]
+    weights = np.round(SCALE * np.array(rows).T, 4)  # (2, n)
     head = EmotionHead(
         id="cues-and-words-1",
         inputs="cues+tags",
@@ -90,10 +97,10 @@ def build(n_pieces: int = 48) -> EmotionHead:
         provenance="set by hand from published cues and the words' meaning; no ratings "
         "(studies.music_head)",
     )
-    fresh = random_pieces(n_pieces, seed=22, seconds=16.0)
-    places = np.array([head.predict_features(row)[:2] for row in features(fresh)])
-    meant = np.array([(piece.valence, piece.arousal) for piece in fresh])
-    error = WIDENING * np.sqrt(np.mean((places - meant) ** 2, axis=0))
+    others = random_pieces(n_pieces, seed=22, seconds=16.0)
+    predicted = np.array([head.predict_features(row)[:2] for row in features(others)])
+    intended = np.array([(piece.valence, piece.arousal) for piece in others])
+    error = ERROR_FACTOR * np.sqrt(np.mean((predicted - intended) ** 2, axis=0))
     return EmotionHead(
         **{name: getattr(head, name) for name in head.__slots__ if name != "sd"},
         sd=(round(float(error[0]), 2), round(float(error[1]), 2)),

@@ -1,8 +1,8 @@
-"""Measures of a binary classification, with their definitions, on windows, trials or clips.
+"""Measures of a binary classification, on windows, trials or clips.
 
-Windows of one trial are not independent: the numbers that are reported are over trials, each with
-the mean probability of its windows; numbers over windows stand beside them. A measure that is not
-defined (one class only, nothing rated) is NaN, never a number that looks like chance.
+Windows of one trial are not independent. Main results are therefore computed over trials, with the
+mean probability of the windows of each trial; results over windows are given in addition. Undefined
+measures (a single class, no ratings) are NaN.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Classification:
-    """Measures of one set of binary decisions with their probabilities.
+    """Measures of a binary classification.
 
     Attributes
     ----------
     n, n_high : int
-        Cases with a label, and how many of them are high.
+        Number of labelled cases, and number of high cases among them.
     accuracy : float
-        Share of right decisions.
+        Share of correct decisions.
     balanced_accuracy : float
-        Mean of the shares of right decisions among the high and among the low; chance is 0.5
-        whatever the classes' sizes.
+        Mean of sensitivity and specificity; the chance level is 0.5 for any class sizes.
     f1 : float
-        Mean over both classes of 2TP / (2TP + FP + FN) (macro F1).
+        Macro F1: mean over both classes of 2TP / (2TP + FP + FN).
     auc : float
-        Probability that a high case has a larger probability than a low one, ties counted half.
+        Area under the ROC curve: probability that a high case has a larger probability than a low
+        case, ties counted half.
     ece : float
         Expected calibration error, see `calibration_error`.
     brier : float
-        Mean squared difference of probability and label.
+        Brier score: mean squared difference of probability and label.
     majority : float
-        Share of the larger class: the accuracy of always saying it.
+        Share of the larger class, which is the accuracy of always predicting it.
     """
 
     n: int
@@ -56,27 +56,27 @@ class Classification:
 
 
 def classification(labels: ArrayLike, probabilities: ArrayLike) -> Classification:
-    """Compute all measures; cases whose label or probability is NaN are left out.
+    """Compute all measures; cases with a NaN label or probability are excluded.
 
     Parameters
     ----------
     labels : array_like, shape (n,)
-        1 for high, 0 for low, NaN for not rated.
+        1 for high, 0 for low, NaN for unrated.
     probabilities : array_like, shape (n,)
-        Of being high; at least 0.5 decides for high.
+        Probability of high; the decision is high from 0.5.
     """
     y, p = _paired(labels, probabilities)
     if not len(y):
         nan = float("nan")
         return Classification(0, 0, nan, nan, nan, nan, nan, nan, nan)
     high = y > 0.5
-    said = p >= 0.5
+    decision = p >= 0.5
     return Classification(
         n=len(y),
         n_high=int(high.sum()),
-        accuracy=float((said == high).mean()),
+        accuracy=float((decision == high).mean()),
         balanced_accuracy=balanced_accuracy(y, p),
-        f1=_macro_f1(high, said),
+        f1=_macro_f1(high, decision),
         auc=auc(y, p),
         ece=calibration_error(y, p),
         brier=float(((p - y) ** 2).mean()),
@@ -98,9 +98,9 @@ def auc(labels: ArrayLike, probabilities: ArrayLike) -> float:
 
 
 def mean_over_classes(values: ArrayLike, high: ArrayLike) -> Floats:
-    """Return half the mean over the high cases plus half that over the low, over the last axis.
+    """Return the mean of the two class means over the last axis; NaN with one class.
 
-    Of right decisions this is the balanced accuracy. NaN with one class.
+    For correct decisions (1 or 0) this is the balanced accuracy.
 
     Parameters
     ----------
@@ -133,8 +133,8 @@ def rank_auc(scores: ArrayLike, high: ArrayLike) -> Floats:
         return np.asarray(u / (n_high * n_low))
 
 
-def right_decisions(logits: ArrayLike, high: ArrayLike) -> Floats:
-    """Return 1 for right decisions, 0 for wrong ones, and 0.5 at exactly even odds; as `logits`."""
+def correct_decisions(logits: ArrayLike, high: ArrayLike) -> Floats:
+    """Return 1 for correct decisions, 0 for wrong ones, and 0.5 for a logit of 0; as `logits`."""
     odds = np.asarray(logits, np.float64)
     return np.where(odds == 0, 0.5, (odds > 0) == (np.asarray(high) > 0.5))
 
@@ -142,9 +142,9 @@ def right_decisions(logits: ArrayLike, high: ArrayLike) -> Floats:
 def calibration_error(labels: ArrayLike, probabilities: ArrayLike, n_bins: int = 10) -> float:
     """Return the expected calibration error of the probability of being high.
 
-    Cases are put into `n_bins` bins of equal width over [0, 1] (the last one closed). The error is
-    the mean over cases of ``|share of high - mean probability|`` of their bin (Naeini et al. 2015,
-    in the form for binary outcomes). It is biased upwards for few cases.
+    Cases are sorted into `n_bins` bins of equal width over [0, 1] (the last one closed). The error
+    is the mean over cases of ``|share of high - mean probability|`` of their bin (Naeini et al.
+    2015, in the form for binary outcomes). It is biased upwards for few cases.
     """
     y, p = _paired(labels, probabilities)
     if not len(y):
@@ -156,7 +156,7 @@ def calibration_error(labels: ArrayLike, probabilities: ArrayLike, n_bins: int =
 
 
 def per_trial(values: ArrayLike, trials: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
-    """Average values over the windows of each trial, NaN left out.
+    """Average values over the windows of each trial, excluding NaN.
 
     Returns
     -------
@@ -181,15 +181,17 @@ def per_trial(values: ArrayLike, trials: NDArray[np.int64]) -> tuple[NDArray[np.
 def _paired(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Floats, Floats]:
     y, p = np.asarray(labels, np.float64), np.asarray(probabilities, np.float64)
     if y.shape != p.shape or y.ndim != 1:
-        raise ValueError(f"labels {y.shape} and probabilities {p.shape} must be vectors alike")
+        raise ValueError(
+            f"labels {y.shape} and probabilities {p.shape} must be equally long vectors"
+        )
     good = np.isfinite(y) & np.isfinite(p)
     return y[good], p[good]
 
 
-def _macro_f1(high: NDArray[np.bool_], said: NDArray[np.bool_]) -> float:
+def _macro_f1(high: NDArray[np.bool_], decision: NDArray[np.bool_]) -> float:
     scores = []
-    for truth, decision in ((high, said), (~high, ~said)):
-        hit = int((truth & decision).sum())
-        denominator = int(truth.sum()) + int(decision.sum())
-        scores.append(2 * hit / denominator if denominator else 0.0)
+    for label, predicted in ((high, decision), (~high, ~decision)):
+        true_positives = int((label & predicted).sum())
+        denominator = int(label.sum()) + int(predicted.sum())
+        scores.append(2 * true_positives / denominator if denominator else 0.0)
     return float(np.mean(scores))

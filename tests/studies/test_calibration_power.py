@@ -1,4 +1,4 @@
-"""The power study measures, writes and draws every condition that the documentation shows."""
+"""Power study of the calibration: conditions, output files, and figure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 from studies import calibration_power
 
 
-def test_the_study_writes_its_figures_and_its_curve(
+def test_the_study_writes_results_and_figure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(calibration_power, "N_CLIPS", (12,))
     monkeypatch.setattr(calibration_power, "CURVE", (0.5, 0.9))
-    words = ["calibration_power", "--people", "2", "--seed", "3", "--out", str(tmp_path)]
-    monkeypatch.setattr(sys, "argv", words)
+    argv = ["calibration_power", "--people", "2", "--seed", "3", "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", argv)
     calibration_power.main()
     result = json.loads((tmp_path / "calibration_power.json").read_text())
     assert list(result["conditions"]) == [

@@ -78,13 +78,13 @@ def test_finished_studies_are_read_without_shifting_groups(tmp_path: Path) -> No
         folder.mkdir(parents=True)
         (folder / "metrics.json").write_text(json.dumps({"which": name}))
     found = finished(tmp_path)
-    assert found == {  # the third group is not moved to the second place
+    assert found == {  # the third group must not take the place of the second
         "people": [{"which": "people-0"}],
         "null": [{"which": "null-0"}, {"which": "null-1"}],
     }
 
 
-def test_presets_and_their_changes_fit() -> None:
+def test_studies_have_valid_configurations() -> None:
     found = studies()
     assert set(found) >= {"people", "people-paper", "tracks", "both", "null", "terms"}
     for data, config in found.values():

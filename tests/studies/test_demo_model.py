@@ -1,4 +1,4 @@
-"""The shipped model fits its card, and its simulation is reproducible."""
+"""Demonstration model: its card and page, its headsets, and the simulation it is trained on."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from studies.demo_model import DemoSettings, train
 from studies.listeners import HEADSETS, ListeningSettings, TaggedPiece, simulate_trials
 from studies.model_page import page
 
-PLAN = ListeningSettings(people=6, test_people=2, trials=4, seconds=10.0, rest_s=6.0)
+LISTENING = ListeningSettings(people=6, test_people=2, trials=4, seconds=10.0, rest_s=6.0)
 
 
-def tagged(n: int = 8) -> list[TaggedPiece]:
-    """Pieces whose rows stand for the tagger's: mood in two columns, noise elsewhere."""
+def tagged_pieces(n: int = 8) -> list[TaggedPiece]:
+    """Pieces with synthetic embeddings: mood in two dimensions, noise in the others."""
     rng = np.random.default_rng(0)
-    found = []
+    pieces = []
     for piece in random_pieces(n, 3, 10.0):
-        rows = 0.3 * rng.standard_normal((8, 128)).astype(np.float32)
-        rows[:, 0] += piece.valence
-        rows[:, 1] += piece.arousal
-        found.append(TaggedPiece(piece, np.arange(8) + 0.5, rows))
-    return found
+        embeddings = 0.3 * rng.standard_normal((8, 128)).astype(np.float32)
+        embeddings[:, 0] += piece.valence
+        embeddings[:, 1] += piece.arousal
+        pieces.append(TaggedPiece(piece, np.arange(8) + 0.5, embeddings))
+    return pieces
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def predictor() -> Predictor:
     return Predictor(shipped("models/demo.safetensors"))
 
 
-def test_the_card_tells_the_truth_about_itself(predictor: Predictor) -> None:
+def test_card_and_page_match_the_model_file(predictor: Predictor) -> None:
     card = predictor.card
     assert card.simulated
     assert "simulated" in card.summary
@@ -50,18 +50,19 @@ def test_the_card_tells_the_truth_about_itself(predictor: Predictor) -> None:
 
 
 @pytest.mark.parametrize("headset", HEADSETS, ids=lambda headset: headset.name)
-def test_the_shipped_model_takes_every_headset(predictor: Predictor, headset: object) -> None:
+def test_the_model_supports_every_headset(predictor: Predictor, headset: object) -> None:
     names = headset.electrodes  # type: ignore[attr-defined]
     bands = np.random.default_rng(0).standard_normal((12, len(names), 5)).astype(np.float32)
-    said = predictor.predict(bands, np.ones(len(names), np.bool_), make_montage(names).positions)
-    assert np.isfinite(said.logits).all()
-    assert said.attention.sum() == pytest.approx(1.0, abs=1e-4)
-    assert said.attention.std() > 0
+    positions = make_montage(names).positions
+    prediction = predictor.predict(bands, np.ones(len(names), np.bool_), positions)
+    assert np.isfinite(prediction.logits).all()
+    assert prediction.attention.sum() == pytest.approx(1.0, abs=1e-4)
+    assert prediction.attention.std() > 0
 
 
-def test_listeners_repeat_themselves_and_differ() -> None:
-    pieces = tagged()
-    one, again = simulate_trials(1, pieces, PLAN, seed=0), simulate_trials(1, pieces, PLAN, seed=0)
+def test_sessions_are_reproducible_and_depend_on_the_seed() -> None:
+    pieces = tagged_pieces()
+    one, again = (simulate_trials(1, pieces, LISTENING, seed=0) for _ in range(2))
     assert len(one) == 4
     assert all(np.array_equal(a.eeg, b.eeg) for a, b in zip(one, again, strict=True))
     assert one[0].montage.names == HEADSETS[1].electrodes
@@ -69,16 +70,16 @@ def test_listeners_repeat_themselves_and_differ() -> None:
     for trial in one:
         assert all(1 <= value <= 9 for value in trial.ratings.values())
         assert trial.eeg.shape[1] == round(16 * trial.rate_hz)
-    other = simulate_trials(1, pieces, PLAN, seed=1)
+    other = simulate_trials(1, pieces, LISTENING, seed=1)
     assert not np.array_equal(one[0].eeg, other[0].eeg)
 
 
-def test_the_whole_way_gives_a_model_with_figures() -> None:
+def test_training_gives_a_model_with_results() -> None:
     def corpus(people: int, seed: int) -> object:
         return build_corpus(
             {
                 f"p{number}": extract_subject(
-                    simulate_trials(5 * number, tagged(), PLAN, seed=seed),
+                    simulate_trials(5 * number, tagged_pieces(), LISTENING, seed=seed),
                     SignalSettings(),
                     ExtractionSettings(),
                 )
@@ -86,7 +87,7 @@ def test_the_whole_way_gives_a_model_with_figures() -> None:
             }
         )
 
-    settings = DemoSettings.model_validate({"listening": PLAN, "train": {"epochs": 1}})
+    settings = DemoSettings.model_validate({"listening": LISTENING, "train": {"epochs": 1}})
     result, card = train(corpus(3, 0), corpus(2, 1), settings)  # type: ignore[arg-type]
     assert len(result.history) == 1
     assert card.metrics["people"] == 2
@@ -95,24 +96,26 @@ def test_the_whole_way_gives_a_model_with_figures() -> None:
 
 
 @pytest.mark.parametrize("number", [1, 4], ids=["8-electrodes", "32-electrodes"])
-def test_what_the_shipped_model_looks_at_matters_more_than_the_rest(
+def test_zeroing_attended_inputs_changes_the_embedding_more_than_random_inputs(
     predictor: Predictor, number: int
 ) -> None:
     windows = extract_subject(
-        simulate_trials(number, tagged(), PLAN, seed=9), SignalSettings(), ExtractionSettings()
+        simulate_trials(number, tagged_pieces(), LISTENING, seed=9),
+        SignalSettings(),
+        ExtractionSettings(),
     )
 
-    def read(bands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        said = predictor.predict_many(bands, windows.mask, windows.positions)
-        return said.embedding, said.attention
+    def predict(bands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        prediction = predictor.predict_many(bands, windows.mask, windows.positions)
+        return prediction.embedding, prediction.attention
 
-    embedding, attention = read(windows.bands)
+    embedding, attention = predict(windows.bands)
     rng = np.random.default_rng(0)
-    chance = rng.uniform(size=attention.shape)
+    random = rng.uniform(size=attention.shape)
     changes = []
-    for rank in (attention, chance):
+    for rank in (attention, random):
         rank = np.where(windows.mask[:, :, None], rank, -1.0)
         limit = np.quantile(rank[rank >= 0], 0.9)
         bands = np.where((rank > limit).transpose(0, 2, 1)[..., None], 0.0, windows.bands)
-        changes.append(1 - (read(bands.astype(np.float32))[0] * embedding).sum(axis=1).mean())
+        changes.append(1 - (predict(bands.astype(np.float32))[0] * embedding).sum(axis=1).mean())
     assert changes[0] > 1.2 * changes[1]

@@ -19,10 +19,10 @@ from bci_affect.training.metrics import (
     balanced_accuracy,
     calibration_error,
     classification,
+    correct_decisions,
     mean_over_classes,
     per_trial,
     rank_auc,
-    right_decisions,
 )
 
 
@@ -104,5 +104,5 @@ def test_many_labellings_at_once_are_measured_as_each_alone() -> None:
 
 
 def test_even_odds_count_half() -> None:
-    right = right_decisions([2.0, -1.0, 0.0, 0.0], [1, 1, 1, 0])
+    right = correct_decisions([2.0, -1.0, 0.0, 0.0], [1, 1, 1, 0])
     np.testing.assert_array_equal(right, [1, 0, 0.5, 0.5])

@@ -2,9 +2,9 @@
 
 Two kinds, after the closed-loop literature. *Random*: all rules of `follow` (spacing, likes,
 variety, dwell time, changes for a clear gain) with a decoy in place of the EEG, a random piece of
-the library that changes at the pace of moods. *Yoked*: the music of another session at the same times, so that
-two listeners hear the same and only one of them influenced it. Screen and terminal look as in
-`follow`; the session's events and its report reveal the condition.
+the library that changes at the pace of moods. *Yoked*: the music of another session at the same
+times, so that two listeners hear the same and only one of them influenced it. Screen and terminal
+look as in `follow`; the session's events and its report reveal the condition.
 """
 
 from __future__ import annotations

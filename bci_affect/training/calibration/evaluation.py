@@ -27,7 +27,7 @@ from bci_affect.training.calibration.permutation import (
     permuted_labels,
 )
 from bci_affect.training.calibration.probability_calibration import fit_fusion, fit_gain
-from bci_affect.training.metrics import rank_auc, right_decisions
+from bci_affect.training.metrics import correct_decisions, rank_auc
 
 N_PERMUTATIONS = 999
 N_RANDOM_EMBEDDINGS = 20
@@ -251,7 +251,7 @@ def score(
         intervals = metrics.bootstrap(logit, high, group, rng, alpha=alpha, test=test)
     return Score(
         n=len(high),
-        right=float(right_decisions(logit, high).sum()),
+        right=float(correct_decisions(logit, high).sum()),
         balanced_accuracy=float(metrics.balanced_accuracy(logit, high)),
         auc=float(rank_auc(logit, high)),
         brier=metrics.brier(logit, high),

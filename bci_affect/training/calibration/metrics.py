@@ -1,6 +1,6 @@
-"""Clip-level metrics, for one prediction or for many labellings at once.
+"""Metrics over clips, for one prediction or for many labellings at once.
 
-Probabilities are for even odds beforehand, so Brier score and reliability weigh both sides alike.
+Probabilities assume equal prior odds, so Brier score and reliability weight both classes equally.
 """
 
 from __future__ import annotations
@@ -14,21 +14,18 @@ from scipy.stats import norm
 from bci_affect.affect import Array
 from bci_affect.training.calibration.ladder import Index, balance
 from bci_affect.training.calibration.permutation import ChanceTest
-from bci_affect.training.metrics import mean_over_classes, rank_auc, right_decisions
+from bci_affect.training.metrics import correct_decisions, mean_over_classes, rank_auc
 
 CHANCE = 0.5
 
 
 def balanced_accuracy(logit: Array, high: Array) -> Array:
-    """Mean of the shares of right high and right low clips, over the last axis.
-
-    A clip at exactly even odds counts half.
-    """
-    return mean_over_classes(right_decisions(logit, high), high)
+    """Return the balanced accuracy over the last axis; a clip with a logit of 0 counts half."""
+    return mean_over_classes(correct_decisions(logit, high), high)
 
 
 def brier(logit: Array, high: Array) -> float:
-    """Mean squared error of the probability, both sides weighted alike."""
+    """Return the Brier score with both classes weighted equally."""
     return float(mean_over_classes((expit(logit) - high) ** 2, high))
 
 
@@ -40,7 +37,19 @@ def calibration_error(logit: Array, high: Array, n_bins: int = 5) -> float:
 
 @dataclass(frozen=True)
 class Bin:
-    """One point of a reliability curve: mean prediction, share that was high, share of clips."""
+    """Point of a reliability curve.
+
+    Attributes
+    ----------
+    predicted : float
+        Mean predicted probability of high.
+    observed : float
+        Share of high clips.
+    share : float
+        Share of all clips, both classes weighted equally.
+    n : int
+        Number of clips.
+    """
 
     predicted: float
     observed: float
@@ -49,7 +58,7 @@ class Bin:
 
 
 def reliability(logit: Array, high: Array, n_bins: int = 5) -> list[Bin]:
-    """Reliability curve with equally filled bins of at least three clips."""
+    """Compute the reliability curve over bins of equally many clips, at least three."""
     order = np.argsort(logit)
     if np.ptp(logit) == 0:
         n_bins = 1
@@ -76,18 +85,18 @@ def bootstrap(
     alpha: float = 0.025,
     test: ChanceTest | None = None,
 ) -> dict[str, tuple[float, float]]:
-    """Intervals by the Bayesian bootstrap over clips (those of one stimulus weigh alike).
+    """Compute confidence intervals by the Bayesian bootstrap over clips.
 
-    Every draw gives each clip a random weight (Rubin 1981, doi:10.1214/aos/1176345338). Half a
-    right and half a wrong pseudo-clip a side are added for the balanced accuracy, so that a few
-    clips that are all right do not get an interval of no width; for independent clips the rates'
-    intervals are then Jeffreys'.
+    Every draw gives each stimulus a random weight (Rubin 1981, doi:10.1214/aos/1176345338). For the
+    balanced accuracy, half a correct and half a wrong pseudo-clip are added to each class, so that
+    a few clips without an error do not get an interval of zero width; for independent clips, the
+    intervals of sensitivity and specificity are then Jeffreys intervals.
 
-    With a permutation `test` the bootstrap's distribution is shifted on the normal scale so that
-    its share at or below chance is the test's p-value (as the bias correction of Efron 1987,
-    doi:10.1080/01621459.1987.10478410, shifts it to the estimate). The lower limit of the balanced
-    accuracy then lies above chance exactly where ``test.above < alpha``, the upper limit below it
-    exactly where ``test.below < alpha``.
+    With a permutation `test`, the bootstrap distribution is shifted on the normal scale so that its
+    share at or below chance is the p-value of the test (like the bias correction of Efron 1987,
+    doi:10.1080/01621459.1987.10478410, which shifts it to the estimate). The lower limit of the
+    balanced accuracy is then above chance exactly if ``test.above < alpha``, and the upper limit
+    below chance exactly if ``test.below < alpha``.
 
     Parameters
     ----------
@@ -95,7 +104,7 @@ def bootstrap(
     group : ndarray of int, shape (n_clips,)
     rng : numpy Generator
     n : int
-        Draws.
+        Number of draws.
     alpha : float
         One-sided level of each limit; the interval has level ``1 - 2 alpha``.
     test : ChanceTest, optional
@@ -108,7 +117,7 @@ def bootstrap(
     """
     _, index = np.unique(group, return_inverse=True)
     weight = rng.standard_exponential((n, index.max() + 1))[:, index.reshape(-1)]  # (n, n_clips)
-    right = right_decisions(logit, high)
+    right = correct_decisions(logit, high)
     rates = []
     for side in (high, 1 - high):
         good = weight @ (side * right) + rng.standard_gamma(0.5, n)
@@ -130,7 +139,7 @@ def bootstrap(
 def _limits(
     draws: Array, estimate: float, alpha: float, test: ChanceTest | None
 ) -> tuple[float, float]:
-    """Limits from the draws, which agree with the test; they enclose the estimate."""
+    """Return limits from the draws that agree with the test and enclose the estimate."""
     if test is None:
         low, top = np.quantile(draws, [alpha, 1 - alpha])
         return min(float(low), estimate), max(float(top), estimate)
@@ -142,7 +151,7 @@ def _limits(
         not_below = max(not_below, share)
     low = min(float(np.quantile(draws, _shifted(alpha, share, above, test))), estimate)
     top = max(float(np.quantile(draws, _shifted(1 - alpha, share, not_below, test))), estimate)
-    # Draws and p-values are discrete: at the edge the test decides.
+    # Draws and p-values are discrete, so the limits may disagree with the test at chance.
     if not test.above < alpha:
         low = min(low, CHANCE)
     elif estimate > CHANCE:

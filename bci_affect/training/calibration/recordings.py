@@ -21,7 +21,7 @@ from bci_affect.datasets import Labels, Segment
 from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
 from bci_affect.training.calibration.clips import ClipTable, ClipWindows, binary_labels
-from bci_affect.training.calibration.runs import EVERY_S, Run, plan_of, run_through
+from bci_affect.training.calibration.runs import EVERY_S, Run, open_recording, process_recording
 
 MIN_CLEAN_S = 3.0
 """Minimum duration of clean EEG of a clip, after the window has filled."""
@@ -89,21 +89,23 @@ def load_clips(
     BciAffectError
         If the files are of several people, no marker matches a label, or no clip has clean EEG.
     """
-    meanings = [labels] * len(paths) if isinstance(labels, Labels) else labels
-    plans = [plan_of(path, one, stream) for path, one in zip(paths, meanings, strict=True)]
-    subjects = sorted({plan.subject for plan in plans if plan.subject})
+    labels_of_files = [labels] * len(paths) if isinstance(labels, Labels) else labels
+    recordings = [
+        open_recording(path, one, stream) for path, one in zip(paths, labels_of_files, strict=True)
+    ]
+    subjects = sorted({recording.subject for recording in recordings if recording.subject})
     if len(subjects) > 1:
         raise BciAffectError(
             f"The files are of several people ({', '.join(subjects)}); calibrate one at a time, "
             "or set their subject under [files] in the labels."
         )
-    _check_ratings([s for plan in plans for s in plan.segments if not s.rest])
+    _check_ratings([s for recording in recordings for s in recording.segments if not s.rest])
     runs: list[Run] = []
     states: dict[str, dict[str, NDArray[Any]]] = {}
     smoothing_s = 0.0
-    for plan in plans:
-        run, state, smoothing_s = run_through(
-            plan, predictor, model, settings or LiveSettings(), states, progress
+    for recording in recordings:
+        run, state, smoothing_s = process_recording(
+            recording, predictor, model, settings or LiveSettings(), states, progress
         )
         states.update(state)
         runs.append(run)

@@ -1,4 +1,4 @@
-"""One recording through the live path, as calibration needs it."""
+"""Processing of one recording with the live signal path for calibration."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from bci_affect.profiles import normalisation_key
 from bci_affect.streams import Marker, XdfSource
 
 EVERY_S = 0.5
-"""Spacing of the readings that are kept of a clip."""
+"""Interval in seconds at which readings and windows of a clip are stored."""
 
 
 class _KeptWindows:
-    """One window every `EVERY_S` within spans of time, as the encoder is given it."""
+    """Encoder input of one window every `EVERY_S` within time spans."""
 
     def __init__(self, spans: Sequence[tuple[float, float]]) -> None:
         self.windows: dict[float, tuple[NDArray[np.float32], NDArray[np.bool_]]] = {}
@@ -40,7 +40,7 @@ class _KeptWindows:
         self._last = -np.inf
 
     def add(self, step: AffectStep) -> None:
-        """Keep the step's window if it is due and clean."""
+        """Store the window of a step if it is clean and `EVERY_S` have passed."""
         window = step.window
         inside = any(start <= window.time <= stop for start, stop in self._spans)
         if inside and window.state is State.OK and window.time - self._last >= EVERY_S - 1e-3:
@@ -50,7 +50,7 @@ class _KeptWindows:
 
 @dataclass(frozen=True)
 class Run:
-    """One recording after the live path.
+    """Recording processed with the live signal path and the population model.
 
     Attributes
     ----------
@@ -61,20 +61,20 @@ class Run:
     time : ndarray, shape (n,)
         LSL times of the readings.
     logit : ndarray, shape (n, 2)
-        Smoothed population log-odds.
+        Smoothed log-odds of high valence and arousal by the population head.
     embedding : ndarray, shape (n, d)
-        Smoothed.
+        Smoothed embeddings.
     attention : ndarray, shape (n_channels,)
-        Mean share of each electrode.
+        Mean attention of each electrode, as a share.
     quality_time, quality : ndarray, shape (m,)
-        Share of good electrodes at every window, readings or not.
+        LSL time and share of good electrodes of every window, with and without a reading.
     segments : list of Segment
     alpha_rise : float
-        Rise of alpha with closed eyes in nats, NaN without both rests.
+        Increase of log alpha power with closed eyes in nats; NaN unless both rests were recorded.
     messages : tuple of str
-        What the signal path found.
+        Messages of the signal path.
     kept : dict of float to (bands, mask)
-        By LSL time, some windows as the encoder was given them.
+        Stored encoder input by LSL time.
     """
 
     path: Path
@@ -97,8 +97,8 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A recording that was opened, and what its markers say."""
+class OpenedRecording:
+    """Opened recording with the segments of its markers."""
 
     source: XdfSource
     path: Path
@@ -107,19 +107,19 @@ class Plan:
     segments: list[Segment]
 
 
-def plan_of(path: Path, labels: Labels, stream: str | None) -> Plan:
-    """Open a recording and read its markers, before any long work.
+def open_recording(path: Path, labels: Labels, stream: str | None) -> OpenedRecording:
+    """Open a recording and read its markers.
 
     Raises
     ------
     BciAffectError
-        If it cannot be read, or its markers name no rated clip.
+        If the file cannot be read, or its markers contain no rated clip.
     """
     source = XdfSource(path, stream=stream, speed=float("inf"))
     source.open()
     eeg = source.recording.find_eeg(stream)
     end = float(eeg.corrected()[-1])
-    return Plan(
+    return OpenedRecording(
         source=source,
         path=path,
         subject=subject_of(path, labels),
@@ -128,25 +128,38 @@ def plan_of(path: Path, labels: Labels, stream: str | None) -> Plan:
     )
 
 
-def run_through(
-    plan: Plan,
+def process_recording(
+    recording: OpenedRecording,
     predictor: Predictor,
     model: str,
     settings: LiveSettings,
     states: dict[str, dict[str, NDArray[Any]]],
     progress: Callable[[str, float], None],
 ) -> tuple[Run, dict[str, dict[str, NDArray[Any]]], float]:
-    """Run one recording through the live path.
+    """Process a recording with the live signal path.
+
+    Parameters
+    ----------
+    recording : OpenedRecording
+    predictor : Predictor
+        Population model.
+    model : str
+        `profiles.model_identity` of the predictor's file.
+    settings : LiveSettings
+    states : dict of str to dict
+        Normaliser states of earlier recordings, by their profile key.
+    progress : callable
+        Called with the name of the file and the share done, 0 to 1.
 
     Returns
     -------
     run : Run
     state : dict
-        State of the normaliser at its end, by its key in profiles.
+        State of the normaliser at the end of the recording, by its profile key.
     smoothing_s : float
-        Time constant of the readings.
+        Time constant of the readings in seconds.
     """
-    source, path, segments = plan.source, plan.path, plan.segments
+    source, path, segments = recording.source, recording.path, recording.segments
     info = source.info
     key = normalisation_key(model, info.labels)
     live = AffectPath(
@@ -187,8 +200,8 @@ def run_through(
         raise BciAffectError(f"{path.name} is too short to hold one window of EEG.")
     run = Run(
         path=path,
-        subject=plan.subject,
-        session=plan.session,
+        subject=recording.subject,
+        session=recording.session,
         channels=info.labels,
         positions=info.montage.positions,
         time=np.array([time for time, _, _ in readings]),
@@ -209,10 +222,10 @@ def _segments(path: Path, markers: list[Marker], end: float, labels: Labels) -> 
     segments = find_segments(markers, end, labels)
     clips = [s for s in segments if not s.rest]
     if not clips:
-        wanted = ", ".join(f"'{name}'" for name in labels.labels) or "clip_start with ratings"
+        expected = ", ".join(f"'{name}'" for name in labels.labels) or "clip_start with ratings"
         raise BciAffectError(
             f"No marker of {path.name} ({format_marker_names(markers)}) is one of the labels "
-            f"({wanted}); name its markers under [labels]."
+            f"({expected}); name its markers under [labels]."
         )
     if not any(np.isfinite(s.valence) for s in clips):
         raise BciAffectError(
@@ -223,12 +236,12 @@ def _segments(path: Path, markers: list[Marker], end: float, labels: Labels) -> 
 
 
 def _alpha_rise(segments: list[Segment], alphas: list[tuple[float, float]]) -> float:
-    """Alpha with closed eyes against open ones, in nats of power."""
-    found = {}
+    """Return the log ratio of alpha power with closed to open eyes, in nats."""
+    medians = {}
     for kind in ("open", "closed"):
         names = (kind, f"eyes_{kind}")
         stretches = [one for s in segments if s.rest in names for one in s.stretches]
         spans = [(start + 2.0, stop) for start, stop in stretches]
         values = [a for t, a in alphas if any(low <= t <= high for low, high in spans)]
-        found[kind] = float(np.median(values)) if values else float("nan")
-    return found["closed"] - found["open"]
+        medians[kind] = float(np.median(values)) if values else float("nan")
+    return medians["closed"] - medians["open"]
