@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bci_affect.config import CLASSIC_BANDS, SignalSettings
 from bci_affect.eeg import Montage, make_montage
-from bci_affect.model import AffectModel, ModelCard, ModelSettings, Predictor
+from bci_affect.model import AffectModel, ModelSettings, Predictor
 from bci_affect.simulation.simulator import EegSimulator, SimulatedPerson
+from tests.untrained import untrained_card
 
 RATE = 250.0
 ELECTRODES = ("Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2")
@@ -21,18 +21,7 @@ def predictor() -> Predictor:
     import torch
 
     torch.manual_seed(3)
-    settings = SignalSettings()
-    card = ModelCard(
-        name="untrained",
-        summary="Untrained weights for tests.",
-        simulated=True,
-        bands=dict(CLASSIC_BANDS),
-        window_s=settings.window.window_s,
-        step_s=settings.window.step_s,
-        hop_s=settings.window.hop_s,
-        prior_mean=(3.0, 2.5, 2.5, 2.0, 1.5),
-        prior_sd=(0.5,) * 5,
-    )
+    card = untrained_card((3.0, 2.5, 2.5, 2.0, 1.5))
     return Predictor((AffectModel(ModelSettings()), card))
 
 

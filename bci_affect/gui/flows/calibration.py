@@ -14,7 +14,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from bci_affect.errors import BciAffectError
 from bci_affect.gui.aside import run_aside
-from bci_affect.gui.panels.base import Caption, Choice, colour, font, label, set_text
+from bci_affect.gui.panels.base import Caption, Choice, Drawing, colour, font, label, set_text
 from bci_affect.gui.panels.quality import QualityPanel
 from bci_affect.gui.panels.report import Scale
 from bci_affect.gui.services import CalibrationResult, CalibrationService
@@ -30,12 +30,11 @@ _CUED = (Step.REST_OPEN, Step.REST_CLOSED, Step.BLINKS, Step.RATING, Step.DONE)
 _CAN_SKIP = (Step.CONTACT, Step.REST_OPEN, Step.REST_CLOSED, Step.BLINKS, Step.SILENCE)
 
 
-class Stage(QtWidgets.QWidget):
+class Stage(Drawing):
     """Fixation cross with the remaining time."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.theme: Theme | None = None
         self.left_s = math.nan
         self.whole_s = math.nan
         self.setMinimumHeight(180)
@@ -53,12 +52,7 @@ class Stage(QtWidgets.QWidget):
             self.whole_s = math.nan
         self.update()
 
-    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
-        t = self.theme
-        if t is None:
-            return
-        p = QtGui.QPainter(self)
-        p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+    def draw(self, p: QtGui.QPainter, t: Theme) -> None:
         middle = QtCore.QPointF(self.width() / 2, self.height() / 2)
         r = min(self.width(), self.height()) / 2 - 12
         p.setPen(QtGui.QPen(colour(t.grid), 5))
@@ -74,7 +68,6 @@ class Stage(QtWidgets.QWidget):
         p.setPen(QtGui.QPen(colour(t.text), 3))
         for dx, dy in ((16, 0), (0, 16)):
             p.drawLine(middle - QtCore.QPointF(dx, dy), middle + QtCore.QPointF(dx, dy))
-        p.end()
 
 
 class RatingPage(QtWidgets.QWidget):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from bci_affect.gui import heads
-from bci_affect.gui.panels.base import Caption, Panel, colour, font
+from bci_affect.gui.panels.base import Caption, Drawing, Panel, colour, font
 from bci_affect.gui.reading import Kind
 from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import Theme
@@ -42,13 +42,14 @@ def to_image(values: NDArray[np.float64], table: NDArray[np.uint32]) -> QtGui.QI
     return image.copy()  # the buffer dies with this function
 
 
-class _Heat(QtWidgets.QWidget):
+class _Heat(Drawing):
     """Heat map of electrodes x time steps, oldest step at the left."""
+
+    smooth = False
 
     def __init__(self, vm: ViewModel) -> None:
         super().__init__()
         self.vm = vm
-        self.theme: Theme | None = None
         self._image: QtGui.QImage | None = None
         self._rows: list[int] = []
         self.setMinimumSize(150, 70)
@@ -57,11 +58,7 @@ class _Heat(QtWidgets.QWidget):
         self._image, self._rows = image, rows
         self.update()
 
-    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
-        t = self.theme
-        if t is None:
-            return
-        p = QtGui.QPainter(self)
+    def draw(self, p: QtGui.QPainter, t: Theme) -> None:
         area = QtCore.QRectF(52, 2, max(10, self.width() - 58), max(10, self.height() - 18))
         p.fillRect(area, colour(t.raised))
         names = [self.vm.labels[r] for r in self._rows]
@@ -86,7 +83,6 @@ class _Heat(QtWidgets.QWidget):
             p.setPen(colour(t.muted))
             p.setFont(font(self, 12))
             p.drawText(area, QtCore.Qt.AlignmentFlag.AlignCenter, self.vm.reading.why)
-        p.end()
 
     def _time_axis(self, p: QtGui.QPainter, area: QtCore.QRectF, t: Theme) -> None:
         estimate = self.vm.snapshot.affect.estimate
@@ -105,13 +101,12 @@ class _Heat(QtWidgets.QWidget):
         p.drawText(below, flag.AlignRight, tr("newest"))
 
 
-class _Head(QtWidgets.QWidget):
+class _Head(Drawing):
     """Attention on the head, summed over the window."""
 
     def __init__(self, vm: ViewModel) -> None:
         super().__init__()
         self.vm = vm
-        self.theme: Theme | None = None
         self.places = np.zeros((0, 2))
         self.share = np.zeros(0)
         self._image: QtGui.QImage | None = None
@@ -125,12 +120,7 @@ class _Head(QtWidgets.QWidget):
         self._image, self.share = image, share
         self.update()
 
-    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
-        t = self.theme
-        if t is None:
-            return
-        p = QtGui.QPainter(self)
-        p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+    def draw(self, p: QtGui.QPainter, t: Theme) -> None:
         radius = min(self.width() / 2 - 8, (self.height() - 12) / 2)
         centre = QtCore.QPointF(self.width() / 2, self.height() / 2 + 3)  # nose at the top
         held = self.vm.reading.kind not in (Kind.READING, Kind.UNSURE)
@@ -162,7 +152,6 @@ class _Head(QtWidgets.QWidget):
                 p.setBrush(colour(t.text, 0.8))
                 p.setPen(QtCore.Qt.PenStyle.NoPen)
                 p.drawEllipse(at, 1.6, 1.6)
-        p.end()
 
 
 def paint_head(p: QtGui.QPainter, centre: QtCore.QPointF, radius: float, t: Theme) -> None:
@@ -181,19 +170,16 @@ def paint_head(p: QtGui.QPainter, centre: QtCore.QPointF, radius: float, t: Them
     p.drawEllipse(centre, radius, radius)
 
 
-class _Scale(QtWidgets.QWidget):
+class _Scale(Drawing):
     """Fixed colour scale."""
+
+    smooth = False
 
     def __init__(self) -> None:
         super().__init__()
-        self.theme: Theme | None = None
         self.setFixedWidth(42)
 
-    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
-        t = self.theme
-        if t is None:
-            return
-        p = QtGui.QPainter(self)
+    def draw(self, p: QtGui.QPainter, t: Theme) -> None:
         bar = QtCore.QRectF(4, 8, 9, max(10, self.height() - 16))
         p.drawImage(bar, to_image(np.linspace(1, 0, 64)[:, None], colours()))
         p.setFont(font(self, 10))
@@ -202,7 +188,6 @@ class _Scale(QtWidgets.QWidget):
             y = bar.bottom() - value / TOP_OF_SCALE * bar.height()
             more = "+" if value == TOP_OF_SCALE else ""
             p.drawText(QtCore.QRectF(16, y - 7, 26, 14), 0, f"{value}×{more}")
-        p.end()
 
 
 class AttentionPanel(Panel):

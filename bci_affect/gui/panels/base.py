@@ -52,6 +52,33 @@ class Panel(QtWidgets.QWidget):
         self.update()
 
 
+class Drawing(QtWidgets.QWidget):
+    """Widget that draws itself in the colours of a theme, once it has one.
+
+    Attributes
+    ----------
+    theme : Theme or None
+        Nothing is drawn without it.
+    smooth : bool
+        Draw with antialiasing.
+    """
+
+    smooth: ClassVar[bool] = True
+    theme: Theme | None = None
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        if self.theme is None:
+            return
+        p = QtGui.QPainter(self)
+        p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing, self.smooth)
+        self.draw(p, self.theme)
+        p.end()
+
+    def draw(self, p: QtGui.QPainter, t: Theme) -> None:
+        """Draw the widget."""
+        raise NotImplementedError
+
+
 def font(widget: QtWidgets.QWidget, points: float, *, bold: bool = False) -> QtGui.QFont:
     """Return the widget's font at a size in device-independent pixels."""
     made = QtGui.QFont(widget.font())

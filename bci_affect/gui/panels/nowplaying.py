@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from bci_affect.gui.icons import icon
-from bci_affect.gui.panels.base import Panel, colour, font, label, set_text
+from bci_affect.gui.panels.base import Drawing, Panel, colour, font, label, set_text
 from bci_affect.gui.services import MusicView
 from bci_affect.gui.texts import clock, tr
 from bci_affect.gui.theme import Theme
@@ -231,7 +231,7 @@ class Slider(QtWidgets.QSlider):
         p.end()
 
 
-class _Cover(QtWidgets.QWidget):
+class _Cover(Drawing):
     """Cover picture, or a pattern derived from the track's name."""
 
     def __init__(self, music: MusicView | None) -> None:
@@ -239,7 +239,6 @@ class _Cover(QtWidgets.QWidget):
         self._music = music
         self._track: Track | None = None
         self._picture: QtGui.QPixmap | None = None
-        self.theme: Theme | None = None
         self.setFixedWidth(92)
 
     def take(self, track: Track | None) -> None:
@@ -253,12 +252,7 @@ class _Cover(QtWidgets.QWidget):
                 self._picture = picture
         self.update()
 
-    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
-        t = self.theme
-        if t is None:
-            return
-        p = QtGui.QPainter(self)
-        p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+    def draw(self, p: QtGui.QPainter, t: Theme) -> None:
         side = min(self.width(), self.height())
         box = QtCore.QRectF(0, (self.height() - side) / 2, side, side)
         clip = QtGui.QPainterPath()
@@ -270,7 +264,6 @@ class _Cover(QtWidgets.QWidget):
             p.fillRect(box, colour(t.raised))
             if self._track is not None:
                 self._pattern(p, box, self._track, t)
-        p.end()
 
     @staticmethod
     def _pattern(p: QtGui.QPainter, box: QtCore.QRectF, track: Track, t: Theme) -> None:
@@ -287,13 +280,14 @@ class _Cover(QtWidgets.QWidget):
             p.drawEllipse(at, r, r)
 
 
-class _Wave(QtWidgets.QWidget):
+class _Wave(Drawing):
     """Waveform (or a plain bar) of the track; a click or the arrow keys seek."""
+
+    smooth = False
 
     def __init__(self, vm: ViewModel, music: MusicView | None) -> None:
         super().__init__()
         self.vm = vm
-        self.theme: Theme | None = None
         self._music = music
         self._id: int | None = None
         self._peaks: NDArray[np.float32] | None = None
@@ -312,11 +306,10 @@ class _Wave(QtWidgets.QWidget):
     def _bar(self) -> QtCore.QRectF:
         return QtCore.QRectF(40, 2, max(10, self.width() - 86), self.height() - 4)
 
-    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
-        t, player = self.theme, self.vm.player
-        if t is None or player is None:
+    def draw(self, p: QtGui.QPainter, t: Theme) -> None:
+        player = self.vm.player
+        if player is None:
             return
-        p = QtGui.QPainter(self)
         bar = self._bar()
         p.setFont(font(self, 11))
         flag = QtCore.Qt.AlignmentFlag
@@ -353,7 +346,6 @@ class _Wave(QtWidgets.QWidget):
         if self.hasFocus():
             p.setPen(QtGui.QPen(colour(t.accent), 1))
             p.drawRect(bar)
-        p.end()
 
     def _picture(self, bar: QtCore.QRectF, t: Theme) -> tuple[QtGui.QPixmap, QtGui.QPixmap]:
         """Return the waveform as played and as still to come; redrawn only on change."""

@@ -7,7 +7,7 @@ import math
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from bci_affect.gui.icons import icon
-from bci_affect.gui.panels.base import Panel, colour, label
+from bci_affect.gui.panels.base import Drawing, Panel, colour, label
 from bci_affect.gui.panels.topbar import Elided
 from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import Theme
@@ -110,21 +110,18 @@ class _QueueRow(QtWidgets.QWidget):
         self.ban.setIcon(icon("ban", theme.muted))
 
 
-class _Bar(QtWidgets.QWidget):
+class _Bar(Drawing):
+    smooth = False
+
     def __init__(self) -> None:
         super().__init__()
         self.value = 0.0
-        self.theme: Theme | None = None
         self.setFixedSize(40, 6)
 
-    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
-        if self.theme is None:
-            return
-        p = QtGui.QPainter(self)
-        p.fillRect(self.rect(), colour(self.theme.line))
+    def draw(self, p: QtGui.QPainter, t: Theme) -> None:
+        p.fillRect(self.rect(), colour(t.line))
         done = QtCore.QRectF(0, 0, self.width() * min(1.0, self.value), self.height())
-        p.fillRect(done, colour(self.theme.music))
-        p.end()
+        p.fillRect(done, colour(t.music))
 
 
 class QueuePanel(Panel):

@@ -11,13 +11,13 @@ import math
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-from bci_affect.gui.panels.base import Panel, colour, label
+from bci_affect.gui.panels.base import Drawing, Panel, colour, label
 from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import Theme
 from bci_affect.gui.viewmodel import ViewModel
 
 
-class Scale(QtWidgets.QWidget):
+class Scale(Drawing):
     """Scale of one dimension from 1 to 9; `value` is NaN until a choice is made.
 
     Parameters
@@ -40,7 +40,6 @@ class Scale(QtWidgets.QWidget):
         self.ends = ends
         self.manikins = manikins
         self.value = math.nan
-        self.theme: Theme | None = None
         self.setMinimumHeight(46)
         self.setMaximumHeight(96)
         self.setMinimumWidth(150)
@@ -90,12 +89,7 @@ class Scale(QtWidgets.QWidget):
         else:
             super().keyPressEvent(event)
 
-    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
-        t = self.theme
-        if t is None:
-            return
-        p = QtGui.QPainter(self)
-        p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+    def draw(self, p: QtGui.QPainter, t: Theme) -> None:
         left, right, y = self._line()
         r = min(15.0, self.height() * 0.31)
         if self.ends[0]:
@@ -124,7 +118,6 @@ class Scale(QtWidgets.QWidget):
             p.setBrush(colour(t.report, 0.35 if self.manikins else 1.0))
             p.setPen(QtGui.QPen(colour(t.report), 2.5))
             p.drawEllipse(at, 11 if self.manikins else 8, 11 if self.manikins else 8)
-        p.end()
 
     def _face(
         self, p: QtGui.QPainter, t: Theme, at: QtCore.QPointF, r: float, level: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from bci_affect.gui.icons import icon
-from bci_affect.gui.panels.base import Panel, choice, colour, label, set_text
+from bci_affect.gui.panels.base import Drawing, Panel, choice, colour, label, set_text
 from bci_affect.gui.services import Replay
 from bci_affect.gui.texts import clock, tr
 from bci_affect.gui.theme import Theme
@@ -14,25 +14,23 @@ from bci_affect.gui.viewmodel import ViewModel
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 
-class Ruler(QtWidgets.QWidget):
+class Ruler(Drawing):
     """Progress bar of the recording; a click or the arrow keys seek."""
+
+    smooth = False
 
     sought = QtCore.Signal(float)
 
     def __init__(self) -> None:
         super().__init__()
-        self.theme: Theme | None = None
         self.share = 0.0
         self.duration_s = 0.0
         self.setMinimumHeight(18)
         self.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(tr("Place in the recording"))
 
-    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
-        if self.theme is None:
-            return
-        p = QtGui.QPainter(self)
-        t, y = self.theme, self.height() / 2
+    def draw(self, p: QtGui.QPainter, t: Theme) -> None:
+        y = self.height() / 2
         p.fillRect(QtCore.QRectF(0, y - 3, self.width(), 6), colour(t.line))
         p.fillRect(QtCore.QRectF(0, y - 3, self.width() * self.share, 6), colour(t.accent))
         x = min(self.width() - 3.0, max(0.0, self.width() * self.share - 1))
@@ -40,7 +38,6 @@ class Ruler(QtWidgets.QWidget):
         if self.hasFocus():
             p.setPen(QtGui.QPen(colour(t.accent), 1))
             p.drawRect(self.rect().adjusted(0, 0, -1, -1))
-        p.end()
 
     def mousePressEvent(self, event: QtGui.QMouseEvent) -> None:
         share = min(1.0, max(0.0, event.position().x() / max(1, self.width())))

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bci_affect.config import CLASSIC_BANDS, SignalSettings
 from bci_affect.eeg import make_montage
 from bci_affect.events import (
     ClipStart,
@@ -24,11 +23,12 @@ from bci_affect.events import (
     SessionEvent,
     encode,
 )
-from bci_affect.model import ModelCard, ModelSettings
+from bci_affect.model import ModelSettings
 from bci_affect.simulation.simulator import EegSimulator, SimulatedPerson
 from bci_affect.streams import event_header
 from bci_affect.streams.header import build_header
 from bci_affect.streams.xdf.writer import XdfWriter
+from tests.untrained import untrained_card
 
 RATE = 128.0
 ELECTRODES = ("AF3", "AF4", "F7", "F8", "T7", "T8", "O1", "O2")
@@ -44,18 +44,7 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from bci_affect.model import AffectModel, save_model
 
     torch.manual_seed(5)
-    settings = SignalSettings()
-    card = ModelCard(
-        name="untrained",
-        summary="Untrained weights for tests.",
-        simulated=True,
-        bands=dict(CLASSIC_BANDS),
-        window_s=settings.window.window_s,
-        step_s=settings.window.step_s,
-        hop_s=settings.window.hop_s,
-        prior_mean=(2.0, 2.0, 2.5, 1.5, 0.5),
-        prior_sd=(0.5,) * 5,
-    )
+    card = untrained_card((2.0, 2.0, 2.5, 1.5, 0.5))
     path = tmp_path_factory.mktemp("model") / "untrained.safetensors"
     save_model(path, AffectModel(ModelSettings()).eval(), card)
     return path
