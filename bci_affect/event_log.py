@@ -1,4 +1,4 @@
-"""State that follows from a session's events: its breaks, and the music that is heard.
+"""State that follows from a session's events: its breaks, and its music.
 
 Live readers push events as they arrive; offline readers push those of a recording in order. Both
 get the same breaks and the same music.
@@ -91,7 +91,7 @@ class Breaks:
             self.push(time, event)
 
     def push(self, time: float, event: SessionEvent) -> None:
-        """Take the next event into account."""
+        """Push the next event."""
         running = bool(self.spans) and math.isinf(self.spans[-1][1])
         if isinstance(event, SessionPause) and not running:
             self.spans = (*self.spans, (time, math.inf))
@@ -125,7 +125,7 @@ class MusicSpan:
 
 
 class PlayedMusic:
-    """Music of a session: everything that was played, and what is heard now.
+    """Music of a session: everything that was played, and the music that is audible.
 
     With a crossfade a track stops after the next one has started, so a stop belongs to the music
     that it names, not to the last that began.
@@ -152,7 +152,7 @@ class PlayedMusic:
 
     @property
     def audible(self) -> TrackStart | ClipStart | None:
-        """Music that is heard now."""
+        """Music that is audible now; None in silence."""
         if self._clip is not None:
             return self._played[self._clip].music
         if self._track is None or self._paused:
@@ -160,7 +160,7 @@ class PlayedMusic:
         return self._played[self._track].music
 
     def push(self, time: float, event: SessionEvent) -> None:
-        """Take the next event into account."""
+        """Push the next event."""
         if isinstance(event, TrackStart):
             self._begin(time, event)
             self._fading, self._track = self._track, len(self._played) - 1

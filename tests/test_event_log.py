@@ -1,4 +1,4 @@
-"""Breaks and the music that is heard, as they follow from the events of a session."""
+"""Breaks and music as they follow from the events of a session."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_track_ends_with_its_stop() -> None:
 
 
 def test_a_crossfaded_stop_does_not_end_the_next_track() -> None:
-    """The last frame of a track is heard after the first of the next."""
+    """The last frame of a track is audible after the first of the next."""
     music = PlayedMusic([(1, A), (20, B), (24, A_STOPS)])
     assert music.audible == B
     assert spans(music) == [(1, 20, "A"), (20, math.inf, "B")]
@@ -100,7 +100,7 @@ def test_pauses_of_the_player() -> None:
 
 
 def test_a_clip_over_paused_music() -> None:
-    """A calibration pauses the session's music and plays clips; then the music goes on."""
+    """A calibration pauses the session's music and plays clips; then the music resumes."""
     clip = ClipStart(clip=0, track="c")
     music = PlayedMusic([(1, A), (3, MusicPaused()), (4, clip)])
     assert music.audible == clip

@@ -6,7 +6,6 @@ where a calibration's data are: at the end it is read back along the same way as
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bci_affect.errors import BciAffectError
+from bci_affect.events import CalibrationStop, SessionEvent
 from bci_affect.resources import user_home
 from bci_affect.session import Clip, GuidedCalibration, Timing, choose_clips, further_clips
 
@@ -246,10 +246,10 @@ class CalibrationRunner:
             with self._recordings_path.open("a", encoding="utf-8") as file:
                 file.write(f"{Path(status.path).resolve()}\n")
 
-    def _emit(self, text: str) -> None:
+    def _emit(self, event: SessionEvent) -> None:
         """Record an event of the calibration; the session goes on as it was where it is stopped."""
-        self._session.event(text)
-        if json.loads(text).get("event") == "calibration_stop":
+        self._session.emit_calibration_event(event)
+        if isinstance(event, CalibrationStop):
             self._go_on_as_before()
 
     def _go_on_as_before(self) -> None:

@@ -1,7 +1,7 @@
-"""What a session was: estimates, events and electrodes, from a running session or its recording.
+"""Record of a session: estimates, events and electrodes, from a running session or its recording.
 
 Intended, predicted and reported affect are kept apart all the way: what the choice of music aimed
-at, what music and EEG said (each alone, and both), and what the listener reported.
+at, what music and EEG predicted (each alone, and both), and what the listener reported.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bci_affect.affect import AffectPath, Array, EstimateLog, music_log_odds
 from bci_affect.eeg import Chunk
 from bci_affect.errors import BciAffectError
 from bci_affect.event_log import Breaks, MusicSpan, PlayedMusic, TimedEvent, uninterrupted
-from bci_affect.events import ClipStart, MusicChoice, SelfReport, TrackStart, read
+from bci_affect.events import ClipStart, MusicChoice, SelfReport, TrackStart
 from bci_affect.session import SessionControl
 from bci_affect.streams import StreamInfo, XdfSource, read_to_end
 
@@ -70,7 +70,7 @@ class SessionRecord:
 
 
 def of_session(control: SessionControl) -> SessionRecord:
-    """Take down a session, running or ended.
+    """Return the record of a session, running or ended.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def of_session(control: SessionControl) -> SessionRecord:
     return _record(
         snapshot.stream.info,
         estimates,
-        [(time, read(text)) for time, text in control.events()],
+        control.events(),
         profile=snapshot.model.profile,
         model=snapshot.model.name,
         source=Path(recording.path) if recording is not None else None,
@@ -101,7 +101,7 @@ def of_recording(
     stream: str | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> SessionRecord:
-    """Take down a recording: its EEG goes through the live path again, with the music it heard.
+    """Return the record of a recording: the live path runs again, with the music that was played.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def of_recording(
     make_path : callable
         `bci_affect.session.path_factory`.
     profile, model : str
-        What the page says of them.
+        Names for the page.
     stream : str, optional
         EEG stream, where there are several.
     progress : callable

@@ -1,68 +1,123 @@
-"""What the session's event strings mean on a time axis: marks, tracks, self-reports, and the rest.
-
-A session records one JSON object per event (see DESIGN.md, Files). Whatever is not understood is
-still shown, with its own name.
-"""
+"""Events of the session as notes on a time axis: their text, and how they are drawn."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from bci_affect.events import (
+    CalibrationDone,
+    CalibrationStart,
+    CalibrationStop,
+    ChannelUse,
+    ClipStart,
+    ClipStop,
+    ContactSkipped,
+    DeviceFound,
+    DeviceLost,
+    InvalidEvent,
+    Mark,
+    MusicChoice,
+    MusicCommand,
+    MusicPaused,
+    MusicResumed,
+    MusicSought,
+    Normalisation,
+    PlaybackError,
+    RecordingStart,
+    RestStart,
+    RestStop,
+    SelfReport,
+    SessionEvent,
+    SessionPause,
+    SessionResume,
+    SessionStart,
+    SessionStop,
+    SilenceStart,
+    TrackStart,
+    TrackStop,
+    UnknownEvent,
+)
+
+
+class NoteKind(Enum):
+    """Appearance of a note."""
+
+    MARK = auto()
+    TRACK = auto()
+    REPORT = auto()
+    BASELINE = auto()
+    OTHER = auto()
+    HIDDEN = auto()  # recorded and published, but not drawn over the EEG
+
+
+KINDS: dict[type[SessionEvent], NoteKind] = {
+    Mark: NoteKind.MARK,
+    TrackStart: NoteKind.TRACK,
+    SelfReport: NoteKind.REPORT,
+    RestStart: NoteKind.BASELINE,
+    **dict.fromkeys(
+        (
+            *(SessionPause, SessionResume, CalibrationStart, CalibrationStop, CalibrationDone),
+            *(ContactSkipped, SilenceStart, ClipStart, ClipStop),
+            *(MusicPaused, MusicResumed, MusicSought, DeviceLost, DeviceFound, PlaybackError),
+            *(UnknownEvent, InvalidEvent),
+        ),
+        NoteKind.OTHER,
+    ),
+    **dict.fromkeys(
+        (
+            *(SessionStart, SessionStop, RecordingStart, Normalisation, ChannelUse),
+            *(RestStop, TrackStop, MusicChoice, MusicCommand),
+        ),
+        NoteKind.HIDDEN,
+    ),
+}
+"""Appearance of each event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One event for a time axis.
+    """Event on a time axis.
 
     Attributes
     ----------
     time : float
         LSL time.
-    kind : str
-        ``mark``, ``track``, ``rating``, ``baseline``, or the event's own name.
+    event : SessionEvent
     text : str
-        What is written beside it.
-    values : dict
-        The event's other fields.
+        Text next to it.
     """
 
     time: float
-    kind: str
+    event: SessionEvent
     text: str
-    values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> NoteKind:
+        """Appearance."""
+        return KINDS[type(self.event)]
 
     @property
     def rating(self) -> tuple[float, float] | None:
-        """Self-report on the valence-arousal plane, [-1, 1]; None where this is no report."""
-        try:
-            valence, arousal = float(self.values["valence"]), float(self.values["arousal"])
-        except (KeyError, TypeError, ValueError):
+        """Self-report on the valence-arousal plane, [-1, 1]; None for any other event."""
+        event = self.event
+        if not isinstance(event, SelfReport):
             return None
-        return ((valence - 5) / 4, (arousal - 5) / 4) if self.kind == "rating" else None
+        return (event.valence - 5) / 4, (event.arousal - 5) / 4
 
 
-HIDDEN = frozenset(
-    {
-        *("choice", "music_choice", "music_command", "track_stop", "rest_stop", "policy"),
-        *("target", "channel", "session_start", "session_stop", "recording_start"),
-        "normalisation",
-    }
-)
-"""Events of the session's book-keeping: recorded and published, but not drawn over the EEG."""
-_KINDS = {"track_start": "track", "rest_start": "baseline", "baseline_start": "baseline"}
+def make_note(time: float, event: SessionEvent) -> Note:
+    """Return the note of an event."""
+    return Note(time, event, _text(event))
 
 
-def read_note(time: float, text: str) -> Note:
-    """Read one event; text that is no JSON object is a mark with that text."""
-    try:
-        values = json.loads(text)
-    except ValueError:
-        return Note(time, "mark", text)
-    if not isinstance(values, dict):
-        return Note(time, "mark", text)
-    event = str(values.get("event", "mark"))
-    kind = _KINDS.get(event, event)
-    shown = values.get("note") or values.get("title") or values.get("track") or ""
-    word = kind if kind == "baseline" else event.replace("_", " ")
-    return Note(time, kind, str(shown) or word, values)
+def _text(event: SessionEvent) -> str:
+    if isinstance(event, RestStart):
+        return "baseline"
+    if isinstance(event, Mark) and event.note:
+        return event.note
+    if isinstance(event, TrackStart | ClipStart) and (event.title or event.track):
+        return event.title or event.track
+    name = event.name if isinstance(event, UnknownEvent | InvalidEvent) else event.KIND.value
+    return name.replace("_", " ")

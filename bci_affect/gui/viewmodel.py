@@ -6,7 +6,6 @@ nothing is emitted per sample.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -15,7 +14,8 @@ from numpy.typing import NDArray
 
 from bci_affect.affect import AffectEstimate
 from bci_affect.eeg import State
-from bci_affect.gui.notes import Note, read_note
+from bci_affect.event_log import PlayedMusic
+from bci_affect.gui.notes import Note, make_note
 from bci_affect.gui.reading import Reading, is_sure, judge
 from bci_affect.gui.texts import tr
 from bci_affect.music import PlayerState, Track
@@ -23,8 +23,6 @@ from bci_affect.session import Message, MusicControl, SessionControl, SessionSna
 from bci_affect.streams import Health, StreamInfo
 
 T = TypeVar("T")
-Pause = tuple[float, float]
-"""Start and end of a break in LSL time; the end of a present break is infinite."""
 JUMP_S = 2.0
 """Backward step of time in seconds that counts as a jump in a replay."""
 _NO_MUSIC = "There is no music in this session; add some with 'bci-affect music add'."
@@ -75,14 +73,13 @@ class Timeline:
         """Remove all rows."""
         self._n = 0
 
-    def add(self, estimates: list[AffectEstimate], pauses: list[Pause]) -> None:
-        """Append the estimates that are newer than the newest row; those of a break are held."""
+    def add(self, estimates: list[AffectEstimate]) -> None:
+        """Append the estimates that are newer than the newest row."""
         fresh = [e for e in estimates if e.time > self.newest]
         while self._n + len(fresh) > len(self._rows):
             self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
         for e in fresh:
-            held = e.state is not State.OK or any(a <= e.time < b for a, b in pauses)
-            rank = 0.0 if held else 1.0 + is_sure(e)
+            rank = 1.0 + is_sure(e) if e.state is State.OK else 0.0
             self._rows[self._n] = (e.time, e.valence, e.arousal, e.confidence, rank)
             self._n += 1
 
@@ -112,8 +109,8 @@ class ViewModel:
         All estimates so far.
     notes : list of Note
         All events so far.
-    pauses : list of (float, float)
-        Breaks of the session.
+    music : PlayedMusic
+        Music so far.
     manual_bad : set of str
         Channels that the user has taken out of use.
     hide_reasons : bool
@@ -128,7 +125,7 @@ class ViewModel:
         self.reading: Reading = judge(self.snapshot)
         self.timeline = Timeline()
         self.notes: list[Note] = []
-        self.pauses: list[Pause] = []
+        self.music = PlayedMusic()
         self.manual_bad: set[str] = set()
         self.hide_reasons = False
         self.stream_changed: Event[SessionSnapshot] = Event()
@@ -190,18 +187,15 @@ class ViewModel:
         before = self.timeline.newest
         gone = snapshot.clock.time - before if np.isfinite(before) else snapshot.clock.elapsed_s
         if gone > 0:
-            self.timeline.add(self.control.history(gone + 1.0), self.pauses)
+            self.timeline.add(self.control.history(gone + 1.0))
         self.reading = judge(snapshot)
         self._tell(snapshot)
 
     def _read_events(self) -> None:
-        for time, text in self.control.events()[len(self.notes) :]:
-            note = read_note(time, text)
+        for time, event in self.control.events()[len(self.notes) :]:
+            note = make_note(time, event)
             self.notes.append(note)
-            if note.kind == "session_pause":
-                self.pauses.append((time, math.inf))
-            elif note.kind == "session_resume" and self.pauses:
-                self.pauses[-1] = (self.pauses[-1][0], time)
+            self.music.push(time, event)
             self.note_added.emit(note)
 
     def _tell(self, snapshot: SessionSnapshot) -> None:

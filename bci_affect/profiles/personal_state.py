@@ -109,17 +109,16 @@ class PersonalState:
 
     def start_event(
         self, channels: Sequence[str], normaliser: Normaliser | RestNormaliser
-    ) -> dict[str, object]:
+    ) -> Normalisation:
         """Return the event that `starting_state` returns."""
-        return {
-            "event": EventKind.NORMALISATION,
-            "profile": self._profile,
-            "model": self._model,
-            "calibration": None if self.personal is None else self.personal.created,
-            "now": time.time(),
-            "channels": list(channels),
-            "state": encode(normaliser.state()),
-        }
+        return Normalisation(
+            profile=self._profile,
+            model=self._model,
+            calibration=None if self.personal is None else self.personal.created,
+            now=time.time(),
+            channels=tuple(channels),
+            state=encode(normaliser.state()),
+        )
 
     def save(self, channels: Sequence[str], normaliser: Normaliser | RestNormaliser) -> None:
         """Save a normaliser's state for the next session; a failure is logged, never raised."""

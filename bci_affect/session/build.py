@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,6 +11,7 @@ from bci_affect.affect import AffectPath, EstimateCsv, Personalisation
 from bci_affect.config import LiveSettings
 from bci_affect.eeg import map_electrodes
 from bci_affect.errors import BciAffectError
+from bci_affect.events import SessionEvent
 from bci_affect.model import Predictor
 from bci_affect.music import AudioPlayer, Library, PlayerEvent, Retriever
 from bci_affect.profiles import PersonalState
@@ -24,7 +24,7 @@ from bci_affect.session.publish import Publisher
 from bci_affect.session.realtime import limit_malloc_arenas
 from bci_affect.session.recording import SessionRecording
 from bci_affect.session.snapshot import Policy
-from bci_affect.streams import Source, StreamInfo, local_clock
+from bci_affect.streams import Source, StreamInfo, local_clock, new_session_id
 
 DEFAULT_MODEL = "models/demo.safetensors"
 
@@ -150,17 +150,14 @@ def build_session(
     limit_malloc_arenas()
     predictor = predictor or load_predictor(options.model)
     person = PersonalState(options.profile, model_path(options.model)) if options.profile else None
+    session_id = new_session_id()
     recording = (
-        SessionRecording(options.record_dir, options.participant or options.profile)
+        SessionRecording(options.record_dir, options.participant or options.profile, session_id)
         if options.record_dir
         else None
     )
     estimates = EstimateCsv(options.estimates) if options.estimates else None
-    publisher = (
-        Publisher(predictor.space, f"bci_affect-{uuid.uuid4().hex[:12]}")
-        if options.publish
-        else None
-    )
+    publisher = Publisher(predictor.space, session_id) if options.publish else None
     make_music = partial(
         MusicThread, _music(predictor, options), policy=options.policy, target=options.target
     )
@@ -183,7 +180,7 @@ def _music(predictor: Predictor, options: SessionOptions) -> Prepare:
 
     def prepare(
         on_event: Callable[[PlayerEvent], None],
-        log: Callable[[dict[str, object]], None],
+        log: Callable[[SessionEvent], None],
         ended: Callable[[], bool],
     ) -> MusicParts | None:
         library = Library(options.library)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.affect import AffectEstimate, EstimateLog
+from bci_affect.event_log import TimedEvent
 from bci_affect.session.snapshot import Policy, SessionSnapshot
 
 PINNED = "pinned by you"
@@ -84,14 +85,14 @@ class SessionControl(Protocol):
     def estimate_log(self) -> EstimateLog:
         """Return a compact log of all estimates of the session."""
 
-    def events(self) -> list[tuple[float, str]]:
-        """Return all events so far: LSL time and one JSON object, as recorded."""
+    def events(self) -> list[TimedEvent]:
+        """Return all events so far: LSL time and event."""
 
     def mark(self, note: str = "") -> None:
         """Put a mark with a note at this moment."""
 
     def rate(self, valence: float, arousal: float, **other: float) -> None:
-        """Store a self-report on 1-9 (familiarity and liking among `other`)."""
+        """Store a self-report on 1-9; `other` may be dominance, familiarity and liking."""
 
     def set_bad(self, channel: str, bad: bool = True) -> None:
         """Exclude a channel by hand, or return it to automatic quality control."""

@@ -12,12 +12,12 @@ A window polls snapshots at its own pace.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +34,20 @@ from bci_affect.affect import (
     RestNormaliser,
 )
 from bci_affect.errors import BciAffectError
-from bci_affect.event_log import REST_KINDS
-from bci_affect.events import RestStart, RestStop, read
+from bci_affect.event_log import REST_KINDS, Breaks, TimedEvent
+from bci_affect.events import (
+    ChannelUse,
+    Mark,
+    RecordingStart,
+    RestStart,
+    RestStop,
+    SelfReport,
+    SessionEvent,
+    SessionPause,
+    SessionResume,
+    SessionStart,
+    SessionStop,
+)
 from bci_affect.session.history import EstimateHistory
 from bci_affect.session.parts import (
     NormaliserStore,
@@ -60,7 +72,6 @@ from bci_affect.session.snapshot import (
 from bci_affect.streams import (
     ConnectionState,
     EndOfStream,
-    Marker,
     Source,
     StreamInfo,
     XdfSource,
@@ -121,7 +132,8 @@ class LiveSession:
         self._lock = threading.Lock()
         self._history = EstimateHistory()
         self._messages: deque[Message] = deque(maxlen=50)
-        self._events: list[tuple[float, str]] = []
+        self._events: list[TimedEvent] = []
+        self._breaks = Breaks()
         self._commands: deque[Callable[[AffectPath], None]] = deque()
         self._writer = ResultWriter(
             estimates,
@@ -186,10 +198,13 @@ class LiveSession:
         self._thread.start()
         if self._music:
             self._music.start()
-        begin: dict[str, object] = {"event": "session_start", "model": self._model.name}
-        begin |= {"profile": self._model.profile} if self._model.profile else {}
-        begin |= {"policy": self._music.policy} if self._music else {}
-        self._event(begin)
+        self.emit_event(
+            SessionStart(
+                model=self._model.name,
+                profile=self._model.profile or None,
+                policy=self._music.policy if self._music else None,
+            )
+        )
         return self._info
 
     def stop(self) -> None:
@@ -197,7 +212,7 @@ class LiveSession:
         if self._stop.is_set():
             self._ended.wait(10)
             return
-        self._event({"event": "session_stop"})
+        self.emit_event(SessionStop())
         self._stop.set()
         if self._music:
             self._music.close()
@@ -226,8 +241,7 @@ class LiveSession:
                 while self._commands:
                     self._commands.popleft()(path)
                 # Work that does not need the next samples is done before they arrive.
-                for marker in self._source.markers():
-                    self._writer.put(marker)
+                self._source.markers()  # recorded as received; a session ignores them
                 if self._music:
                     path.estimator.set_music(self._music.log_odds())
                 chunk = self._source.read(_READ_S)
@@ -262,6 +276,7 @@ class LiveSession:
 
     def _emit(self, step: AffectStep, done: float, latency_s: float) -> None:
         """Pass a step on to snapshots, music and writer."""
+        step = step.outside_of(self._breaks)
         self._history.add(step.window, step.estimate, done, latency_s)
         if self._music and not self._paused:
             self._music.offer(step.estimate)
@@ -276,7 +291,7 @@ class LiveSession:
         if self._baseline_end is not None and time >= self._baseline_end:
             self._baseline_end = None
             self._show_baseline(path)
-            self._event({"event": "rest_stop"}, time)
+            self.emit_event(RestStop(), time)
             self.notify("info", "The baseline is measured.")
         if path.estimator.personal.wants_baseline:
             self.notify(
@@ -312,7 +327,7 @@ class LiveSession:
         if self._path and stored:
             self._show_baseline(self._path)
         if self._normalisers and self._path and self._info:
-            self._event(
+            self.emit_event(
                 self._normalisers.start_event(self._info.labels, self._path.estimator.normaliser)
             )
 
@@ -334,17 +349,24 @@ class LiveSession:
         """Return the time on the clock of the EEG: the recording's, where one is replayed."""
         return local_clock() - self._behind
 
-    def _music_event(self, fields: dict[str, object], time: float | None) -> None:
+    def _music_event(self, event: SessionEvent, time: float | None) -> None:
         """Emit an event of the music, whose times are on this machine's clock."""
-        self._event(fields, None if time is None else time - self._behind)
+        self.emit_event(event, None if time is None else time - self._behind)
 
-    def _event(self, fields: dict[str, object], time: float | None = None) -> None:
-        """Store, publish and record an event: one JSON object."""
-        at = self._now() if time is None else time
-        text = json.dumps(fields, ensure_ascii=False)
+    def emit_event(self, event: SessionEvent, time: float | None = None) -> None:
+        """Store, publish and record an event.
+
+        Parameters
+        ----------
+        event : SessionEvent
+        time : float, optional
+            LSL time; now where None.
+        """
+        timed = (self._now() if time is None else time, event)
         with self._lock:
-            self._events.append((at, text))
-        self._writer.put(Marker(at, text))
+            self._events.append(timed)
+            self._breaks.push(*timed)
+        self._writer.put(timed)
 
     # ---- SessionControl: state ----------------------------------------------------------------
 
@@ -402,7 +424,7 @@ class LiveSession:
         """Return a compact log of all estimates of the session."""
         return self._history.estimate_log()
 
-    def events(self) -> list[tuple[float, str]]:
+    def events(self) -> list[TimedEvent]:
         """Return all events so far."""
         with self._lock:
             return list(self._events)
@@ -411,11 +433,16 @@ class LiveSession:
 
     def mark(self, note: str = "") -> None:
         """Put a mark with a note at this moment."""
-        self._event({"event": "mark", "note": note})
+        self.emit_event(Mark(note))
 
     def rate(self, valence: float, arousal: float, **other: float) -> None:
         """Store a self-report on 1-9."""
-        values = {"valence": valence, "arousal": arousal, **other}
+        if unknown := set(other) - {"dominance", "familiarity", "liking"}:
+            raise BciAffectError(
+                f"A self-report has no scale '{min(unknown)}'; it may have dominance, familiarity "
+                "and liking."
+            )
+        values: dict[str, Any] = {"valence": valence, "arousal": arousal, **other}
         wrong = [name for name, value in values.items() if not 1 <= value <= 9]
         if wrong:
             self.notify(
@@ -423,24 +450,24 @@ class LiveSession:
                 f"A self-report goes from 1 to 9; {', '.join(wrong)} does not and is not kept.",
             )
             return
-        self._event({"event": "rating", **values})
+        self.emit_event(SelfReport(**values))
 
-    def event(self, text: str) -> None:
-        """Store, publish and record an event of a guided calibration: one JSON object.
+    def emit_calibration_event(self, event: SessionEvent) -> None:
+        """Store, publish and record an event of a guided calibration.
 
         Its rests with open eyes become the reference of models that need the person's rest.
         """
-        time, event = self._now(), read(text)
+        time = self._now()
         if isinstance(event, RestStart) and event.kind in REST_KINDS:
             self._commands.append(lambda path: path.begin_rest(time))
         elif isinstance(event, RestStop) and event.kind in REST_KINDS:
             self._commands.append(lambda path: path.end_rest(time))
-        self._event(json.loads(text), time)
+        self.emit_event(event, time)
 
     def set_bad(self, channel: str, bad: bool = True) -> None:
         """Exclude a channel by hand, or return it to automatic quality control."""
         self._commands.append(lambda path: path.pipeline.set_bad(channel, bad))
-        self._event({"event": "channel", "channel": channel, "bad": bad})
+        self.emit_event(ChannelUse(channel, bad))
 
     def personalise(self, personal: PersonalModel) -> None:
         """Use another personal model from the next estimate on."""
@@ -454,7 +481,7 @@ class LiveSession:
         start = self._now()
         self._commands.append(lambda path: path.baseline(start, start + seconds))
         self._baseline_end = start + seconds
-        self._event({"event": "rest_start", "seconds": seconds}, start)
+        self.emit_event(RestStart(seconds=seconds), start)
         self.notify("info", f"Baseline: sit still with open eyes for {seconds:.0f} s.")
 
     def set_paused(self, paused: bool) -> None:
@@ -463,7 +490,7 @@ class LiveSession:
             if paused is self._paused:
                 return
             self._paused = paused
-        self._event({"event": "session_pause" if paused else "session_resume"})
+        self.emit_event(SessionPause() if paused else SessionResume())
         if self._music:
             if paused:
                 self._played = self._music.status().player.playing
@@ -481,7 +508,7 @@ class LiveSession:
             return
         try:
             self._recording.start(self._source)
-            self._event({"event": "recording_start", "model": self._model.name})
+            self.emit_event(RecordingStart(self._model.name))
             self._record_normalisation()
         except BciAffectError as error:
             self.notify("error", str(error))

@@ -17,6 +17,7 @@ _HISTORY = (
     8 * 60 * 3
 )  # three minutes: an estimate weighs 4 kB, and old ones leave holes in the heap
 _LATENCY_WINDOW_S = 60.0
+_MADE_AT_ONCE = (State.OK, State.ARTIFACT, State.PAUSED)  # in other states samples are awaited
 
 
 class EstimateHistory:
@@ -42,7 +43,7 @@ class EstimateHistory:
             self._estimate = estimate
             self._history.append(estimate)
             self._log.add(estimate)
-            if estimate.state in (State.OK, State.ARTIFACT):  # the others wait for samples
+            if estimate.state in _MADE_AT_ONCE:
                 self._latencies.append((done, latency_s))
             while self._latencies and self._latencies[0][0] < done - _LATENCY_WINDOW_S:
                 self._latencies.popleft()

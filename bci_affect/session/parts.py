@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bci_affect.affect import AffectEstimate, RestNormaliser
 from bci_affect.eeg import Normaliser
+from bci_affect.events import Normalisation, SessionEvent
 from bci_affect.music import PlayerState, Track
 from bci_affect.session.control import MusicControl
 from bci_affect.session.snapshot import Level, MusicStatus, Policy, RecordingStatus
@@ -17,8 +18,8 @@ from bci_affect.streams import Source
 
 Notify = Callable[[Level, str], None]
 """Function that shows one sentence to the user, at a level."""
-OnEvent = Callable[[dict[str, object], float | None], None]
-"""Takes an event's fields and its LSL time (None for now)."""
+OnEvent = Callable[[SessionEvent, float | None], None]
+"""Function that receives an event and its LSL time (None for now)."""
 
 
 class Publishing(Protocol):
@@ -27,8 +28,8 @@ class Publishing(Protocol):
     def estimate(self, estimate: AffectEstimate) -> None:
         """Send an estimate."""
 
-    def event(self, text: str, time: float) -> None:
-        """Send an event, one JSON object."""
+    def event(self, event: SessionEvent, time: float) -> None:
+        """Send an event."""
 
     def close(self) -> None:
         """Close the outlets."""
@@ -49,8 +50,8 @@ class Recording(Protocol):
     def estimate(self, estimate: AffectEstimate) -> None:
         """Record an estimate."""
 
-    def event(self, text: str, time: float) -> None:
-        """Record an event, one JSON object."""
+    def event(self, event: SessionEvent, time: float) -> None:
+        """Record an event."""
 
     def status(self) -> RecordingStatus | None:
         """Return the state of the current or last recording; None before the first."""
@@ -61,7 +62,7 @@ class NormaliserStore(Protocol):
 
     def start_event(
         self, channels: Sequence[str], normaliser: Normaliser | RestNormaliser
-    ) -> dict[str, object]:
+    ) -> Normalisation:
         """Return the event that records the session's initial normalisation."""
 
     def save(self, channels: Sequence[str], normaliser: Normaliser | RestNormaliser) -> None:

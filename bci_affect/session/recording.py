@@ -6,13 +6,18 @@ import time
 from pathlib import Path
 
 from bci_affect.affect import ESTIMATE_VALUES, AffectEstimate
-from bci_affect.session.publish import ESTIMATE_UNITS
+from bci_affect.events import SessionEvent, encode
+from bci_affect.session.publish import ESTIMATE_STREAM, ESTIMATE_UNITS
 from bci_affect.session.snapshot import RecordingStatus
 from bci_affect.storage import bids_label
-from bci_affect.streams import Recorder, Source, build_header, recording_path
-
-_ESTIMATE = "bci_affect.estimate"
-_EVENTS = "bci_affect.events"
+from bci_affect.streams import (
+    EVENT_STREAM,
+    Recorder,
+    Source,
+    build_header,
+    event_header,
+    recording_path,
+)
 
 
 class SessionRecording:
@@ -24,10 +29,13 @@ class SessionRecording:
         Folder of the recordings, which are named as in LabRecorder.
     participant : str
         Name of the listener; characters that file names cannot have are removed.
+    session_id : str
+        Identity of the session, from `bci_affect.streams.new_session_id`; a new one where empty.
     """
 
-    def __init__(self, folder: Path, participant: str = "") -> None:
+    def __init__(self, folder: Path, participant: str = "", session_id: str = "") -> None:
         self._folder = folder
+        self._events = event_header(session_id)
         self._participant = bids_label(participant, "P001")
         self._recorder: Recorder | None = None
         self._source: Source | None = None
@@ -48,10 +56,10 @@ class SessionRecording:
         day = time.strftime("%Y%m%d")  # recordings of one day are one session
         recorder = Recorder(recording_path(self._folder, self._participant, day))
         recorder.open_stream(
-            _ESTIMATE,
-            build_header(_ESTIMATE, "Affect", ESTIMATE_VALUES, units=ESTIMATE_UNITS),
+            ESTIMATE_STREAM,
+            build_header(ESTIMATE_STREAM, "Affect", ESTIMATE_VALUES, units=ESTIMATE_UNITS),
         )
-        recorder.open_stream(_EVENTS, build_header(_EVENTS, "Markers", ["event"], fmt="string"))
+        recorder.open_stream(EVENT_STREAM, self._events)
         self._recorder, self._source, self._active = recorder, source, True
         source.tap = recorder
 
@@ -73,12 +81,12 @@ class SessionRecording:
     def estimate(self, estimate: AffectEstimate) -> None:
         """Record an estimate."""
         if self._active and self._recorder:
-            self._recorder.push(_ESTIMATE, estimate.values(), estimate.time)
+            self._recorder.push(ESTIMATE_STREAM, estimate.values(), estimate.time)
 
-    def event(self, text: str, time: float) -> None:
-        """Record an event, one JSON object."""
+    def event(self, event: SessionEvent, time: float) -> None:
+        """Record an event."""
         if self._active and self._recorder:
-            self._recorder.mark(_EVENTS, text, time)
+            self._recorder.mark(EVENT_STREAM, encode(event), time)
 
     def status(self) -> RecordingStatus | None:
         """Return the status of the present or last recording; None before the first."""

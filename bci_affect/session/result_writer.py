@@ -9,9 +9,11 @@ import threading
 from collections.abc import Callable
 
 from bci_affect.affect import AffectEstimate, EstimateCsv
+from bci_affect.event_log import TimedEvent
 from bci_affect.session.parts import Notify, Publishing, Recording
-from bci_affect.streams import Marker, local_clock
+from bci_affect.streams import local_clock
 
+_Item = AffectEstimate | TimedEvent
 _LOG = logging.getLogger(__name__)
 _HELD = 8192  # a quarter of an hour of estimates
 _WRITE_S = 5.0  # limit of waiting for queued items when a recording is finished
@@ -56,9 +58,7 @@ class ResultWriter:
         self._playing = playing
         self._notify = notify
         self._chore = chore
-        self._queue: queue.Queue[AffectEstimate | Marker | threading.Event | None] = queue.Queue(
-            _HELD
-        )
+        self._queue: queue.Queue[_Item | threading.Event | None] = queue.Queue(_HELD)
         self._dropped = 0
         self._thread = threading.Thread(target=self._run, name="bci-out", daemon=True)
 
@@ -66,7 +66,7 @@ class ResultWriter:
         """Start writing; items that were put before come first."""
         self._thread.start()
 
-    def put(self, item: AffectEstimate | Marker) -> None:
+    def put(self, item: _Item) -> None:
         """Queue an item for writing; return at once."""
         try:
             self._queue.put_nowait(item)
@@ -122,13 +122,13 @@ class ResultWriter:
                 _LOG.exception("a result could not be written")
                 self._notify("error", "A result could not be written or published; see the log.")
 
-    def _write(self, item: AffectEstimate | Marker) -> None:
-        if isinstance(item, Marker):
-            if item.stream == "":  # ours; events of marker streams are recorded as received
-                if self._publisher:
-                    self._publisher.event(item.text, item.time)
-                if self._recording:
-                    self._recording.event(item.text, item.time)
+    def _write(self, item: _Item) -> None:
+        if not isinstance(item, AffectEstimate):
+            time, event = item
+            if self._publisher:
+                self._publisher.event(event, time)
+            if self._recording:
+                self._recording.event(event, time)
             return
         if self._publisher:  # first: another program may close a loop on it
             self._publisher.estimate(item)

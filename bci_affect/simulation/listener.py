@@ -1,9 +1,8 @@
-"""A simulated listener who hears what a session plays: EEG that answers to the music, live.
+"""Simulated listener: live EEG that responds to the music of a session.
 
-`simulate.simulate_stream` publishes a session whose moods are fixed beforehand. This one follows
-the session that listens to it: it takes the events that the session publishes over LSL and feels
-what the clip's or track's event says of the music. So a guided calibration, or a closed loop, has
-somebody at its other end; with ``effect=0`` there is somebody whose EEG tells nothing.
+`simulate_stream` publishes a session with fixed moods. The listener here receives the events that a
+session publishes over LSL, and its mood follows that of the clip or track. It closes the loop of a
+guided calibration or a session; with ``effect=0`` its EEG is independent of mood.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class Mind:
         return _felt(valence), _felt(arousal)
 
     def push(self, time: float, event: SessionEvent) -> None:
-        """Take an event of a session into account."""
+        """Push an event of a session."""
         self._music.push(time, event)
         if isinstance(event, RestStart):
             activities: dict[str, Activity] = {"closed": "eyes_closed", "blinks": "blinks"}
@@ -56,12 +55,12 @@ def _felt(value: float | None) -> float:
 
 
 def publish_listener(plan: SessionPlan, stop: threading.Event) -> int:
-    """Publish EEG of a listener who hears the sessions on the network, until `stop` or the end.
+    """Publish EEG of a listener to the sessions on the network, until `stop` or the end.
 
     Parameters
     ----------
     plan : SessionPlan
-        Person, headset, rate, effect, artefacts and length; its clips and faults are not used.
+        Person, headset, rate, effect, artifacts and length; its clips and faults are not used.
     stop : threading.Event
 
     Returns

@@ -3,6 +3,7 @@ from .bridge import Bridge as Bridge
 from .event_stream import EVENT_STREAM as EVENT_STREAM
 from .event_stream import event_header as event_header
 from .event_stream import is_event_stream as is_event_stream
+from .event_stream import new_session_id as new_session_id
 from .event_stream import simulated_event_header as simulated_event_header
 from .header import StreamHeader as StreamHeader
 from .header import build_header as build_header
@@ -64,6 +65,7 @@ __all__ = [
     "inspect_xdf",
     "is_event_stream",
     "local_clock",
+    "new_session_id",
     "read_to_end",
     "read_xdf",
     "record_streams",

@@ -6,7 +6,6 @@ questions are the real ones.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from bci_affect.app import guided_terminal as guide_module
 from bci_affect.app.guided_terminal import guide
+from bci_affect.events import CalibrationStop, SelfReport, SessionEvent
 from bci_affect.session.guided.calibration import Clip, GuidedCalibration, Step, Timing
 from bci_affect.session.snapshot import SessionClock
 
@@ -45,9 +45,11 @@ class Runner:
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[GuidedCalibration, list[str]]:
+def made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[GuidedCalibration, list[SessionEvent]]:
     monkeypatch.setattr(guide_module, "_TICK_S", 0.005)
-    events: list[str] = []
+    events: list[SessionEvent] = []
     clips = [Clip(i, f"/m/{i}", f"t{i}", 0.0, 20.0, 0.5, 0.5, 0) for i in range(2)]
     guided = GuidedCalibration.begin(
         tmp_path / "p.json",
@@ -67,7 +69,7 @@ def answers(*texts: str) -> Iterator[str]:
 
 
 def test_it_leads_to_the_end_and_insists_on_numbers(
-    made: tuple[GuidedCalibration, list[str]],
+    made: tuple[GuidedCalibration, list[SessionEvent]],
 ) -> None:
     guided, events = made
     given = answers("pleasant", "0", "7", "2,5", "", "9", "3", "4", "10", "5", "")
@@ -78,13 +80,13 @@ def test_it_leads_to_the_end_and_insists_on_numbers(
     assert guided.ratings[0].familiarity is None
     assert guided.ratings[0].liking == 9
     assert guided.ratings[1].familiarity == 5
-    assert [json.loads(e)["event"] for e in events].count("rating") == 2
+    assert [type(event) for event in events].count(SelfReport) == 2
     assert runner.cues >= 7, "a tone at every change, as eyes may be closed"
 
 
 @pytest.mark.parametrize("how", ["q", EOFError, KeyboardInterrupt])
 def test_it_stops_at_any_question_and_keeps_what_was_rated(
-    made: tuple[GuidedCalibration, list[str]], how: str | type[BaseException]
+    made: tuple[GuidedCalibration, list[SessionEvent]], how: str | type[BaseException]
 ) -> None:
     guided, events = made
     given = answers("7", "2", "", "")
@@ -100,10 +102,10 @@ def test_it_stops_at_any_question_and_keeps_what_was_rated(
     assert not guide(Fast(), guided, Runner(), ask=ask)  # type: ignore[arg-type]
     assert guided.step is Step.STOPPED
     assert set(guided.ratings) == {0}
-    assert json.loads(events[-1])["event"] == "calibration_stop"
+    assert events[-1] == CalibrationStop(rated=1)
 
 
-def test_it_ends_with_the_stream(made: tuple[GuidedCalibration, list[str]]) -> None:
+def test_it_ends_with_the_stream(made: tuple[GuidedCalibration, list[SessionEvent]]) -> None:
     guided, _ = made
     session = Fast()
     session.ended = True

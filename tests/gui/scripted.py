@@ -7,7 +7,6 @@ tests use the real session.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +18,16 @@ from bci_affect.affect import AffectEstimate, ReferenceKind
 from bci_affect.affect.estimate_log import EstimateLog
 from bci_affect.affect.fusion import PersonalReading
 from bci_affect.eeg import CAPS, FeatureWindow, Montage, State, make_montage
+from bci_affect.event_log import TimedEvent
+from bci_affect.events import (
+    Mark,
+    RestStart,
+    SelfReport,
+    SessionEvent,
+    SessionPause,
+    SessionResume,
+    TrackStart,
+)
 from bci_affect.music import PlayerState, Suggestion, Track
 from bci_affect.session.control import PINNED
 from bci_affect.session.snapshot import (
@@ -213,7 +222,7 @@ class ScriptedSession:
         self.simulated = True
         self.recording: RecordingStatus | None = None
         self.messages: tuple[Message, ...] = ()
-        self.marks: list[tuple[float, str]] = []
+        self.marks: list[TimedEvent] = []
         self.estimates: list[AffectEstimate] = []
         self.baseline_left = 0.0
         self.paused = False
@@ -234,7 +243,7 @@ class ScriptedSession:
         return self._music
 
     def _note_track(self, track: Track) -> None:
-        self._note("track_start", title=track.title, track=track.path)
+        self._note(TrackStart(track=track.title))
 
     def _eeg(self, n: int) -> NDArray[np.float32]:
         t = np.arange(n) / self.rate_hz
@@ -290,7 +299,7 @@ class ScriptedSession:
             embedding=np.array([v, a, v * a, 0.1], dtype=np.float32),
             attention=(weight / weight.sum()).astype(np.float32),
             quality=float(mask.mean()),
-            state=self.state,
+            state=State.PAUSED if ok and self.paused else self.state,
             reading=self._reading(float(v), float(a)),
             reference=self.reference,
         )
@@ -317,8 +326,8 @@ class ScriptedSession:
     def _mask(self) -> NDArray[np.bool_]:
         return np.array([name not in self.bad for name in self.names])
 
-    def _note(self, event: str, **values: object) -> None:
-        self.marks.append((self.now, json.dumps({"event": event, **values})))
+    def _note(self, event: SessionEvent) -> None:
+        self.marks.append((self.now, event))
 
     # --- SessionControl -------------------------------------------------------------------------
 
@@ -405,20 +414,20 @@ class ScriptedSession:
             log.add(estimate)
         return log
 
-    def events(self) -> list[tuple[float, str]]:
+    def events(self) -> list[TimedEvent]:
         return list(self.marks)
 
     def set_paused(self, paused: bool) -> None:
         self.paused = paused
-        self._note("session_pause" if paused else "session_resume")
+        self._note(SessionPause() if paused else SessionResume())
         self.commands.append(("set_paused", paused))
 
     def mark(self, note: str = "") -> None:
-        self._note("mark", note=note)
+        self._note(Mark(note))
         self.commands.append(("mark", note))
 
     def rate(self, valence: float, arousal: float, **other: float) -> None:
-        self._note("rating", valence=valence, arousal=arousal, **other)
+        self._note(SelfReport(valence, arousal, **other))  # type: ignore[arg-type]
         self.commands.append(("rate", valence, arousal, other))
 
     def set_bad(self, channel: str, bad: bool = True) -> None:
@@ -428,7 +437,7 @@ class ScriptedSession:
 
     def baseline(self, seconds: float = 60.0) -> None:
         self.baseline_left = seconds
-        self._note("rest_start", seconds=seconds)
+        self._note(RestStart(seconds=seconds))
         self.commands.append(("baseline", seconds))
 
     def start_recording(self) -> None:

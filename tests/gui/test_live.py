@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pyqtgraph.Qt import QtCore, QtTest
 
 from bci_affect.app.start import SessionStarter
 from bci_affect.config import CLASSIC_BANDS, LiveSettings, SignalSettings
+from bci_affect.events import Mark, SelfReport, SessionPause, SessionResume, TrackStart
 from bci_affect.gui.aside import wait_for_all
 from bci_affect.gui.flows.ending import EndPage
 from bci_affect.gui.flows.start import StartWindow
@@ -235,9 +235,9 @@ def say_something(window: MainWindow, session: SessionControl) -> None:
     QtTest.QTest.keyClick(window.report.arousal, KEY.Key_3)
     click(window.report.send)
     window.vm.toggle_bad("C3")
-    events = [json.loads(text) for _, text in session.events()]
-    assert {"event": "mark", "note": "door"} in events
-    assert {"event": "rating", "valence": 7.0, "arousal": 3.0} in events
+    events = [event for _, event in session.events()]
+    assert Mark("door") in events
+    assert SelfReport(7, 3) in events
 
     def left_out() -> bool:
         newest = session.snapshot().affect.window
@@ -310,8 +310,8 @@ def nothing_is_missing(path: Path) -> None:
     again = int((steps != 1).sum())
     assert again == 1, "one break, where the headset was off"
     assert len(numbers) > 250 * (FROZEN_S + 10)
-    events = [json.loads(m.text)["event"] for m in recorded.markers() if m.text.startswith("{")]
-    assert {"mark", "rating", "session_pause", "session_resume", "track_start"} <= set(events)
+    events = {type(event) for _, event in recorded.events()}
+    assert {Mark, SelfReport, SessionPause, SessionResume, TrackStart} <= events
 
 
 def test_a_recording_is_replayed_with_transport(predictor: Predictor) -> None:

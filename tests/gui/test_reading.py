@@ -4,8 +4,18 @@ import numpy as np
 import pytest
 
 from bci_affect.eeg import State
+from bci_affect.events import (
+    EVENTS,
+    InvalidEvent,
+    Mark,
+    SelfReport,
+    SessionPause,
+    TrackStart,
+    UnknownEvent,
+    read,
+)
 from bci_affect.gui.heads import blend, project, spread
-from bci_affect.gui.notes import read_note
+from bci_affect.gui.notes import KINDS, NoteKind, make_note
 from bci_affect.gui.panels.plane import reading_words
 from bci_affect.gui.reading import Kind, judge, spread_ellipse
 from bci_affect.streams import ConnectionState
@@ -86,13 +96,20 @@ def test_the_ellipse_has_the_spread_of_the_readings() -> None:
     assert spread_ellipse(v[:5], a[:5]) is None
 
 
-def test_notes_read_what_sessions_write_and_what_strangers_write() -> None:
-    rating = read_note(1.0, '{"event": "rating", "valence": 9, "arousal": 1}')
-    assert rating.rating == (1.0, -1.0)
-    assert read_note(1.0, '{"event": "track_start", "title": "Tide"}').kind == "track"
-    assert read_note(1.0, "S 12").text == "S 12"
-    assert read_note(1.0, "[1, 2]").kind == "mark"
-    assert read_note(1.0, '{"event": "rating", "valence": "x"}').rating is None
+def test_notes_of_events() -> None:
+    rating = make_note(1.0, SelfReport(9, 1))
+    assert (rating.kind, rating.rating) == (NoteKind.REPORT, (1.0, -1.0))
+    track = make_note(1.0, TrackStart(track="Tide"))
+    assert (track.kind, track.text, track.rating) == (NoteKind.TRACK, "Tide", None)
+    assert make_note(1.0, Mark("a door")).text == "a door"
+    assert make_note(1.0, Mark()).text == "mark"
+    assert make_note(1.0, SessionPause()).text == "session pause"
+    assert make_note(1.0, UnknownEvent("brain_storm", {})).text == "brain storm"
+    assert make_note(1.0, read('{"event": "rating", "valence": "x"}')).rating is None
+
+
+def test_the_appearance_of_every_event_is_decided() -> None:
+    assert set(KINDS) == {*EVENTS.values(), UnknownEvent, InvalidEvent}
 
 
 def test_electrodes_lie_where_a_head_has_them() -> None:

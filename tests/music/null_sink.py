@@ -33,6 +33,7 @@ length before it plays: measured leads are 6.8, 10.1 and 40.2 ms with blocks of 
 
 CHILD = """
 import json, sys, time
+from bci_affect.events import EventKind
 from bci_affect.music.player import AudioPlayer
 from bci_affect.music.types import Track
 spec = json.loads(sys.argv[1])
@@ -51,7 +52,7 @@ for track in tracks[1:]:
     player.enqueue(track)
 until = time.monotonic() + spec["seconds"] + 60
 while time.monotonic() < until:
-    if sum(kind == "track_end" for kind, *_ in events) == len(tracks):
+    if sum(kind == EventKind.TRACK_STOP for kind, *_ in events) == len(tracks):
         break
     time.sleep(0.1)
 time.sleep(0.5)

@@ -15,6 +15,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from bci_affect.events import EventKind
 from tests.music.null_sink import (
     RATE_HZ,
     find_excerpt,
@@ -91,8 +92,8 @@ def test_the_recording_equals_the_file_and_event_times_are_accurate(
         q = RATE_HZ // 4  # locate the first and last frame by the excerpts next to them
         first = find_excerpt(recorded, audio[q : 3 * q, 0]) - q
         last = find_excerpt(recorded, audio[-3 * q : -q, 0]) + 3 * q
-        (start,) = [time for kind, time, _ in recording["events"] if kind == "track_start"]
-        (end,) = [time for kind, time, _ in recording["events"] if kind == "track_end"]
+        (start,) = [time for kind, time, _ in recording["events"] if kind == EventKind.TRACK_START]
+        (end,) = [time for kind, time, _ in recording["events"] if kind == EventKind.TRACK_STOP]
         errors = (
             playback_time(recording, first) - start,
             playback_time(recording, last) - end,
@@ -132,7 +133,7 @@ def test_a_crossfade_keeps_the_power(sink: dict[str, str], tmp_path: Path) -> No
 
 def start_times(recording: dict[str, Any]) -> list[float]:
     """Start time of each track according to the player."""
-    return [time for kind, time, _ in recording["events"] if kind == "track_start"]
+    return [time for kind, time, _ in recording["events"] if kind == EventKind.TRACK_START]
 
 
 @contextmanager
@@ -198,6 +199,7 @@ def silences(audio: NDArray[np.float32]) -> list[float]:
 
 CHILD = """
 import sys, time
+from bci_affect.events import EventKind
 from bci_affect.music import AudioPlayer, Track
 track = Track(1, sys.argv[1], "t", "", "", 60.0, 0, 0, 0, 0, (), 0.0)
 kinds = []

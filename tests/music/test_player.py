@@ -13,6 +13,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bci_affect.events import EventKind
 from bci_affect.music import AudioPlayer, PlayerEvent, Track
 from bci_affect.music.player.audio_ring import AudioRing
 from bci_affect.music.player.frame_time import FrameTime
@@ -236,14 +237,14 @@ def test_commands_without_a_device(tmp_path: Path) -> None:
         assert not player.state().playing
         player.resume()
         player.enqueue(b)
-        log.wait(lambda: log.kinds().count("track_start") == 2)
+        log.wait(lambda: log.kinds().count(EventKind.TRACK_START) == 2)
         player.pause()
-        log.wait(lambda: "paused" in log.kinds())
+        log.wait(lambda: EventKind.PAUSED in log.kinds())
         player.seek(0.2)
-        log.wait(lambda: "seek" in log.kinds())
+        log.wait(lambda: EventKind.SEEK in log.kinds())
         assert player.state().position_s == pytest.approx(0.2, abs=0.02)
         player.play(broken)
-        log.wait(lambda: "error" in log.kinds())
+        log.wait(lambda: EventKind.ERROR in log.kinds())
         assert player.failed == {3}
         assert "cannot be played" in player.state().message
         player.set_volume(3.0)
@@ -253,8 +254,8 @@ def test_commands_without_a_device(tmp_path: Path) -> None:
         log.wait(lambda: player.state().track_id == 1)
         player.stop()
         log.wait(lambda: player.state().track_id is None)
-    starts = [e for e in log.events if e.kind == "track_start"]
-    ends = [e for e in log.events if e.kind == "track_end"]
+    starts = [e for e in log.events if e.kind is EventKind.TRACK_START]
+    ends = [e for e in log.events if e.kind is EventKind.TRACK_STOP]
     assert [e.track_id for e in starts] == [1, 2, 1]
     assert sorted(e.track_id or 0 for e in ends) == [1, 1, 2]
     assert starts[0].offset_s == pytest.approx(1.0)

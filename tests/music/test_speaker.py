@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from bci_affect.events import EventKind
 from bci_affect.music.player import speaker
 from bci_affect.music.player.output import ClockOutput, DeviceOutput, OutputError
 from bci_affect.music.player.speaker import Speaker
@@ -52,7 +53,7 @@ def lost(system: FakeSystem) -> Iterator[Speaker]:
     lost._output.close()
     change = lost.poll()
     assert change is not None
-    assert change.kind == "device_lost"
+    assert change.kind is EventKind.DEVICE_LOST
     yield lost
     lost.close()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from bci_affect.affect.estimate import AffectEstimate
 from bci_affect.config import LiveSettings
 from bci_affect.eeg import State
 from bci_affect.errors import BciAffectError
+from bci_affect.events import Mark, RestStart, RestStop, SelfReport, SessionPause, SessionResume
 from bci_affect.model import Predictor
 from bci_affect.resources import shipped
 from bci_affect.session import path_factory
@@ -118,12 +118,8 @@ def test_live_run_is_processed_alike_and_its_recording_too(
     assert "sub-P7" in status.path
     recorded = read_xdf(status.path)
     assert not recorded.damage
-    events = [json.loads(m.text) for m in recorded.markers() if m.text.startswith("{")]
-    ours = [event for event in events if event.get("note") == "here" or "liking" in event]
-    assert ours == [
-        {"event": "mark", "note": "here"},
-        {"event": "rating", "valence": 7, "arousal": 3, "liking": 8},
-    ]
+    ours = [event for _, event in recorded.events() if isinstance(event, Mark | SelfReport)]
+    assert ours == [Mark("here"), SelfReport(7, 3, liking=8)]
     estimates = next(s for s in recorded.streams if s.header.name == "bci_affect.estimate")
     assert len(estimates) > 100
     agree(offline(Path(status.path)))
@@ -204,10 +200,10 @@ def test_commands_reach_the_data_path(predictor: Predictor) -> None:
         session.stop()
     assert session.music is None
     assert session.snapshot().music is None
-    kinds = [json.loads(text)["event"] for _, text in session.events()]
-    assert kinds.index("rest_start") < kinds.index("rest_stop")
-    breaks = [kind for kind in kinds if kind in ("session_pause", "session_resume")]
-    assert breaks == ["session_pause", "session_resume"]
+    kinds = [type(event) for _, event in session.events()]
+    assert kinds.index(RestStart) < kinds.index(RestStop)
+    breaks = [kind for kind in kinds if kind in (SessionPause, SessionResume)]
+    assert breaks == [SessionPause, SessionResume]
 
 
 def test_no_stream_is_one_sentence(predictor: Predictor) -> None:

@@ -7,6 +7,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from bci_affect.errors import BciAffectError
 from bci_affect.gui.aside import run_aside
+from bci_affect.gui.notes import NoteKind
 from bci_affect.gui.panels.base import Caption, label
 from bci_affect.gui.services import Services
 from bci_affect.gui.texts import clock, size, tr
@@ -57,9 +58,9 @@ def summary(vm: ViewModel) -> list[tuple[str, str]]:
             low, mid, high = np.quantile(reading[:, column], (0.1, 0.5, 0.9))
             text = tr("median {m:+.2f}, 80 % within {a:+.2f} to {b:+.2f}", m=mid, a=low, b=high)
             lines.append((word, text))
-    tracks = [n for n in vm.notes if n.kind == "track"]
+    tracks = [n for n in vm.notes if n.kind is NoteKind.TRACK]
     reports = [n for n in vm.notes if n.rating is not None]
-    marks = [n for n in vm.notes if n.kind == "mark"]
+    marks = [n for n in vm.notes if n.kind is NoteKind.MARK]
     lines.append((tr("Tracks"), str(len(tracks))))
     lines.append((tr("Marks and self-reports"), f"{len(marks)}, {len(reports)}"))
     if s.recording is not None:

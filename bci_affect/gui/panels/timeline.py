@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pyqtgraph import arrayToQPath
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-from bci_affect.gui.notes import Note
+from bci_affect.gui.notes import Note, NoteKind
 from bci_affect.gui.panels.base import Panel, choice, colour, font
 from bci_affect.gui.texts import clock, tr
 from bci_affect.gui.theme import Theme
@@ -92,27 +92,25 @@ class TimelinePanel(Panel):
     def _paint_tracks(
         self, p: QtGui.QPainter, t: Theme, area: QtCore.QRectF, begin: float, end: float
     ) -> None:
-        starts = [n for n in self.vm.notes if n.kind == "track"]
-        ends = [n.time for n in self.vm.notes if n.values.get("event") == "track_stop"]
         p.setFont(font(self, 10))
-        for i, note in enumerate(starts):
-            later = [x for x in ends if x > note.time]
-            following = starts[i + 1].time if i + 1 < len(starts) else end
-            stop = min([following, *later[:1]])
+        for i, one in enumerate(self.vm.music.played):
+            stop = min(one.stop, end)
             if stop < begin:
                 continue
             x0, x1 = (
                 area.left() + (min(end, max(begin, m)) - begin) / (end - begin) * area.width()
-                for m in (note.time, stop)
+                for m in (one.start, stop)
             )
             box = QtCore.QRectF(x0, _TOP, max(1.0, x1 - x0 - 1), _STRIP - 3)
             p.fillRect(box, colour(t.music, 0.30 if i % 2 else 0.18))
-            if note.time >= begin:
+            if one.start >= begin:
                 p.setPen(QtGui.QPen(colour(t.music, 0.7), 1))
                 p.drawLine(QtCore.QPointF(x0, _TOP), QtCore.QPointF(x0, area.bottom()))
             p.setPen(colour(t.text))
             text = p.fontMetrics().elidedText(
-                note.text, QtCore.Qt.TextElideMode.ElideRight, int(box.width()) - 6
+                one.music.title or one.music.track,
+                QtCore.Qt.TextElideMode.ElideRight,
+                int(box.width()) - 6,
             )
             if box.width() > 24:
                 p.drawText(box.adjusted(4, -1, 0, 0), 0, text)
@@ -252,7 +250,7 @@ class TimelinePanel(Panel):
                 for lane, value in enumerate(note.rating):
                     y = area.top() + lane * half + (half - 3) / 2 * (1 - value)
                     p.drawRect(QtCore.QRectF(x - 4, y - 4, 8, 8))
-            elif note.kind in ("mark", "baseline"):
+            elif note.kind in (NoteKind.MARK, NoteKind.BASELINE):
                 p.setPen(QtGui.QPen(colour(t.mark), 1, QtCore.Qt.PenStyle.DashLine))
                 p.drawLine(QtCore.QPointF(x, area.top()), QtCore.QPointF(x, area.bottom()))
                 p.setFont(font(self, 10))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
-from bci_affect.gui.notes import HIDDEN
+from bci_affect.gui.notes import NoteKind
 from bci_affect.gui.panels.base import Panel, choice, colour, font, label, set_text
 from bci_affect.gui.panels.tracelayer import Frame, TraceLayer
 from bci_affect.gui.texts import tr
@@ -265,9 +265,9 @@ class TracePanel(Panel):
             if note.time < self._newest - self.seconds:
                 break
             x = area.right() + (note.time - self._newest) * area.width() / self.seconds
-            if x > area.right() or note.kind in HIDDEN:
+            if x > area.right() or note.kind is NoteKind.HIDDEN:
                 continue
-            tone = {"track": t.music, "rating": t.report}.get(note.kind, t.mark)
+            tone = {NoteKind.TRACK: t.music, NoteKind.REPORT: t.report}.get(note.kind, t.mark)
             p.setPen(QtGui.QPen(colour(tone), 1, QtCore.Qt.PenStyle.DashLine))
             p.drawLine(QtCore.QPointF(x, area.top()), QtCore.QPointF(x, area.bottom()))
             text = p.fontMetrics().elidedText(note.text, QtCore.Qt.TextElideMode.ElideRight, 110)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from bci_affect.events import EventKind
 from bci_affect.music.audio import DecodeError
 from bci_affect.music.player.audio_ring import RAMP_S, AudioRing
 from bci_affect.music.player.frame_time import Clock
@@ -34,9 +35,9 @@ class PlayerEvent:
 
     Attributes
     ----------
-    kind : str
-        ``track_start``, ``track_end``, ``paused``, ``resumed``, ``seek``, ``device_lost``,
-        ``device_found`` or ``error``.
+    kind : EventKind
+        ``TRACK_START``, ``TRACK_STOP``, ``PAUSED``, ``RESUMED``, ``SEEK``, ``DEVICE_LOST``,
+        ``DEVICE_FOUND`` or ``ERROR``.
     time : float
         Time on the player's clock; for tracks, the time at which the first (last) frame is audible.
     track_id : int or None
@@ -47,7 +48,7 @@ class PlayerEvent:
         Message for device and error events.
     """
 
-    kind: str
+    kind: EventKind
     time: float
     track_id: int | None = None
     offset_s: float = 0.0
@@ -258,7 +259,7 @@ class AudioPlayer:
         except DecodeError as error:
             self.failed |= {track.id}
             self._message = f"'{track.title}' cannot be played: {error}."
-            self._emit(PlayerEvent("error", self._clock(), track.id, 0.0, self._message))
+            self._emit(PlayerEvent(EventKind.ERROR, self._clock(), track.id, 0.0, self._message))
             return None
 
     def _begin(self, track: Track, start_s: float, *, play: bool, fade_s: float) -> None:
@@ -288,7 +289,7 @@ class AudioPlayer:
         self._pending = [item for item in self._pending if item[0] < start]
         self._segments = [s for s in self._segments if s.first < start] or self._segments[:1]
         for event in retracted:
-            if event.kind == "track_end":
+            if event.kind is EventKind.TRACK_STOP:
                 self._mark(start, event)
 
     def _silence(self) -> None:
@@ -299,7 +300,7 @@ class AudioPlayer:
             time.sleep(0.005)
         self._emit_due()
         for _, event in self._pending:
-            if event.kind == "track_end":
+            if event.kind is EventKind.TRACK_STOP:
                 self._emit(replace(event, time=self._clock()))
         self._pending.clear()
         self._ring.clear()
@@ -314,7 +315,7 @@ class AudioPlayer:
         if now.track_id is None or self._playing is not hold:
             return
         self._set_playing(not hold)
-        kind = "paused" if hold else "resumed"
+        kind = EventKind.PAUSED if hold else EventKind.RESUMED
         self._emit(PlayerEvent(kind, self._clock(), now.track_id, now.position_s))
 
     def _seek(self, position_s: float) -> None:
@@ -324,14 +325,14 @@ class AudioPlayer:
             if track is not None:  # its end is in the ring: open it again
                 place = min(max(0.0, position_s), track.duration_s)
                 self._begin(track, place, play=self._playing, fade_s=0.0)
-                self._emit(PlayerEvent("seek", self._clock(), track.id, place))
+                self._emit(PlayerEvent(EventKind.SEEK, self._clock(), track.id, place))
             return
         was_playing = self._playing
         self._silence()
         self._mixer.drop_fading()
         source.seek(min(max(0.0, position_s), source.track.duration_s))
         self._segments.append(_Segment(self._ring.written, source.track, source.position_s))
-        self._emit(PlayerEvent("seek", self._clock(), source.track.id, source.position_s))
+        self._emit(PlayerEvent(EventKind.SEEK, self._clock(), source.track.id, source.position_s))
         self._decode()
         self._ring.set_playing(was_playing)
 
@@ -362,7 +363,9 @@ class AudioPlayer:
         frame = self._ring.written + ahead
         self._segments = [*self._segments[-8:], _Segment(frame, source.track, source.position_s)]
         self._started_ids.add(id(source))
-        event = PlayerEvent("track_start", self._clock(), source.track.id, source.position_s)
+        event = PlayerEvent(
+            EventKind.TRACK_START, self._clock(), source.track.id, source.position_s
+        )
         self._mark(frame, event)
 
     def _on_ended(self, source: TrackReader, ahead: int) -> None:
@@ -370,7 +373,7 @@ class AudioPlayer:
             return
         self._started_ids.discard(id(source))
         frame = max(0, self._ring.written + ahead - 1)
-        event = PlayerEvent("track_end", self._clock(), source.track.id, source.position_s)
+        event = PlayerEvent(EventKind.TRACK_STOP, self._clock(), source.track.id, source.position_s)
         self._mark(frame, event)
 
     def _mark(self, frame: int, event: PlayerEvent) -> None:

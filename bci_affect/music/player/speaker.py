@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from typing import NamedTuple
 
+from bci_affect.events import EventKind
 from bci_affect.music.player.frame_time import Clock
 from bci_affect.music.player.output import (
     AudioOutput,
@@ -31,7 +32,7 @@ _NO_SOUND = "No sound ({}): playing silently until there is a device."
 class DeviceChange(NamedTuple):
     """Loss or return of a device: ``device_lost`` or ``device_found``, time and message."""
 
-    kind: str
+    kind: EventKind
     time: float
     message: str
 
@@ -107,7 +108,7 @@ class Speaker:
             self._lost = True
             self._retry_at = time.monotonic() + _RETRY_S
             self._search_until = time.monotonic() + _SEARCH_S
-            return DeviceChange("device_lost", self._clock(), self.message)
+            return DeviceChange(EventKind.DEVICE_LOST, self._clock(), self.message)
         if self._output.silent and self._retry_at and self._should_rescan():
             rescan_devices()
             self._openings = 1
@@ -117,7 +118,7 @@ class Speaker:
                 return None
             self.message, self._retry_at = "", 0.0
             self._change_to(found)
-            return DeviceChange("device_found", self._clock(), f"Sound on '{found.name}'.")
+            return DeviceChange(EventKind.DEVICE_FOUND, self._clock(), f"Sound on '{found.name}'.")
         return None
 
     def _should_rescan(self) -> bool:

@@ -134,7 +134,7 @@ def next_waypoint(rules: ChooserSettings, now: Situation) -> NDArray[np.float64]
 
 
 def described(choice: Suggestion) -> dict[str, Any]:
-    """Return a suggestion with its reasons as a JSON document."""
+    """Return a suggestion with its reasons, as fields of a `MusicChoice`."""
     return {
         "track": choice.track.id,
         "title": choice.track.title,
@@ -142,9 +142,14 @@ def described(choice: Suggestion) -> dict[str, Any]:
         "score": plain(choice.score, digits=4),
         "segment_s": plain(choice.segment_s, digits=4),
         "distance": plain(choice.distance, digits=4),
-        "shared_tags": list(choice.shared_tags),
+        "shared_tags": choice.shared_tags,
         "rule": choice.rule,
     }
+
+
+def rounded(values: tuple[float, float] | NDArray[np.float64] | None) -> Any:
+    """Return numbers with four digits as a tuple, None for each that is not finite."""
+    return None if values is None else tuple(plain(values, digits=4))
 
 
 def _found(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from bci_affect.eeg import State
 from bci_affect.errors import BciAffectError
+from bci_affect.events import MusicChoice, MusicCommand, SessionEvent
 from bci_affect.music import Library, PlayerState, Retriever, Suggestion, Track
 from bci_affect.session.control import PINNED
 from bci_affect.session.dj.candidates import (
@@ -29,6 +30,7 @@ from bci_affect.session.dj.candidates import (
     draw,
     next_waypoint,
     ranked,
+    rounded,
 )
 from bci_affect.session.dj.mood import SmoothedMood
 from bci_affect.session.dj.sham import Decoy, Yoke
@@ -36,8 +38,8 @@ from bci_affect.session.parts import PlayerControl
 from bci_affect.session.snapshot import Policy
 from bci_affect.storage import plain
 
-Log = Callable[[dict[str, Any]], None]
-"""Function that receives each decision and command as a JSON document."""
+Log = Callable[[SessionEvent], None]
+"""Function that receives each decision and command."""
 
 _QUEUE = 5
 _PATIENCE_S = 5.0  # until a command to the player shows in its state
@@ -206,13 +208,13 @@ class MusicChooser:
         due = self._yoke.played[number]
         self._picked[due.suggestion.track.id] = due.suggestion
         self._write(
-            {
-                "event": "music_choice",
-                "action": "yoked",
-                "policy": self._policy,
-                "yoked": self._yoke.source,
+            MusicChoice(
+                time=self._rounded_time(),
+                action="yoked",
+                policy=self._policy,
+                yoked=self._yoke.source,
                 **described(due.suggestion),
-            }
+            )
         )
         self._asked_at = self._time
         if playing.track_id is None:
@@ -274,20 +276,20 @@ class MusicChooser:
             choice = replace(choice, rule="variety: drawn among the best")
         self._picked[choice.track.id] = choice
         self._write(
-            {
-                "event": "music_choice",
-                "action": action,
-                "policy": self._policy,
+            MusicChoice(
+                time=self._rounded_time(),
+                action=action,
+                policy=self._policy,
                 **described(choice),
-                "draw": drawn,
-                "seed": self._seed,
-                "candidates": [[s.track.id, plain(s.score, digits=4)] for s in best],
-                "mood": plain(self._mood.mood, digits=4),
-                "confidence": plain(self._mood.confidence, digits=4),
-                "target": plain(self._target, digits=4),
-                "waypoint": plain(self._waypoint, digits=4),
-                "query": plain(self._mood.query, digits=4),
-            }
+                draw=drawn,
+                seed=self._seed,
+                candidates=tuple((s.track.id, plain(s.score, digits=4)) for s in best),
+                mood=rounded(self._mood.mood),
+                confidence=plain(self._mood.confidence, digits=4),
+                target=rounded(self._target),
+                waypoint=rounded(self._waypoint),
+                query=rounded(self._mood.query),
+            )
         )
         return choice
 
@@ -324,7 +326,7 @@ class MusicChooser:
             if choice is None:
                 by_hand = self._policy == "manual"
                 choice = after(self._library, self._current) if by_hand else self._pick("skip")
-            self._write({"event": "music_command", "command": "skip"})
+            self._write_command("skip")
             if choice is not None:
                 self._picked[choice.track.id] = choice
                 self._change_to(choice.track)
@@ -340,7 +342,7 @@ class MusicChooser:
         with self._lock:
             track = self._library.track(track_id)
             self._picked[track.id] = Suggestion(track, float("nan"), rule="chosen by you")
-            self._write({"event": "music_command", "command": "choose", "track": track_id})
+            self._write_command("choose", track=track_id)
             self._change_to(track)
 
     def pin(self, track_id: int, pinned: bool = True) -> None:
@@ -353,9 +355,7 @@ class MusicChooser:
         """
         with self._lock:
             track = self._library.track(track_id)
-            self._write(
-                {"event": "music_command", "command": "pin", "track": track_id, "on": pinned}
-            )
+            self._write_command("pin", track=track_id, on=pinned)
             if pinned:
                 known = {s.track.id: s for s in self._queue}
                 found = known.get(track_id, Suggestion(track, float("nan")))
@@ -385,18 +385,14 @@ class MusicChooser:
         """Like a track, or remove the like."""
         with self._lock:
             self._library.like(track_id, liked)
-            self._write(
-                {"event": "music_command", "command": "like", "track": track_id, "on": liked}
-            )
+            self._write_command("like", track=track_id, on=liked)
             self._queue_at = -np.inf
 
     def ban(self, track_id: int, banned: bool = True) -> None:
         """Ban a track (a playing one is skipped), or lift the ban."""
         with self._lock:
             self._library.ban(track_id, banned)
-            self._write(
-                {"event": "music_command", "command": "ban", "track": track_id, "on": banned}
-            )
+            self._write_command("ban", track=track_id, on=banned)
             self._queue_at = -np.inf
             if not banned:
                 return
@@ -412,7 +408,7 @@ class MusicChooser:
         """Change how music is chosen; the playing track continues."""
         with self._lock:
             self._policy = policy
-            self._write({"event": "music_command", "command": "policy", "policy": policy})
+            self._write_command("policy", policy=policy)
             self._replan()
 
     def set_target(self, valence: float, arousal: float) -> None:
@@ -422,9 +418,7 @@ class MusicChooser:
                 raise BciAffectError(f"The target's {name} {value:g} is outside of -1 to 1.")
         with self._lock:
             self._target = (valence, arousal)
-            self._write(
-                {"event": "music_command", "command": "target", "target": [valence, arousal]}
-            )
+            self._write_command("target", target=(valence, arousal))
             self._replan()
 
     def _replan(self) -> None:
@@ -454,6 +448,12 @@ class MusicChooser:
         """Target of steering."""
         return self._target
 
-    def _write(self, entry: dict[str, Any]) -> None:
+    def _write_command(self, command: str, **values: Any) -> None:
+        self._write(MusicCommand(time=self._rounded_time(), command=command, **values))
+
+    def _write(self, event: SessionEvent) -> None:
         if self._log is not None:
-            self._log({"time": round(self._time, 6)} | entry)
+            self._log(event)
+
+    def _rounded_time(self) -> float:
+        return round(self._time, 6)

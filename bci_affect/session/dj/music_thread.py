@@ -12,12 +12,26 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.affect import AffectEstimate, music_log_odds
 from bci_affect.errors import BciAffectError
+from bci_affect.events import (
+    DeviceFound,
+    DeviceLost,
+    EventKind,
+    MusicPaused,
+    MusicResumed,
+    MusicSought,
+    PlaybackError,
+    SessionEvent,
+    TrackEvent,
+    TrackStart,
+    TrackStop,
+)
 from bci_affect.music import AudioPlayer, Library, PlayerEvent, PlayerState, Track
 from bci_affect.session.dj.chooser import MusicChooser
 from bci_affect.session.parts import Notify, OnEvent
@@ -25,6 +39,9 @@ from bci_affect.session.snapshot import MusicStatus, Policy
 
 _LOG = logging.getLogger(__name__)
 _TICK_S = 0.25
+_TRACK_EVENTS: dict[EventKind, type[TrackEvent]] = {
+    one.KIND: one for one in (TrackStop, MusicPaused, MusicResumed, MusicSought)
+}
 
 
 _NOT_YET = PlayerState(None, 0.0, 0.0, False, 0.0, "", message="The music is being prepared.")
@@ -42,7 +59,7 @@ class MusicParts:
 
 
 Prepare = Callable[
-    [Callable[[PlayerEvent], None], Callable[[dict[str, object]], None], Callable[[], bool]],
+    [Callable[[PlayerEvent], None], Callable[[SessionEvent], None], Callable[[], bool]],
     MusicParts | None,
 ]
 
@@ -279,7 +296,6 @@ class MusicThread:
 
     def _on_player_event(self, event: PlayerEvent) -> None:
         """Emit an event of the player; called on its decode thread."""
-        fields: dict[str, object] = {"event": event.kind}
         parts, track = self._parts, self._known(event.track_id)
         if parts is not None and event.track_id is not None and track is None:
             # Added to the library since. Look it up here, at its start: `status` and `log_odds`
@@ -287,16 +303,29 @@ class MusicThread:
             with contextlib.suppress(BciAffectError):  # removed from the library while it plays
                 self._reload(parts, event.track_id)
             track = self._known(event.track_id)
-        if track is not None:
-            fields |= {"track": track.title, "artist": track.artist, "track_id": track.id}
-            fields["offset"] = round(event.offset_s, 4)
-            if np.isfinite([track.valence, track.arousal]).all():
-                fields |= {"valence": track.valence, "arousal": track.arousal}
         if event.message:
-            fields["message"] = event.message
             self._warn(event.message)
-        self._on_event(fields, event.time)
+        self._on_event(_session_event(event, track), event.time)
 
-    def _on_decision(self, entry: dict[str, object]) -> None:
+    def _on_decision(self, event: SessionEvent) -> None:
         """Emit a decision of the `MusicChooser`, or a command to it, with its reasons."""
-        self._on_event(entry, None)
+        self._on_event(event, None)
+
+
+def _session_event(event: PlayerEvent, track: Track | None) -> SessionEvent:
+    """Return what the player did as an event of the session."""
+    if event.kind is EventKind.DEVICE_LOST:
+        return DeviceLost(event.message)
+    if event.kind is EventKind.DEVICE_FOUND:
+        return DeviceFound(event.message)
+    about: dict[str, Any] = {"track_id": event.track_id}
+    if track is not None:
+        about |= {"track": track.title, "artist": track.artist}
+        about |= {"offset": round(event.offset_s, 4)}
+    if event.kind is EventKind.TRACK_START:
+        if track is not None and np.isfinite([track.valence, track.arousal]).all():
+            about |= {"valence": float(track.valence), "arousal": float(track.arousal)}
+        return TrackStart(**about)
+    if event.kind is EventKind.ERROR:
+        return PlaybackError(**about, message=event.message)
+    return _TRACK_EVENTS[event.kind](**about)

@@ -8,16 +8,27 @@ the recording, and the progress is stored after every step.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from bci_affect.errors import BciAffectError
+from bci_affect.events import (
+    CalibrationDone,
+    CalibrationStart,
+    CalibrationStop,
+    ClipStart,
+    ClipStop,
+    ContactSkipped,
+    RestStart,
+    RestStop,
+    SelfReport,
+    SessionEvent,
+    SilenceStart,
+)
 from bci_affect.session.guided.clips import Clip
 from bci_affect.session.guided.progress import Progress, Rating, Timing
 
@@ -82,7 +93,7 @@ class GuidedCalibration:
     ----------
     path : Path
         File of the progress.
-    emit : callable of str
+    emit : callable of SessionEvent
         Called with each event, for the recording.
     play : callable of Clip
         Starts an excerpt.
@@ -99,7 +110,7 @@ class GuidedCalibration:
         progress: Progress,
         path: Path,
         *,
-        emit: Callable[[str], None],
+        emit: Callable[[SessionEvent], None],
         play: Callable[[Clip], None],
         silence: Callable[[], None],
     ) -> None:
@@ -122,7 +133,7 @@ class GuidedCalibration:
         *,
         seed: int,
         timing: Timing | None = None,
-        emit: Callable[[str], None],
+        emit: Callable[[SessionEvent], None],
         play: Callable[[Clip], None],
         silence: Callable[[], None],
     ) -> GuidedCalibration:
@@ -147,7 +158,7 @@ class GuidedCalibration:
         cls,
         path: Path,
         *,
-        emit: Callable[[str], None],
+        emit: Callable[[SessionEvent], None],
         play: Callable[[Clip], None],
         silence: Callable[[], None],
     ) -> GuidedCalibration:
@@ -203,12 +214,13 @@ class GuidedCalibration:
         if self._step not in (Step.READY, Step.STOPPED):
             return
         self._now = now
-        self._send(
-            "calibration_start",
-            profile=self.profile,
-            seed=self._progress.seed,
-            n_clips=len(self.clips),
-            rated=len(self._progress.ratings),
+        self._emit(
+            CalibrationStart(
+                profile=self.profile,
+                seed=self._progress.seed,
+                n_clips=len(self.clips),
+                rated=len(self._progress.ratings),
+            )
         )
         self._good_since, self._contact_ok = None, False
         self._enter(Step.CONTACT)
@@ -245,7 +257,7 @@ class GuidedCalibration:
         """Skip a bad contact, or the remainder of a timed step."""
         self._now = now
         if self._step is Step.CONTACT:
-            self._send("contact_skipped")
+            self._emit(ContactSkipped())
             self._after_contact()
         elif self._step in _REST or self._step is Step.SILENCE:
             self._next()
@@ -265,7 +277,7 @@ class GuidedCalibration:
         for name, value in values.items():
             if not 1 <= value <= 9:
                 raise BciAffectError(f"{name} must be 1 to 9; got {value:g}.")
-        self._send("rating", clip=self._clip, **values)
+        self._emit(SelfReport(clip=self._clip, **values))
         self._progress.ratings[self._clip] = rating
         self._progress.save(self._path)
         self._next_clip()
@@ -277,10 +289,10 @@ class GuidedCalibration:
         self._now = now
         if self._step is Step.CLIP:
             self._silence()
-            self._send("clip_stop", clip=self._clip, complete=False)
+            self._emit(ClipStop(clip=self._clip, complete=False))
         elif self._step in _REST:
-            self._send("rest_stop", kind=_kind(self._step), complete=False)
-        self._send("calibration_stop", rated=len(self._progress.ratings))
+            self._emit(RestStop(kind=_kind(self._step), complete=False))
+        self._emit(CalibrationStop(rated=len(self._progress.ratings)))
         self._progress.save(self._path)
         self._enter(Step.STOPPED)
 
@@ -309,48 +321,46 @@ class GuidedCalibration:
         for step in _REST:
             if lengths[step] > 0 and step.value not in self._progress.rests_done:
                 self._enter(step, lengths[step])
-                self._send("rest_start", kind=_kind(step))
+                self._emit(RestStart(kind=_kind(step)))
                 return
         self._next_clip()
 
     def _next(self) -> None:
         """Leave a timed step."""
         if self._step in _REST:
-            self._send("rest_stop", kind=_kind(self._step), complete=True)
+            self._emit(RestStop(kind=_kind(self._step), complete=True))
             self._progress.rests_done.append(self._step.value)
             self._progress.save(self._path)
             self._after_contact()
         elif self._step is Step.SILENCE:
             clip = self.clips[self._clip]
             self._enter(Step.CLIP, clip.seconds)
-            self._send(
-                "clip_start",
-                clip=self._clip,
-                track=clip.path,
-                title=clip.title,
-                offset=clip.start_s,
-                block=clip.block,
-                intended_valence=clip.valence,
-                intended_arousal=clip.arousal,
+            self._emit(
+                ClipStart(
+                    clip=self._clip,
+                    track=clip.path,
+                    title=clip.title,
+                    offset=clip.start_s,
+                    block=clip.block,
+                    intended_valence=clip.valence,
+                    intended_arousal=clip.arousal,
+                )
             )
             self._play(clip)
         elif self._step is Step.CLIP:
             self._silence()
-            self._send("clip_stop", clip=self._clip, complete=True)
+            self._emit(ClipStop(clip=self._clip, complete=True))
             self._enter(Step.RATING)
 
     def _next_clip(self) -> None:
         waiting = [i for i in range(len(self.clips)) if i not in self._progress.ratings]
         if not waiting:
-            self._send("calibration_done", rated=len(self._progress.ratings))
+            self._emit(CalibrationDone(rated=len(self._progress.ratings)))
             self._enter(Step.DONE)
             return
         self._clip = waiting[0]
         self._enter(Step.SILENCE, self._progress.timing.silence_s)
-        self._send("silence_start", clip=self._clip)
-
-    def _send(self, event: str, **values: Any) -> None:
-        self._emit(json.dumps({"event": event, **values}))
+        self._emit(SilenceStart(clip=self._clip))
 
 
 def _kind(step: Step) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bci_affect.events import SessionEvent, encode
+from bci_affect.streams.event_stream import event_header
 from bci_affect.streams.header import StreamHeader, build_header
 from bci_affect.streams.lsl import discovery as lsl
 
@@ -96,17 +98,20 @@ class FloatOutlet:
 
 
 class EventOutlet:
-    """Outlet of events as text, one JSON object each."""
+    """Outlet of a session's events.
 
-    def __init__(self, name: str, source_id: str = "") -> None:
-        self.header = build_header(
-            name, "Markers", ["event"], fmt="string", source_id=source_id or name
-        )
-        self._outlet = RawOutlet(self.header)
+    Parameters
+    ----------
+    session_id : str
+        Identity of the session, from `new_session_id`.
+    """
 
-    def push(self, text: str, time: float) -> None:
+    def __init__(self, session_id: str) -> None:
+        self._outlet = RawOutlet(event_header(session_id))
+
+    def push(self, event: SessionEvent, time: float) -> None:
         """Send one event for LSL time `time`."""
-        self._outlet.push([[text]], np.array([time], np.float64))
+        self._outlet.push([[encode(event)]], np.array([time], np.float64))
 
     def close(self) -> None:
         """Remove the stream from the network."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 
 from bci_affect.eeg import State
 from bci_affect.errors import BciAffectError
+from bci_affect.events import EventKind, decode, encode
 from bci_affect.music import AudioPlayer, Library, PlayerState, Retriever, Track
 from bci_affect.session.control import PINNED, Policy
 from bci_affect.session.dj.candidates import ChooserSettings
@@ -105,17 +105,21 @@ def test_follow_plays_what_lies_nearest(stocked: tuple[Library, np.ndarray]) -> 
     assert why.score > 0.8
     assert np.isfinite(why.distance)
     assert len(dj.queue()) == 5
-    assert log[0]["action"] == "start"
+    assert log[0].action == "start"
 
 
-def test_same_seed_same_session_and_the_log_is_json(stocked: tuple[Library, np.ndarray]) -> None:
+def test_same_seed_same_session_and_the_log_can_be_written(
+    stocked: tuple[Library, np.ndarray],
+) -> None:
     library, centres = stocked
     drift = lambda t: centres[3] + 0.02 * t * centres[8]  # noqa: E731
     runs = [session(library, drift, 400, seed=s)[2] for s in (7, 7, 8)]
     assert runs[0] == runs[1]
-    assert [e["track"] for e in runs[0]] != [e["track"] for e in runs[2]]
-    assert json.loads(json.dumps(runs[0])) == runs[0]
-    assert {"rule", "score", "candidates", "query", "mood", "seed"} <= runs[0][0].keys()
+    assert [e.track for e in runs[0]] != [e.track for e in runs[2]]
+    assert [decode(encode(event)) for event in runs[0]] == runs[0]
+    first = runs[0][0]
+    assert None not in (first.score, first.candidates, first.query, first.mood, first.seed)
+    assert first.rule
 
 
 def test_no_repeats_and_artists_are_spaced(stocked: tuple[Library, np.ndarray]) -> None:
@@ -149,8 +153,8 @@ def test_follow_dwells_and_leaves_only_for_a_clear_and_lasting_gain(
     change = lambda t: centres[9] if t >= 5 else centres[4]  # noqa: E731
     _, player, log = session(library, change, 45, settings=rules)
     assert player.heard[:2] == [5, 10]
-    (entry,) = [e for e in log if e.get("action") == "change"]
-    assert entry["time"] >= 20 + rules.hold_s
+    (entry,) = [e for e in log if getattr(e, "action", "") == "change"]
+    assert entry.time >= 20 + rules.hold_s
 
 
 def test_steer_starts_at_the_mood_and_goes_to_the_target_in_steps(
@@ -161,12 +165,12 @@ def test_steer_starts_at_the_mood_and_goes_to_the_target_in_steps(
     _, _, log = session(
         library, lambda _: centres[0], 600, policy="steer", mood=mood, target=target
     )
-    path = np.array([e["waypoint"] for e in log])
+    path = np.array([e.waypoint for e in log])
     np.testing.assert_allclose(path[0], mood, atol=1e-3)
     np.testing.assert_allclose(path[-1], target, atol=1e-3)
     steps = np.hypot(*np.diff(path, axis=0).T)
     assert steps.max() <= 0.35 + 1e-3
-    places = [library.track(e["track"]) for e in log]
+    places = [library.track(e.track) for e in log]
     away = [np.hypot(t.valence - target[0], t.arousal - target[1]) for t in places]
     assert np.mean(away[-3:]) < away[0]
 
@@ -239,7 +243,7 @@ def test_a_pinned_track_comes_next_whatever_the_policy_and_the_skips(
     why = dj.why()
     assert why is not None
     assert why.rule == PINNED
-    json.dumps(log)
+    assert [decode(encode(event)) for event in log] == log
     assert 20 not in [s.track.id for s in dj.queue()], "a pin counts once"
 
 
@@ -295,8 +299,8 @@ def test_readings_that_are_none_do_not_move_the_query(
 ) -> None:
     library, centres = stocked
     _, player, log = session(library, lambda _: centres[4], 20, state=State.ARTIFACT)
-    assert log[0]["query"] is None
-    assert "no estimate yet" in log[0]["rule"] or log[0]["draw"]
+    assert log[0].query is None
+    assert "no estimate yet" in log[0].rule or log[0].draw
     assert player.heard
 
 
@@ -343,7 +347,7 @@ def test_with_the_real_player_and_real_music(tmp_path: Path) -> None:
     studio.write(tmp_path / "m", studio.random_pieces(2, seed=1, seconds=4.0))
     with Library(tmp_path / "music.sqlite") as library:
         library.add([tmp_path / "m"], workers=1)
-        events: list[tuple[str, int | None]] = []
+        events: list[tuple[EventKind, int | None]] = []
         with AudioPlayer(
             device="none",
             crossfade_s=1.0,
@@ -353,8 +357,8 @@ def test_with_the_real_player_and_real_music(tmp_path: Path) -> None:
             until = time.monotonic() + 30
             while time.monotonic() < until:
                 dj.update(None, 0.0, 0.0, 0.5, time.monotonic())
-                if sum(kind == "track_start" for kind, _ in events) >= 2:
+                if sum(kind is EventKind.TRACK_START for kind, _ in events) >= 2:
                     break
                 time.sleep(0.1)
-        started = [track for kind, track in events if kind == "track_start"]
+        started = [track for kind, track in events if kind is EventKind.TRACK_START]
         assert sorted(started[:2]) == [1, 2]

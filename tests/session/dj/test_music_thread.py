@@ -13,13 +13,14 @@ import pytest
 
 from bci_affect.affect.estimate import AffectEstimate
 from bci_affect.eeg import State
+from bci_affect.events import MusicChoice, SessionEvent, TrackStart
 from bci_affect.model import Predictor
 from bci_affect.music import AudioPlayer, Library, PlayerEvent, Retriever
 from bci_affect.session.dj.chooser import MusicChooser
 from bci_affect.session.dj.music_thread import MusicParts, MusicThread
 from bci_affect.simulation.music import PIECES, write
 
-Events = list[tuple[dict[str, object], float | None]]
+Events = list[tuple[SessionEvent, float | None]]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def make_thread(
 ) -> MusicThread:
     def prepare(
         on_event: Callable[[PlayerEvent], None],
-        log: Callable[[dict[str, object]], None],
+        log: Callable[[SessionEvent], None],
         ended: Callable[[], bool],
     ) -> MusicParts:
         library = Library(database)
@@ -101,10 +102,10 @@ def test_it_plays_what_fits_and_says_why(
     assert why is not None
     assert why.track.id == track.id
     assert queue
-    assert until(lambda: any(fields["event"] == "track_start" for fields, _ in events))
-    started = next(fields for fields, _ in events if fields["event"] == "track_start")
-    assert started["track"] == track.title
-    assert any(fields["event"] == "music_choice" for fields, _ in events)
+    assert until(lambda: any(isinstance(event, TrackStart) for event, _ in events))
+    started = next(event for event, _ in events if isinstance(event, TrackStart))
+    assert started.track == track.title
+    assert any(isinstance(event, MusicChoice) for event, _ in events)
     logits = thread.log_odds()
     assert logits is not None
     np.testing.assert_allclose(2 / (1 + np.exp(-logits)) - 1, [track.valence, track.arousal])

@@ -30,13 +30,13 @@ def test_a_random_sham_shows_what_following_shows(stocked: tuple[Library, np.nda
     }
     shown = {}
     for policy, (dj, player, log) in runs.items():
-        choices = [entry for entry in log if entry["event"] == "music_choice"]
-        assert {entry["policy"] for entry in choices} == {policy}, "the log is not blinded"
-        shown[policy] = {entry["rule"] for entry in choices} | {s.rule for s in dj.queue()}
+        choices = [entry for entry in log if isinstance(entry, MusicChoice)]
+        assert {entry.policy for entry in choices} == {policy}, "the log is not blinded"
+        shown[policy] = {entry.rule for entry in choices} | {s.rule for s in dj.queue()}
         assert not any("sham" in rule or "random" in rule for rule in shown[policy])
-        assert all(np.isfinite(entry["score"]) and entry["segment_s"] >= 0 for entry in choices)
+        assert all(np.isfinite(entry.score) and entry.segment_s >= 0 for entry in choices)
         assert len(player.heard) > 5
-        assert any(entry["action"] == "change" for entry in choices), "it leaves tracks early too"
+        assert any(entry.action == "change" for entry in choices), "it leaves tracks early too"
     whatever = {"artist spacing", "not again so soon: the nearest was played lately"}
     assert shown["sham"] <= shown["follow"] | whatever, "no reason that following never gives"
     assert runs["sham"][1].heard != runs["follow"][1].heard
@@ -66,10 +66,10 @@ def test_a_yoked_sham_plays_what_the_other_session_played_when_it_did(
     other = yoke(recorded(tmp_path / "other.xdf", library, tracks, 50.0), library)
     _, player, log = session(library, lambda _: centres[9], 195, policy="sham", yoke=other)
     assert player.heard == tracks
-    starts = [e["time"] for e in log if e["event"] == "music_choice"]
+    starts = [event.time for event in log if isinstance(event, MusicChoice)]
     np.testing.assert_allclose(np.diff(starts), 50.0, atol=0.6)
-    assert {e["yoked"] for e in log} == {"other.xdf"}
-    assert {e["rule"] for e in log} == {"nearest"}, "the reason that the other session had"
+    assert {event.yoked for event in log} == {"other.xdf"}
+    assert {event.rule for event in log} == {"nearest"}, "the reason that the other session had"
     _, longer, _ = session(library, lambda _: centres[9], 600, policy="sham", yoke=other)
     assert len(longer.heard) > 5, "when the other session is over, a random sham goes on"
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -12,6 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bci_affect.errors import BciAffectError
+from bci_affect.event_log import TimedEvent
+from bci_affect.events import (
+    ClipStart,
+    ClipStop,
+    ContactSkipped,
+    RestStart,
+    RestStop,
+    SelfReport,
+    SessionEvent,
+)
 from bci_affect.music import Track
 from bci_affect.session.guided.calibration import GuidedCalibration, Rating, Step, Timing
 from bci_affect.session.guided.clips import Clip, choose_clips, further_clips
@@ -83,18 +93,21 @@ def test_what_cannot_be_chosen_is_refused(
         choose_clips(library(n_tracks), n_clips, seed=0, seconds=seconds)
 
 
+T = TypeVar("T", bound=SessionEvent)
+
+
 class Host:
     """A listener and a player: remembers what it was told."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.events: list[dict[str, object]] = []
+        self.events: list[TimedEvent] = []
         self.playing: Clip | None = None
         self.now = 100.0
 
     def _wires(self) -> dict[str, object]:
         return {
-            "emit": lambda text: self.events.append(json.loads(text) | {"at": self.now}),
+            "emit": lambda event: self.events.append((self.now, event)),
             "play": lambda clip: setattr(self, "playing", clip),
             "silence": lambda: setattr(self, "playing", None),
         }
@@ -116,8 +129,9 @@ class Host:
             if rate and guided.step is Step.RATING:
                 guided.rate(self.now, Rating(7, 3, familiarity=2))
 
-    def names(self) -> list[object]:
-        return [event["event"] for event in self.events]
+    def of(self, kind: type[T]) -> list[tuple[float, T]]:
+        """Return the events of a kind with their times."""
+        return [(at, event) for at, event in self.events if isinstance(event, kind)]
 
 
 def test_a_whole_calibration(tmp_path: Path) -> None:
@@ -127,15 +141,12 @@ def test_a_whole_calibration(tmp_path: Path) -> None:
     host.run(guided, 600)
     assert guided.step is Step.DONE
     assert len(guided.ratings) == 8
-    names = host.names()
-    assert names.count("clip_start") == names.count("clip_stop") == names.count("rating") == 8
-    rests = [e for e in host.events if e["event"] == "rest_start"]
-    assert [e["kind"] for e in rests] == ["open", "closed", "blinks"]
-    stops = [e for e in host.events if e["event"] == "rest_stop"]
-    lengths = [b["at"] - a["at"] for a, b in zip(rests, stops, strict=True)]  # type: ignore[operator]
+    assert {len(host.of(kind)) for kind in (ClipStart, ClipStop, SelfReport)} == {8}
+    rests = host.of(RestStart)
+    assert [rest.kind for _, rest in rests] == ["open", "closed", "blinks"]
+    lengths = [b - a for (a, _), (b, _) in zip(rests, host.of(RestStop), strict=True)]
     np.testing.assert_allclose(lengths, [60, 30, 15], atol=0.3)
-    starts = [e for e in host.events if e["event"] == "clip_start"]
-    assert [e["track"] for e in starts] == [clip.path for clip in guided.clips]
+    assert [clip.track for _, clip in host.of(ClipStart)] == [clip.path for clip in guided.clips]
     assert host.playing is None
     guided.discard()
     assert not host.path.exists()
@@ -158,11 +169,11 @@ def test_stopped_in_a_clip_and_resumed_in_another_process(tmp_path: Path) -> Non
     again.start(host.now)
     host.run(again, 600)
     assert again.step is Step.DONE
-    assert "rest_start" not in host.names(), "a rest that was done is not repeated"
-    starts = [e for e in host.events if e["event"] == "clip_start"]
+    assert not host.of(RestStart), "a rest that was done is not repeated"
+    starts = [clip for _, clip in host.of(ClipStart)]
     assert interrupted is not None
     assert len(starts) == 5
-    assert starts[0]["track"] == interrupted.path, "the interrupted clip is heard again, whole"
+    assert starts[0].track == interrupted.path, "the interrupted clip is heard again, whole"
 
 
 def test_killed_without_stop_loses_nothing_rated(tmp_path: Path) -> None:
@@ -186,7 +197,7 @@ def test_bad_contact_waits_until_told_to_go_on(tmp_path: Path) -> None:
     assert not guided.view().contact_ok
     guided.go_on(host.now)
     assert guided.step is Step.SILENCE
-    assert "contact_skipped" in host.names()
+    assert host.of(ContactSkipped)
 
 
 def test_an_unfinished_calibration_is_not_overwritten(tmp_path: Path) -> None:
