@@ -13,7 +13,7 @@ from bci_affect.eeg.montage import Montage
 from bci_affect.eeg.robust import middle, per_hop
 
 REACH_S = 0.4
-"""A blink lasts 0.2 to 0.4 s: peak-to-peak is taken over this time."""
+"""Seconds of the peak-to-peak measurement; a blink lasts 0.2 to 0.4 s."""
 
 FRONT_Y_M, FRONT_Z_M = 0.095, 0.06
 """Electrodes further forward and lower than this (Fp1, Fp2, AF7, AF8, AF3, AF4) show the eyes."""

@@ -1,12 +1,12 @@
 """Artifact subspace reconstruction, calibrated on the wearer, by the mne-denoise library; optional.
 
-After Kothe and Jung (2016) and Mullen et al. (2015): from a calibration stretch the usual range of
-every direction in electrode space is learned; later, directions that carry far more than that are
-rebuilt from the others. It repairs what artefact detection would only name, and it also removes
-some EEG; it is off by default. It adds no delay (covariance of the last half second, no
-look-ahead), makes the path about eight times as expensive (``asr_cost_ratio`` of ``bci-affect
-benchmark --only signal``), and once, when the calibration ends, computes for some seconds in the
-thread that pushes; samples wait in the stream's buffer meanwhile.
+After Kothe and Jung (2016) and Mullen et al. (2015): the usual range of every direction in
+electrode space is estimated from a calibration period; later, directions with far more variance are
+reconstructed from the others. It repairs artifacts that detection would only mark, and it also
+removes some EEG; it is off by default. It adds no delay (covariance of the last half second, no
+look-ahead), costs about eight times as much as the rest of the path (``asr_cost_ratio`` of
+``bci-affect benchmark --only signal``), and computes for a few seconds in the pushing thread when
+the calibration ends; samples wait in the stream's buffer meanwhile.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from bci_affect.config import AsrSettings
 from bci_affect.errors import BciAffectError
 
 WINDOW_S = 0.5
-"""Seconds over which the present covariance is taken."""
+"""Seconds of the running covariance."""
 
 MIN_ELECTRODES = 4
-"""Fewer directions leave nothing to rebuild from."""
+"""Fewest electrodes from which a direction can be reconstructed."""
 
 
 class Asr:
-    """Learns the usual range from the first good seconds, then cleans hop by hop.
+    """Cleaner that is calibrated on the first good seconds and then runs hop by hop.
 
     Parameters
     ----------
@@ -64,20 +64,20 @@ class Asr:
 
     @property
     def calibrated(self) -> bool:
-        """Whether hops are cleaned by now."""
+        """True once the calibration is complete."""
         return self._state is not None
 
     def reset(self) -> None:
-        """Forget the last half second (after a gap); a calibration that is complete stays."""
+        """Clear the last half second (after a gap); a complete calibration is kept."""
         self._recent.clear()
         if not self.calibrated:
             self._calibration.clear()
             self._collected = 0
 
     def apply(self, block: NDArray[np.float64], good: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Clean one hop of filtered EEG, (n, n_channels); while calibrating, return it as it is.
+        """Clean one hop of filtered EEG, (n, n_channels); unchanged while calibrating.
 
-        Electrodes that are not good when the calibration ends are left alone from then on.
+        Electrodes that are not good at the end of the calibration are never changed.
         """
         self._recent = [*self._recent[-self._hops_before :], block]
         if self._state is None:
@@ -96,7 +96,7 @@ class Asr:
             window_length=WINDOW_S,
             lookahead=0.0,
             stepsize=len(block),
-            max_mem_mb=1,  # a rolling covariance, at the updates only: far cheaper
+            max_mem_mb=1,  # running covariance at the updates only: far cheaper
             verbose="error",
         )
         out = block.copy()

@@ -1,4 +1,4 @@
-"""Band power per step of the window, at a cost that does not grow with the window."""
+"""Band power per step of the window, at a cost independent of the window's length."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GAUSS = float(0.5 * np.log(2 * np.pi * np.e))
 """Differential entropy of a Gaussian of variance 1, in nats."""
 
 FLOOR_UV2 = 1e-6
-"""Smallest variance told apart, (1 nV)^2: a dead electrode's entropy stays finite."""
+"""Smallest variance, (1 nV)^2: the entropy of a dead electrode stays finite."""
 
 
 class BandPower:
@@ -32,7 +32,7 @@ class BandPower:
     n_bands, n_channels : int
         Bands and channels.
     most_hops : int
-        Most hops that `add` takes at once.
+        Most hops in one call of `add`.
 
     References
     ----------
@@ -44,19 +44,19 @@ class BandPower:
     ) -> None:
         self._hops_per_step = window.hops_per_step
         self._n_hops = window.n_steps * self._hops_per_step
-        # What the next step adds to: the hops before it, oldest first, and their samples.
+        # Earlier hops of the next step, oldest first, and their samples.
         self._squares = np.zeros((self._hops_per_step - 1, n_bands, n_channels))
         self._counts = [0] * (self._hops_per_step - 1)
         self._entropy = SampleRing(self._n_hops + most_hops, (n_channels, n_bands), np.float32)
 
     def reset(self) -> None:
-        """Forget everything (after a gap)."""
+        """Clear all sums (after a gap)."""
         self._squares = np.zeros_like(self._squares)
         self._counts = [0] * len(self._counts)
         self._entropy.clear()
 
     def add(self, energy: NDArray[np.float64], sizes: Sequence[int]) -> None:
-        """Take hops: their sums of squares of band-passed EEG, (n_hops, n_bands, n_channels).
+        """Add hops: sums of squares of band-passed EEG, (n_hops, n_bands, n_channels).
 
         `sizes` are the samples of each hop.
         """
@@ -64,7 +64,7 @@ class BandPower:
         squares = np.concatenate((self._squares, energy)) if before else energy
         counts = [*self._counts, *sizes]
         variance = squares[:n]
-        for i in range(1, before + 1):  # the same order of sums, however many hops come at once
+        for i in range(1, before + 1):  # the same order of sums for any number of hops
             variance = variance + squares[i : i + n]
         samples = [sum(counts[k : k + before + 1]) for k in range(n)]
         variance = variance / (samples[0] if n == 1 else np.array(samples)[:, None, None])

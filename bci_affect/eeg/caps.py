@@ -1,4 +1,4 @@
-"""The electrodes of common headsets, in the order in which the devices send them."""
+"""Electrodes of common headsets, in the order of their streams."""
 
 from __future__ import annotations
 

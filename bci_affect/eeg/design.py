@@ -1,4 +1,4 @@
-"""All filters of the signal path for one rate, with what they do to time."""
+"""Filters of the signal path for one rate, with their delays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TRACE_HZ = 10.0
 
 
 class Design:
-    """The filters that settings ask for at one sampling rate.
+    """Filters of the settings at one sampling rate.
 
     Parameters
     ----------
@@ -23,20 +23,20 @@ class Design:
     rate_hz : float
         Sampling rate.
     notch : ndarray, shape (n_sections, 6)
-        Mains notch that the delays count with.
+        Mains notch included in the delays.
     wide_notch : ndarray, shape (n_sections, 6)
-        Mains notch of what lies above the bands.
+        Mains notch for the range above the bands.
 
     Attributes
     ----------
     high_pass : Cascade
-        What takes the offset off.
+        High-pass that removes the offset.
     bands : list of Cascade
-        One band-pass per band, to run behind high-pass and notch.
+        One band-pass per band, after high-pass and notch.
     traces : Cascade
         Low-pass of the displayed EEG.
     high : Cascade
-        What lies above the bands: muscle and noise; passes nothing where the rate is too low.
+        Range above the bands (muscle and noise); passes nothing if the rate is too low.
     delays : dict of str to float
         Group delay in seconds from the electrode to each band (at its centre) and ``"traces"``.
     settle_s : float
@@ -83,7 +83,7 @@ class Design:
             for c in (*self.bands, self.traces)
         }
         self.from_electrode = whole
-        """Each band and the traces with all that lies before them, by name."""
+        """Complete cascades of each band and of the traces, by name."""
         centres = {
             name: float(np.sqrt(low * min(high, 0.45 * rate_hz)))
             for name, (low, high) in settings.bands.items()

@@ -1,4 +1,4 @@
-"""Hand EEG over to MNE, with positions and markers, for every analysis that is not live."""
+"""Export of EEG to MNE with positions and markers, for offline analysis."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ def to_mne(
     markers: Iterable[tuple[float, str]] = (),
     bad: Sequence[str] = (),
 ) -> mne.io.RawArray:
-    """Make an `mne.io.RawArray` of a recording.
+    """Convert a recording to an `mne.io.RawArray`.
 
     Parameters
     ----------
     samples : ndarray, shape (n_channels, n_samples)
-        EEG in the units named, microvolts where none are known and none can be judged.
+        EEG in the given units; if unknown, inferred from the signal, else microvolts.
     rate_hz : float
         Nominal rate.
     montage : Montage
-        Channels; those that are no EEG become MNE's type ``misc`` and keep their values.
+        Channels; those that are not EEG become MNE's type ``misc`` and keep their values.
     units : sequence of str
         Unit of each channel as the stream names it.
     times : ndarray of float64, shape (n_samples,), optional
-        Stamp of each sample. A gap in them becomes an annotation ``BAD_gap`` at the place where the
-        samples join (MNE knows no gaps).
+        Stamp of each sample. A gap in them becomes an annotation ``BAD_gap`` at the position of
+        the join (MNE has no gaps).
     markers : iterable of (float, str)
-        Events with their times on the clock of `times` (seconds from the first sample where there
-        are no stamps); each becomes an annotation. Events outside the recording are left out.
+        Events with their times on the clock of `times` (seconds from the first sample without
+        stamps); each becomes an annotation. Events outside the recording are omitted.
     bad : sequence of str
         Channels to mark as bad.
 

@@ -1,10 +1,10 @@
 """Causal filters: designs as second-order sections, and a bank that runs many of them at once.
 
-A cascade of second-order sections is linear in its input and its state, so that what it does to a
-block of n samples is one matrix: ``[y; state'] = M [x; state]``. `FilterBank` reads M off SciPy's
-own ``sosfilt`` (by sending unit vectors through it) and then runs all filters and channels of a
-block in one matrix product. The numbers are ``sosfilt``'s to rounding; the cost is a tenth for the
-short blocks of live use, where ``sosfilt`` spends its time on being called.
+A cascade of second-order sections is linear in its input and its state, so its effect on a block
+of n samples is one matrix: ``[y; state'] = M [x; state]``. `FilterBank` derives M from
+SciPy's ``sosfilt`` (by filtering unit vectors) and then runs all filters and channels of a block in
+one matrix product. The results equal ``sosfilt``'s to rounding, at a tenth of its cost for the
+short blocks of live use, where the call overhead of ``sosfilt`` dominates.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from scipy import signal
 
 MAX_BLOCK = 32
-"""Longest block of one matrix product: longer ones do more work per sample than they save."""
+"""Longest block of one matrix product; longer ones cost more per sample."""
 
 PADDED_SECTIONS = 2
-"""Sections by which cascades may differ and yet be worth one matrix product rather than two."""
+"""Difference in sections up to which cascades share one matrix product."""
 
 NOTCH_Q = 30.0
 """Centre frequency over width of the mains notch: 1.7 Hz wide at 50 Hz."""
@@ -64,7 +64,7 @@ def high_pass(hz: float, rate_hz: float, order: int = 2) -> NDArray[np.float64]:
 
 
 def low_pass(hz: float, rate_hz: float, order: int = 4) -> NDArray[np.float64]:
-    """Butterworth low-pass; an edge too near the Nyquist frequency passes everything."""
+    """Butterworth low-pass; passes everything if the edge is too near the Nyquist frequency."""
     if hz >= 0.49 * rate_hz:
         return identity(1)
     return _sos(signal.butter(order, hz, "lowpass", fs=rate_hz, output="sos"))
@@ -73,7 +73,7 @@ def low_pass(hz: float, rate_hz: float, order: int = 4) -> NDArray[np.float64]:
 def band_pass(low: float, high: float, rate_hz: float, order: int = 3) -> NDArray[np.float64]:
     """Butterworth band-pass with `order` poles at each edge.
 
-    An upper edge above what the rate can hold leaves a high-pass.
+    If the upper edge exceeds the usable range of the rate, the result is a high-pass.
     """
     if high >= 0.49 * rate_hz:
         return high_pass(low, rate_hz, order)
@@ -85,7 +85,7 @@ def notches(
 ) -> NDArray[np.float64]:
     """Notches at each mains frequency and its harmonics, up to `top_hz` and below Nyquist.
 
-    The harmonics keep the width of the first notch, so that all of them ring equally long.
+    The harmonics keep the width of the first notch, so that all ring equally long.
     """
     sections = []
     for base in line_hz:
@@ -98,7 +98,7 @@ def notches(
 
 
 def identity(n_sections: int) -> NDArray[np.float64]:
-    """Sections that change nothing."""
+    """Sections of the identity filter."""
     return np.tile(np.array([1.0, 0, 0, 1, 0, 0]), (n_sections, 1))
 
 
@@ -114,8 +114,8 @@ class FilterBank:
     cascades : sequence of ndarray, shape (n_sections, 6)
         Filters; each sees the same input.
     n_channels : int
-        Channels, all filtered alike. All states begin at rest: take a channel's first value off it
-        before, and the start has no step to ring at.
+        Channels, all filtered alike. All states begin at zero: subtract a channel's first value
+        beforehand, so that the start has no step.
     """
 
     def __init__(self, cascades: Sequence[NDArray[np.float64]], n_channels: int) -> None:
@@ -124,7 +124,7 @@ class FilterBank:
         self._groups = self._grouped(np.zeros((sum(map(_n_states, cascades)), n_channels)))
 
     def _grouped(self, states: NDArray[np.float64]) -> list[_Group]:
-        """Put neighbours of about one length together; `states` are those of all, end to end."""
+        """Group neighbours of similar length; `states` are those of all, concatenated."""
         groups, first, at = [], 0, 0
         for end in range(1, len(self._cascades) + 1):
             lengths = [len(sos) for sos in self._cascades[first : end + 1]]
@@ -141,7 +141,7 @@ class FilterBank:
         return groups
 
     def reset(self) -> None:
-        """Put all filters at rest."""
+        """Reset all filters."""
         for group in self._groups:
             group.state[:] = 0.0
 
@@ -153,16 +153,16 @@ class FilterBank:
         block : ndarray of float64, shape (n_samples, n_channels)
             Finite values.
         sizes : sequence of int
-            Lengths of the hops that the block is made of: the numbers are those of a call for each.
-            By default the block is one.
+            Lengths of the hops in the block; the result is that of one call per hop. By default the
+            block is one hop.
 
         Returns
         -------
         ndarray of float64, shape (n_filters, n_samples, n_channels)
-            The bank's own, until the next call: memory that is used again stays in the cache.
+            Memory of the bank, valid until the next call: reused memory stays in the cache.
         """
         n, n_channels = block.shape
-        # A product leaves the new states behind its outputs, where the next one's outputs go.
+        # A product writes the new states after its outputs, where the next outputs go.
         out = self._room
         if out.shape[1] < n + self._most:
             out = self._room = np.empty((len(self._cascades), n + self._most, n_channels))
@@ -183,7 +183,7 @@ class FilterBank:
         return out[:, :n]
 
     def peek(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Filter samples as `run` does, but leave the state as it is (for a look ahead)."""
+        """Filter samples as `run` does, without a change of state (for a preview)."""
         kept = [group.state.copy() for group in self._groups]
         try:
             return self.run(block)
@@ -192,7 +192,7 @@ class FilterBank:
                 group.state[:] = state
 
     def keep(self, chosen: Sequence[int]) -> None:
-        """Go on with some of the filters only, in this order, with their pasts."""
+        """Keep only some of the filters, in this order, with their states."""
         pasts = [
             state[: _n_states(self._cascades[group.rows.start + i])]
             for group in self._groups
@@ -203,7 +203,7 @@ class FilterBank:
 
 
 class _Group:
-    """Filters of a bank that are padded to one length and share each matrix product."""
+    """Filters of a bank padded to one length, which share each matrix product."""
 
     def __init__(
         self, cascades: Sequence[NDArray[np.float64]], first: int, n_channels: int
@@ -218,7 +218,7 @@ class _Group:
         self.plans: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
 
     def plan(self, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Make the matrices for blocks of n samples, and room for their operand."""
+        """Create the matrices for blocks of n samples, and the buffer of their operand."""
         matrix = _block_matrices(self._sos, n)
         room = np.empty((len(matrix), matrix.shape[1], self.state.shape[2]))
         self.plans[n] = plan = (matrix, room)
@@ -230,7 +230,7 @@ def _n_states(sos: NDArray[np.float64]) -> int:
 
 
 def _block_matrices(cascades: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    """Matrices that take (input, state) to (output, new state) over n samples, one per filter."""
+    """Matrices from (input, state) to (output, new state) over n samples, one per filter."""
     n_states = 2 * cascades.shape[1]
     inputs = np.eye(n, n + n_states)  # a unit impulse at each sample, then none for the states
     states = np.eye(n + n_states)[n:].reshape(cascades.shape[1], 2, n + n_states)

@@ -1,4 +1,4 @@
-"""Intake of chunks: gaps, missing samples and the rate; from chunks to the samples of a hop."""
+"""Intake of chunks: gaps, missing samples, resampling, and the split into hops."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from bci_affect.eeg.resample import Resampler
 from bci_affect.errors import BciAffectError
 
 MIN_HOLE_S = 0.05
-"""Shorter irregularities of the stamps are jitter; more than this (and two samples) is missing."""
-_ABSURD = 1e30  # microvolts: no EEG but damage, which counts as missing
+"""Seconds (and two samples) above which an irregularity of the stamps is a missing part."""
+_ABSURD = 1e30  # microvolts: larger values are damage and count as missing
 
 
 class Hops(NamedTuple):
-    """Samples of some hops, one after the other, finite and in microvolts.
+    """Samples of consecutive hops, finite and in microvolts.
 
     Attributes
     ----------
     block : ndarray of float64, shape (n, n_eeg)
-        Microvolts, with each channel's starting level taken off.
+        Microvolts, minus each channel's starting level.
     times : ndarray of float64, shape (n,)
         LSL time of each sample.
-    whole : ElectrodeSet
-        Channels with no hole in the time that a window and the filters remember.
+    intact : ElectrodeSet
+        Channels without missing samples in the memory of a window and the filters.
     sizes : sequence of int
         Samples of each hop.
     missing_s : float
-        Seconds that are missing inside the hop (it is one, then), less than a gap.
+        Missing seconds within the hop (then a single one), less than a gap.
     """
 
     block: NDArray[np.float64]
     times: NDArray[np.float64]
-    whole: ElectrodeSet
+    intact: ElectrodeSet
     sizes: Sequence[int]
     missing_s: float
 
@@ -52,15 +52,15 @@ class ChunkPiece(NamedTuple):
     Attributes
     ----------
     block : ndarray of float64, shape (n, n_eeg)
-        Microvolts; for `Intake.take` to work on.
+        Microvolts; modified by `Intake.take`.
     times : ndarray of float64, shape (n,)
         As in `Chunk`.
     gap_s : float
         Seconds missing before the first sample if that is a gap, else 0.
     holes : tuple of (int, float)
-        Samples before which something is missing, less than a gap, and how many seconds.
+        Sample numbers after missing parts shorter than a gap, and their seconds.
     finite : bool
-        Whether every sample is known to be a number.
+        True if every sample is known to be finite.
     """
 
     block: NDArray[np.float64]
@@ -71,17 +71,17 @@ class ChunkPiece(NamedTuple):
 
 
 class Intake:
-    """Turns chunks as they come into finite samples of the EEG channels; holds a hop of them.
+    """Converter of chunks into finite samples of the EEG channels; buffers a hop of them.
 
-    Each channel's level in its first hop is taken off it and off everything behind it, so that
-    filters which begin at rest have no step of tens of thousands of microvolts to ring at: the same
-    as starting them with ``sosfilt_zi`` times that level. Samples that are not finite hold the last
-    value and are counted: a channel is `whole` again when none is in window and settling time.
+    Each channel's level in its first hop is subtracted from all its samples, so that filters that
+    start at zero see no step of tens of thousands of microvolts: equivalent to a start with
+    ``sosfilt_zi`` times that level. Samples that are not finite hold the last value and are
+    counted: a channel is `intact` again when none is within the window and the settling time.
 
     Parameters
     ----------
     settings : SignalSettings
-        Rate to resample to, and what counts as a gap.
+        Target rate of resampling, and the length of a gap.
     rate_hz : float
         Nominal rate of the stream.
     montage : Montage
@@ -94,7 +94,7 @@ class Intake:
         self._hole_s = max(2 * self._period, MIN_HOLE_S)
         self._n_channels = len(montage)
         self._eeg = np.flatnonzero(montage.is_eeg)
-        # A slice where it can be: taking rows by their numbers copies.
+        # A slice if possible: an index array copies.
         self._rows = slice(None) if montage.is_eeg.all() else self._eeg
         wanted = settings.resample_hz or rate_hz
         self._resampler = None if wanted == rate_hz else Resampler(rate_hz, wanted, self._eeg.size)
@@ -102,14 +102,14 @@ class Intake:
         """Rate of the samples that `pop` returns."""
         self._ratio = self.rate_hz / rate_hz
         self._last_time = math.nan
-        # What waits for its hop to fill lies between `_start` and `_end`.
+        # Samples of the incomplete hop lie between `_start` and `_end`.
         self._second = math.ceil(self.rate_hz)
         self._samples = np.empty((self._second, self._eeg.size))
         self._times = np.empty(self._second)
         self._whole = ElectrodeSet.all_of(self._eeg.size)
         self._all_whole = True
         self.refill_s = np.inf
-        """Seconds after a sample that was none, until nothing remembers it."""
+        """Seconds after a missing sample until it has no more influence."""
         self.reset()
 
     @property
@@ -118,13 +118,13 @@ class Intake:
         return self._resampler.delay_s if self._resampler else 0.0
 
     def reset(self) -> None:
-        """Begin anew after a gap; what waits for its hop to fill is let go."""
+        """Reset after a gap; the samples of the incomplete hop are dropped."""
         n = self._eeg.size
         self._base = np.zeros(n)  # first finite value
         self._begun = np.zeros(n, np.bool_)  # channels that have had a finite value
         self._all_begun = False
         self._held = np.zeros(n)
-        self._level = np.zeros(n)  # what is left of the starting level
+        self._level = np.zeros(n)  # remainder of the starting level
         self._taken = 0  # samples in
         self._given = 0  # samples out
         self._last_hole = np.full(n, -np.inf)
@@ -145,26 +145,26 @@ class Intake:
                 f"The stream now sends {samples.shape[0]} channels instead of "
                 f"{self._n_channels}; connect to it again."
             )
-        with np.errstate(invalid="ignore", over="ignore"):  # damaged floats are seen to below
+        with np.errstate(invalid="ignore", over="ignore"):  # damaged floats are handled below
             block = samples[self._rows].T.astype(np.float64, order="C")
-            # The sum of squares is small enough only if all is.
+            # The sum of squares is small only if every sample is.
             flat = block.reshape(-1)
             finite = flat.dot(flat) < _ABSURD**2 and math.isfinite(times.dot(times))
         if not finite:
             block[np.abs(block) > _ABSURD] = np.nan
-            # A sample without one finite value is none: it leaves a hole in the stamps.
+            # A sample without a finite value is missing: it leaves a hole in the stamps.
             real = np.isfinite(block).any(axis=1) & np.isfinite(times)
             block, times = block[real], times[real]
         if not len(times):
             return []
         period, backwards = self._period, -2 * self._period
         before = times.item(0) - self._last_time - period
-        # The first chunk has nothing before it.
+        # The first chunk has no predecessor.
         before = 0.0 if math.isnan(before) else max(before, chunk.gap_before)
         self._last_time = times.item(-1)
         missing = times[1:] - times[:-1]
         missing -= period
-        # No step is further off than the root of all steps' squares together.
+        # No step exceeds the root of the sum of all steps' squares.
         even = missing.dot(missing) <= backwards**2 and backwards <= before <= self._hole_s
         if even:
             return [ChunkPiece(block, times, 0.0, (), finite)]
@@ -177,8 +177,8 @@ class Intake:
         missing: NDArray[np.float64],
         finite: bool,
     ) -> list[ChunkPiece]:
-        """Cut where more than a hole is missing before a sample, (n,) seconds."""
-        # A stamp that runs backwards is a clock reset: nobody knows what lies between.
+        """Split at gaps; `missing` has the seconds missing before each sample, (n,)."""
+        # A backward stamp is a clock reset of unknown length.
         gap = (missing > self._gap_s) | (missing < -2 * self._period)
         holes = np.flatnonzero((missing > self._hole_s) & ~gap)
         cut = np.flatnonzero(gap)
@@ -194,7 +194,7 @@ class Intake:
         ]
 
     def take(self, piece: ChunkPiece) -> None:
-        """Take samples that continue the last ones."""
+        """Append samples that continue the last ones."""
         block, times = piece.block, piece.times
         if piece.finite and self._all_begun:
             block -= self._base
@@ -215,7 +215,7 @@ class Intake:
         self._end = end
 
     def _make_room(self, n: int) -> tuple[int, int]:
-        """Move what waits to the beginning of the buffer; where n more samples go."""
+        """Move the buffered samples to the beginning; return the place of n more samples."""
         samples, times = self._waiting()
         held = len(times)
         if not held + n <= len(self._times) <= 4 * (held + n + self._second):
@@ -226,7 +226,7 @@ class Intake:
         return held, held + n
 
     def _mend(self, block: NDArray[np.float64]) -> None:
-        """Take the base off, in place; where a sample is none, hold the last value (or 0)."""
+        """Subtract the base in place; missing samples hold the last value (or 0)."""
         finite = np.isfinite(block)
         for c in np.flatnonzero(~self._begun & finite.any(axis=0)):
             self._base[c] = block[np.argmax(finite[:, c]), c]
@@ -237,7 +237,7 @@ class Intake:
             source = np.maximum.accumulate(np.where(finite[:, c], np.arange(len(block)), -1))
             held = np.where(source < 0, self._held[c], block[np.maximum(source, 0), c])
             block[:, c] = held
-            # The resampler's kernel reaches back from a hole to samples before it.
+            # The resampler's kernel extends from a hole to earlier samples.
             first = self._taken - self.delay_s / self._period
             self._holes += [
                 ((first + int(i)) * self._ratio, int(c)) for i in np.flatnonzero(~finite[:, c])
@@ -247,16 +247,16 @@ class Intake:
 
     @property
     def waiting(self) -> int:
-        """Samples that wait for their hop to fill."""
+        """Number of samples in the incomplete hop."""
         return self._end - self._start
 
     @property
     def broken(self) -> bool:
-        """Whether something is missing that is still remembered: hops then go one by one."""
+        """True while a missing part still has influence: hops are then processed one by one."""
         return self._any_hole or bool(self._holes) or bool(self._missing)
 
     def pop(self, sizes: Sequence[int]) -> Hops:
-        """Return the oldest waiting hops, of so many samples each; they must be there."""
+        """Pop the oldest hops of these sizes; they must be complete."""
         n = sum(sizes)
         first, end = self._start, self._start + n
         self._start = end
@@ -272,7 +272,7 @@ class Intake:
         return Hops(block, times, self._without_hole(), sizes, missing_s)
 
     def _without_hole(self) -> ElectrodeSet:
-        """Return the channels of which nothing that is missing is remembered any more."""
+        """Return the channels without an influence of missing samples."""
         if self._holes:
             self._any_hole = True
             for sample, channel in self._holes:
@@ -280,14 +280,14 @@ class Intake:
                     self._last_hole[channel] = max(sample, self._last_hole[channel])
             self._holes = [hole for hole in self._holes if hole[0] >= self._given]
         if self._any_hole or not self._all_whole:
-            whole = self._given - self._last_hole > self.refill_s * self.rate_hz
-            self._all_whole = bool(whole.all())
+            intact = self._given - self._last_hole > self.refill_s * self.rate_hz
+            self._all_whole = bool(intact.all())
             self._any_hole = not self._all_whole
-            self._whole = self._whole.changed_to(whole)
+            self._whole = self._whole.changed_to(intact)
         return self._whole
 
     def pending(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the samples that wait for their hop to fill, (n, n_eeg), and their times."""
+        """Return the samples of the incomplete hop, (n, n_eeg), and their times."""
         block, times = self._waiting()
         level = self._level
         if not self._given and len(block):

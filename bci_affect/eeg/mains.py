@@ -1,4 +1,4 @@
-"""Mains hum: which frequency it has, and how much of it each electrode picks up."""
+"""Mains hum: detection of its frequency, and choice of the notch."""
 
 from __future__ import annotations
 
@@ -13,26 +13,24 @@ from bci_affect.eeg.robust import middle, rms
 FREQUENCIES = (50.0, 60.0)
 
 SETTLED_S, DECIDE_S, GIVE_UP_S = 1.0, 2.0, 10.0
-"""Seconds of EEG before anything is believed, before a frequency may be chosen, and after which
-both notches stay for good."""
+"""Seconds of EEG before a measurement, before a choice, and after which both notches stay."""
 
 WIDE_Q = 8.0
-"""Hum that waxes and wanes reaches some hertz to each side: a notch 6 Hz wide at 50 Hz."""
+"""Quality factor of the wide notch (6 Hz at 50 Hz) for hum of varying amplitude."""
 
 WIDE_TOP_HZ = 130.0
-"""Harmonics above it are too weak to be taken for muscle."""
+"""Frequency in Hz above which harmonics are too weak to resemble muscle."""
 
 CLEARLY = 4.0
-"""How many times the power of the other frequency the chosen one must have."""
+"""Ratio of power by which the chosen frequency must exceed the other."""
 
 
 class Mains:
-    """Chooses the notch, or takes the one that the settings name.
+    """Chooser of the notch: given by the settings, or detected.
 
-    To detect, notches at 50 Hz, at 60 Hz, and at both run side by side from the start, the last of
-    them being used; once one frequency clearly carries more power its own notch, long settled,
-    takes over. Where neither does within 10 s, both stay: a notch where nothing hums costs nothing
-    but 1.7 Hz.
+    For detection, notches at 50 Hz, at 60 Hz, and at both run in parallel from the start, and the
+    last is used; once one frequency clearly has more power, its own settled notch is used instead.
+    If neither has within 10 s, both stay: a notch without hum costs only 1.7 Hz of spectrum.
 
     Parameters
     ----------
@@ -41,7 +39,7 @@ class Mains:
     rate_hz : float
         Sampling rate.
     top_hz : float
-        Harmonics above it are left alone.
+        Highest frequency of a notch.
     """
 
     def __init__(
@@ -54,19 +52,19 @@ class Mains:
         self.notches = [notches(hz, rate_hz, top_hz, NOTCH_Q) for hz in sets]
         """One cascade per candidate, each of shape (n_sections, 6)."""
         self.wide = notches(sets[-1], rate_hz, WIDE_TOP_HZ, WIDE_Q)
-        """Cascade that leaves no sideband of hum, to see muscle beside it, (n_sections, 6)."""
+        """Cascade that removes hum with its sidebands, for muscle activity, (n_sections, 6)."""
         self.chosen = len(sets) - 1
         """Index of the candidate in use."""
         self.detected_hz = 0.0
-        """Frequency that was found; 0 while none was."""
+        """Detected frequency; 0 without one."""
         self.undecided = len(sets) > 1
-        """Whether there is a choice, and it has not been made."""
+        """True while the frequency is being detected."""
         self._power = np.zeros(len(FREQUENCIES))
 
     def observe(
         self, before: NDArray[np.float64], after: NDArray[np.float64], seconds: float
     ) -> bool:
-        """Look at one hop, `seconds` after the filters' start; True once decided.
+        """Process one hop, `seconds` after the filters' start; return True once decided.
 
         Parameters
         ----------

@@ -1,7 +1,7 @@
-"""Where electrodes sit, and which channels are EEG.
+"""Montage: names and positions of channels, and which of them are EEG.
 
-Names are read as people and vendors write them: any case, old 10-20 names (T3), prefixes and
-suffixes ("EEG Fp1-REF"), vendor names. Positions are those of MNE's template head.
+Names may have any case, old 10-20 names (T3), prefixes and suffixes ("EEG Fp1-REF"), and vendor's
+spellings. Positions are those of MNE's template head.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from bci_affect.errors import BciAffectError
 log = logging.getLogger(__name__)
 
 MAX_CHANNELS = 1024
-"""More channels than any EEG amplifier has: a stream with more is refused as no EEG."""
+"""Most channels of an EEG stream; one with more is refused."""
 
 MASTOIDS = ("M1", "M2", "A1", "A2", "TP9", "TP10")
-"""Electrodes on or beside the mastoids and ear lobes, best first."""
+"""Electrodes on or near the mastoids and ear lobes, best first."""
 
 # Names that vendors and old papers use, in lower case, and what they are in the 10-05 system.
 _ALIASES = {
@@ -45,7 +45,7 @@ _ALIASES = {
     "right forehead": "AF8",
 }
 
-# What a channel without an electrode is called. Whole words, or words with a number behind them.
+# Names of channels without an electrode: full words, or words followed by a number.
 _NO_EEG = re.compile(
     r"""^(
     tri?g(ger)?s? | stim(ulus)? | sti | status | event(s)? | marker(s)? | annotations? | digital.* |
@@ -73,16 +73,16 @@ _REFERENCE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Montage:
-    """Names and places of channels.
+    """Names and positions of channels.
 
     Attributes
     ----------
     names : tuple of str
         Channel names in the order of the samples, unique.
     positions : ndarray of float32, shape (n_channels, 3)
-        Metres in head coordinates of MNE's ``standard_1005``; NaN where the place is unknown.
+        Metres in head coordinates of MNE's ``standard_1005``; NaN if unknown.
     is_eeg : ndarray of bool, shape (n_channels,)
-        False for channels that are no EEG (accelerometer, trigger, sample number).
+        False for channels that are not EEG (accelerometer, trigger, sample number).
     """
 
     names: tuple[str, ...]
@@ -94,7 +94,7 @@ class Montage:
 
     @property
     def placed(self) -> NDArray[np.bool_]:
-        """Which channels are EEG electrodes whose place on the head is known, (n_channels,)."""
+        """EEG electrodes of known position, bool (n_channels,)."""
         known: NDArray[np.bool_] = self.is_eeg & np.isfinite(self.positions).all(axis=1)
         return known
 
@@ -104,16 +104,16 @@ def make_montage(
     *,
     types: Sequence[str] | None = None,
 ) -> Montage:
-    """Find the place of each channel by its name.
+    """Create a montage from channel names.
 
     Parameters
     ----------
     names : sequence of str
-        Labels as the stream gives them. Empty labels become "EEG 001" (with the channel's number),
-        a label that came before gets "-2", "-3", ... behind it.
+        Labels of the stream. Empty labels become "EEG 001" (with the channel's number),
+        a repeated label gets the suffix "-2", "-3", and so on.
     types : sequence of str, optional
-        Type of each channel as the stream names it; any that is clearly no EEG ("ACC", "EOG")
-        takes the channel out.
+        Type of each channel as the stream names it; one that is clearly not EEG ("ACC",
+        "EOG") excludes the channel.
 
     Returns
     -------
@@ -151,20 +151,20 @@ def make_montage(
 
 
 def map_electrodes(montage: Montage, user_map: Mapping[str, str]) -> Montage:
-    """Put electrodes where the user says that they are; the map wins over what names tell.
+    """Apply the user's electrode map, which overrides the names.
 
     Parameters
     ----------
     montage : Montage
-        As `make_montage` read it from the stream.
+        From `make_montage`.
     user_map : mapping of str to str
-        Channel name, as `Montage.names` has it, to name in the 10-05 system ("Ch1" -> "Fp1"), or to
-        "" for a channel that is no EEG. Case does not matter.
+        Channel name, as in `Montage.names`, to name in the 10-05 system ("Ch1" -> "Fp1"), or to ""
+        for a channel that is not EEG. Case is ignored.
 
     Raises
     ------
     BciAffectError
-        If a channel or a place does not exist.
+        If a channel or a position does not exist.
     """
     places = _places()
     rows = {name.casefold(): row for row, name in enumerate(montage.names)}
@@ -188,7 +188,7 @@ def map_electrodes(montage: Montage, user_map: Mapping[str, str]) -> Montage:
 
 
 def montage_messages(montage: Montage) -> tuple[str, ...]:
-    """Say which channels are left out and why, one sentence each; empty when all have a place."""
+    """Return one sentence per excluded channel with the reason."""
     said = []
     other = [n for n, eeg in zip(montage.names, montage.is_eeg, strict=True) if not eeg]
     if other:
@@ -220,12 +220,12 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def known_places() -> tuple[str, ...]:
-    """Return the names of all places that an electrode can have, as MNE writes them."""
+    """Return the names of all electrode positions, as in MNE."""
     return tuple(_template())
 
 
 def _place_name(label: str, places: Mapping[str, NDArray[np.float32]]) -> str:
-    """Return the key in `places` that a label means, or "" when it means none."""
+    """Return the key in `places` that matches a label, or ""."""
     candidates = [label]
     bare = _DECORATION.sub("", label)
     candidates += [bare, _REFERENCE.sub("", bare), bare.replace(" ", "").strip(".")]
@@ -250,7 +250,7 @@ def _template() -> dict[str, NDArray[np.float32]]:
     import mne  # slow to import, so only where positions are needed
 
     known = mne.channels.get_builtin_montages()
-    # MNE 1.13 gave the same template a new name and warns at the old one.
+    # MNE 1.13 renamed the template and warns about the old name.
     template = "colin27_1005" if "colin27_1005" in known else "standard_1005"
     montage = mne.channels.make_standard_montage(template)
     info = mne.create_info(montage.ch_names, 100.0, "eeg")

@@ -20,10 +20,9 @@ class Normaliser:
 
     Mean and variance follow the newest step of each window with weight ``hop_s`` (overlapping steps
     count once a second of EEG, not once a window) and forget with time constant `memory_s`. The
-    prior stands for `prior_weight_s` seconds already seen; it is forgotten at the same pace. An
-    electrode that is masked, and every electrode while the window is not ``OK``, keeps its
-    statistics frozen. The same object, run over the windows of a session in order, is what live
-    use, replay and training have.
+    prior counts as `prior_weight_s` seconds and is forgotten at the same rate. The statistics of a
+    masked electrode, and of all electrodes while the window is not ``OK``, are frozen. Live use,
+    replay and training run the same object over the windows of a session in order.
 
     Parameters
     ----------
@@ -34,10 +33,10 @@ class Normaliser:
     memory_s : float
         Time constant of forgetting.
     mean, sd : array_like, shape (n_bands,) or (n_channels, n_bands), optional
-        Population prior in nats. Without a mean, the first good window's own mean takes its place;
-        without an SD, 0.5.
+        Population prior in nats. Without a mean, that of the first good window is used; without
+        an SD, 0.5.
     prior_weight_s : float
-        Seconds that the prior counts for.
+        Weight of the prior in seconds.
     clip : float
         Bound of the z-scores.
     """
@@ -61,13 +60,13 @@ class Normaliser:
         self.clip = float(clip)
         self._mean = _prior(mean, shape, np.nan)  # NaN: not begun
         prior_sd = _prior(sd, shape, 0.5)
-        self._weight = np.full(n_channels, self.prior_weight_s)  # seconds remembered
+        self._weight = np.full(n_channels, self.prior_weight_s)  # weight in seconds
         self._square = self.prior_weight_s * prior_sd**2  # weighted sum of squared deviations
         self._restore()
 
     @property
     def mean(self) -> NDArray[np.float64]:
-        """Current mean in nats, (n_channels, n_bands); NaN where nothing is known yet."""
+        """Current mean in nats, (n_channels, n_bands); NaN if unknown."""
         return self._mean.copy()
 
     @property
@@ -77,12 +76,12 @@ class Normaliser:
         return sd
 
     def apply(self, window: FeatureWindow) -> NDArray[np.float32]:
-        """Take the window into the statistics (where it is good) and return its z-scores.
+        """Update the statistics with a window (if good) and return its z-scores.
 
         Returns
         -------
         ndarray of float32, shape (n_steps, n_channels, n_bands)
-            Within +-`clip`; 0 for masked electrodes and where nothing is known yet.
+            Within +-`clip`; 0 for masked electrodes and those without statistics.
         """
         self.follow(window)
         return self.standardise(window)
@@ -110,7 +109,7 @@ class Normaliser:
         return short
 
     def follow(self, window: FeatureWindow) -> None:
-        """Take the window into the statistics (where it is good), and no more."""
+        """Update the statistics with a window (if good)."""
         if window.bands.shape[1:] != self._mean.shape:
             raise BciAffectError(
                 f"The profile's statistics are for {self._mean.shape[0]} channels and "
@@ -121,7 +120,7 @@ class Normaliser:
             self._update(window)
 
     def _restore(self) -> None:
-        """Work out what follows from the statistics."""
+        """Compute the values derived from the statistics."""
         self._fade = float(np.exp(-self.hop_s / self.memory_s))
         self._begun = ~np.isnan(self._mean[:, 0])  # channels with a mean
         self._all_begun = bool(self._begun.all())
@@ -145,7 +144,7 @@ class Normaliser:
         self._weight, self._mean, self._square = weight, mean, square
 
     def state(self) -> dict[str, NDArray[np.float64]]:
-        """Return everything that `from_state` needs, as plain arrays."""
+        """Return the state for `from_state`, as plain arrays."""
         return {
             "mean": self._mean.copy(),
             "square": self._square.copy(),
@@ -155,7 +154,7 @@ class Normaliser:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Normaliser:
-        """Go on where another normaliser's `state` stood.
+        """Create a normaliser from another one's `state`.
 
         Raises
         ------

@@ -1,9 +1,9 @@
-"""The one path from chunks of raw EEG to windows of band features.
+"""Signal path from chunks of raw EEG to windows of band features.
 
-Live use, replay and training all run this object, so that what a model learned from is what it
-gets. Samples are counted from the stream's start (or the last gap) and all work is done at hop
-boundaries of that count, on blocks that are the same however the samples arrived: any chunking
-gives the same numbers, bit for bit. ``docs/signal-path.md`` has the order of processing.
+Live use, replay and training run this one object, so that a model receives the features it was
+trained on. Samples are counted from the stream's start (or the last gap) and processed at hop
+boundaries of that count, in blocks that do not depend on how the samples arrived: any chunking
+gives bit-identical results. ``docs/signal-path.md`` has the order of processing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TRACE_S = 30.0
 """Seconds of filtered EEG that are kept for display."""
 
 MIN_RATE_HZ = 32.0
-"""Below this rate not even the alpha band can be seen."""
+"""Least rate, at which the alpha band is still covered."""
 
 
 class ElectrodeState(NamedTuple):
@@ -55,12 +55,12 @@ class ElectrodeState(NamedTuple):
 
 
 class Pipeline:
-    """Chunks in, one feature window per hop out.
+    """Signal path: chunks in, one feature window per hop out.
 
     Parameters
     ----------
     settings : SignalSettings
-        What to do; see there.
+        Filters, bands, quality and artifacts.
     rate_hz : float
         Nominal rate of the stream.
     montage : Montage
@@ -103,12 +103,12 @@ class Pipeline:
         """The filters, with their responses and delays."""
         self._hop_s = hop_s = settings.window.hop_s
         self.settle_s = float(np.ceil(self.design.settle_s / hop_s - 1e-9) * hop_s)
-        """Seconds until the filters' start no longer matters, in whole hops."""
+        """Seconds until the filters have settled, rounded up to hops."""
         self._refill_s = self.settle_s + settings.window.window_s
         calibration_s = settings.asr.calibration_s if settings.asr.enabled else 0.0
         self.warm_up_s = self._refill_s + calibration_s
-        """Seconds from the start to the first window that can be ``OK`` (after a gap, less the
-        calibration of subspace reconstruction where that is on)."""
+        """Seconds from the start to the first window that can be ``OK`` (after a gap,
+        without the calibration of subspace reconstruction)."""
         self._intake.refill_s = self._refill_s
         self._ready_s = self.warm_up_s  # since the last start or gap
         n_eeg = self._eeg.size
@@ -130,16 +130,16 @@ class Pipeline:
         self._trace_times = SampleRing(self._traces.length)
         self._index = 0  # hops since the stream's start
         self._hop = 0  # hops since the last start or gap
-        self._samples = 0  # samples that are in complete hops since the last start or gap
+        self._samples = 0  # samples in complete hops since the last start or gap
         self._need = self._boundary(1)  # samples of the next hop
-        self._gap = ""  # what the last gap was, while windows still miss it
+        self._gap = ""  # description of the last gap while windows are incomplete
         self._lock = threading.Lock()
 
-    # --- what the user may ask -------------------------------------------------------------
+    # --- public state -------------------------------------------------------------------
 
     @property
     def delays(self) -> dict[str, float]:
-        """Seconds by which what is seen lags behind the EEG.
+        """Delays in seconds between the EEG and the displayed values.
 
         The group delay of each band at its centre, of the displayed traces (``"traces"``, at 10 Hz)
         and the waiting time of the resampler (``"resampling"``). Window times name the newest
@@ -149,31 +149,31 @@ class Pipeline:
 
     @property
     def line_hz(self) -> float:
-        """Mains frequency that is notched out; 0 while it is not known, or for none."""
+        """Mains frequency that is notched out; 0 if unknown or none."""
         return self._stages.line_hz
 
     @property
     def measured_rate_hz(self) -> float:
-        """Rate of the stream by its stamps since the start or last gap; NaN until 10 s are in."""
+        """Rate of the stream by its stamps since the start or last gap; NaN for the first 10 s."""
         return self._rate_monitor.measured_hz
 
     @property
     def due_s(self) -> float:
-        """Seconds of EEG, behind what was pushed, that the next window needs."""
+        """Seconds of EEG beyond the pushed samples that the next window needs."""
         return max(0, self._need - self._intake.waiting) / self.rate_hz
 
     @property
     def messages(self) -> tuple[str, ...]:
-        """Sentences for the user on what the pipeline found or assumed, oldest first."""
+        """Sentences for the user about findings and assumptions, oldest first."""
         return tuple(self._found)
 
     @property
     def quality_reasons(self) -> dict[str, tuple[str, ...]]:
-        """Electrodes that show faults, used or not, with the faults in words."""
+        """Electrodes with faults, excluded or not, and the faults in words."""
         return self._monitor.quality.reasons()
 
     def set_bad(self, channel: str | int, bad: bool = True) -> None:
-        """Take a channel out of use by hand, or let the program judge it again."""
+        """Exclude a channel by hand, or return it to automatic quality control."""
         try:
             row = self.montage.names.index(channel) if isinstance(channel, str) else int(channel)
             changed = self._by_hand.mask.copy()
@@ -193,7 +193,7 @@ class Pipeline:
         times : ndarray of float64, shape (n,)
             LSL time, corrected for the filters' group delay at 10 Hz.
         samples : ndarray of float32, shape (n_channels, n)
-            Microvolts, referenced; 0 for channels that are no EEG. A gap is one NaN column.
+            Microvolts, referenced; 0 for channels that are not EEG. A gap is one NaN column.
         """
         n = max(1, round(seconds * self.rate_hz))
         delay = self.design.delays["traces"]
@@ -208,10 +208,10 @@ class Pipeline:
                 times = np.concatenate([times, ahead - delay])[-n:]
         return times, shown.T
 
-    # --- the way of a sample ---------------------------------------------------------------
+    # --- processing -----------------------------------------------------------------------
 
     def push(self, chunk: Chunk) -> list[FeatureWindow]:
-        """Take the next samples and return the windows that they complete, oldest first.
+        """Process the next samples and return the windows that they complete, oldest first.
 
         Raises
         ------
@@ -229,11 +229,11 @@ class Pipeline:
         return windows
 
     def _ready(self) -> list[int]:
-        """Return the samples of the next hops that are complete and can be worked on at once.
+        """Return the sizes of the complete hops that can be processed together.
 
-        Those are hops of one tick (behind which other electrodes may be good), and one alone while
-        something is decided or remembered that may change from hop to hop. What a hop gives does
-        not depend on the hops that it is worked on with.
+        These are hops of one tick (after which the good electrodes may change), or a single hop
+        while a pending decision may change from hop to hop. The result of a hop does not depend on
+        the hops that are processed with it.
         """
         waiting = self._intake.waiting
         if waiting < self._need:
@@ -251,11 +251,11 @@ class Pipeline:
         return sizes
 
     def _boundary(self, hop: int) -> int:
-        """Count samples from the start to the end of a hop; a whole number at any rate."""
+        """Count samples from the start to the end of a hop; an integer at any rate."""
         return math.floor(hop * self._hop_s * self.rate_hz + 1e-9)
 
     def _restart(self, gap_s: float) -> None:
-        """Put everything that remembers samples at rest after a gap; what was learned stays."""
+        """Reset all parts with memory of samples after a gap; learned values stay."""
         self._gap = f"gap of {gap_s:.2f} s"
         self._hop = self._samples = 0
         self._need = self._boundary(1)
@@ -269,13 +269,13 @@ class Pipeline:
             self._traces.append(np.full((1, len(self.montage)), np.nan, np.float32))
 
     def _complete(self, hops: Hops) -> list[FeatureWindow]:
-        """Filter hops of samples and make the windows that they end."""
+        """Filter hops of samples and return the windows that end with them."""
         n, times = len(hops.sizes), hops.times
         self._hop += n
         self._samples += len(times)
         self._need = self._boundary(self._hop + 1) - self._samples
         look = self._hop % self._monitor.hops_per_tick == 0
-        electrodes = self._electrode_state(hops.whole)
+        electrodes = self._electrode_state(hops.intact)
         good, seconds = electrodes.usable, self._samples / self.rate_hz
         filtered = self._stages.run(hops.block, hops.sizes, good, look * seconds)
         energy = filtered.energy[: len(self.band_names)]
@@ -287,8 +287,8 @@ class Pipeline:
         against = self._monitor.update(hops, filtered, good, self._hop * self._hop_s)
         windows = []
         for back, end in zip(range(n - 1, -1, -1), accumulate(hops.sizes), strict=True):
-            if not back:  # the last hop may have ended a tick
-                electrodes = self._electrode_state(hops.whole)
+            if not back:  # the last hop may end a tick
+                electrodes = self._electrode_state(hops.intact)
             self._index += 1
             state, reasons = self._state(electrodes, self._hop - back, against[-1 - back])
             window = FeatureWindow(
@@ -305,14 +305,14 @@ class Pipeline:
             windows.append(window)
         return windows
 
-    # --- what is said of it ----------------------------------------------------------------
+    # --- state and reasons -----------------------------------------------------------------
 
-    def _electrode_state(self, whole: ElectrodeSet) -> ElectrodeState:
+    def _electrode_state(self, present: ElectrodeSet) -> ElectrodeState:
         """Return the state of the electrodes now; computed only after a change."""
         by_hand, quality, now = self._by_hand, self._monitor.quality, self._electrodes
-        since = (whole.version, by_hand.version, self._monitor.version)
+        since = (present.version, by_hand.version, self._monitor.version)
         if now is None or since != now.since:
-            intact = whole.mask & ~by_hand.mask
+            intact = present.mask & ~by_hand.mask
             usable = (now.usable if now else ElectrodeSet.all_of(len(intact))).changed_to(
                 intact & quality.good
             )
@@ -321,7 +321,7 @@ class Pipeline:
             mask &= self._placed
             scores = np.zeros(len(self.montage), np.float32)
             scores[self._eeg] = np.where(intact, quality.score, np.float32(0))
-            faults = () if usable.mask.all() else tuple(self._faults(whole, by_hand))
+            faults = () if usable.mask.all() else tuple(self._faults(present, by_hand))
             version = 0
             if now is not None:
                 same = np.array_equal(mask, now.mask) and np.array_equal(scores, now.quality)
@@ -331,11 +331,11 @@ class Pipeline:
             )
         return now
 
-    def _faults(self, whole: ElectrodeSet, by_hand: ElectrodeSet) -> list[str]:
+    def _faults(self, present: ElectrodeSet, by_hand: ElectrodeSet) -> list[str]:
         """Return one sentence per excluded electrode."""
         names = [self.montage.names[row] for row in self._eeg]
         found = [f"{names[c]}: taken out by hand" for c in np.flatnonzero(by_hand.mask)]
-        found += [f"{names[c]}: samples missing" for c in np.flatnonzero(~whole.mask)]
+        found += [f"{names[c]}: samples missing" for c in np.flatnonzero(~present.mask)]
         return found + self._monitor.quality.out()
 
     def _state(
@@ -368,7 +368,7 @@ class Pipeline:
         return ChannelCovariance(sums, self._spread(window.samples))
 
     def _spread(self, values: NDArray[Real], axis: int = -1) -> NDArray[Real]:
-        """Put the EEG channels' values where the montage has them; other channels get 0."""
+        """Expand the EEG channels' values to all channels of the montage; others get 0."""
         if self._all_eeg:
             return values
         shape = list(values.shape)

@@ -25,7 +25,7 @@ BAD_BELOW, GOOD_ABOVE = 0.5, 0.75
 """Quality below which an electrode is excluded, and above which it returns."""
 
 MIN_FOR_NEIGHBOURS = 16
-"""On sparser caps neighbours are too far apart to be compared."""
+"""Fewest electrodes of a cap whose neighbours are close enough to compare."""
 
 N_NEIGHBOURS = 4
 
@@ -37,7 +37,7 @@ RAIL_MOVES_UV = 20.0
 """An electrode that moves this far within a tick and yet repeats its values is railed, not flat."""
 
 REPEATS_UV = 1e-6
-"""A step smaller than this is none."""
+"""Smallest step in microvolts that counts as a change."""
 
 
 class Fault(IntEnum):

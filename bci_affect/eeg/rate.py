@@ -1,4 +1,4 @@
-"""Rate of the stream by its stamps, compared with the rate that the filters are made for."""
+"""Measured rate of the stream, compared with the rate of the filters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ WARN_SHARE = 0.01
 """Deviation of the measured from the nominal rate that is reported."""
 
 CHANGED_SHARE = 0.2
-"""Deviation over the last seconds that means another rate, not a bad clock."""
+"""Deviation over the last seconds that indicates another rate, not a bad clock."""
 
 LONG_S, SHORT_S = 10.0, 4.0
 
@@ -20,9 +20,9 @@ class RateMonitor:
     Parameters
     ----------
     rate_hz : float
-        Rate of the samples that `observe` is given.
+        Rate of the samples passed to `observe`.
     nominal_hz : float
-        Rate that the stream names; the two differ where the stream is resampled.
+        Nominal rate of the stream; the two differ if the stream is resampled.
     """
 
     def __init__(self, rate_hz: float, nominal_hz: float) -> None:

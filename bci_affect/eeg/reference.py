@@ -13,7 +13,7 @@ from bci_affect.eeg.montage import MASTOIDS, Montage
 from bci_affect.errors import BciAffectError
 
 MIN_FOR_AVERAGE = 8
-"""With fewer electrodes their average is not near zero, and subtracting it smears EEG."""
+"""Fewest electrodes whose average is near zero; subtracting another one smears the EEG."""
 
 
 class Reference:
@@ -73,7 +73,7 @@ class Reference:
             return self._subtract(block, sizes)
         self._version = good.version
         before, members = self._weights, self._members & good.mask
-        if members.any():  # else the last electrodes stay the reference
+        if members.any():  # otherwise the last electrodes remain the reference
             self._weights = members / members.sum()
         if np.array_equal(before, self._weights):
             return self._subtract(block, sizes)

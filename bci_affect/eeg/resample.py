@@ -1,8 +1,8 @@
-"""Another sampling rate, in a stream, with anti-aliasing, and with stamps that stay true.
+"""Streaming resampler with anti-aliasing and exact stamps.
 
-A windowed-sinc interpolator of our own, because soxr's stream waits too long at EEG rates: measured
-from 250 Hz to 128 Hz it holds samples back for 0.8 to 7 s (quality HQ; LQ 0.2 to 3.8 s), where this
-one waits for half its kernel, 85 ms.
+A windowed-sinc interpolator instead of soxr's stream, whose delay is too long at EEG rates: from
+250 Hz to 128 Hz soxr delays samples by 0.8 to 7 s (quality HQ; LQ 0.2 to 3.8 s), this one by half
+its kernel, 85 ms.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 PASS, STOP = 0.4, 0.6
-"""Edges of the transition as shares of the lower rate: up to `PASS` nothing is lost, and what folds
-back from above `STOP` lands above `PASS`."""
+"""Edges of the transition as shares of the lower rate: the pass band ends at `PASS`, and
+aliases from above `STOP` lie above `PASS`."""
 
 STOP_DB = 70.0
-"""Attenuation of what would alias."""
+"""Attenuation of aliases in dB."""
 
 
 class Resampler:
     """Linear-phase resampling by any ratio, the same for any chunking.
 
-    Output sample m stands for input position ``m * rate_in / rate_out``; its value is the sum of
+    Output sample m is at input position ``m * rate_in / rate_out``; its value is the sum of
     the input under a Kaiser-windowed sinc centred there, and its stamp is interpolated between
-    those of its input neighbours. So nothing is shifted in time; the newest input only waits
-    `delay_s`, half the kernel's length, to be heard.
+    those of its input neighbours. The signal is not shifted in time; the newest input waits for
+    `delay_s`, half the kernel's length.
 
     Parameters
     ----------
@@ -48,10 +48,10 @@ class Resampler:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew (after a gap), as if the level of the first sample had always been."""
+        """Reset (after a gap), as if the input had always been at its first sample's level."""
         self._samples = np.empty((0, self._n_channels))
         self._times = np.empty(0)
-        self._first = -self._half  # number of the first input sample that is held
+        self._first = -self._half  # number of the first buffered input sample
         self._out = 0
 
     def push(
@@ -84,7 +84,7 @@ class Resampler:
         return np.stack(values), np.array(when)
 
     def _kernel(self, share: float) -> NDArray[np.float64]:
-        """Weights of the 2 `_half` samples around a position `share` behind a sample."""
+        """Weights of the 2 `_half` samples around a position `share` after a sample."""
         key = round(share, 9)
         kernel = self._kernels.get(key)
         if kernel is None:

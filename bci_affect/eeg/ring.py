@@ -1,4 +1,4 @@
-"""A ring buffer whose newest rows are always one view: no roll, no copy, no allocation."""
+"""Ring buffer whose newest rows are always one contiguous view."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from numpy.typing import DTypeLike, NDArray
 class SampleRing:
     """The newest `length` rows of a stream of rows.
 
-    Every row is written twice, `length` rows apart, so that the newest rows always lie side by side
+    Every row is written twice, `length` rows apart, so that the newest rows are always contiguous
     in memory.
 
     Parameters
     ----------
     length : int
-        Rows that are kept.
+        Capacity in rows.
     shape : tuple of int
         Shape of one row.
     dtype : dtype
@@ -34,9 +34,9 @@ class SampleRing:
         """Rows held, at most `length`."""
 
     def append(self, rows: NDArray[Any]) -> None:
-        """Add rows, shape (n, *shape), newest last; of more than `length` only the last stay."""
+        """Add rows, shape (n, *shape), newest last; only the last `length` are kept."""
         n, at = len(rows), self._next
-        if at + n < self.length:  # the common case, and the quickest
+        if at + n < self.length:  # the common and fastest case
             self._data[at : at + n] = rows
             self._data[at + self.length : at + self.length + n] = rows
             self._next = at + n
@@ -62,6 +62,6 @@ class SampleRing:
         return self._data[end - n : end]
 
     def clear(self) -> None:
-        """Forget all rows."""
+        """Remove all rows."""
         self._data[:] = 0
         self._next = self.count = 0

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 MIN_PEERS = 4
-"""With fewer electrodes nobody can be called an outlier."""
+"""Fewest electrodes among which one can be an outlier."""
 
 SPREAD_FLOOR = 0.15
-"""Least spread, in nats, of log amplitudes that a robust z divides by."""
+"""Least spread of log amplitudes, in nats, in a robust z."""
 
 
 def middle(values: NDArray[np.float64]) -> float:
@@ -29,7 +29,7 @@ def rms(samples: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def per_hop(samples: NDArray[np.float64], sizes: Sequence[int]) -> list[NDArray[np.float64]]:
-    """Return the samples hop by hop, neighbours of one length together.
+    """Return the samples hop by hop, with neighbours of equal length stacked.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def outlier(amplitude: NDArray[np.float64], among: NDArray[np.bool_]) -> NDArray
     Parameters
     ----------
     amplitude : ndarray of float64, shape (n_kinds, n_channels)
-        Amplitudes of several kinds, each judged by itself.
+        Amplitudes of several kinds, each evaluated separately.
     among : ndarray of bool, shape (n_channels,)
         Electrodes that are alive.
     """

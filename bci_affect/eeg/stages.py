@@ -32,7 +32,7 @@ class Filtered(NamedTuple):
     shown : ndarray of float64, shape (n, n_eeg)
         Low-passed and referenced: the displayed traces.
     energy : ndarray of float64, shape (n_bands + 2, n_hops, n_eeg)
-        Sum of squares over each hop of each band, of the displayed traces, and of what lies above
+        Sum of squares over each hop of each band, of the displayed traces, and of the range above
         the bands, all referenced.
     bands : ndarray of float64, shape (n_bands, n, n_eeg)
         Each band, referenced.

@@ -34,7 +34,7 @@ PLAUSIBLE_SD_UV = (0.5, 2000.0)
 UNIT_NAMES = {1.0: "microvolts", 1e3: "millivolts", 1e6: "volts", 1e-3: "nanovolts"}
 """Names of the factors that `infer_scale` can return."""
 
-_ABSURD = 1e30  # no unit makes EEG of such a number
+_ABSURD = 1e30  # no unit yields EEG from such a number
 
 
 def units_scale(units: Sequence[str]) -> NDArray[np.float64]:
@@ -90,7 +90,7 @@ def with_inferred(
 
 def _factor(unit: str) -> float:
     name = unit.strip()
-    if name == "MV":  # some streams shout; nobody's EEG is in megavolts
+    if name == "MV":  # upper-case units occur; no EEG is in megavolts
         name = "mV"
     return _FACTORS.get(name.casefold(), np.nan)
 
@@ -104,7 +104,7 @@ def infer_scale(samples: NDArray[np.generic], rate_hz: float) -> float:
     Parameters
     ----------
     samples : ndarray, shape (n_channels, n_samples)
-        Channels that do not change, and samples that are not finite, are left out.
+        Channels that do not change, and samples that are not finite, are excluded.
     rate_hz : float
         Nominal rate.
 

@@ -12,7 +12,7 @@ from bci_affect.eeg.covariance import ChannelCovariance
 
 
 class State(StrEnum):
-    """Whether a window, or an estimate made from it, is a reading.
+    """State of a window, or of an estimate made from it; only ``OK`` is a reading.
 
     ``PAUSED`` is a state of estimates only: one that would be a reading, in a break of the session.
     """
@@ -50,8 +50,7 @@ class FeatureWindow:
         Number of changes of `mask` or `quality` in the stream so far: windows of one stream with
         the same number share both.
     reasons : tuple of str
-        Why the state is not ``OK``, and which electrodes are masked for what; empty when
-        all is well.
+        Reasons why the state is not ``OK``, and the masked electrodes with their faults.
     covariance : ChannelCovariance or None
         Sums of products between all channels per band (0 for channels that are not EEG), for
         `PersonReference`; None unless `SignalSettings.covariance` is on.
