@@ -62,7 +62,7 @@ class _Watch(QtCore.QObject):
         self._tasks = tasks
         self._timer = QtCore.QTimer(self)
         self._timer.setInterval(LOOK_MS)
-        self._timer.timeout.connect(self._look)
+        self._timer.timeout.connect(self._poll)
         self._timer.start()
 
     def stop(self) -> None:
@@ -70,7 +70,7 @@ class _Watch(QtCore.QObject):
         self._timer.stop()
         _watches.discard(self)
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         ended = [task for task in self._tasks if task.ended.is_set()]
         for task in ended:
             self._tasks.remove(task)

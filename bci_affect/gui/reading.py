@@ -81,7 +81,7 @@ _STATE_WORDS = {
 }
 
 
-def judge(snapshot: SessionSnapshot) -> Reading:
+def classify(snapshot: SessionSnapshot) -> Reading:
     """Return the newest estimate of a snapshot with the style in which it is shown."""
     estimate = snapshot.affect.estimate
     lost = _connection_trouble(snapshot)

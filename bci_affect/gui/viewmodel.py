@@ -16,7 +16,7 @@ from bci_affect.affect import AffectEstimate
 from bci_affect.eeg import State
 from bci_affect.event_log import PlayedMusic
 from bci_affect.gui.notes import Note, make_note
-from bci_affect.gui.reading import Reading, is_sure, judge
+from bci_affect.gui.reading import Reading, classify, is_sure
 from bci_affect.gui.texts import tr
 from bci_affect.music import PlayerState, Track
 from bci_affect.session import Message, MusicControl, SessionControl, SessionSnapshot
@@ -122,7 +122,7 @@ class ViewModel:
     def __init__(self, control: SessionControl) -> None:
         self.control = control
         self.snapshot: SessionSnapshot = control.snapshot()
-        self.reading: Reading = judge(self.snapshot)
+        self.reading: Reading = classify(self.snapshot)
         self.timeline = Timeline()
         self.notes: list[Note] = []
         self.music = PlayedMusic()
@@ -188,8 +188,8 @@ class ViewModel:
         gone = snapshot.clock.time - before if np.isfinite(before) else snapshot.clock.elapsed_s
         if gone > 0:
             self.timeline.add(self.control.history(gone + 1.0))
-        self.reading = judge(snapshot)
-        self._tell(snapshot)
+        self.reading = classify(snapshot)
+        self._emit_changes(snapshot)
 
     def _read_events(self) -> None:
         for time, event in self.control.events()[len(self.notes) :]:
@@ -198,7 +198,7 @@ class ViewModel:
             self.music.push(time, event)
             self.note_added.emit(note)
 
-    def _tell(self, snapshot: SessionSnapshot) -> None:
+    def _emit_changes(self, snapshot: SessionSnapshot) -> None:
         stream = self.labels if self.info is not None else None
         if stream != self._stream:
             self._stream = stream

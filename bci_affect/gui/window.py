@@ -307,13 +307,14 @@ class MainWindow(QtWidgets.QMainWindow):
         elif self.vm.snapshot.clock.elapsed_s >= self._report_due:
             self._schedule_report()
             self.rate()
-            self.sessionbar.say(tr("How do you feel right now?"))
+            self.sessionbar.notify("info", tr("How do you feel right now?"))
 
     def calibrate(self) -> None:
         """Open the guided calibration."""
         service = self.services.calibration
         if service is None:
-            self.sessionbar.say(tr("This session has no profile to calibrate; start it with one."))
+            text = tr("This session has no profile to calibrate; start it with one.")
+            self.sessionbar.notify("info", text)
         elif self.calibration is None or not self.calibration.isVisible():
             self.calibration = CalibrationWindow(
                 self.vm, service, self.theme, manikins=self.preferences.manikins, parent=self
@@ -349,18 +350,18 @@ class MainWindow(QtWidgets.QMainWindow):
     def _show_message(self, message: Message) -> None:
         left = _MESSAGE_S - (self.vm.snapshot.clock.time - message.time)
         if left > 0:  # a window that opens late does not show old messages
-            self.sessionbar.say(message.text, left, level=message.level)
+            self.sessionbar.notify(message.level, message.text, left)
 
     def show_error(self, text: str) -> None:
         """Show an error in a dialog that does not block the session."""
-        self.sessionbar.say(text, 20.0, level="error")
+        self.sessionbar.notify("error", text, 20.0)
 
     def stop(self) -> None:
         """End the session in the background; the end page opens when it has ended."""
         if self._stopping or self.vm.snapshot.clock.ended:
             return
         self._stopping = True
-        self.sessionbar.say(tr("Finishing the session and its files"), 60.0)
+        self.sessionbar.notify("info", tr("Finishing the session and its files"), 60.0)
         run_aside(self, self.control.stop, lambda _: self._has_stopped())
 
     def _has_stopped(self) -> None:

@@ -15,6 +15,7 @@ from .guided.calibration import Timing as Timing
 from .guided.calibration import View as View
 from .guided.clips import choose_clips as choose_clips
 from .guided.clips import further_clips as further_clips
+from .snapshot import Level as Level
 from .snapshot import Message as Message
 from .snapshot import Policy as Policy
 from .snapshot import SessionSnapshot as SessionSnapshot
@@ -23,6 +24,7 @@ __all__ = [
     "PINNED",
     "Clip",
     "GuidedCalibration",
+    "Level",
     "LiveSession",
     "Message",
     "MusicControl",

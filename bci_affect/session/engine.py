@@ -252,7 +252,7 @@ class LiveSession:
                         ConnectionState.CONNECTING,
                     ):
                         streaming = False
-                        self._lose()
+                        self._emit_lost()
                     continue
                 streaming = True
                 if self._replayed:
@@ -303,7 +303,7 @@ class LiveSession:
         normaliser = path.estimator.normaliser
         self._baseline = np.stack((normaliser.mean, normaliser.sd)).astype(np.float32)
 
-    def _lose(self) -> None:
+    def _emit_lost(self) -> None:
         """Emit the last estimate again, marked as lost, because the stream is gone."""
         lost = self._history.mark_lost()
         if lost is None:

@@ -36,7 +36,7 @@ class ScriptedStart:
 
     def __init__(self) -> None:
         self.streams: list[FoundStream] = []
-        self.looks = self.answers = 0
+        self.searches = self.answers = 0
         self.released = threading.Event()  # a search ends when this is set
         self.released.set()
         self.refuse = ""
@@ -46,7 +46,7 @@ class ScriptedStart:
         self.threads: set[int] = set()
 
     def find(self) -> list[FoundStream]:
-        self.looks += 1
+        self.searches += 1
         self.threads.add(threading.get_ident())
         self.released.wait(30)
         self.answers += 1

@@ -69,7 +69,7 @@ def test_streams_appear_by_themselves_and_the_search_never_blocks(
     service.released.clear()
     start.agree.setChecked(True)
     start.go_to(1)
-    assert wait_for(lambda: service.looks == 1)
+    assert wait_for(lambda: service.searches == 1)
     assert service.answers == 0, "the page is there while the search goes on"
     assert start.picker.stream is None
     service.released.set()
@@ -79,7 +79,7 @@ def test_streams_appear_by_themselves_and_the_search_never_blocks(
     assert wait_for(lambda: start.picker.list.count() == 3), "refreshes every two seconds"
     start.picker.list.setCurrentRow(1)
     service.streams = [found("New", "c"), *service.streams]
-    start.picker.look()
+    start.picker.search()
     assert wait_for(lambda: start.picker.list.count() == 4)
     assert start.picker.stream == found("Cap", "b"), "what was chosen stays chosen"
 

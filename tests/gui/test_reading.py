@@ -17,13 +17,13 @@ from bci_affect.events import (
 from bci_affect.gui.heads import blend, project, spread
 from bci_affect.gui.notes import KINDS, NoteKind, make_note
 from bci_affect.gui.panels.plane import reading_words
-from bci_affect.gui.reading import Kind, judge, spread_ellipse
+from bci_affect.gui.reading import Kind, classify, spread_ellipse
 from bci_affect.streams import ConnectionState
 from tests.gui.scripted import ScriptedSession, montage_of, names_of
 
 
 def test_a_good_estimate_is_a_reading(session: ScriptedSession) -> None:
-    reading = judge(session.snapshot())
+    reading = classify(session.snapshot())
     assert reading.kind is Kind.READING
     assert "confidence 55%" in reading_words(reading)
 
@@ -31,7 +31,7 @@ def test_a_good_estimate_is_a_reading(session: ScriptedSession) -> None:
 def test_low_confidence_is_unsure_and_says_so(session: ScriptedSession) -> None:
     session.confidence = 0.1
     session.advance(1)
-    reading = judge(session.snapshot())
+    reading = classify(session.snapshot())
     assert reading.kind is Kind.UNSURE
     assert "unsure" in reading_words(reading)
     assert "confidence" not in reading_words(reading)
@@ -41,7 +41,7 @@ def test_low_confidence_is_unsure_and_says_so(session: ScriptedSession) -> None:
 def test_whatever_is_not_ok_is_held_with_its_reason(session: ScriptedSession, state: State) -> None:
     session.state, session.reasons = state, ("jaw clench",)
     session.advance(1)
-    reading = judge(session.snapshot())
+    reading = classify(session.snapshot())
     assert reading.kind is Kind.HELD
     assert reading.why == "jaw clench"
     assert "held" in reading_words(reading)
@@ -49,18 +49,18 @@ def test_whatever_is_not_ok_is_held_with_its_reason(session: ScriptedSession, st
 
 def test_a_lost_stream_holds_even_a_confident_estimate(session: ScriptedSession) -> None:
     session.connection, session.reason = ConnectionState.LOST, "The headset is gone."
-    reading = judge(session.snapshot())
+    reading = classify(session.snapshot())
     assert reading.kind is Kind.HELD
     assert reading.why == "The headset is gone."
 
 
 def test_an_old_estimate_is_held(session: ScriptedSession) -> None:
     session.now += 5
-    assert judge(session.snapshot()).kind is Kind.HELD
+    assert classify(session.snapshot()).kind is Kind.HELD
 
 
 def test_before_the_first_estimate_there_are_no_figures() -> None:
-    reading = judge(ScriptedSession(4).snapshot())
+    reading = classify(ScriptedSession(4).snapshot())
     assert reading.kind is Kind.NONE
     assert not any(c.isdigit() for c in reading_words(reading))
 
@@ -69,16 +69,16 @@ def test_the_fused_point_is_the_sessions_and_only_of_a_reading(session: Scripted
     estimate = session.snapshot().affect.estimate
     assert estimate is not None
     assert estimate.reading is not None
-    fused = judge(session.snapshot()).fused
+    fused = classify(session.snapshot()).fused
     assert fused == pytest.approx(tuple(2 * estimate.reading.fused_prob - 1))
     session.connection = ConnectionState.LOST
-    assert judge(session.snapshot()).fused is None
+    assert classify(session.snapshot()).fused is None
 
 
 def test_decisions_and_what_limits_them_are_said(session: ScriptedSession) -> None:
     session.standing = ("your EEG is not above chance for arousal, so the music decides",)
     session.advance(1)
-    reading = judge(session.snapshot())
+    reading = classify(session.snapshot())
     assert reading.kind is Kind.READING
     assert reading.why == "Your EEG is not above chance for arousal, so the music decides"
     assert "arousal" in reading_words(reading)

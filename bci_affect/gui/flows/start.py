@@ -80,7 +80,7 @@ class StartWindow(QtWidgets.QDialog):
         self._lay_out()
         self._timer = QtCore.QTimer(self)
         self._timer.setInterval(200)
-        self._timer.timeout.connect(self._look)
+        self._timer.timeout.connect(self._poll)
         self.resize(860, 600)
         self.go_to(1 if self.preferences.consented else 0)
 
@@ -280,11 +280,11 @@ class StartWindow(QtWidgets.QDialog):
             self._refused,
         )
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         """Show the progress of the start, then the contact page."""
         while self._lines:
             self.status.setText(self._lines.popleft())
-        self._look_at_contact()
+        self._update_contact()
 
     def _refused(self, error: Exception) -> None:
         self._timer.stop()
@@ -305,7 +305,7 @@ class StartWindow(QtWidgets.QDialog):
         self.go_to(3)
         self._timer.start()
 
-    def _look_at_contact(self) -> None:
+    def _update_contact(self) -> None:
         if self._vm is None or self.quality is None:
             return
         self._vm.tick()

@@ -37,20 +37,20 @@ class StreamPicker(QtWidgets.QWidget):
         box.addWidget(self.status)
         self._timer = QtCore.QTimer(self)
         self._timer.setInterval(REFRESH_MS)
-        self._timer.timeout.connect(self.look)
+        self._timer.timeout.connect(self.search)
         self.list.currentRowChanged.connect(lambda _: self.picked.emit())
         self._show([])
 
     def begin(self) -> None:
         """Search now, and every two seconds while the list is shown."""
         self._timer.start()
-        self.look()
+        self.search()
 
     def end(self) -> None:
         """Stop searching."""
         self._timer.stop()
 
-    def look(self) -> None:
+    def search(self) -> None:
         """Search once in the background, unless a search is running."""
         if not self._busy:
             self._busy = True

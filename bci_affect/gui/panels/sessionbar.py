@@ -12,6 +12,7 @@ from bci_affect.gui.panels.topbar import Elided
 from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import Theme
 from bci_affect.gui.viewmodel import ViewModel
+from bci_affect.session import Level
 
 BASELINE_S = 60.0
 
@@ -105,7 +106,7 @@ class SessionBar(Panel):
         status = self.vm.snapshot.recording
         return status is not None and status.active and not status.error
 
-    def say(self, text: str, seconds: float = 12.0, *, level: str = "info") -> None:
+    def notify(self, level: Level, text: str, seconds: float = 12.0) -> None:
         """Show a sentence for a while."""
         self._until = self.vm.snapshot.clock.time + seconds
         tone = {"error": self.theme.bad, "warning": self.theme.fair}.get(level, self.theme.text)

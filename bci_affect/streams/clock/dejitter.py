@@ -106,7 +106,7 @@ class Dejitter:
             if self._held:
                 self._held.append(float(stamps[i]))
                 i += 1
-                self._judge(out)
+                self._assess(out)
                 continue
             shifted = stamps[i : i + self._room()] + self._shift
             times = self._extend(shifted.tolist(), self._limit)
@@ -212,7 +212,7 @@ class Dejitter:
 
     # -- stamps that left the line ---------------------------------------------------------------
 
-    def _judge(self, out: StretchBuilder) -> None:
+    def _assess(self, out: StretchBuilder) -> None:
         """Classify the held stamps if their cause is clear."""
         held = np.array(self._held[-self._max_hold :]) + self._shift
         newest = self._residuals(held[-1:], len(self._held) - 1)[0]
