@@ -144,13 +144,8 @@ def _limits(
         low, top = np.quantile(draws, [alpha, 1 - alpha])
         return min(float(low), estimate), max(float(top), estimate)
     share = float(np.clip(np.mean(draws <= CHANCE), 1 / len(draws), 1 - 1 / len(draws)))
-    above, not_below = test.above, 1 - test.below
-    if test.above <= test.smallest:  # all that is known is that p is no larger
-        above = min(above, share)
-    if test.below <= test.smallest:
-        not_below = max(not_below, share)
-    low = min(float(np.quantile(draws, _shifted(alpha, share, above, test))), estimate)
-    top = max(float(np.quantile(draws, _shifted(1 - alpha, share, not_below, test))), estimate)
+    low = min(float(np.quantile(draws, _shifted(alpha, share, test.above, test))), estimate)
+    top = max(float(np.quantile(draws, _shifted(1 - alpha, share, 1 - test.below, test))), estimate)
     # Draws and p-values are discrete, so the limits may disagree with the test at chance.
     if not test.above < alpha:
         low = min(low, CHANCE)
@@ -165,5 +160,5 @@ def _limits(
 
 def _shifted(level: float, share: float, p: float, test: ChanceTest) -> float:
     """Level at which to read a distribution whose `share` below chance should have been `p`."""
-    p = float(np.clip(p, min(test.smallest, share), 1 - min(test.smallest, 1 - share)))
+    p = float(np.clip(p, test.smallest, 1 - test.smallest))
     return float(norm.cdf(norm.ppf(level) + norm.ppf(share) - norm.ppf(p)))
