@@ -140,8 +140,8 @@ def _people(work: Path, data: str, seed: int) -> Path:
     return path
 
 
-def _say(name: str, done: int, total: int) -> None:
-    logger.warning("fold %d of %d: %s", done, total, name)
+def _say(stage: str, name: str, done: int, total: int) -> None:
+    logger.warning("%s: %d of %d %s", stage, done, total, name)
 
 
 def main() -> None:

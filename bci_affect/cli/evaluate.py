@@ -25,7 +25,7 @@ def evaluate(
     from bci_affect.cli.study_output import print_study, study_progress
     from bci_affect.training import reevaluate
 
-    with study_progress("Features of") as shown:
+    with study_progress() as shown:
         metrics = reevaluate(run, data, cache=cache, progress=shown)
     if as_json:
         print_json(metrics)

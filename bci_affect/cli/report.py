@@ -47,7 +47,7 @@ def report(
         from bci_affect.cli.study_output import study_progress
         from bci_affect.training import write_report
 
-        with study_progress("Features of") as shown:
+        with study_progress() as shown:
             path = write_report(run, out, data=data, cache=cache, progress=shown)
     if as_json:
         print_json({"report": str(path)})

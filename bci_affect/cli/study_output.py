@@ -1,36 +1,131 @@
-"""Terminal output of studies: progress with time left, and one table."""
+"""Terminal output of studies: progress with the time left, and the table of results."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LINE_EVERY_S = 60.0
+"""Shortest time between two lines of progress outside a terminal."""
+
+
+class Pace:
+    """Time left of one stage, from the items that were done since it began.
+
+    Parameters
+    ----------
+    done : int
+        Items that were done before, in an earlier run.
+    now_s : float
+        Time at which the stage begins.
+    """
+
+    def __init__(self, done: int, now_s: float) -> None:
+        self._first, self._began_s = done, now_s
+        self._done, self._latest_s = done, now_s
+
+    def update(self, done: int, now_s: float) -> None:
+        """Record the number of items done."""
+        if done != self._done:
+            self._done, self._latest_s = done, now_s
+
+    def left_s(self, total: int, now_s: float) -> float | None:
+        """Return the seconds left, which run down between items; None before the first item."""
+        if self._done <= self._first:
+            return None
+        per_item = (self._latest_s - self._began_s) / (self._done - self._first)
+        return max(0.0, self._latest_s + per_item * (total - self._done) - now_s)
 
 
 @contextmanager
-def study_progress(what: str) -> Iterator[Callable[[str, int, int], None]]:
-    """Show a progress bar with the time left on stderr; yield the callback for its steps."""
-    from rich.console import Console
+def study_progress(
+    console: Console | None = None, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[str, str, int, int], None]]:
+    """Show items done and time left of every stage on stderr.
+
+    In a terminal each stage has a bar; elsewhere (a log file, a pipe) there is a line at most once
+    a minute.
+
+    Yields
+    ------
+    callable
+        To be called with the stage, the item, the number of items done, and the total.
+    """
+    if console is None:
+        from rich.console import Console
+
+        console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines(console, clock)
+        return
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
+        Task,
         TextColumn,
         TimeElapsedColumn,
-        TimeRemainingColumn,
     )
+    from rich.text import Text
+
+    paces: dict[str, tuple[Any, Pace]] = {}
+
+    class TimeLeft(ProgressColumn):
+        """Time left of a stage by its `Pace`; rich's own forgets items after half a minute."""
+
+        def render(self, task: Task) -> Text:
+            left = task.fields["pace"].left_s(int(task.total or 0), clock())
+            return Text("" if task.finished else f"left: {_duration(left)}")
 
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-        TimeElapsedColumn(), TextColumn("left:"), TimeRemainingColumn(),
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TimeLeft(), TextColumn("{task.fields[item]}"),
     )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
+    with Progress(*columns, console=console, transient=True) as bar:
 
-        def shown(name: str, done: int, total: int) -> None:
-            bar.update(task, description=f"{what} {name}", completed=done, total=total)
+        def shown(stage: str, item: str, done: int, total: int) -> None:
+            if stage not in paces:
+                pace = Pace(done, clock())
+                paces[stage] = bar.add_task(stage, total=total, pace=pace, item=item), pace
+            task, pace = paces[stage]
+            pace.update(done, clock())
+            bar.update(task, completed=done, total=total, item=item)
 
         yield shown
+
+
+def _lines(console: Console, clock: Callable[[], float]) -> Callable[[str, str, int, int], None]:
+    paces: dict[str, Pace] = {}
+    last_s = clock()
+
+    def shown(stage: str, item: str, done: int, total: int) -> None:
+        nonlocal last_s
+        now_s = clock()
+        pace = paces.setdefault(stage, Pace(done, now_s))
+        pace.update(done, now_s)
+        if now_s - last_s < LINE_EVERY_S:
+            return
+        last_s = now_s
+        left = _duration(pace.left_s(total, now_s))
+        console.print(
+            f"{stage}: {done} of {total} done, time left: {left}", soft_wrap=True, highlight=False
+        )
+
+    return shown
+
+
+def _duration(seconds: float | None) -> str:
+    """Write a duration as hours, minutes and seconds."""
+    if seconds is None:
+        return "-:--:--"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
 def print_study(metrics: dict[str, Any]) -> None:

@@ -35,9 +35,8 @@ def train(
     from bci_affect.training import load_study, prepare_study, run_study
 
     settings = load_study(config)
-    with study_progress("Features of") as shown:
+    with study_progress() as shown:
         study = prepare_study(settings, data, out, cache=cache, n_jobs=jobs, progress=shown)
-    with study_progress("Fold") as shown:
         metrics = run_study(
             study, n_jobs=jobs, cluster=cluster, folds_per_gpu=folds_per_gpu, progress=shown
         )

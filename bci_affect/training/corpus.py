@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from bci_affect.config import SignalSettings
 from bci_affect.datasets import Dataset
 from bci_affect.errors import BciAffectError
 from bci_affect.resources import user_home
+from bci_affect.training.executors import run_calls
 from bci_affect.training.extract import (
     ExtractionSettings,
     SubjectWindows,
@@ -29,6 +31,8 @@ from bci_affect.training.extract import (
 from bci_affect.training.features import FeatureSet
 
 logger = logging.getLogger(__name__)
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -92,8 +96,9 @@ def load_corpus(
     settings: ExtractionSettings | None = None,
     *,
     cache: Path | None = None,
+    keys: Mapping[str, str] | None = None,
     n_jobs: int = 1,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Callable[[str, str, int, int], None] | None = None,
 ) -> Corpus:
     """Return the features of all subjects of a data set, from the cache where possible.
 
@@ -107,10 +112,12 @@ def load_corpus(
         Selection of windows.
     cache : Path, optional
         Folder of the cache; by default in the user's folder.
+    keys : mapping of str to str, optional
+        `Dataset.content_key` of each subject, if known: reading the files for it takes seconds.
     n_jobs : int
         Number of processes, one subject each.
     progress : callable, optional
-        Called with the subject's name, the number of subjects done, and the total.
+        Called with "Features", the subject's name, the number of subjects done, and the total.
 
     Raises
     ------
@@ -124,30 +131,20 @@ def load_corpus(
     except OSError as error:
         raise BciAffectError(f"Cannot create the cache {folder}: {error.strerror}.") from None
     subjects: dict[str, SubjectWindows] = {}
-    for name, windows in _extract_all(dataset, signal, settings, folder, n_jobs):
+    parts = (signal.model_dump_json(), settings.model_dump_json(), code_hash())
+
+    def path_of(name: str) -> Path:
+        key = keys[name] if keys is not None else dataset.content_key(name)
+        return folder / f"{hashlib.sha256('|'.join((key, *parts)).encode()).hexdigest()[:32]}.npz"
+
+    if progress is not None:
+        progress("Features", "", 0, len(dataset.subjects))
+    calls = ((dataset, name, signal, settings, path_of(name)) for name in dataset.subjects)
+    for name, windows in run_calls(_load_or_extract, calls, min(n_jobs, len(dataset.subjects))):
         subjects[name] = windows
         if progress is not None:
-            progress(name, len(subjects), len(dataset.subjects))
+            progress("Features", name, len(subjects), len(dataset.subjects))
     return build_corpus({name: subjects[name] for name in dataset.subjects})
-
-
-def _extract_all(
-    dataset: Dataset,
-    signal: SignalSettings,
-    settings: ExtractionSettings,
-    folder: Path,
-    n_jobs: int,
-) -> list[tuple[str, SubjectWindows]]:
-    from joblib import Parallel, delayed
-
-    code = code_hash()
-    parallel = Parallel(n_jobs=min(n_jobs, len(dataset.subjects)), return_as="generator_unordered")
-    tasks = (
-        delayed(_load_or_extract)(dataset, name, signal, settings, folder, code)
-        for name in dataset.subjects
-    )
-    result: list[tuple[str, SubjectWindows]] = parallel(tasks)
-    return result
 
 
 def _load_or_extract(
@@ -155,11 +152,8 @@ def _load_or_extract(
     name: str,
     signal: SignalSettings,
     settings: ExtractionSettings,
-    folder: Path,
-    code: str,
+    path: Path,
 ) -> tuple[str, SubjectWindows]:
-    parts = (dataset.content_key(name), signal.model_dump_json(), settings.model_dump_json(), code)
-    path = folder / f"{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:32]}.npz"
     if path.is_file():
         try:
             return name, SubjectWindows.load(path)
@@ -218,8 +212,8 @@ def build_corpus(people: dict[str, SubjectWindows]) -> Corpus:
         missing = n_channels - part.bands.shape[2]
         music = part.music if part.music.shape[1] else np.full((n, n_dim), np.nan, np.float32)
         row: dict[str, NDArray[np.generic]] = {
-            "bands": np.pad(part.bands, ((0, 0), (0, 0), (0, missing), (0, 0))),
-            "mask": np.pad(part.mask, ((0, 0), (0, missing))),
+            "bands": _pad(part.bands, ((0, 0), (0, 0), (0, missing), (0, 0))),
+            "mask": _pad(part.mask, ((0, 0), (0, missing))),
             "montage": np.full(n, montage_of[number], np.int64),
             "labels": part.labels[part.trial],
             "music": music,
@@ -262,6 +256,11 @@ def build_catalogue(features: FeatureSet) -> MusicCatalogue:
     return MusicCatalogue(
         features.music[rows], features.stimulus[rows], features.music_labels[rows]
     )
+
+
+def _pad(array: NDArray[Scalar], widths: tuple[tuple[int, int], ...]) -> NDArray[Scalar]:
+    """Pad with zeros; without copying where there is nothing to pad."""
+    return np.pad(array, widths) if any(map(any, widths)) else array
 
 
 def _padded(covariance: NDArray[np.float32], n_channels: int) -> NDArray[np.float32]:

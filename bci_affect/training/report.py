@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bci_affect.storage import write_atomically
 from bci_affect.training import report_figures as figures
-from bci_affect.training.study import Study, open_study
+from bci_affect.training.figure_data import (
+    FigureData,
+    collect_figure_data,
+    read_figure_data,
+    write_figure_data,
+)
+from bci_affect.training.run_folder import RunFolder
+from bci_affect.training.study import Progress, open_study
 from bci_affect.training.study_settings import TARGETS
 
 
@@ -21,9 +26,11 @@ def write_report(
     *,
     data: Path | None = None,
     cache: Path | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Write the report of a finished study.
+
+    The data set is read only for a run of an earlier version, which has no ``figures.npz``.
 
     Parameters
     ----------
@@ -45,32 +52,37 @@ def write_report(
         If the folder is not a finished study, its data are missing, or the report cannot be
         written.
     """
-    study = open_study(run, data, cache=cache, progress=progress)
-    page = render(study)
+    folder = RunFolder(run)
+    found = read_figure_data(run)
+    if found is None:
+        folder.metrics  # noqa: B018 - an unfinished study is refused before its data are read
+        found = collect_figure_data(open_study(run, data, cache=cache, progress=progress))
+        write_figure_data(run, found)
+    page = render(folder, found, progress)
     path = out if out is not None else run / "report.html"
     write_atomically(path, page)
     return path
 
 
-def render(study: Study) -> str:
+def render(folder: RunFolder, found: FigureData, progress: Progress | None = None) -> str:
     """Return the HTML report of a study."""
     from jinja2 import Environment, PackageLoader, select_autoescape
 
-    metrics = study.folder.metrics
+    metrics, config = folder.metrics, folder.config()
     environment = Environment(
         loader=PackageLoader("bci_affect.training", "."), autoescape=select_autoescape(["j2"])
     )
     environment.filters["interval"] = interval
     return environment.get_template("report.html.j2").render(
         metrics=metrics,
-        targets=[target for target in TARGETS if target in study.config.study.targets],
+        targets=[target for target in TARGETS if target in config.study.targets],
         phases=_phases(metrics),
         sentences=conclusions(metrics),
-        simulated=study.simulated,
-        study=study.folder.study,
-        config=json.dumps(study.config.model_dump(mode="json"), indent=1),
-        history=figures.history_figure(list(study.folder.histories())),
-        variants=_variant_figures(study),
+        simulated=found.simulated,
+        study=folder.study,
+        config=json.dumps(config.model_dump(mode="json"), indent=1),
+        history=figures.history_figure(list(folder.histories())),
+        variants=list(_variant_figures(found, progress)),
     )
 
 
@@ -147,33 +159,21 @@ def _phases(metrics: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _variant_figures(study: Study) -> list[dict[str, Any]]:
-    """Draw attention and common space of each variant, from its folds of the first seed."""
-    found = []
-    features, catalogue = study.corpus.features, study.corpus.catalogue
-    for variant in study.config.variant_names:
-        tasks = [
-            task
-            for task in study.tasks
-            if task.variant == variant and task.seed == study.config.study.seeds[0]
-        ]
-        results = [study.folder.read_fold(task.key)["pretrain"] for task in tasks]
-        attention = np.mean([result.attention for result in results], axis=0)
-        one = results[0]  # the spaces of different folds are not comparable
+def _variant_figures(
+    found: FigureData, progress: Progress | None = None
+) -> Iterator[dict[str, Any]]:
+    """Draw attention and common space of each variant."""
+    for number, one in enumerate(found.variants):
+        if progress is not None:
+            progress("Figures", one.variant, number, len(found.variants))
         spaces = []
-        if len(catalogue):
+        if len(one.music):
             spaces = figures.space_figures(
-                one.embedding, one.music_embedding[0], features.subject[one.rows],
-                features.labels[one.rows], catalogue.labels,
-            )  # fmt: skip
-        found.append(
-            {
-                "variant": variant,
-                "attention": figures.attention_figure(
-                    attention, study.corpus.channels[0], features.positions[0]
-                ),
-                "spaces": spaces,
-                "fold": tasks[0].split.name,
-            }
-        )
-    return found
+                one.embedding, one.music, one.subject, one.labels, one.music_labels
+            )
+        yield {
+            "variant": one.variant,
+            "attention": figures.attention_figure(one.attention, found.channels, found.positions),
+            "spaces": spaces,
+            "fold": one.fold,
+        }

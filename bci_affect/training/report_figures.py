@@ -134,9 +134,7 @@ def space_figures(
     list of (str, str)
         Name and figure of each projection: principal axes, t-SNE, and UMAP if it is installed.
     """
-    rng = np.random.default_rng(seed)
-    rows = np.sort(rng.permutation(len(eeg))[:_MAX_POINTS])
-    items = np.sort(rng.permutation(len(music))[:_MAX_POINTS])
+    rows, items = choose_points(len(eeg), len(music), seed)
     points = np.concatenate([eeg[rows], music[items]]).astype(np.float64)
     is_eeg = np.arange(len(points)) < len(rows)
     labels = np.concatenate([eeg_labels[rows], music_labels[items]])
@@ -149,6 +147,15 @@ def space_figures(
         for name, projected in _neighbour_maps(points, seed):
             figures.append((name, _space_figure(projected, is_eeg, labels, subjects)))
     return figures
+
+
+def choose_points(
+    n_eeg: int, n_music: int, seed: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows of EEG and of music that `space_figures` draws; all rows where few."""
+    rng = np.random.default_rng(seed)
+    eeg = np.sort(rng.permutation(n_eeg)[:_MAX_POINTS])
+    return eeg, np.sort(rng.permutation(n_music)[:_MAX_POINTS])
 
 
 def _neighbour_maps(

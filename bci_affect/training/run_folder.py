@@ -13,6 +13,7 @@
       history.jsonl      histories of all folds
       baselines.npz      predictions of the baselines
       metrics.json       results, independent of the machine and of the number of processes
+      figures.npz        data of the report's figures, see `figure_data`
       model.safetensors  model trained on all subjects, for use (not evaluated)
       music_emotion.json  valence and arousal of music, if the stimuli were rated
 
@@ -57,11 +58,10 @@ class RunFolder:
         BciAffectError
             If the folder holds another study or other files, or cannot be written.
         """
-        requested = {"config": config.model_dump(mode="json"), "data_key": data_key}
         config_path = self.path / "config.json"
         if config_path.is_file():
-            stored = {"config": self._read("config.json"), "data_key": self.study["data_key"]}
-            if stored != json.loads(json.dumps(requested)):
+            # An earlier version wrote fewer settings: those have their defaults.
+            if self.config() != config or self.study["data_key"] != data_key:
                 raise BciAffectError(
                     f"{self.path} holds a study with another configuration or other data; give a "
                     "new folder, or resume with the same configuration and data."
@@ -77,7 +77,8 @@ class RunFolder:
             "machine": platform.platform(),
         }
         self.write_json("study.json", study)
-        self.write_json("config.json", requested["config"])  # last: marks the folder as a study
+        # Last: marks the folder as a study.
+        self.write_json("config.json", config.model_dump(mode="json"))
 
     @property
     def study(self) -> dict[str, Any]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bci_affect.datasets import Dataset, open_dataset
+from bci_affect.datasets import open_dataset
 from bci_affect.errors import BciAffectError
 from bci_affect.model import ENCODERS, AffectModel, ModelCard, save_model
 from bci_affect.music import save_emotion_head
@@ -21,6 +21,7 @@ from bci_affect.training.baselines import baseline_names, run_baseline
 from bci_affect.training.corpus import Corpus, load_corpus
 from bci_affect.training.evaluation import evaluate
 from bci_affect.training.executors import run_tasks
+from bci_affect.training.figure_data import collect_figure_data, write_figure_data
 from bci_affect.training.fold import FoldTask, fit_to_data, fold_seed, hide_targets, run_fold
 from bci_affect.training.music_head import fit_music_head
 from bci_affect.training.run_folder import MUSIC_HEAD, RunFolder
@@ -30,7 +31,8 @@ from bci_affect.training.trainer import fit
 
 logger = logging.getLogger(__name__)
 
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, str, int, int], None]
+"""Called with a stage, the item that is done or in work, items done, and items in total."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def prepare_study(
     n_jobs : int
         Number of processes for feature extraction.
     progress : callable, optional
-        Called with the subject's name, the number of subjects done, and the total.
+        Called with "Features", the subject's name, the number of subjects done, and the total.
 
     Raises
     ------
@@ -85,11 +87,18 @@ def prepare_study(
             )
     dataset = open_dataset(config.dataset.name, data, config.dataset.subjects)
     folder = RunFolder(out)
-    folder.create_or_resume(config, _data_key(dataset), str(data.resolve()))
+    keys = {name: dataset.content_key(name) for name in dataset.subjects}
+    folder.create_or_resume(config, _data_key(keys), str(data.resolve()))
     if (head := fit_music_head(dataset)) is not None:
         save_emotion_head(head, folder.path / MUSIC_HEAD)
     corpus = load_corpus(
-        dataset, config.signal, config.features, cache=cache, n_jobs=n_jobs, progress=progress
+        dataset,
+        config.signal,
+        config.features,
+        cache=cache,
+        keys=keys,
+        n_jobs=n_jobs,
+        progress=progress,
     )
     splits = tuple(study_splits(corpus, config))
     _check_labels(corpus, config)
@@ -142,12 +151,15 @@ def run_study(
     folds_per_gpu : int
         Folds that share one GPU of the cluster.
     progress : callable, optional
-        Called with the fold's name, the number of folds done, and the total.
+        Called with the stage ("Folds", "Baselines", "Final model"), the item, the number of items
+        done, and the total; for folds first before any is run.
     """
     missing = [task for task in study.tasks if not study.folder.has_fold(task.key)]
     done = len(study.tasks) - len(missing)
     if done:
         logger.info("%d of %d folds are already finished", done, len(study.tasks))
+    if progress is not None:
+        progress("Folds", "", done, len(study.tasks))
     work = run_tasks(
         run_fold,
         study.corpus,
@@ -161,13 +173,16 @@ def run_study(
         study.folder.write_fold(result)
         done += 1
         if progress is not None:
-            progress(result.key, done, len(study.tasks))
+            progress("Folds", result.key, done, len(study.tasks))
     study.folder.join_histories([task.key for task in study.tasks])
     if study.config.study.baselines:
-        _write_baselines(study)
+        _write_baselines(study, progress)
     metrics = evaluate(study.folder, study.config, study.corpus, study.tasks)
+    write_figure_data(study.folder.path, collect_figure_data(study))
     study.folder.write_json("metrics.json", metrics)
     if study.config.study.final_model:
+        if progress is not None:
+            progress("Final model", "", 0, 1)
         write_final_model(study, metrics)
     return study.folder.metrics
 
@@ -279,25 +294,30 @@ def _model_card(
     )
 
 
-def _write_baselines(study: Study) -> None:
+def _write_baselines(study: Study, progress: Progress | None = None) -> None:
     """Run every baseline on every split and write the predictions, unless they exist."""
     path = study.folder.path / "baselines.npz"
     if path.is_file():
         return
     features = hide_targets(study.corpus.features, study.config)
     predictions: dict[str, np.ndarray] = {}
-    for name in baseline_names(study.corpus):
+    names = baseline_names(study.corpus)
+    for number, name in enumerate(names):
+        if progress is not None:
+            progress("Baselines", name, number, len(names))
         probability = np.full((len(features), 2), np.nan, np.float32)
         for split in study.splits:
             probability[split.test] = run_baseline(name, study.corpus, features, split)
         predictions[name] = probability
+    if progress is not None:
+        progress("Baselines", "", len(names), len(names))
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **predictions)  # type: ignore[arg-type]
     write_atomically(path, buffer.getvalue())
 
 
-def _data_key(dataset: Dataset) -> str:
-    parts = [f"{name}:{dataset.content_key(name)}" for name in dataset.subjects]
+def _data_key(keys: Mapping[str, str]) -> str:
+    parts = [f"{name}:{key}" for name, key in keys.items()]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
 

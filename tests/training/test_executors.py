@@ -1,13 +1,16 @@
-"""GPU sharing of tasks on a Ray cluster."""
+"""Worker processes on this machine, and GPU sharing of tasks on a Ray cluster."""
 
 from __future__ import annotations
 
 import os
 import sys
+import time
+import warnings
 
+import numpy as np
 import pytest
 
-from bci_affect.training.executors import run_tasks
+from bci_affect.training.executors import run_calls, run_tasks
 
 
 def visible_gpus(corpus: str, config: str, task: int) -> tuple[int, list[int], str]:
@@ -32,3 +35,36 @@ def test_many_tasks_share_each_gpu_of_a_cluster(monkeypatch: pytest.MonkeyPatch)
     results = sorted(ran)
     assert [task for task, *_ in results] == [0, 1, 2, 3]
     assert all(len(gpus) == 1 and visible == str(gpus[0]) for _, gpus, visible in results)
+
+
+def worker(number: int) -> tuple[int, int]:
+    """Return the number and the process."""
+    return number, os.getpid()
+
+
+_held: list[np.ndarray] = []
+
+
+def hold_memory(number: int) -> tuple[int, int]:
+    """Grow this process by more than joblib's limit for leaks, once, for longer than its delay."""
+    if not _held:
+        _held.append(np.ones(45_000_000))  # 360 MB
+    time.sleep(1.05)
+    return number, os.getpid()
+
+
+@pytest.mark.filterwarnings("error")
+def test_workers_of_a_small_job_are_not_kept_for_a_large_one() -> None:
+    """The warning "A worker stopped while some jobs were given to the executor" came of that."""
+    small = list(run_calls(worker, ((number,) for number in range(4)), n_jobs=2))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        large = list(run_calls(hold_memory, ((number,) for number in range(4)), n_jobs=2))
+    assert [str(one.message) for one in caught] == []
+    assert sorted(number for number, _ in large) == [0, 1, 2, 3]
+    assert not {pid for _, pid in small} & {pid for _, pid in large}
+    assert os.getpid() not in {pid for _, pid in small + large}
+
+
+def test_one_process_is_this_one() -> None:
+    assert list(run_calls(worker, [(5,)], n_jobs=1)) == [(5, os.getpid())]

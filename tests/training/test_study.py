@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from bci_affect.datasets.simulated import SimulationSettings, write_deap
 from bci_affect.errors import BciAffectError
 from bci_affect.model import load_model
 from bci_affect.training import study as studies
+from bci_affect.training.report import write_report
 from bci_affect.training.study import open_study, prepare_study, reevaluate, run_study
 from bci_affect.training.study_settings import StudyConfig
 
@@ -153,6 +155,58 @@ def test_unreachable_cluster_is_refused(
     assert "\n" not in str(caught.value)
 
 
+def test_report_needs_neither_data_nor_features(
+    serial: Path, data: Path, cache: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(serial, run)
+    _move_data(run, tmp_path / "gone")
+    calls: list[tuple[str, str, int, int]] = []
+    page = write_report(run, progress=lambda *call: calls.append(call)).read_text()
+    assert [stage for stage, *_ in calls] == ["Figures"]
+    assert "Common space" in page or "common space" in page
+
+    # A run of an earlier version has no such file: its data set is read, once.
+    (run / "figures.npz").unlink()
+    with pytest.raises(BciAffectError, match="gone"):
+        write_report(run)
+    again = write_report(run, data=data, cache=cache).read_text()
+    assert again == page
+    assert (run / "figures.npz").is_file()
+
+
+def test_damaged_figure_data_are_refused_in_one_sentence(serial: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(serial, run)
+    (run / "figures.npz").write_bytes((run / "figures.npz").read_bytes()[:500])
+    with pytest.raises(BciAffectError, match=r"is damaged .*delete it") as caught:
+        write_report(run)
+    assert "\n" not in str(caught.value)
+
+
+def _move_data(run: Path, to: Path) -> None:
+    study = json.loads((run / "study.json").read_text())
+    (run / "study.json").write_text(json.dumps(study | {"data_root": str(to)}))
+
+
+def test_progress_names_stage_items_and_total(
+    data: Path, cache: Path, config: StudyConfig, serial: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(serial, run)
+    shutil.rmtree(next((run / "folds" / "streaming" / "seed-0").iterdir()))
+    calls: list[tuple[str, str, int, int]] = []
+
+    def record(*call: Any) -> None:
+        calls.append(call)
+
+    run_study(prepare_study(config, data, run, cache=cache, progress=record), progress=record)
+    features = [call for call in calls if call[0] == "Features"]
+    assert [(done, total) for *_, done, total in features] == [(n, 3) for n in range(4)]
+    folds = [call for call in calls if call[0] == "Folds"]
+    assert [(done, total) for *_, done, total in folds] == [(2, 3), (3, 3)]  # two were finished
+
+
 @pytest.mark.timeout(300)
 def test_killed_study_resumes(
     serial: Path, data: Path, cache: Path, config: StudyConfig, tmp_path: Path
@@ -189,6 +243,17 @@ def test_folder_of_another_study_is_refused(
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(BciAffectError, match="not empty"):
         prepare_study(config, data, tmp_path, cache=cache)
+
+
+def test_run_of_a_version_without_a_setting_is_the_same_study(
+    serial: Path, data: Path, cache: Path, config: StudyConfig, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(serial, run)
+    stored = json.loads((run / "config.json").read_text())
+    del stored["signal"]["low_pass_hz"]
+    (run / "config.json").write_text(json.dumps(stored))
+    assert prepare_study(config, data, run, cache=cache).folder.config() == config
 
 
 @pytest.mark.parametrize(
