@@ -72,8 +72,8 @@ def test_sound_of_one_second_has_no_onset_rate(tmp_path: Path) -> None:
     for n_samples in range(15_600, 16_400, 100):
         path = tmp_path / f"{n_samples}.wav"
         soundfile.write(path, 0.1 * np.sin(np.arange(n_samples) / 9), 16_000)
-        found = analyse(path, LogMelEncoder())
-        assert len(found.rows) == len(found.times)
+        analysis = analyse(path, LogMelEncoder())
+        assert len(analysis.embeddings) == len(analysis.times)
 
 
 def test_a_rate_that_no_sound_has_is_refused(tmp_path: Path) -> None:
