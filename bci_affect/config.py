@@ -1,7 +1,7 @@
 """Typed settings, read from TOML presets (``configs/*.toml``).
 
 Every section is one frozen model that refuses unknown keys, so that a misspelt option is an error
-and never ignored. Rooms take the section that concerns them; nobody takes the whole.
+and never ignored. Each room uses only its own section.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class WindowSettings(Section):
     """Geometry of the sliding window over band features."""
 
     window_s: float = Field(6.0, gt=0, le=60)
-    """Length of EEG that one estimate sees."""
+    """Length of EEG in one window."""
     step_s: float = Field(0.5, ge=0.01)
     """Length of one time step of the window: band power is averaged over it."""
     hop_s: float = Field(0.125, ge=0.01)
@@ -51,7 +51,7 @@ class WindowSettings(Section):
         ):
             ratio = whole / part
             if abs(ratio - round(ratio)) > 1e-6 or ratio < 1:
-                raise ValueError(f"{name} must be a whole multiple of the next shorter length")
+                raise ValueError(f"{name} must be an integer multiple of the next shorter length")
         return self
 
     @property
@@ -66,20 +66,20 @@ class WindowSettings(Section):
 
 
 class QualitySettings(Section):
-    """When an electrode is taken out. Defaults suit gel and saline electrodes."""
+    """Bounds of electrode quality. Defaults suit gel and saline electrodes."""
 
     flat_uv: float = Field(0.1, ge=0)
     """RMS below which an electrode is flat."""
     max_uv: float = Field(100.0, gt=0)
-    """RMS of the filtered EEG above which it is no EEG."""
+    """RMS of the filtered EEG above which it is not EEG."""
     max_line_uv: float = Field(1000.0, gt=0)
-    """RMS of mains hum that even the notch does not make good."""
+    """RMS of mains hum that exceeds the capacity of the notch."""
     max_high_uv: float = Field(60.0, gt=0)
     """RMS above the bands (muscle, bad contact) that hides the EEG."""
     contact_uv: float = Field(1500.0, gt=0)
-    """High-passed EEG that reaches this far comes from an electrode that lost or found contact."""
+    """Peak of the high-passed EEG that indicates lost or regained contact."""
     clipped_share: float = Field(0.08, gt=0, le=1)
-    """Share of samples at the very edge of the range above which the amplifier is railed."""
+    """Share of samples at the edges of the range above which the amplifier is railed."""
     outlier_z: float = Field(5.0, gt=0)
     """Robust z of log amplitude, mains hum, or high frequencies among the electrodes."""
     min_correlation: float = Field(0.4, ge=0, le=1)
@@ -89,10 +89,10 @@ class QualitySettings(Section):
 
 
 class ArtifactSettings(Section):
-    """What is taken for a blink, a jaw clench, or movement."""
+    """Bounds of blinks, jaw clenches and movement."""
 
     enabled: bool = True
-    """Whether artefacts make a window's state ``artifact``."""
+    """Set a window's state to ``artifact`` when one is found."""
     blink_uv: float = Field(80.0, gt=0)
     """Least swing of frontal electrodes in a blink."""
     jaw_nats: float = Field(0.8, gt=0)
@@ -108,13 +108,13 @@ class AsrSettings(Section):
 
     enabled: bool = False
     cutoff: float = Field(20.0, gt=1)
-    """Standard deviations of the calibration beyond which a direction is rebuilt."""
+    """Standard deviations of the calibration beyond which a direction is reconstructed."""
     calibration_s: float = Field(30.0, ge=10)
-    """Seconds from the start that the usual range is learned from; the warm-up grows by them."""
+    """Seconds of the calibration at the start, which extend the warm-up."""
 
 
 class SignalSettings(Section):
-    """What the signal room does to the EEG, in the order in which it does it."""
+    """Signal processing of the EEG, in the order of its steps."""
 
     window: WindowSettings = WindowSettings()
     bands: dict[str, tuple[float, float]] = Field(default_factory=lambda: dict(CLASSIC_BANDS))
@@ -132,7 +132,7 @@ class SignalSettings(Section):
     reference: Literal["none", "average", "mastoids"] | tuple[str, ...] = "average"
     """Common reference: kept, average of good electrodes, linked mastoids, or named electrodes."""
     gap_s: float = Field(0.5, gt=0)
-    """A hole in the stamps longer than this re-initialises filters and window."""
+    """Length of a hole in the stamps that re-initialises filters and window."""
     quality: QualitySettings = QualitySettings()
     artifacts: ArtifactSettings = ArtifactSettings()
     asr: AsrSettings = AsrSettings()
@@ -148,7 +148,7 @@ class SignalSettings(Section):
 
 
 class AffectSettings(Section):
-    """How predictions become a running estimate, and how steady it is."""
+    """Smoothing of predictions into a running estimate, and its quality bound."""
 
     smoothing_s: float = Field(4.0, gt=0, le=60)
     """Time constant of the exponential average of the logits."""
@@ -163,7 +163,7 @@ class LiveSettings(Section):
     """Filters and quality; None takes those that the model was trained with."""
     affect: AffectSettings = AffectSettings()
     electrodes: dict[str, str] = {}
-    """Electrode map: a channel's name to its place by the 10-20 system, or to "" where it is no
+    """Electrode map: a channel's name to its position in the 10-20 system, or to "" if it is not an
     electrode."""
 
 
@@ -176,7 +176,7 @@ def load_toml(path: Path, section: type[Settings]) -> Settings:
     Raises
     ------
     BciAffectError
-        If the file cannot be read, is not TOML, or has unknown or wrong keys; the sentence names
+        If the file cannot be read, is not TOML, or has unknown or wrong keys; the message names
         the first of them.
     """
     try:

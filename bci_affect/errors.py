@@ -1,9 +1,9 @@
-"""Errors that are the user's to mend; everything else is a bug and may trace back."""
+"""Error class for mistakes that the user can correct; other exceptions are bugs."""
 
 
 class BciAffectError(Exception):
-    """One sentence for the user: what is wrong and what to do about it.
+    """Error with one sentence for the user: the fault and its remedy.
 
     The command line prints it on one line of stderr and exits with status 1; the window shows it as
-    a message. Rooms derive their own from it only where a caller must tell two failures apart.
+    a message. Rooms derive their own class only if a caller must distinguish failures.
     """

@@ -1,6 +1,6 @@
-"""Where shipped files and the user's own data are found.
+"""Paths of shipped files and of the user's data.
 
-Weights, presets and the demonstration recording stand beside the package in the repository
+Weights, presets and the demonstration recording are next to the package in the repository
 (``models/``, ``configs/``, ``recordings/``) and inside it, under ``_data``, in an installed wheel.
 """
 

@@ -1,7 +1,7 @@
-"""What the guided calibration needs beside its screen: clips, sound, events, and the verdict.
+"""Runner of the guided calibration: clips, sound, events, and the verdict.
 
-The window and the terminal both lead the listener with one of these. The recording is the one place
-where a calibration's data are: at the end it is read back along the same way as any other.
+The window and the terminal both use it. The data of a calibration are in its recording only, which
+is read at the end like any other recording.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class CalibrationOptions:
-    """What a guided calibration is made of.
+    """Options of a guided calibration.
 
     Attributes
     ----------
     profile : str
-        Whose calibration it is; the profile must exist.
+        Name of the profile, which must exist.
     model : Path
         File of the session's model.
     library : Path or None
-        The music library's database; the user's own where None. It is read when the calibration
-        begins: in a demonstration it may still be filling.
+        The music library's database; the user's own if None. It is read when the calibration
+        begins: in a demonstration it may still be incomplete.
     within : tuple of Path
-        Only tracks in these folders are played; empty for the whole library.
+        Only tracks in these folders are played; empty for the full library.
     device, volume
-        Of the player of the clips; see `bci_affect.music.AudioPlayer`.
+        Output of the clips; see `bci_affect.music.AudioPlayer`.
     seed : int
-        Of the choice and order of clips.
+        Seed of the choice and order of clips.
     timing : Timing, optional
         Lengths of the steps.
     earlier, report, permutations
@@ -64,15 +64,15 @@ class CalibrationOptions:
 
 
 class CalibrationRunner:
-    """Makes guided calibrations on a live session and evaluates what they gathered.
+    """Runner of guided calibrations on a live session, and their evaluation.
 
-    It fulfils `bci_affect.gui.services.CalibrationService`. The session's own music is paused while
+    Implements `bci_affect.gui.services.CalibrationService`. The session's own music is paused while
     a calibration runs and resumes after the verdict; close the runner before the session.
 
     Parameters
     ----------
     session : LiveSession
-        It must be able to record.
+        The session; it must be able to record.
     options : CalibrationOptions
     """
 
@@ -84,21 +84,21 @@ class CalibrationRunner:
         self._tracks: dict[int, Track] = {}
         self._before: _Before | None = None
         self.document: dict[str, Any] | None = None
-        """What `evaluate` found, as plain JSON."""
+        """Result of `evaluate` as plain JSON."""
 
     def close(self) -> None:
-        """Silence the clips; safe to call twice."""
+        """Stop the clips; safe to call twice."""
         if self._player is not None:
             self._player.close()
             self._player = None
 
     @property
     def profile(self) -> str:
-        """Whose calibration it is."""
+        """Name of the profile."""
         return self._options.profile
 
     def unfinished(self) -> bool:
-        """Whether a stopped calibration of this profile can be resumed."""
+        """Return True if a stopped calibration of this profile can be resumed."""
         return self._path.exists()
 
     def begin(self, n_clips: int, seconds: float) -> GuidedCalibration:
@@ -126,10 +126,10 @@ class CalibrationRunner:
         return made
 
     def resume(self) -> GuidedCalibration:
-        """Prepare to go on with the unfinished one.
+        """Prepare to resume the unfinished calibration.
 
-        Where every clip is rated already, its evaluation was refused (too few clips, all on one
-        side, bad contact): another round is added, of what was missing.
+        If every clip is rated already, its evaluation was refused (too few clips, all on one side,
+        bad contact): another round with the missing kind of clips is added.
 
         Raises
         ------
@@ -150,17 +150,17 @@ class CalibrationRunner:
         return made
 
     def recordings(self) -> list[Path]:
-        """Return the recordings that hold this calibration, in order."""
+        """Return the recordings of this calibration, in order."""
         if not self._recordings_path.exists():
             return []
         lines = self._recordings_path.read_text(encoding="utf-8").splitlines()
         return [Path(line) for line in lines if line and Path(line).exists()]
 
     def evaluate(self, calibration: GuidedCalibration) -> CalibrationResult:
-        """Fit and judge what was gathered, and keep it in the profile (slow).
+        """Fit and evaluate the clips, and store the result in the profile (slow).
 
-        Earlier recordings that the profile rests on count too. The session uses the new personal
-        model at once, where it is a session of this profile.
+        Earlier recordings of the profile count too. A session of this profile uses the new personal
+        model at once.
 
         Raises
         ------
@@ -194,7 +194,7 @@ class CalibrationRunner:
         return _verdict(document)
 
     def cue(self) -> None:
-        """Sound a short tone: eyes may be closed."""
+        """Play a short tone, for closed eyes."""
         try:
             import numpy as np
             import sounddevice
@@ -202,19 +202,19 @@ class CalibrationRunner:
             time = np.arange(int(0.25 * 44100)) / 44100
             tone = 0.1 * np.sin(2 * np.pi * 660 * time) * np.hanning(len(time))
             sounddevice.play(tone.astype(np.float32), 44100)
-        except Exception as error:  # no sound device: the terminal's bell must do
+        except Exception as error:  # no sound device: use the terminal's bell
             log.info("no tone: %s", error)
             sys.stderr.write("\a")
             sys.stderr.flush()
 
-    # --- Inside ---------------------------------------------------------------------------------
+    # --- internal --------------------------------------------------------------------------------
 
     @property
     def _recordings_path(self) -> Path:
         return self._path.with_suffix(".recordings")
 
     def _listed(self) -> list[Track]:
-        """Return the tracks that may be played, as the library has them now."""
+        """Return the tracks that may be played, from the library's present state."""
         from bci_affect.music import Library
 
         folders = tuple(folder.expanduser().resolve() for folder in self._options.within)
@@ -226,7 +226,7 @@ class CalibrationRunner:
         return tracks
 
     def _record(self) -> None:
-        """Quieten the session's own music, record from now on, and remember where."""
+        """Pause the session's own music, start recording, and store the file's path."""
         snapshot = self._session.snapshot()
         status = snapshot.recording
         recorded = status is not None and status.active
@@ -247,13 +247,13 @@ class CalibrationRunner:
                 file.write(f"{Path(status.path).resolve()}\n")
 
     def _emit(self, event: SessionEvent) -> None:
-        """Record an event of the calibration; the session goes on as it was where it is stopped."""
+        """Record an event of the calibration; restore the session if it was stopped."""
         self._session.emit_calibration_event(event)
         if isinstance(event, CalibrationStop):
             self._go_on_as_before()
 
     def _go_on_as_before(self) -> None:
-        """Finish the calibration's recording; the session goes on as it was."""
+        """Finish the calibration's recording, and restore the session."""
         self.close()
         self._session.stop_recording()
         before, self._before = self._before, None
@@ -296,7 +296,7 @@ class CalibrationRunner:
 
 @dataclass(frozen=True)
 class _Before:
-    """How the session was before the calibration."""
+    """State of the session before the calibration."""
 
     policy: Policy
     playing: bool
@@ -304,13 +304,13 @@ class _Before:
 
 
 def progress_path(profile: str) -> Path:
-    """Return where the progress of a profile's calibration is kept."""
+    """Return the path of the progress of a profile's calibration."""
     safe = "".join(c if c.isalnum() else f"_{ord(c):x}" for c in profile.casefold())
     return user_home() / "calibrations" / f"{safe}.json"
 
 
 def _verdict(document: dict[str, Any]) -> CalibrationResult:
-    """Put what was found as the screen shows it."""
+    """Return the result as the screen shows it."""
     from bci_affect.gui import CalibrationResult
 
     sentences, figures = _words(document)

@@ -1,4 +1,4 @@
-"""The session in the terminal: a picture that renews itself, or plain lines where there is none."""
+"""Terminal dashboard of a session: a live display, or plain lines through a pipe."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _over(session: LiveSession, until: float) -> bool:
 
 
 def line(snapshot: SessionSnapshot) -> str:
-    """Say in one line how the session stands."""
+    """Return the state of the session as one line."""
     parts = [f"{snapshot.clock.elapsed_s:6.1f} s"]
     if snapshot.stream:
         health = snapshot.stream.health
@@ -84,7 +84,7 @@ def line(snapshot: SessionSnapshot) -> str:
 
 
 def three_estimates(reading: PersonalReading) -> list[tuple[str, str, str]]:
-    """Say for each dimension what EEG, music and both say, and what that decides.
+    """Return a line per dimension with the estimates of EEG, music and both, and the decision.
 
     Probabilities are of high; ``unsure`` is a decision.
     """
@@ -100,7 +100,7 @@ def three_estimates(reading: PersonalReading) -> list[tuple[str, str, str]]:
 
 
 def render(snapshot: SessionSnapshot) -> RenderableType:
-    """Draw a snapshot."""
+    """Render a snapshot."""
     rows = Table.grid(padding=(0, 1))
     rows.add_column(style="bold", width=11)
     rows.add_column(width=40)

@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 DEMO_RECORDING = "recordings/demo.xdf"
 FIRST_PIECES = 2
 HEAD_START_S = 8.0
-"""The sender kept so much, a window with the time in which filters settle: who tries the program
-sees a reading within seconds."""
+"""Seconds that the sender sends at once: a window and the settling time of the filters, so that the
+first reading comes within seconds."""
 
 
 class DemoMusic(NamedTuple):
-    """The demonstration's own library: its database, and what brings the music in."""
+    """Library of the demonstration: its database, and the function that adds the music."""
 
     library: Path
     bring_in: Callable[[Library, Callable[[], bool]], Callable[[], None]]
 
 
 def demo_library(folder: Path) -> DemoMusic:
-    """Return where the demonstration's library is, and what fills it while the session runs."""
+    """Return the demonstration's library, with the function that fills it during the session."""
     music, database = folder / "music", folder / "library.sqlite"
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -43,7 +43,7 @@ def demo_library(folder: Path) -> DemoMusic:
             if not ended():
                 library.add([music], cancel=ended, workers=1, isolated=True)
 
-        # A few pieces are enough to begin with; the others follow while the first one plays.
+        # A few pieces suffice at first; the others follow while the first one plays.
         add(0, FIRST_PIECES)
         return lambda: add(FIRST_PIECES, len(PIECES))
 
@@ -51,10 +51,10 @@ def demo_library(folder: Path) -> DemoMusic:
 
 
 def compose(folder: Path, first: int, last: int, ended: Callable[[], bool]) -> None:
-    """Render the demonstration's pieces from `first` to `last`, unless all ends meanwhile.
+    """Render the demonstration's pieces from `first` to `last`, unless the session ends.
 
-    In a process of its own: the session shares no interpreter with it, and a quarter of a gigabyte
-    goes when it is done.
+    Runs in a process of its own, so that it does not share the session's interpreter, and frees a
+    quarter of a gigabyte at its end.
     """
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
@@ -70,9 +70,9 @@ def compose(folder: Path, first: int, last: int, ended: Callable[[], bool]) -> N
 
 @contextmanager
 def publisher(recording: Path) -> Iterator[str]:
-    """Publish a recording in a loop from another process; yield the end of its source ids.
+    """Publish a recording in a loop from another process; yield the suffix of its source ids.
 
-    LSL is confined to this machine unless the user has an own configuration.
+    LSL is restricted to this machine unless the user has a configuration.
     """
     suffix = f"-demo-{os.getpid()}"
     with tempfile.TemporaryDirectory(prefix="bci-affect-") as folder:
@@ -86,7 +86,7 @@ def publisher(recording: Path) -> Iterator[str]:
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            stdin=subprocess.PIPE,  # however this process ends, the sender sees the end of it
+            stdin=subprocess.PIPE,  # the sender detects any end of this process
         )
         try:
             yield suffix

@@ -1,4 +1,4 @@
-"""The guided calibration from start to end: stream, library, player, screen, verdict."""
+"""Use case of a guided calibration: stream, library, player, screen, verdict."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def run_guided(options: GuidedOptions) -> dict[str, Any] | None:
     Returns
     -------
     dict or None
-        What was found, as plain JSON; None where the listener stopped (it can be resumed).
+        Result as plain JSON; None if the listener stopped (it can be resumed).
 
     Raises
     ------
     BciAffectError
-        If there is no stream, no screen, too little music, or nothing that can be calibrated; if
+        If there is no stream, no screen, too little music, or nothing to calibrate; if
         another session holds the profile.
     """
     from bci_affect.profiles import hold_profile
@@ -93,7 +93,7 @@ def _run(options: GuidedOptions) -> dict[str, Any] | None:
             policy="manual",
             record_dir=options.record or user_home() / "recordings",
             participant=options.profile,
-            profile="",  # the estimate is not shown, and an earlier head must not colour it
+            profile="",  # no estimate is shown, and an earlier head must not influence it
         ),
     )
     console = Console(stderr=True)

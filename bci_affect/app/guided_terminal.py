@@ -1,4 +1,4 @@
-"""The guided calibration in a terminal: one line a step, a countdown, and questions after clips."""
+"""Guided calibration in a terminal: one line a step, a countdown, and questions after clips."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def guide(
     runner: CalibrationRunner,
     ask: Callable[[str], str] | None = None,
 ) -> bool:
-    """Lead a listener through the calibration; return whether it came to its end.
+    """Guide a listener through the calibration; return True if it was completed.
 
     Parameters
     ----------
     session : SessionControl
-        For its clock and the quality of the electrodes.
+        Source of the clock and of the electrodes' quality.
     guided : GuidedCalibration
     runner : CalibrationRunner
-        For its tone.
+        Player of the tone.
     ask : callable, optional
-        Asks a question and returns the answer; on the terminal (standard error, as standard output
-        may be for JSON) when left out. ``q`` stops; `EOFError` and `KeyboardInterrupt` too.
+        Asks a question and returns the answer; by default on the terminal (standard error, as
+        standard output may be for JSON). ``q`` stops; `EOFError` and `KeyboardInterrupt` too.
     """
     console = Console(stderr=True)
     guided.start(session.snapshot().clock.time)
@@ -86,7 +86,7 @@ def _title(step: Step, clip: int, n_clips: int) -> str:
 
 
 def _show(status: Status, seconds_left: float, quality: float, step: Step) -> None:
-    """Update the one line that changes all the time."""
+    """Update the status line."""
     if step is Step.CONTACT:
         share = f"{quality:.0%}" if math.isfinite(quality) else "no"
         status.update(f"{share} of the electrodes are good")
@@ -95,7 +95,7 @@ def _show(status: Status, seconds_left: float, quality: float, step: Step) -> No
 
 
 def _ask(console: Console, ask: Callable[[str], str]) -> Rating | None:
-    """Ask for a self-report until it is one; None to stop."""
+    """Ask for a self-report until it is valid; None to stop."""
     answers: dict[str, float] = {}
     for name, question, needed in _QUESTIONS:
         while True:

@@ -1,4 +1,4 @@
-"""The music library as the window draws it: covers, waveforms, and places in the common space."""
+"""Music library for the window: covers, waveforms, and positions in the common space."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 POINTS = 800
-"""Points of a waveform, whatever the track's length."""
+"""Points of a waveform, for any length of the track."""
 T = TypeVar("T")
 
 
 class LibraryView:
-    """Fulfils `bci_affect.gui.services.MusicView`: answers at once, works on one thread beside.
+    """`bci_affect.gui.services.MusicView` with a background thread; calls return at once.
 
     Parameters
     ----------
     library : Library
-        What is shown; `close` closes it.
+        The library; `close` closes it.
     predictor : Predictor
-        Places music in the space that the session's embeddings live in.
+        Projects music into the space of the session's embeddings.
     """
 
     def __init__(self, library: Library, predictor: Predictor) -> None:
@@ -51,7 +51,7 @@ class LibraryView:
             return None
 
     def waveform(self, track_id: int) -> NDArray[np.float32] | None:
-        """Return peak levels (n,), 0 to 1; None while they are being read or cannot be."""
+        """Return peak levels (n,), 0 to 1; None while being read, or if unreadable."""
         return self._later(f"waveform {track_id}", lambda: self._read_peaks(track_id))
 
     def embeddings(self) -> tuple[list[int], NDArray[np.float32]] | None:
@@ -59,7 +59,7 @@ class LibraryView:
         return self._later(f"map {self._library.version}", self._place)
 
     def close(self) -> None:
-        """Drop what waits, wait for what is being read, and close the library."""
+        """Drop pending work, wait for the running one, and close the library."""
         self._worker.shutdown(wait=True, cancel_futures=True)
         self._library.close()
 

@@ -1,4 +1,4 @@
-"""What `live` and `demo` share: start a session, show it, and end it well."""
+"""Use case of `live` and `demo`: start a session, show it, and end it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def bring_in_music(folders: Sequence[Path], library: Path | None = None) -> tuple[Path, ...]:
-    """Bring folders of music into a library before a session; return them as full paths.
+    """Add folders of music to a library before a session; return their absolute paths.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def run_session(
     Raises
     ------
     BciAffectError
-        If it cannot start, or the data path failed; outputs are finished all the same.
+        If it cannot start, or the data path failed; outputs are finished in any case.
     """
     from bci_affect.profiles import hold_profile
     from bci_affect.session import build_session, load_predictor
@@ -100,7 +100,7 @@ def run_session(
 
 
 def start_in_window(options: SessionOptions, wait_s: float, theme: str) -> None:
-    """Lead through notice, stream, music and contact in the window, then run the session."""
+    """Run the start flow (notice, stream, music, contact) in the window, then the session."""
     from bci_affect.app.start import SessionStarter
     from bci_affect.gui import run_start
 
@@ -110,7 +110,7 @@ def start_in_window(options: SessionOptions, wait_s: float, theme: str) -> None:
 
 
 def able_to_record(options: SessionOptions) -> SessionOptions:
-    """Give a session of a profile a folder to record to: its calibration must be recorded."""
+    """Add a recording folder for a session of a profile: its calibration must be recorded."""
     if options.record_dir is not None or not options.profile:
         return options
     return replace(options, record_dir=user_home() / "recordings")
@@ -123,18 +123,18 @@ def window_services(
     stack: ExitStack,
     source: Source | None = None,
 ) -> Services:
-    """Return what the window may use beside the session, with all that was asked for.
+    """Return the window's services.
 
     Parameters
     ----------
     session : LiveSession
     options : SessionOptions
-        What the session was built from.
+        Options of the session.
     predictor : Predictor
     stack : ExitStack
-        Closes what must be closed before the session.
+        Closes the services before the session.
     source : Source, optional
-        The session's, for the transport of a replay.
+        Source of the session, for the transport of a replay.
     """
     from bci_affect.app.calibration import CalibrationOptions, CalibrationRunner
     from bci_affect.app.library_view import LibraryView
@@ -146,7 +146,7 @@ def window_services(
 
     replay = source if isinstance(source, XdfSource) else None
     runner: CalibrationRunner | None = None
-    if options.profile and replay is None:  # nobody listens in a replay
+    if options.profile and replay is None:  # a replay has no listener
         runner = CalibrationRunner(
             session,
             CalibrationOptions(
@@ -174,7 +174,7 @@ def window_services(
 
 @contextmanager
 def _stops_on_signals(session: LiveSession) -> Iterator[None]:
-    """End the session, and so finish its files, when the program is told to go."""
+    """End the session, and thereby finish its files, on a signal to terminate."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

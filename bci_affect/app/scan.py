@@ -1,4 +1,4 @@
-"""Bringing music into the library, with a progress bar; `live`, `demo` and `music add` share it."""
+"""Scan of music into the library with a progress bar, for `live`, `demo` and `music add`."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 def scan_with_progress(
     places: Sequence[Path], library: Library, workers: int | None = None
 ) -> ScanReport:
-    """Scan folders (or files) into a library; Ctrl-C ends the scan and keeps what was done.
+    """Scan folders (or files) into a library; Ctrl-C ends the scan and keeps the results.
 
     So does a SIGTERM, which then ends the program.
 
     Raises
     ------
     BciAffectError
-        If a place is absent or the library cannot be written.
+        If a folder is absent or the library cannot be written.
     """
     console = Console(stderr=True)
     stop: list[int] = []
-    # The window scans on a thread of its own, where Python takes no signals.
+    # The window scans on a thread of its own, where Python handles no signals.
     on_main = threading.current_thread() is threading.main_thread()
     before = {}
     if on_main:

@@ -1,7 +1,7 @@
-"""The report of a session: one HTML page, made after it from `session_record`.
+"""Report of a session: one HTML page, made from its `SessionRecord`.
 
-It says what was felt as far as EEG and music tell, how sure that is, what was played and why, and
-how the music was chosen: a sham is revealed here and nowhere before.
+The page shows the estimates of EEG and music with their certainty, the played music with reasons,
+and the policy: a sham is revealed here and nowhere before.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def write_session_report(
         New file.
     record : SessionRecord
     calibration : mapping, optional
-        Summary of the profile's newest calibration, for its verdict's exact words.
+        Summary of the profile's newest calibration, for the words of its verdict.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def render(record: SessionRecord, calibration: Mapping[str, Any] | None = None) 
 
 
 def reveal(record: SessionRecord, tracks: Sequence[Heard]) -> list[str]:
-    """Say in plain sentences how the music was chosen, what the screen kept to itself included."""
+    """Return sentences on the choice of music, including facts hidden during the session."""
     said: list[str] = []
     policies: list[str] = []
     for _, event in record.events:
@@ -130,15 +130,17 @@ def reveal(record: SessionRecord, tracks: Sequence[Heard]) -> list[str]:
         said.append(
             "The music was the clips of a calibration."
             if clips
-            else "There was no music, or nobody recorded how it was chosen."
+            else "There was no music, or the recording does not state how it was chosen."
         )
     return said
 
 
 def _verdicts(calibration: Mapping[str, Any] | None) -> list[str]:
-    """Say what is known of this person's EEG, in the calibration's own words."""
+    """Return the calibration's verdict on this person's EEG, in its own words."""
     if calibration is None:
-        return ["Nobody was calibrated for this session: what this EEG tells of mood is unknown."]
+        return [
+            "The session had no calibrated profile: the relation of this EEG to mood is unknown."
+        ]
     return [
         str(found.get("verdict") or f"{name.capitalize()}: not calibrated. {found.get('refused')}")
         for name, found in calibration.get("dimensions", {}).items()
@@ -146,7 +148,7 @@ def _verdicts(calibration: Mapping[str, Any] | None) -> list[str]:
 
 
 def _row(one: Heard, start: float) -> dict[str, str]:
-    """One line of the table of tracks; probabilities as percent of high."""
+    """Row of the table of tracks; probabilities of high in percent."""
 
     def places(values: tuple[float, float], form: str) -> str:
         if not math.isfinite(values[0]):
@@ -184,7 +186,12 @@ def _trajectories(record: SessionRecord, tracks: Sequence[Heard]) -> str:
                 colour = GREY if report == 5 else (LOW, HIGH)[report > 5]
                 axes.plot(edges[1], (report - 1) / 8, "o", color=colour, markersize=6, zorder=4)
         for values, colour, width, word in (
-            (record.music, MUSIC, 3.5, "music"),  # seen below the line of both, which often is it
+            (
+                record.music,
+                MUSIC,
+                3.5,
+                "music",
+            ),  # below the fused line, which often equals it
             (record.fused, HIGH, 1.4, "both"),
             (record.eeg, "black", 1.0, "EEG"),
         ):
@@ -193,7 +200,7 @@ def _trajectories(record: SessionRecord, tracks: Sequence[Heard]) -> str:
                 axes.plot(*line, color=colour, linewidth=width, label=word)
         axes.axhline(0.5, color=GREY, linewidth=0.8)
         axes.set(ylim=(-0.03, 1.03), ylabel=f"P(high {name})")
-        axes.tick_params(labelbottom=False)  # minutes stand below the lowest one
+        axes.tick_params(labelbottom=False)  # minutes are below the lowest one
     if len(rows):
         panels[0].legend(
             frameon=False, fontsize=8, ncols=3, loc="lower right", bbox_to_anchor=(1, 1)
@@ -204,7 +211,7 @@ def _trajectories(record: SessionRecord, tracks: Sequence[Heard]) -> str:
 
 
 def _agreement(tracks: Sequence[Heard]) -> str:
-    """Each reported track: what was predicted against what was said; "" without reports."""
+    """Prediction against report of each reported track; "" without reports."""
     known = [one for one in tracks if math.isfinite(one.reported[0])]
     if not known:
         return ""

@@ -1,7 +1,7 @@
 """Record of a session: estimates, events and electrodes, from a running session or its recording.
 
-Intended, predicted and reported affect are kept apart all the way: what the choice of music aimed
-at, what music and EEG predicted (each alone, and both), and what the listener reported.
+Intended, predicted and reported affect are kept separate: the aim of the choice of music, the
+predictions of music and EEG (each alone, and fused), and the listener's reports.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class SessionRecord:
     Attributes
     ----------
     name : str
-        Of the recording, or of the stream.
+        Name of the recording, or of the stream.
     profile, model : str
     simulated : bool
     channels : tuple of str
@@ -39,7 +39,7 @@ class SessionRecord:
     time : ndarray, shape (n,)
         LSL times of the estimates.
     ok : ndarray of bool, shape (n,)
-        Which of them are readings.
+        True for readings.
     eeg, music, fused : ndarray, shape (n, 2)
         Probability of high valence and arousal: EEG alone, music alone, both; NaN where unknown.
     confidence, quality : ndarray, shape (n,)
@@ -101,7 +101,7 @@ def of_recording(
     stream: str | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> SessionRecord:
-    """Return the record of a recording: the live path runs again, with the music that was played.
+    """Return the record of a recording: runs the live path again, with the played music.
 
     Parameters
     ----------
@@ -111,9 +111,9 @@ def of_recording(
     profile, model : str
         Names for the page.
     stream : str, optional
-        EEG stream, where there are several.
+        EEG stream, if there are several.
     progress : callable
-        Takes the share that is done.
+        Called with the completed share.
 
     Raises
     ------
@@ -186,13 +186,13 @@ def _pieces(chunk: Chunk, events: Sequence[TimedEvent]) -> Iterator[tuple[Chunk,
 
 
 def _log_odds(music: TrackStart | ClipStart | None) -> Array | None:
-    """Return what music predicts, log-odds (2,); None where it is unknown or there is none."""
+    """Return the music's prediction, log-odds (2,); None if unknown or without music."""
     valence, arousal = _place(music)
     return None if np.isnan([valence, arousal]).all() else music_log_odds(valence, arousal)
 
 
 def _place(music: TrackStart | ClipStart | None) -> tuple[float, float]:
-    """Return valence and arousal of music, NaN where unknown."""
+    """Return valence and arousal of music, NaN if unknown."""
     mood = (None, None) if music is None else music.mood
     valence, arousal = (_NAN if value is None else value for value in mood)
     return valence, arousal
@@ -200,7 +200,7 @@ def _place(music: TrackStart | ClipStart | None) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Heard:
-    """One track or clip of a session, with what was intended, predicted and reported of it.
+    """Track or clip of a session, with intended, predicted and reported affect.
 
     Attributes
     ----------
@@ -208,15 +208,15 @@ class Heard:
         LSL times.
     title : str
     policy : str
-        How it came to be played.
+        Policy that chose it.
     intended : (float, float)
-        Valence and arousal in [-1, 1] that the choice aimed at; NaN where it aimed at nothing.
+        Valence and arousal in [-1, 1] at which the choice aimed; NaN without an aim.
     music, eeg, fused : (float, float)
-        What the music, the EEG and both predicted: mean probability of high, NaN where unknown.
+        Predictions of the music, the EEG, and both: mean probability of high, NaN if unknown.
     reported : (float, float)
-        The listener's own word, 1-9; NaN where there was none.
+        The listener's report, 1-9; NaN without one.
     rule : str
-        Why it was chosen.
+        Reason of the choice.
     """
 
     start: float
@@ -232,7 +232,7 @@ class Heard:
 
 
 def heard(record: SessionRecord) -> list[Heard]:
-    """List what was played, in order; a report belongs to what began last before it."""
+    """Return the played tracks in order; a report belongs to the last track that began before."""
     played = PlayedMusic(record.events).played
     choices, reports = _choices_and_reports(record.events)
     return [_heard(record, one, choices[i], reports.get(i)) for i, one in enumerate(played)]
@@ -280,7 +280,7 @@ def _heard(
 
 
 def _aim(choice: MusicChoice) -> tuple[float, float] | None:
-    """Return the valence and arousal that a choice aimed at; None for a sham, which has no aim."""
+    """Return the valence and arousal at which a choice aimed; None for a sham."""
     if choice.policy == "sham":
         return None
     aims = {"steer": choice.waypoint, "follow": choice.mood}

@@ -1,4 +1,4 @@
-"""The report of a session: at its end for the window, and of a recording for ``report``."""
+"""Report of a session: at its end for the window, and of a recording for ``report``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class SessionReport:
-    """Writes the report of a session; fulfils `bci_affect.gui.services.ReportWriter`.
+    """Report writer of a session; implements `bci_affect.gui.services.ReportWriter`.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class SessionReport:
         self._session = session
 
     def write(self) -> Path:
-        """Write the page beside the recording, or under the user's data folder; return its file.
+        """Write the page next to the recording, or in the user's data folder; return its file.
 
         Raises
         ------
@@ -92,7 +92,7 @@ def report_recording(
 
 
 def calibration_of(profile: str) -> dict[str, Any] | None:
-    """Return the summary of a profile's newest calibration, if there is one."""
+    """Return the summary of a profile's newest calibration, if any."""
     from bci_affect.profiles import ProfileStore
 
     if not _is_known(profile):

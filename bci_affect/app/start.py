@@ -42,7 +42,7 @@ class SessionStarter:
         self._stack.close()
 
     def find(self) -> list[FoundStream]:
-        """Return the EEG streams that can be seen (slow: about a second)."""
+        """Return the visible EEG streams (slow: about a second)."""
         from bci_affect.streams import find_streams
 
         return [found for found in find_streams(_SEARCH_S) if found.type.upper() == "EEG"]
@@ -55,7 +55,7 @@ class SessionStarter:
             return store.names()
 
     def start(self, choice: StartChoice, progress: Callable[[str], None]) -> Started:
-        """Start a session (slow); `progress` takes one line about what is being done.
+        """Start a session (slow); `progress` is called with one line per step.
 
         Raises
         ------
@@ -95,6 +95,6 @@ class SessionStarter:
             progress("Connecting to the headset")
             session.start(self._wait_s, record=options.record_dir is not None)
             services = window_services(session, options, predictor, stack)
-            self._stack.close()  # a session that was started before, and its demonstration
+            self._stack.close()  # an earlier session and its demonstration
             self._stack = stack.pop_all()
         return Started(session, services)
