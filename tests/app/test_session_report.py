@@ -1,4 +1,4 @@
-"""The report of a session says what was, reveals what was hidden, and asks nobody."""
+"""Session report: complete, with the hidden condition revealed, and without outside requests."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_intended_predicted_and_reported_are_kept_apart(record: SessionRecord) -
     np.testing.assert_allclose(first.music, [0.8, 0.3], atol=1e-6)
     assert np.isfinite([first.eeg, first.fused]).all()
     assert second.intended == (0.3, -0.1)
-    assert np.isnan(second.music).all(), "nobody said what this piece is like"
+    assert np.isnan(second.music).all(), "no prediction exists for this piece"
     assert np.isnan(second.reported).all()
     assert second.stop == pytest.approx(record.time[-1])
 
@@ -95,7 +95,7 @@ def test_the_music_counts_while_it_is_heard_and_a_break_does_not(record: Session
     assert record.ok[at > 28.5].all()
 
 
-def test_the_page_reveals_the_sham_in_words_and_asks_nobody(record: SessionRecord) -> None:
+def test_the_page_reveals_the_sham_and_makes_no_request(record: SessionRecord) -> None:
     verdict = "Valence: your EEG is above chance. It had 11 of 12 clips on the right side."
     page = render(record, {"dimensions": {"valence": {"verdict": verdict}}})
     assert "This was a sham session" in page
@@ -116,7 +116,7 @@ def test_the_page_reveals_the_sham_in_words_and_asks_nobody(record: SessionRecor
     Outside().feed(page)
     assert wanted == []
     assert "<script" not in page
-    assert "what this EEG tells of mood is unknown" in render(record)
+    assert "the relation of this EEG to mood is unknown" in render(record)
 
 
 def test_a_page_is_never_overwritten(record: SessionRecord, tmp_path: Path) -> None:
