@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from bci_affect.affect import ReferenceKind
-from bci_affect.events import read
+from bci_affect.events import decode, encode
 from bci_affect.model import save_model
 from bci_affect.profiles import PersonalState, starting_state
 from bci_affect.profiles.store import ProfileStore
@@ -30,10 +29,10 @@ def test_the_second_session_and_its_recording_start_from_the_stored_rest(tmp_pat
     assert arousal(steps, 30, 40) > 1.0
     fresh, _ = session(eeg(20), state=live_person.state(CAP.names))
     event = live_person.start_event(CAP.names, fresh.estimator.normaliser)
-    text = json.dumps(event)
+    text = encode(event)
     assert len(text) < 400_000
     PersonalState("Ann", model).save(CAP.names, session(eeg(30))[0].estimator.normaliser)  # later
-    began = starting_state([(100.0, read(text))])
+    began = starting_state([(100.0, decode(text))])
     replay = PersonalState("Ann", model, began).state(CAP.names)
     _, again = session(second, state=replay, size_s=20.0)
     for a, b in zip(steps, again, strict=True):
