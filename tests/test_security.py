@@ -1,4 +1,4 @@
-"""What docs/security.md promises, checked on the source and by trying it."""
+"""Promises of docs/security.md, checked in the source and by experiment."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ NO_CALL = {
     "eval", "exec", "compile", "__import__", "os.system", "os.popen", "pickle.load", "pickle.loads",
     "torch.load", "joblib.load", "yaml.load", "tempfile.mktemp", "os.startfile",
 }  # fmt: skip
-# What may stand between the braces of an SQL text: constants of the program, and column names that
+# Allowed within the braces of an SQL text: constants of the program, and column names that
 # the program itself chose. Everything from outside goes through parameters.
 SQL_PIECES = {
     "profiles/store.py": {"owner"},

@@ -15,7 +15,7 @@ OUTSIDE = {
     "docs": ROOT / "docs",
     "studies": ROOT / "studies",
 }
-"""Folders of tests that mirror something beside the package."""
+"""Folders of tests that mirror something outside the package."""
 
 
 def imports(folder: Path) -> Iterator[tuple[Path, int, str, str]]:

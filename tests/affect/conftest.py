@@ -17,7 +17,7 @@ ELECTRODES = ("Fp1", "Fp2", "C3", "C4", "P7", "P8", "O1", "O2")
 
 @pytest.fixture(scope="session")
 def predictor() -> Predictor:
-    """A model that has learned nothing: what it says is arbitrary but fixed."""
+    """Untrained model: its predictions are arbitrary but fixed."""
     import torch
 
     torch.manual_seed(3)

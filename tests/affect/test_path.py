@@ -164,7 +164,7 @@ def test_a_stream_without_known_electrodes_is_refused(predictor: Predictor) -> N
 def test_the_electrode_map_of_the_settings_gives_unnamed_channels_their_places(
     predictor: Predictor, montage: Montage, eeg: Floats
 ) -> None:
-    """A stream without labels is of use once its wearer says where the electrodes sit."""
+    """A stream without labels is usable with the user's electrode map."""
     unnamed = make_montage([""] * 8)
     info = StreamInfo("s", "EEG", "", RATE, unnamed.names, ("microvolts",) * 8, unnamed)
     mapped = dict(zip(unnamed.names, montage.names, strict=True))

@@ -23,7 +23,7 @@ SPEED = 60.0
 
 
 class Fast:
-    """A session's clock, sixty times faster, with good electrodes; ends when told."""
+    """Session clock at sixty times real time, with good electrodes, until stopped."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()

@@ -1,4 +1,4 @@
-"""What the window draws of the library: asked for on its thread, read on another, ended with it."""
+"""Library view: requested on the window's thread, read on another, and closed with the window."""
 
 from __future__ import annotations
 

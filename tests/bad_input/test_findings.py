@@ -1,4 +1,4 @@
-"""What the fuzzer once found, so that it stays mended; each case was a traceback or worse."""
+"""Defects found by the fuzzer, as regression tests; each was a traceback or worse."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_mood_beyond_the_plane_is_no_mood(mood: object) -> None:
 
 
 def test_samples_after_the_last_checksum_are_not_called_checked(tmp_path: Path) -> None:
-    """A file cut between its samples and their checksums said that all of them were covered."""
+    """A file truncated between samples and checksums must not report full coverage."""
     whole = write_recording(tmp_path / "a.xdf", 3, checksums=True)
     recording = read_xdf(tmp_path / "a.xdf")
     assert recording.checked
@@ -140,7 +140,7 @@ def test_a_broken_npy_header_is_one_line(tmp_path: Path) -> None:
     np.save(rows, np.ones((4, 2), np.float32))
     np.save(tmp_path / "stimuli" / "tracks_labels.npy", np.ones((4, 3), np.float32))
     whole = rows.read_bytes()
-    Deap(tmp_path)  # whole, it is taken
+    Deap(tmp_path)  # an intact file is accepted
     refused = []
     for at in range(6, 128):
         rows.write_bytes(whole[:at] + b"(" + whole[at + 1 :])
@@ -159,7 +159,7 @@ def evil(body: bytes) -> bytes:
 @pytest.mark.parametrize(
     "raw",
     [
-        evil(b"cnumpy\nndarray\nK\x02K\x03\x86\x85R"),  # memory that nobody has written
+        evil(b"cnumpy\nndarray\nK\x02K\x03\x86\x85R"),  # uninitialised memory
         evil(b"Nr" + struct.pack("<I", 2**31 - 1)),  # a memo of 16 GiB
         evil(b"cnumpy\ndtype\nU\x01O\x85R"),
         evil(b"cos\nsystem\nX\x04\x00\x00\x00true\x85R"),

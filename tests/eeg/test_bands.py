@@ -18,7 +18,7 @@ LONG = SignalSettings(
 
 @pytest.mark.parametrize("how", ["welch", "multitaper"])
 def test_stationary_power_agrees_with_mne_within_half_a_decibel(how):
-    """Mean power over 40 s in each band, of pink noise: 0.5 dB beside MNE's spectral estimates.
+    """Mean power over 40 s in each band, of pink noise: within 0.5 dB of MNE's spectral estimates.
 
     A Butterworth band leaks at its edges as much as it lets through too little, so that white and
     gently sloping spectra agree; delta, on the steepest part of 1/f, is allowed 1 dB.

@@ -1,4 +1,4 @@
-"""What goes to MNE is the recording: volts, places, events, gaps."""
+"""The exported recording has its volts, positions, events and gaps."""
 
 from __future__ import annotations
 

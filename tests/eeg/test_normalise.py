@@ -40,7 +40,7 @@ def test_memory_forgets_at_its_time_constant():
     n = Normaliser(1, 1, hop_s=1.0, memory_s=100.0, mean=[0.0], sd=[1.0], prior_weight_s=1e4)
     for _ in range(100):
         n.apply(window(np.ones((1, 1, 1))))
-    # of a full memory of 1e4 s a share of exp(-1) is left: 3679 s, beside 63 s of ones
+    # of a full memory of 1e4 s a share of exp(-1) is left: 3679 s, besides 63 s of ones
     assert n.mean[0, 0] == pytest.approx(63.5 / (3679 + 63.5), rel=0.01)
 
 

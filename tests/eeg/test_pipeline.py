@@ -1,4 +1,4 @@
-"""The path as a whole: what would make live, replay and training differ, or a window lie."""
+"""The complete path: live, replay and training agree, and windows state their faults."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def test_a_stream_of_zeros_is_no_reading_and_recovers():
 
 
 def test_a_rate_that_changes_is_said_and_a_new_pipeline_at_the_new_rate_reads_on():
-    """As a live session does: readings end, a sentence says to connect again, and that helps."""
+    """As in a live session: readings end, a message advises to reconnect, and reconnecting helps."""
     eeg = pink(14, 8, 6000)
     times = np.concatenate([times_of(3000, 250.0), times_of(3000, 500.0, 112.002)])
     pipeline = Pipeline(SHORT, 250.0, make_montage(CAP_8))

@@ -1,4 +1,4 @@
-"""Planted faults are found at their electrode and nowhere else; artefacts hold the state."""
+"""Planted faults are found at their electrode and nowhere else; artifacts hold the state."""
 
 from __future__ import annotations
 

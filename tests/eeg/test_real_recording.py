@@ -35,7 +35,7 @@ def run_through(path: Path, settings: SignalSettings) -> Run:
     assert {c["unit"][0] for c in described} == {"microvolts"}
     pipeline = Pipeline(settings, 250.0, montage)
     windows, shown = [], []
-    for start in range(0, len(times), 500):  # a look at the screen every two seconds
+    for start in range(0, len(times), 500):  # read the screen's traces every two seconds
         piece = slice(start, start + 500)
         windows += pipeline.push(Chunk(eeg[:, piece], times[piece]))
         shown.append(pipeline.traces(len(times[piece]) / 250.0)[1])

@@ -1,6 +1,6 @@
 """A simulated listener whose time is given out in portions: minutes of EEG pass in seconds.
 
-It stands in the place of a replayed recording, whose clock the session follows.
+It replaces a replayed recording, whose clock the session follows.
 """
 
 from __future__ import annotations

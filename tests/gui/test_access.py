@@ -1,4 +1,4 @@
-"""The window for everybody: by keys alone, for colour-blind eyes, at any scale of the screen."""
+"""Accessibility of the window: keyboard only, colour-blind users, any screen scale."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def seen(value: str, kind: str) -> np.ndarray:
 @pytest.mark.parametrize("theme", sorted(THEMES))
 @pytest.mark.parametrize("kind", sorted(BLIND))
 def test_colours_differ_for_colour_blind_eyes(theme: str, kind: str) -> None:
-    """A difference of 10 in CIE Lab is seen at a glance; shape and text stand beside it anyhow."""
+    """A difference of 10 in CIE Lab is visible at a glance; shape and text repeat the meaning."""
     t = THEMES[theme]
     for group in TOLD_APART:
         for one, other in combinations(group, 2):
@@ -81,7 +81,7 @@ def test_every_control_is_reached_by_the_tabulator(
     reached: set[QtWidgets.QWidget] = set()
 
     def among_one_reached(widget: QtWidgets.QWidget) -> bool:
-        """Arrow keys go on from one to the next of buttons of which one is pressed."""
+        """Arrow keys move between the buttons of an exclusive group."""
         group = widget.group() if isinstance(widget, QtWidgets.QAbstractButton) else None
         return group is not None and any(button in reached for button in group.buttons())
 

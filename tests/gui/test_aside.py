@@ -1,4 +1,4 @@
-"""Work beside the window comes back, and outlives neither its window nor the program."""
+"""Background tasks return results, and end before their window and the program."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def headset() -> Iterator[Publisher]:
 
 
 FROZEN_S = float(os.environ.get("BCI_AFFECT_FROZEN_S", "3"))
-"""How long the window is frozen; ten seconds show the same and cost the suite more."""
+"""Seconds that the window is frozen; ten seconds show the same at a higher cost."""
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def start_by_clicks(start: StartWindow, folder: Path) -> Started:
 def test_a_session_from_the_first_click_to_the_saved_report(
     headset: Publisher, music: None, tmp_path: Path
 ) -> None:
-    """The whole way of a session on the real window; one test, as starting LSL costs seconds."""
+    """A complete session in the real window; one test, because starting LSL takes seconds."""
     with SessionStarter(SessionOptions(device="none", seed=2), 30.0) as starter:
         start = StartWindow(starter, "dark")
         started = start_by_clicks(start, tmp_path / "recordings")
@@ -254,7 +254,7 @@ def say_something(window: MainWindow, session: SessionControl) -> None:
 
 
 def freeze(window: MainWindow, session: SessionControl) -> None:
-    """Hold up the window's thread: EEG, estimates, recording and music go on without it."""
+    """Block the window's thread: EEG, estimates, recording and music continue."""
     before, count = session.snapshot(), len(session.history(1e9))
     time.sleep(FROZEN_S)
     after, later = session.snapshot(), len(session.history(1e9))
@@ -315,7 +315,7 @@ def nothing_is_missing(path: Path) -> None:
 
 
 def test_a_recording_is_replayed_with_transport(predictor: Predictor) -> None:
-    """What is shown runs on the recording's clock: readings are no older than live ones."""
+    """The display uses the recording's clock: readings are no older than live ones."""
     source = XdfSource(shipped("recordings/demo.xdf"), speed=4.0, start_s=20.0)
     session = LiveSession(
         source,

@@ -1,4 +1,4 @@
-"""What the panels say and send, reached by clicks and keys on the real window."""
+"""Texts and commands of the panels, tested by clicks and keys on the real window."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def calls() -> Iterator[tuple[Path, ast.Call, str]]:
 
 
 def bare(node: ast.expr) -> bool:
-    """Whether an argument holds a word of its own; the product's name is no word."""
+    """Return True if an argument has a word; the product's name does not count."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         letters = sum(c.isalpha() for c in node.value)
         return letters > 2 and node.value not in ("bci-affect", "REPLAY")
@@ -61,7 +61,7 @@ def test_no_text_is_shown_without_tr() -> None:
 
 
 def test_no_text_is_put_together_before_tr() -> None:
-    """A translator needs whole sentences with named places, not pieces."""
+    """A translator needs complete sentences with named places, not pieces."""
     for path, call, name in calls():
         if name == "tr" and call.args:
             assert not isinstance(call.args[0], ast.JoinedStr | ast.BinOp), f"{path}:{call.lineno}"

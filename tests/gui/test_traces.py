@@ -1,4 +1,4 @@
-"""What slides must look as if it had been drawn anew."""
+"""The scrolled picture equals a full redraw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole session over real LSL, with the publisher in another process."""
+"""A complete session over real LSL, with the publisher in another process."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_live_run_is_processed_alike_and_its_recording_too(
 
 
 def test_a_hanging_receiver_holds_up_nothing(predictor: Predictor) -> None:
-    """Invariant 7: estimates go on while whoever takes them is stuck."""
+    """Invariant 7: estimates continue while their receiver is blocked."""
     released = threading.Event()
 
     class Stuck(Publisher):

@@ -1,4 +1,4 @@
-"""Whoever looks sees the newest estimates, and a lost stream as no reading."""
+"""The history has the newest estimates, and a lost stream is not a reading."""
 
 from __future__ import annotations
 

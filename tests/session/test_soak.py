@@ -1,4 +1,4 @@
-"""Three minutes of soak: a whole session in its window, under every fault, nothing lost unseen.
+"""Three minutes of soak: a complete session in its window under every fault, without silent loss.
 
 ``BCI_AFFECT_SOAK_SECONDS=30 ./run test tests/session/test_soak.py`` is quicker; an hour is
 ``python benchmarks/soak.py --seconds 3600``.

@@ -1,4 +1,4 @@
-"""The simulated listener must be reproducible, and must do exactly what its truth says."""
+"""The simulated listener is reproducible and matches its stated truth."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from tests.music.fake_library import fill
 
 
 class TapePlayer:
-    """Plays as the real one does, but time passes when it is told, not by itself."""
+    """Player like the real one, whose time is advanced by the test."""
 
     def __init__(self) -> None:
         self.now: Track | None = None

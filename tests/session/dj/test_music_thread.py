@@ -1,4 +1,4 @@
-"""The music's thread: plays what the EEG asks for, says why, and cannot harm the session."""
+"""Music thread: plays music that fits the EEG, states the reason, and cannot harm the session."""
 
 from __future__ import annotations
 

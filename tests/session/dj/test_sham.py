@@ -1,4 +1,4 @@
-"""A sham must look as following does, listen to nobody, and tell the truth in its log."""
+"""A sham looks like following, ignores the EEG, and logs the truth."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ T = TypeVar("T", bound=SessionEvent)
 
 
 class Host:
-    """A listener and a player: remembers what it was told."""
+    """Listener and player that record their calls."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

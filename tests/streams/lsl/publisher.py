@@ -2,7 +2,7 @@
 
 Channel 0 carries the sample's number since `base`, so that a reader can prove what it lost; the
 stamp of number n is ``base + n / rate``. A paused publisher catches up afterwards, as a device with
-a buffer does; one that is started anew goes on at the number that is due. At SIGUSR1 it sets its
+a buffer does; one that is restarted continues at the due number. At SIGUSR1 it sets its
 clock 500 s back, at SIGUSR2 9000 s forward.
 Imports little, so that many can be started at once.
 """

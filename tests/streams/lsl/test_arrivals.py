@@ -1,4 +1,4 @@
-"""The pace of a device's blocks is learned, and where there is none nothing is foretold."""
+"""The pace of a device's blocks is estimated; without one there is no prediction."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_nothing_is_foretold_without_a_pace():
     assert math.isnan(arrivals.expect(math.nan))
     assert math.isnan(arrivals.expect(math.inf))
     for pair in zip(came + np.random.default_rng(4).uniform(0, 0.04, 100), newest, strict=True):
-        arrivals.note(*pair)  # the stamps begin anew; then blocks come whenever they like
+        arrivals.note(*pair)  # the stamps restart; then blocks come at random
     assert math.isnan(arrivals.expect(float(newest[-1]) + 0.1))
 
 

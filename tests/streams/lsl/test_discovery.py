@@ -1,4 +1,4 @@
-"""Looking for streams: senders that ended are seen for some seconds more."""
+"""Discovery of streams: ended senders remain visible for some seconds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def named(found: lsl.FoundStream) -> bool:
 
 
 def test_a_search_that_saw_only_a_dead_sender_waits_for_a_living_one():
-    """A headset's program is started anew; so is whoever listens, at the same time."""
+    """A headset's program and its receiver restart at the same time."""
     dead = publisher(NAME, "first", now())
     (seen,) = lsl.search(60.0, named)
     end(dead)

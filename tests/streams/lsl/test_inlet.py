@@ -111,7 +111,7 @@ def test_markers_keep_their_place_in_the_eeg(played):
 
 
 def test_a_loop_has_no_seam():
-    """What follows the recording's last sample, one period later, is its first."""
+    """The recording's first sample follows its last one after one period."""
     file = ROOT / "recordings" / "demo.xdf"
     spawn("bci_affect", "play", file, "--start", "129", "--speed", "3", "--loop")
     reader = opened("Simulated EEG")
@@ -196,7 +196,7 @@ def test_a_slow_reader_is_told_what_it_missed(monkeypatch):
 
 
 def test_what_liblsl_had_to_drop_is_seen_from_the_stamps(monkeypatch):
-    """A program that stands still longer than liblsl's buffer lasts: the oldest go, silently."""
+    """A program that stalls longer than liblsl's buffer: the oldest samples are dropped silently."""
     monkeypatch.setattr("bci_affect.streams.lsl.link.INLET_BUFFER_S", 1)
     publisher("overflow", "overflow", now() - 1.0)
     reader = opened("overflow")
@@ -326,7 +326,7 @@ def test_mne_lsl_feeds_us():
         end(peer)
     assert info.labels == ("Fz", "Cz", "Pz")
     values = np.concatenate([chunk.samples[1] for chunk in reader.chunks])
-    # It sends volts and says so (or names an index): one sample is one microvolt more.
+    # It sends and declares volts (or an index): one sample is one microvolt more.
     assert np.allclose(np.diff(values), 1.0, atol=0.02)
 
 

@@ -1,6 +1,6 @@
 """A device that dies, pauses, comes back, or comes back as another: recovery, or a clear state.
 
-The scenarios run beside each other, each with its own publishers; the tests look at what came out.
+The scenarios run in parallel, each with its own publishers; the tests check the results.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def pyxdf_content(path):
 
 @dataclass
 class Verdict:
-    """What a reader made of a damaged file."""
+    """Outcome of reading a damaged file."""
 
     raised: bool = False
     refused: bool = False
@@ -117,7 +117,7 @@ def judge(found, truth):
 
 
 def ours(data, truth, folder=None):
-    """Judge our reader."""
+    """Score our reader."""
     try:
         recording, found = _content(parse_xdf(data, Path("damaged.xdf")))
     except BciAffectError:
@@ -133,7 +133,7 @@ def _too_long(*_):
 
 
 def theirs(data, truth, folder):
-    """Judge pyxdf; what it has not read in three seconds of CPU (it can loop) counts as raised."""
+    """Score pyxdf; a file not read in three seconds of CPU (it can loop) counts as raised."""
     path = Path(folder) / "damaged.xdf"
     path.write_bytes(data)
     logging.disable(logging.CRITICAL)

@@ -1,4 +1,4 @@
-"""A recording session that somebody kills: ``python -m tests.streams.xdf.recorder_process OUT``.
+"""Recording session to be killed: ``python -m tests.streams.xdf.recorder_process OUT``.
 
 Records four channels at 250 Hz as they come in pieces of 20 ms, the sample's number in channel 0,
 and events; prints the number that has been handed over, once per piece.

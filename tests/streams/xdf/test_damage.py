@@ -61,7 +61,7 @@ def test_random_damage_of_a_large_file(large, kind):
     (total,) = trial(data, kind, 34, truth, folder)
     assert total["bad stamps"] == 0
     assert total["wrong, silent"] == 0
-    if kind != "cut":  # a file that is cut between two chunks is whole, only shorter
+    if kind != "cut":  # a file truncated between two chunks is intact, only shorter
         assert total["missing, silent"] == 0
 
 

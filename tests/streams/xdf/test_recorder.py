@@ -1,4 +1,4 @@
-"""What was recorded survives ``kill -9``, with at most a second lost."""
+"""Recorded data survive ``kill -9``, with at most one second lost."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_calls_never_wait_for_the_disk(tmp_path):
     recorder.open_stream("k", build_header("Cap", "EEG", ["a"] * 64, rate_hz=1000))
     block = np.zeros((100, 64), "f4")
     with contextlib.closing(_Pause(recorder)):
-        for n in range(200):  # 20 s of 64 channels while the writer stands still
+        for n in range(200):  # 20 s of 64 channels while the writer is blocked
             recorder.samples("k", block, n / 10 + np.arange(100) / 1000)
     recorder.stop()
     assert len(read_xdf(tmp_path / "s.xdf").streams[0]) == 20_000

@@ -1,4 +1,4 @@
-"""What is written is read back, by us and by pyxdf, to the bit; and nothing is overwritten."""
+"""Written files are read back bit for bit, by us and by pyxdf, and never overwritten."""
 
 from __future__ import annotations
 
