@@ -46,7 +46,7 @@ def test_the_bank_equals_scipys_sosfilt_in_blocks_of_any_size(sizes, rate):
 
 @pytest.mark.parametrize("name", ["delta", "theta", "alpha", "beta", "gamma", "traces"])
 def test_every_band_equals_mnes_forward_iir_to_a_millionth_of_a_microvolt(name):
-    """From a warm start at 60,000 uV, block by block, against MNE's causal filter on all samples."""
+    """From a warm start at 60,000 uV, in blocks, against MNE's causal filter on all samples."""
     d, n = design(), 3000
     x = pink(5, 4, n).astype(np.float64) + 60_000
     x -= x[:, :1]

@@ -210,7 +210,7 @@ def test_a_stream_of_zeros_is_no_reading_and_recovers():
 
 
 def test_a_rate_that_changes_is_said_and_a_new_pipeline_at_the_new_rate_reads_on():
-    """As in a live session: readings end, a message advises to reconnect, and reconnecting helps."""
+    """As in a live session: readings end, a message advises to reconnect, and that helps."""
     eeg = pink(14, 8, 6000)
     times = np.concatenate([times_of(3000, 250.0), times_of(3000, 500.0, 112.002)])
     pipeline = Pipeline(SHORT, 250.0, make_montage(CAP_8))
