@@ -22,8 +22,8 @@ from pydantic.dataclasses import dataclass
 
 from bci_affect.errors import BciAffectError
 
-MAX_CHARS: Final = 1_000_000
-"""Longest text of one event, in characters."""
+MAX_CHARS: Final = 16_000_000
+"""Longest text of one event, in characters; with 256 electrodes a person's rest has 10 million."""
 MAX_DEPTH: Final = 8
 """Deepest nesting of one event; the deepest that a session writes is 4."""
 
@@ -498,7 +498,9 @@ class UnknownEvent(SessionEvent):
     """Event of a kind that this version does not know, kept as it is."""
 
     name: Text
+    """Name of the event."""
     fields: dict[str, Any]
+    """All other values."""
 
 
 @_event
@@ -532,8 +534,8 @@ _FORMER_FIELDS = {
 }
 _NAME = "event"
 _MARKER_NAMES = (_NAME, "label", "emotion", "stimulus", "marker", "condition")
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_BRACKETS = {"{": 1, "[": 1, "}": -1, "]": -1}
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # linear in time, also if it never ends
+_BRACKET = re.compile(r"[\[\]{}]")
 
 
 def encode(event: SessionEvent) -> str:
@@ -636,7 +638,7 @@ def names_in_marker(text: str) -> list[str]:
 def _parse(text: str) -> dict[str, Any]:
     if len(text) > MAX_CHARS:
         raise EventError(f"An event has at most {MAX_CHARS:,} characters; this has {len(text):,}.")
-    if _depth(text) > MAX_DEPTH:
+    if _too_deep(text):
         raise EventError(f"An event is nested at most {MAX_DEPTH} deep.")
     try:
         document = json.loads(text, parse_constant=_absent)
@@ -651,13 +653,14 @@ def _absent(constant: str) -> None:
     """Read NaN and the infinities as null: earlier versions wrote them where a value is unknown."""
 
 
-def _depth(text: str) -> int:
-    """Return the deepest nesting of brackets outside of strings."""
-    deepest = depth = 0
-    for char in _STRING.sub("", text):
-        depth += _BRACKETS.get(char, 0)
-        deepest = max(deepest, depth)
-    return deepest
+def _too_deep(text: str) -> bool:
+    """Return whether brackets outside of strings are nested deeper than `MAX_DEPTH`."""
+    depth = 0
+    for bracket in _BRACKET.finditer(_STRING.sub("", text)):
+        depth += 1 if bracket[0] in "[{" else -1
+        if depth > MAX_DEPTH:
+            return True
+    return False
 
 
 def _validated(kind: EventKind, text: str) -> SessionEvent:

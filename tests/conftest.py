@@ -37,6 +37,7 @@ SLOWEST = (
     "training/test_study.py",
     "cli/test_demo.py",
     "session/test_engine.py",
+    "session/test_real_events.py",
     "gui/test_live.py",
     "cli/test_music.py",
     "training/test_trainer.py",

@@ -158,6 +158,9 @@ def test_size_and_depth_are_limited_before_parsing() -> None:
         decode('{"event": "x", "n": ' + deep + "}")
     with pytest.raises(EventError, match="deep"):
         decode("[" * (MAX_CHARS // 2))
+    for endless in ('"' + '\\"' * (MAX_CHARS // 2 - 1), '{"a": "' + "x" * (MAX_CHARS - 10)):
+        with pytest.raises(EventError, match="not"):
+            decode(endless)
     brackets_in_text = Mark(r"[[[[[[[[[[[[[[[\"[[[[[[[[[[[[[[")
     assert decode(encode(brackets_in_text)) == brackets_in_text
 
@@ -206,30 +209,34 @@ WORDS = {"rating", "mark", "channel", "paused", "resumed", "seek", "error", "unk
 """Names of events that are also common words: of steps, buttons, states and settings."""
 
 
-def test_no_name_of_an_event_stands_elsewhere() -> None:
+@pytest.fixture(scope="module")
+def nodes() -> list[tuple[str, ast.AST]]:
+    """Every node of the package's source, except this vocabulary's, with its place."""
+    return [
+        (f"{path.relative_to(PACKAGE)}:{getattr(node, 'lineno', 0)}", node)
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path != PACKAGE / "events.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+
+
+def test_no_name_of_an_event_stands_elsewhere(nodes: list[tuple[str, ast.AST]]) -> None:
     """Events are objects in memory: no other module knows how they are named or written."""
     names = (set(EventKind) | set(FORMER_NAMES)) - WORDS
     found = []
-    for path in sorted(PACKAGE.rglob("*.py")):
-        if path == PACKAGE / "events.py":
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            keys = [*node.keys] if isinstance(node, ast.Dict) else []
-            keys += [node.slice] if isinstance(node, ast.Subscript) else []
-            keys += node.args[:1] if isinstance(node, ast.Call) else []
-            as_key = any(isinstance(key, ast.Constant) and key.value == "event" for key in keys)
-            as_name = isinstance(node, ast.Constant) and node.value in names
-            if as_key or as_name:
-                found.append(f"{path.relative_to(PACKAGE)}:{node.lineno}: {ast.unparse(node)}")
+    for place, node in nodes:
+        keys = [*node.keys] if isinstance(node, ast.Dict) else []
+        keys += [node.slice] if isinstance(node, ast.Subscript) else []
+        keys += node.args[:1] if isinstance(node, ast.Call) else []
+        as_key = any(isinstance(key, ast.Constant) and key.value == "event" for key in keys)
+        as_name = isinstance(node, ast.Constant) and node.value in names
+        if as_key or as_name:
+            found.append(f"{place}: {ast.unparse(node)}")
     assert not found, "\n".join(found)
 
 
-def test_no_name_of_a_stream_stands_twice() -> None:
+def test_no_name_of_a_stream_stands_twice(nodes: list[tuple[str, ast.AST]]) -> None:
+    texts = [(node.value, place) for place, node in nodes if isinstance(node, ast.Constant)]
     for name in ("bci_affect.events", "bci_affect.estimate", "bci_affect.embedding"):
-        found = [
-            f"{path.relative_to(PACKAGE)}:{node.lineno}"
-            for path in sorted(PACKAGE.rglob("*.py"))
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-            if isinstance(node, ast.Constant) and node.value == name
-        ]
+        found = [place for text, place in texts if text == name]
         assert len(found) == 1, (name, found)
