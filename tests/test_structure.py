@@ -110,3 +110,18 @@ def test_every_folder_of_tests_mirrors_a_folder_of_the_package() -> None:
         assert list(path.parent.glob("**/test_*.py")), f"tests/{name} holds no tests"
     untested = [room for room in ROOMS if not (ROOT / "tests" / room).is_dir()]
     assert not untested, f"rooms without a folder in tests/: {untested}"
+
+
+def test_every_logger_has_one_name() -> None:
+    others = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)):
+                continue
+            if ast.unparse(node.value) == "logging.getLogger(__name__)":
+                others += [
+                    f"{path.relative_to(ROOT)}:{node.lineno}"
+                    for target in node.targets
+                    if ast.unparse(target) != "logger"
+                ]
+    assert not others, f"call these loggers `logger`: {others}"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bci_affect.music import AudioPlayer, Track
     from bci_affect.session import LiveSession, Policy
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ class CalibrationRunner:
             tone = 0.1 * np.sin(2 * np.pi * 660 * time) * np.hanning(len(time))
             sounddevice.play(tone.astype(np.float32), 44100)
         except Exception as error:  # no sound device: use the terminal's bell
-            log.info("no tone: %s", error)
+            logger.info("no tone: %s", error)
             sys.stderr.write("\a")
             sys.stderr.flush()
 

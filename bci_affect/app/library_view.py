@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bci_affect.model import Predictor
     from bci_affect.music import Library, Track
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 POINTS = 800
 """Points of a waveform, for any length of the track."""
 T = TypeVar("T")
@@ -72,7 +72,7 @@ class LibraryView:
         error = job.exception()
         if error is not None:
             if not getattr(job, "told", False):
-                _LOG.warning("no %s: %s", key, error)
+                logger.warning("no %s: %s", key, error)
                 job.told = True  # type: ignore[attr-defined]
             return None
         return job.result()  # type: ignore[return-value]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MAX_CHANNELS = 1024
 """Most channels of an EEG stream; one with more is refused."""

@@ -31,7 +31,7 @@ from bci_affect.eeg.stages import Stages
 from bci_affect.eeg.window import FeatureWindow, State
 from bci_affect.errors import BciAffectError
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Real = TypeVar("Real", np.float32, np.float64, np.int64)
 
@@ -354,7 +354,7 @@ class Pipeline:
         return (State.ARTIFACT if disturbance else State.OK), disturbance
 
     def _notify(self, sentence: str) -> None:
-        log.info("%s", sentence)
+        logger.info("%s", sentence)
         self._found.append(sentence)
 
     def _channel_covariance(self, back: int) -> ChannelCovariance | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bci_affect.gui.services import Services, Started, StartService
     from bci_affect.session import SessionControl
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _kept: list[Any] = []
 """Application of this process; windows and timers must not outlive it."""
 
@@ -82,11 +82,11 @@ class OnePlaceForErrors:
     ) -> None:
         if isinstance(error, BciAffectError):
             text = str(error)
-            _LOG.warning("%s", text)
+            logger.warning("%s", text)
         else:
             what = f"{kind.__name__}: {error}"
             text = f"Something went wrong in the window ({what}); the session continues."
-            _LOG.error("Exception in the window", exc_info=(kind, error, trace))
+            logger.error("Exception in the window", exc_info=(kind, error, trace))
         if text not in self._shown:
             self._shown.add(text)
             self._show(text)

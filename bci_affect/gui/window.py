@@ -41,7 +41,7 @@ from bci_affect.gui.viewmodel import ViewModel
 from bci_affect.resources import user_home
 from bci_affect.session import Message, SessionControl, SessionSnapshot
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _STATE_VERSION = 3
 _SMALLEST = (1024, 640)
 _MESSAGE_S = 12.0

@@ -24,7 +24,7 @@ from bci_affect.profiles.records import model_identity, normalisation_key
 from bci_affect.profiles.store import ProfileStore
 from bci_affect.storage import decode, encode
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def starting_state(events: Iterable[tuple[float, SessionEvent]]) -> Normalisation | None:
@@ -130,4 +130,4 @@ class PersonalState:
                     normaliser.state(),
                 )
         except BciAffectError as error:
-            log.warning("the profile's normalisation was not kept: %s", error)
+            logger.warning("the profile's normalisation was not kept: %s", error)

@@ -78,7 +78,7 @@ from bci_affect.streams import (
     local_clock,
 )
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _READ_S = 0.2
 
 
@@ -271,7 +271,7 @@ class LiveSession:
             self.notify("error", str(error))
         except Exception as error:
             self.failure = error
-            _LOG.exception("the data path failed")
+            logger.exception("the data path failed")
             self.notify("error", f"The data path failed: {error}. Please report this.")
 
     def _emit(self, step: AffectStep, done: float, latency_s: float) -> None:

@@ -14,7 +14,7 @@ from bci_affect.session.parts import Notify, Publishing, Recording
 from bci_affect.streams import local_clock
 
 _Item = AffectEstimate | TimedEvent
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _HELD = 8192  # a quarter of an hour of estimates
 _WRITE_S = 5.0  # limit of waiting for queued items when a recording is finished
 _CHORE_S = 60.0  # a killed session loses at most this much of the person's normalisation
@@ -119,7 +119,7 @@ class ResultWriter:
                 self._notify("error", f"Results cannot be written: {error.strerror or error}.")
                 self._estimates = None
             except Exception:
-                _LOG.exception("a result could not be written")
+                logger.exception("a result could not be written")
                 self._notify("error", "A result could not be written or published; see the log.")
 
     def _write(self, item: _Item) -> None:

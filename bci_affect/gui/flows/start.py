@@ -22,7 +22,7 @@ from bci_affect.gui.theme import THEMES, style_sheet
 from bci_affect.gui.viewmodel import ViewModel
 from bci_affect.resources import user_home
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 GOOD_SHARE = 0.75
 
 NOTICE = """
@@ -290,7 +290,7 @@ class StartWindow(QtWidgets.QDialog):
         self._timer.stop()
         self._update_buttons()
         if not isinstance(error, BciAffectError):
-            _LOG.error("the session did not start", exc_info=error)
+            logger.error("the session did not start", exc_info=error)
         self.status.setText(str(error))
 
     def _has_started(self, running: Started) -> None:

@@ -13,7 +13,7 @@ from bci_affect.gui.services import StartService
 from bci_affect.gui.texts import tr
 from bci_affect.streams import FoundStream
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 REFRESH_MS = 2000
 
 
@@ -72,7 +72,7 @@ class StreamPicker(QtWidgets.QWidget):
     def _failed(self, error: Exception) -> None:
         self._busy = False
         if not isinstance(error, BciAffectError):
-            _LOG.error("looking for streams failed", exc_info=error)
+            logger.error("looking for streams failed", exc_info=error)
         self.status.setText(str(error))
 
     def _show(self, streams: list[FoundStream]) -> None:

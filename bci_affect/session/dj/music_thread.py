@@ -37,7 +37,7 @@ from bci_affect.session.dj.chooser import MusicChooser
 from bci_affect.session.parts import Notify, OnEvent
 from bci_affect.session.snapshot import MusicStatus, Policy
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _TICK_S = 0.25
 _TRACK_EVENTS: dict[EventKind, type[TrackEvent]] = {
     one.KIND: one for one in (TrackStop, MusicPaused, MusicResumed, MusicSought)
@@ -251,7 +251,7 @@ class MusicThread:
         except BciAffectError as error:
             self._warn(str(error))
         except Exception:
-            _LOG.exception("music could not be added")
+            logger.exception("music could not be added")
             self._warn("More music could not be added by an internal error; see the log.")
 
     def _choose(self, parts: MusicParts) -> None:
@@ -273,7 +273,7 @@ class MusicThread:
             except BciAffectError as error:
                 self._warn(str(error))
             except Exception:  # the session continues without a choice of music
-                _LOG.exception("the music failed")
+                logger.exception("the music failed")
                 self._warn("The choice of music failed by an internal error; see the log.")
                 self._stop.wait(1.0)
 
@@ -284,7 +284,7 @@ class MusicThread:
             self._warn(str(error))
             return None
         except Exception:
-            _LOG.exception("the music could not be prepared")
+            logger.exception("the music could not be prepared")
             self._warn("The music could not be prepared by an internal error; see the log.")
             return None
         if parts is None:
