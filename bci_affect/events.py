@@ -626,13 +626,23 @@ def object_in_marker(text: str) -> dict[str, Any] | None:
 
 
 def names_in_marker(text: str) -> list[str]:
-    """Return all names of a marker of any program, by which labels may refer to it.
+    r"""Return all names of a marker of any program, by which labels may refer to it.
 
     Of a JSON object these are its values under ``event``, ``label``, ``emotion``, ``stimulus``,
-    ``marker`` and ``condition``; of any other text, the text.
+    ``marker`` and ``condition``; of any other text, the text, and each channel of several (they
+    are separated by tabs).
+
+    Examples
+    --------
+    >>> names_in_marker("7\t3")
+    ['7\t3', '7', '3']
     """
     document = object_in_marker(text) or {}
-    return [str(document[key]) for key in _MARKER_NAMES if key in document] or [text.strip()]
+    named = [str(document[key]) for key in _MARKER_NAMES if key in document]
+    if named:
+        return named
+    cells = [cell.strip() for cell in text.split("\t")] if "\t" in text else []
+    return [text.strip(), *filter(None, cells)]
 
 
 def _parse(text: str) -> dict[str, Any]:

@@ -66,6 +66,15 @@ def live(
         Path | None, typer.Option(help="Replay this recording (XDF) instead of a live stream.")
     ] = None,
     speed: Annotated[float, typer.Option(min=0.1, max=100, help="Speed of the replay.")] = 1.0,
+    markers_udp: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=65535,
+            metavar="PORT",
+            help="Receive text markers at this UDP port, from programs on this machine.",
+        ),
+    ] = None,
     choose: Annotated[
         bool, typer.Option("--choose", help="Choose stream, music and profile in the window.")
     ] = False,
@@ -126,7 +135,7 @@ def live(
     source = (
         XdfSource(replay, stream=stream, speed=speed)
         if replay
-        else LslSource(name=stream, type=type_, source_id=source_id)
+        else LslSource(name=stream, type=type_, source_id=source_id, markers_udp=markers_udp)
     )
     run_session(
         source,

@@ -209,6 +209,22 @@ def pick_channels(header: StreamHeader, channels: Sequence[str] | None) -> list[
     return picks
 
 
+def decode_text(raw: bytes) -> str:
+    """Decode text of a stream: UTF-8, or else the code page of Windows (CP1252), or Latin-1.
+
+    Examples
+    --------
+    >>> decode_text("µV".encode("cp1252"))
+    'µV'
+    """
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("latin-1")
+
+
 def _filled(given: Sequence[str], kind: str) -> list[str]:
     """Name channels without a label after the stream's type."""
     prefix = kind if kind else "EEG"

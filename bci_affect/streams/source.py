@@ -58,16 +58,16 @@ class StreamInfo:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """Sample of a text stream.
+    """Marker: sample of a text stream or numeric marker stream, or change of a trigger column.
 
     Attributes
     ----------
     time : float
         LSL time.
     text : str
-        Text as received.
+        Text as received; a number without needless digits (``7``), several separated by tabs.
     stream : str
-        Name of the stream.
+        Name of the stream, with the label of a trigger column.
     event : SessionEvent or None
         Event of a session's own stream; None for a marker of any other program.
     """

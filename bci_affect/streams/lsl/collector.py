@@ -7,6 +7,7 @@ buffers minutes, so nothing is lost, and a hundred streams need one thread.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,9 +18,15 @@ from numpy.typing import NDArray
 from bci_affect.errors import BciAffectError
 from bci_affect.events import read
 from bci_affect.streams.event_stream import is_event_stream
-from bci_affect.streams.header import StreamHeader, parse_header
+from bci_affect.streams.header import StreamHeader, decode_text, parse_header
 from bci_affect.streams.lsl import discovery as lsl
 from bci_affect.streams.lsl.discovery import FoundStream
+from bci_affect.streams.numeric_markers import (
+    code_changes,
+    column_texts,
+    has_markers,
+    marker_texts,
+)
 from bci_affect.streams.source import Marker
 from bci_affect.streams.tap import RawTap
 
@@ -46,6 +53,7 @@ class _Taken:
         self.offset = float(self.inlet.time_correction(PATIENCE_S))
         self.reached = -np.inf
         self.announced_to: RawTap | None = None
+        self.codes = [math.nan] * header.n_channels  # newest of a regular stream of codes
         self.news = True  # the offset has not been passed on yet
 
     def marker(self, stamp: float, row: Sequence[str]) -> Marker:
@@ -53,6 +61,26 @@ class _Taken:
         text = "\t".join(row)
         event = read(text) if self.has_events else None
         return Marker(float(stamp) + self.offset, text, self.header.name, event)
+
+    def numeric_markers(self, samples: NDArray[Any], stamps: Floats) -> list[Marker]:
+        """Return the markers among the samples (n, n_channels) of a numeric stream.
+
+        Of a regular stream of codes these are the changes, as in a recording.
+        """
+        header = self.header
+        if not has_markers(header):
+            return []
+        if header.rate_hz <= 0:
+            texts = marker_texts(samples)
+            return [self.marker(t, [text]) for t, text in zip(stamps, texts, strict=True)]
+        found = []
+        for column in range(header.n_channels):
+            codes = samples[:, column]
+            at = code_changes(codes, self.codes[column], idle=0)
+            self.codes[column] = float(codes[-1])
+            texts = column_texts(codes[at].tolist())
+            found += [self.marker(stamps[i], [text]) for i, text in zip(at, texts, strict=True)]
+        return found
 
 
 class Collector:
@@ -95,7 +123,7 @@ class Collector:
             self._thread.join(3 * PATIENCE_S + 1.0)
 
     def take(self) -> list[Marker]:
-        """Return events of text streams since the last call."""
+        """Return markers of text and of numbers since the last call."""
         with self._lock:
             events, self._events = self._events, []
         return events
@@ -188,9 +216,12 @@ class Collector:
         if not taken.header.is_text:
             if tap is not None:
                 tap.samples(key, raw, stamps)
+            markers = taken.numeric_markers(raw, stamps)
+            with self._lock:
+                self._events += markers
         else:
             # Strings may hold any bytes; text that is not UTF-8 must not end the thread.
-            rows = [[value.decode("utf-8", "replace") for value in row] for row in raw]
+            rows = [[decode_text(value) for value in row] for row in raw]
             if tap is not None:
                 tap.texts(key, rows, stamps)
             with self._lock:

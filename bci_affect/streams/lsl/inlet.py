@@ -26,6 +26,8 @@ from bci_affect.streams.lsl.link import PATIENCE_S, Link
 from bci_affect.streams.lsl.receiver import Receiver
 from bci_affect.streams.lsl.recognition import changed, relabelled, returned
 from bci_affect.streams.lsl.search import Wanted
+from bci_affect.streams.marker_port import MarkerPort
+from bci_affect.streams.numeric_markers import is_marker_stream
 from bci_affect.streams.source import ConnectionState, Health, Marker, StreamInfo
 from bci_affect.streams.tap import RawTap
 
@@ -55,6 +57,8 @@ class LslSource:
         XPath predicate over the stream's description, as in liblsl.
     channels : sequence of str, optional
         Channels to keep, by name and in this order.
+    markers_udp : int, optional
+        UDP port of this machine at which text markers are received too.
 
     Attributes
     ----------
@@ -75,6 +79,7 @@ class LslSource:
         source_id: str | None = None,
         predicate: str | None = None,
         channels: Sequence[str] | None = None,
+        markers_udp: int | None = None,
     ) -> None:
         self._wanted = Wanted(name, type, source_id, predicate)
         self._channels = channels
@@ -93,7 +98,15 @@ class LslSource:
         self._link: Link | None = None
         self._count_next = 0.0
         self._threads: list[threading.Thread] = []
-        self._markers = Collector(lambda found: found.format == "string", lambda: self.tap)
+        self._markers = Collector(
+            lambda found: is_marker_stream(found.name, found.type, found.format, found.rate_hz),
+            lambda: self.tap,
+        )
+        self._port = (
+            None
+            if markers_udp is None
+            else MarkerPort(markers_udp, lambda: self.tap, lsl.local_clock)
+        )
 
     # -- Source ----------------------------------------------------------------------------------
 
@@ -139,6 +152,8 @@ class LslSource:
         for thread in self._threads:
             thread.start()
         self._markers.start()
+        if self._port is not None:
+            self._port.start()
         return self.info
 
     def read(self, timeout_s: float) -> Chunk | None:
@@ -170,8 +185,9 @@ class LslSource:
             left = deadline - time.monotonic()
 
     def markers(self) -> list[Marker]:
-        """Return events of other programs' text streams since the last call."""
-        return self._markers.take()
+        """Return markers of other programs since the last call, by stream in order of time."""
+        found = self._markers.take()
+        return found if self._port is None else found + self._port.take()
 
     def close(self) -> None:
         """Disconnect; safe to call twice and from any thread."""
@@ -181,6 +197,8 @@ class LslSource:
             if thread is not threading.current_thread():
                 thread.join(PATIENCE_S + 1.0)
         self._markers.stop()
+        if self._port is not None:
+            self._port.stop()
         with self._pulling:
             self._link = None
         receiver = self._receiver

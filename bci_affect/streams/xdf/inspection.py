@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from bci_affect.eeg import UNIT_NAMES, eeg_scales, with_inferred
+from bci_affect.streams.numeric_markers import has_markers
 from bci_affect.streams.xdf.reader import read_xdf
-from bci_affect.streams.xdf.recording import XdfRecording, XdfStream
+from bci_affect.streams.xdf.recording import XdfRecording, XdfStream, triggers
 
 RAILED_SHARE = 0.01
 FLAT_UV = 0.1
@@ -82,7 +83,14 @@ def _describe(recording: XdfRecording, stream: XdfStream) -> dict[str, Any]:
     }
     if header.is_text:
         described["events"] = len(stream.texts)
-    elif header.type.upper() == "EEG" and times.size:
+    elif has_markers(header) and header.rate_hz <= 0:
+        described["events"] = int(times.size)
+    else:
+        described["triggers"] = {label: len(found) for label, found in triggers(stream).items()}
+        for label, count in described["triggers"].items():
+            notes.append(f"column {label} holds triggers: {count} markers")
+    numeric_eeg = header.type.upper() == "EEG" and "events" not in described
+    if numeric_eeg and times.size:
         described["quality"] = _quality(stream, notes)
     return described
 

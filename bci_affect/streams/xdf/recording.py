@@ -16,11 +16,21 @@ from bci_affect.streams.clock.dejitter import Dejitter
 from bci_affect.streams.clock.offsets import ClockOffsets
 from bci_affect.streams.event_stream import annotation, event_streams
 from bci_affect.streams.header import StreamHeader
+from bci_affect.streams.numeric_markers import (
+    code_changes,
+    column_texts,
+    has_markers,
+    idle_code,
+    marker_texts,
+    trigger_columns,
+)
 from bci_affect.streams.source import Marker
 from bci_affect.streams.xdf.format import Bytes
 from bci_affect.streams.xdf.scan import Damage, SampleChunk, sample_layout
 
 Floats = NDArray[np.float64]
+PIECE = 1 << 16
+"""Samples that are decoded at once in search of triggers."""
 
 
 @dataclass(slots=True)
@@ -126,6 +136,7 @@ class XdfRecording:
     damage: list[Damage]
     checked: bool
     file_header: str
+    _numeric: list[Marker] | None = field(default=None, repr=False)
 
     def eeg_streams(self) -> list[XdfStream]:
         """Return numeric, regular streams of type EEG that have samples."""
@@ -174,7 +185,11 @@ class XdfRecording:
         return found[0]
 
     def markers(self) -> list[Marker]:
-        """Return the samples of all text streams in order of time, with the session's events."""
+        """Return all markers in order of time, with the session's events.
+
+        These are the samples of text streams and of numeric marker streams, and the changes of
+        trigger columns of the EEG; see `numeric_markers`.
+        """
         own = event_streams([stream.header for stream in self.streams])
         found = []
         for number, stream in enumerate(self.streams):
@@ -188,11 +203,50 @@ class XdfRecording:
                 elif not own:
                     event = annotation(stream.header, text)
                 found.append(Marker(float(time), text, stream.header.name, event))
-        return sorted(found, key=lambda marker: marker.time)
+        if self._numeric is None:
+            self._numeric = [m for stream in self.streams for m in numeric_markers(stream)]
+        return sorted(found + self._numeric, key=lambda marker: marker.time)
 
     def events(self) -> list[tuple[float, SessionEvent]]:
         """Return the session's events in order: LSL time and event."""
         return [(m.time, m.event) for m in self.markers() if m.event is not None]
+
+
+def triggers(stream: XdfStream) -> dict[str, list[Marker]]:
+    """Return the trigger columns of a regular stream of EEG or markers: markers by label."""
+    header = stream.header
+    regular = not header.is_text and header.rate_hz > 0 and len(stream) > 0
+    if not regular or not (header.type.upper() == "EEG" or has_markers(header)):
+        return {}
+    starts = range(0, len(stream), PIECE)
+    blocks = (stream.samples(start, start + PIECE) for start in starts)
+    columns = trigger_columns(header, blocks)
+    if not columns:
+        return {}
+    times = stream.timeline()[0]
+    codes = np.concatenate([stream.samples(s, s + PIECE)[:, columns] for s in starts])
+    found = {}
+    for row, column in enumerate(columns):
+        at = code_changes(codes[:, row], idle=idle_code(codes[:, row]))
+        label = header.labels[column]
+        texts = column_texts(codes[at, row].tolist())
+        found[label] = [
+            Marker(float(times[i]), text, f"{header.name} {label}")
+            for i, text in zip(at, texts, strict=True)
+        ]
+    return found
+
+
+def numeric_markers(stream: XdfStream) -> list[Marker]:
+    """Return the markers of a numeric stream; none of a stream of text."""
+    header = stream.header
+    if header.is_text or header.rate_hz > 0:
+        return [marker for column in triggers(stream).values() for marker in column]
+    if not has_markers(header):
+        return []
+    texts = marker_texts(stream.samples())
+    times = stream.corrected()
+    return [Marker(float(t), text, header.name) for t, text in zip(times, texts, strict=True)]
 
 
 def listed(streams: list[XdfStream]) -> str:

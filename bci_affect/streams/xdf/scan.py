@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
-from bci_affect.streams.header import StreamHeader, parse_header
+from bci_affect.streams.header import StreamHeader, decode_text, parse_header
 from bci_affect.streams.xdf.format import BOUNDARY, MAGIC, Bytes, Tag, read_varlen
 
 
@@ -157,10 +157,7 @@ def text_samples(
             if size is None or size[1] + size[0] > len(block):
                 return None
             at = size[1] + size[0]
-            try:
-                row.append(block[size[1] : at].decode("utf-8"))
-            except UnicodeDecodeError:
-                row.append(block[size[1] : at].decode("latin-1"))
+            row.append(decode_text(block[size[1] : at]))
         rows.append(tuple(row))
     return (stamps, rows) if at == len(block) else None
 
@@ -280,4 +277,4 @@ def _candidates(data: Bytes, at: int, found: Scan) -> Iterator[int]:
 
 
 def _decode(data: Bytes, start: int, stop: int) -> str:
-    return data[start:stop].decode("utf-8", "replace")
+    return decode_text(data[start:stop])

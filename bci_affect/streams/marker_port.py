@@ -1,0 +1,120 @@
+"""Port that receives markers as UDP datagrams, for programs that do not speak LSL."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from bci_affect.errors import BciAffectError
+from bci_affect.streams.header import build_header, decode_text
+from bci_affect.streams.source import Marker
+from bci_affect.streams.tap import RawTap
+
+logger = logging.getLogger(__name__)
+
+UDP_STREAM = "bci_affect.markers-udp"
+"""Name of the stream of these markers in a recording."""
+MAX_BYTES = 4096
+"""Longest marker; longer datagrams are ignored."""
+POLL_S = 0.2
+
+
+class MarkerPort:
+    """Receiver of markers: the text of each datagram, at the time of its arrival.
+
+    The thread starts with `start`. Each datagram is one marker in UTF-8 or CP1252; white space
+    around it is removed, and an empty one is ignored.
+
+    Parameters
+    ----------
+    port : int
+        UDP port; 0 for any free one.
+    tap : callable
+        Returns the `RawTap` that receives the markers, or None.
+    clock : callable
+        Returns the present time on the LSL clock.
+    host : str
+        Address to listen at; by default only this machine can send.
+
+    Raises
+    ------
+    BciAffectError
+        If the port cannot be used.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        tap: Callable[[], RawTap | None],
+        clock: Callable[[], float],
+        host: str = "127.0.0.1",
+    ) -> None:
+        self._tap = tap
+        self._clock = clock
+        self._announced_to: RawTap | None = None
+        self._markers: list[Marker] = []
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            self._socket.bind((host, port))
+        except (OSError, OverflowError) as error:
+            self._socket.close()
+            raise BciAffectError(
+                f"Markers cannot be received at UDP port {port} ({error}); choose another port "
+                "with --markers-udp."
+            ) from None
+        self._socket.settimeout(POLL_S)
+        self._header = build_header(
+            UDP_STREAM, "Markers", ["marker"], fmt="string", source_id=f"{UDP_STREAM}-{self.port}"
+        )
+        self._thread = threading.Thread(target=self._run, name="markers-udp", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """Port in use."""
+        return int(self._socket.getsockname()[1])
+
+    def start(self) -> None:
+        """Start receiving."""
+        self._thread.start()
+
+    def take(self) -> list[Marker]:
+        """Return the markers since the last call."""
+        with self._lock:
+            markers, self._markers = self._markers, []
+        return markers
+
+    def stop(self) -> None:
+        """End; safe to call twice."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(2 * POLL_S + 1.0)
+        self._socket.close()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                data = self._socket.recv(MAX_BYTES + 1)
+            except OSError:  # nothing within the timeout, or a sender that is gone
+                continue
+            time = self._clock()
+            text = decode_text(data).strip()
+            if len(data) > MAX_BYTES:
+                logger.warning("A marker of more than %d bytes was ignored.", MAX_BYTES)
+            elif text:
+                self._receive(text, time)
+
+    def _receive(self, text: str, time: float) -> None:
+        tap = self._tap()
+        if tap is not None:
+            if tap is not self._announced_to:
+                tap.open_stream(UDP_STREAM, self._header)
+                self._announced_to = tap
+            tap.texts(UDP_STREAM, [[text]], np.array([time]))
+        with self._lock:
+            self._markers.append(Marker(time, text, UDP_STREAM))
