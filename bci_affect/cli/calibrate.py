@@ -59,6 +59,10 @@ def calibrate(
     report: Annotated[
         Path | None, typer.Option(help="New HTML report; default: in the user's data folder.")
     ] = None,
+    align: Annotated[
+        bool,
+        typer.Option("--align", help="Shift EEG or markers of --from that are on another clock."),
+    ] = False,
     permutations: Annotated[int, typer.Option(min=19, help="Permutations of the test.")] = 999,
     seed: Annotated[int, typer.Option(help="Seed of all random choices.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
@@ -85,6 +89,7 @@ def calibrate(
             report,
             permutations,
             seed,
+            align=align,
             earlier=bool(earlier),
             quiet=as_json,
         )
@@ -137,6 +142,7 @@ def _from_recordings(
     permutations: int,
     seed: int,
     *,
+    align: bool,
     earlier: bool,
     quiet: bool,
 ) -> dict[str, Any]:
@@ -150,6 +156,8 @@ def _from_recordings(
     from bci_affect.training import calibrate_recordings
 
     meaning = load_toml(labels, Labels) if labels else Labels()
+    if align:
+        meaning = meaning.model_copy(update={"align": True})
     weights = model_path(model)
     console = Console(stderr=True)
     with Progress(console=console, disable=quiet or not console.is_terminal) as bar:

@@ -41,6 +41,8 @@ def _show(document: dict[str, Any]) -> None:
             f"  at byte {damage['offset']:,}: {damage['length']:,} bytes: {damage['what']}",
             markup=False,
         )
+    if document["clocks"]:
+        console.print(document["clocks"], markup=False, style="yellow")
     for stream in document["streams"]:
         console.print()
         console.print(

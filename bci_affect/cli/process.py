@@ -21,6 +21,10 @@ def process(
     model: Annotated[
         Path | None, typer.Option(help="Model file; default: the shipped one.")
     ] = None,
+    align: Annotated[
+        bool,
+        typer.Option("--align", help="Shift EEG or markers that are on another clock."),
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="Settings (TOML), as for live.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
 ) -> None:
@@ -46,7 +50,7 @@ def process(
     from bci_affect.streams import XdfSource
 
     settings = load_toml(config, LiveSettings) if config else LiveSettings()
-    source = XdfSource(file, stream=stream, speed=float("inf"))
+    source = XdfSource(file, stream=stream, speed=float("inf"), align=align)
     info = source.open(0.0)
     began = starting_state(source.recording.events()) if profile else None
     person = PersonalState(profile, model_path(model), began) if profile else None
@@ -81,6 +85,7 @@ def process(
                     np.savez(sink, allow_pickle=False, **arrays)
     source.close()
     seconds = time.perf_counter() - started
+    difference = source.recording.clock_difference()
     summary = {
         "file": str(file),
         "stream": info.name,
@@ -90,6 +95,7 @@ def process(
         "seconds_of_eeg": source.duration_s,
         "seconds_taken": seconds,
         "times_real_time": source.duration_s / seconds,
+        "clocks": difference.text if difference else "",
         "damage": [str(damage) for damage in source.recording.damage],
     }
     if as_json:

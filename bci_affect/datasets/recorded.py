@@ -81,7 +81,7 @@ class RecordedSessions:
         return check_trials(trials, f"recordings of {subject}")
 
     def _recording(self, path: Path, subject: str, first: int) -> list[Trial]:
-        source = XdfSource(path, speed=float("inf"))
+        source = XdfSource(path, speed=float("inf"), align=self._labels.align)
         info = source.open()
         try:
             chunks = list(read_to_end(source))

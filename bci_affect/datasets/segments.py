@@ -105,6 +105,8 @@ class Labels(Section):
     trial: TrialTiming = TrialTiming()
     files: dict[str, FileInfo] = Field(default_factory=dict)
     """Subject and session by file name."""
+    align: bool = False
+    """Shift streams that are on another clock, where one constant explains it."""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ def inspect_xdf(path: str | Path) -> dict[str, Any]:
         If it cannot be read as XDF.
     """
     recording = read_xdf(path)
+    difference = recording.clock_difference()
     return {
         "file": str(recording.path),
         "bytes": recording.path.stat().st_size,
@@ -34,6 +35,7 @@ def inspect_xdf(path: str | Path) -> dict[str, Any]:
         "damage": [
             {"offset": d.offset, "length": d.length, "what": d.what} for d in recording.damage
         ],
+        "clocks": difference.text if difference else "",
         "streams": [_describe(recording, stream) for stream in recording.streams],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ from bci_affect.streams.numeric_markers import (
     trigger_columns,
 )
 from bci_affect.streams.source import Marker
+from bci_affect.streams.xdf.alignment import ClockDifference, clock_difference
 from bci_affect.streams.xdf.format import Bytes
 from bci_affect.streams.xdf.scan import Damage, SampleChunk, sample_layout
 
@@ -137,6 +139,28 @@ class XdfRecording:
     checked: bool
     file_header: str
     _numeric: list[Marker] | None = field(default=None, repr=False)
+
+    def clock_difference(self) -> ClockDifference | None:
+        """Return the difference of clocks between EEG and markers; None if they share one."""
+        return clock_difference(self)
+
+    def align(self) -> ClockDifference | None:
+        """Shift streams by the constant that explains a difference of clocks.
+
+        Returns
+        -------
+        ClockDifference or None
+            The difference, if there was one that a constant explains.
+        """
+        difference = clock_difference(self)
+        if difference is None or not math.isfinite(difference.shift_s):
+            return None
+        for stream in self.streams:
+            if stream.id in difference.shifted:
+                known = stream.offsets or [(float(stream.stamps[0]), 0.0)]
+                stream.offsets = [(time, value + difference.shift_s) for time, value in known]
+        self._numeric = None
+        return difference
 
     def eeg_streams(self) -> list[XdfStream]:
         """Return numeric, regular streams of type EEG that have samples."""

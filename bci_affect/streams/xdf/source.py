@@ -46,6 +46,8 @@ class XdfSource:
         Start in seconds from the stream's first sample.
     channels : sequence of str, optional
         Channels to keep, by name.
+    align : bool
+        Shift streams that are on another clock, where one constant explains it.
     """
 
     def __init__(
@@ -56,11 +58,13 @@ class XdfSource:
         speed: float = 1.0,
         start_s: float = 0.0,
         channels: Sequence[str] | None = None,
+        align: bool = False,
     ) -> None:
         self._check_speed(speed)
         self._path = Path(path)
         self._wanted = stream
         self._channels = channels
+        self._align = align
         self._speed = speed
         self._start_s = max(0.0, start_s)
         self._lock = threading.RLock()
@@ -106,6 +110,9 @@ class XdfSource:
     def open(self, timeout_s: float = 0.0) -> StreamInfo:
         """Read and check the file; raises `BciAffectError` if it has no EEG."""
         recording = read_xdf(self._path)
+        difference = recording.align() if self._align else recording.clock_difference()
+        if difference is not None and not self._align:
+            logger.warning(difference.text)
         stream = recording.find_eeg(self._wanted)
         with self._lock:
             self._recording, self._stream = recording, stream

@@ -113,10 +113,14 @@ def open_recording(path: Path, labels: Labels, stream: str | None) -> OpenedReco
     Raises
     ------
     BciAffectError
-        If the file cannot be read, or its markers contain no rated clip.
+        If the file cannot be read, its markers contain no rated clip, or they are on
+        another clock than the EEG.
     """
-    source = XdfSource(path, stream=stream, speed=float("inf"))
+    source = XdfSource(path, stream=stream, speed=float("inf"), align=labels.align)
     source.open()
+    difference = source.recording.clock_difference()
+    if difference is not None:
+        raise BciAffectError(difference.text)
     eeg = source.recording.find_eeg(stream)
     end = float(eeg.corrected()[-1])
     return OpenedRecording(

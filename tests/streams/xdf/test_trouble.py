@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+from bci_affect.streams.header import build_header
 from bci_affect.streams.xdf.reader import read_xdf
+from bci_affect.streams.xdf.writer import XdfWriter
 from tests.cli.inside import run_inside
 
 TROUBLE = Path(__file__).parents[1] / "trouble"
@@ -53,3 +58,79 @@ def test_trigger_column_gives_twelve_markers(shared_data: Path) -> None:
     (eeg,) = inspected(path)["streams"]
     assert eeg["triggers"] == {"TRIGGER": 12}
     assert {marker.text for marker in read_xdf(path).markers()} == {"3", "7"}
+
+
+def test_eeg_in_unix_time_is_said_and_aligned(shared_data: Path, tmp_path: Path) -> None:
+    path = str(shared_data / "trouble" / "41_clips_epoch.xdf")
+    words = "different clocks. --align shifts 'Muse' by -1787995000.0 s"
+    assert words in inspected(Path(path))["clocks"]
+    done = run_inside("calibrate", "--from", path, "--profile", "Ada")
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "muselsl stream --lsltime" in done.stderr
+    done = run_inside("process", path, "--out", str(tmp_path / "a.csv"))
+    assert done.returncode == 0
+    assert words in done.stderr.replace("\n", " ")
+    done = run_inside(
+        *("calibrate", "--from", path, "--profile", "Ada", "--align"),
+        *("--permutations", "19", "--json"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["n_clips"] == 12
+
+
+UNIX = 1_788_000_000.0
+
+
+def two_clocks(path: Path, *, marks: list[float], eeg_zero: float, marks_zero: float) -> Path:
+    """Write 60 s of EEG and markers second by second, as a recorder does, on two clocks."""
+    noise = np.random.default_rng(0).normal(0, 10, (6000, 2))
+    with XdfWriter(path) as writer:
+        eeg = writer.add_stream(build_header("Amp", "EEG", ["C3", "C4"], rate_hz=100))
+        other = writer.add_stream(build_header("P", "Markers", ["m"], fmt="string"))
+        for second in range(60):
+            part = slice(second * 100, second * 100 + 100)
+            writer.samples(eeg, noise[part], eeg_zero + np.arange(part.start, part.stop) / 100)
+            due = [mark for mark in marks if second <= mark < second + 1]
+            writer.texts(other, [("m",)] * len(due), marks_zero + np.array(due))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("eeg_zero", "marks_zero"), [(UNIX, 800.0), (90_000.0, 800.0), (800.0, UNIX)]
+)
+def test_order_in_the_file_aligns_two_clocks(
+    tmp_path: Path, eeg_zero: float, marks_zero: float
+) -> None:
+    marks = [20.5, 30.2, 40.7, 50.1]
+    path = two_clocks(tmp_path / "s.xdf", marks=marks, eeg_zero=eeg_zero, marks_zero=marks_zero)
+    recording = read_xdf(path)
+    difference = recording.align()
+    assert difference is not None
+    assert difference.from_order
+    start = float(recording.find_eeg().corrected()[0])
+    assert start < 1e6, "times are on the clock that is not Unix time"
+    got = [marker.time - start for marker in recording.markers()]
+    assert np.allclose(got, marks, atol=1.0)
+    assert recording.clock_difference() is None
+
+
+def test_markers_that_no_constant_fits_into_the_eeg(tmp_path: Path) -> None:
+    path = two_clocks(tmp_path / "s.xdf", marks=[1.5, 2.5], eeg_zero=UNIX, marks_zero=0.0)
+    with XdfWriter(tmp_path / "t.xdf") as writer:
+        for stream in read_xdf(path).streams:
+            number = writer.add_stream(stream.header)
+            if stream.header.is_text:
+                writer.texts(number, stream.texts, np.array([0.0, 900.0]))
+            else:
+                writer.samples(number, stream.samples(), stream.stamps)
+    recording = read_xdf(tmp_path / "t.xdf")
+    assert recording.align() is None
+    difference = recording.clock_difference()
+    assert difference is not None
+    assert "No constant explains it" in difference.text
+
+
+def test_one_clock_is_no_difference(tmp_path: Path) -> None:
+    path = two_clocks(tmp_path / "s.xdf", marks=[20.0], eeg_zero=800.0, marks_zero=800.0)
+    assert inspected(path)["clocks"] == ""
