@@ -16,7 +16,7 @@ from bci_affect.streams.tap import RawTap
 
 logger = logging.getLogger(__name__)
 
-UDP_STREAM = "bci_affect.markers-udp"
+UDP_STREAM = "UDP markers"
 """Name of the stream of these markers in a recording."""
 MAX_BYTES = 4096
 """Longest marker; longer datagrams are ignored."""
@@ -70,7 +70,7 @@ class MarkerPort:
             ) from None
         self._socket.settimeout(POLL_S)
         self._header = build_header(
-            UDP_STREAM, "Markers", ["marker"], fmt="string", source_id=f"{UDP_STREAM}-{self.port}"
+            UDP_STREAM, "Markers", ["marker"], fmt="string", source_id=f"udp-markers-{self.port}"
         )
         self._thread = threading.Thread(target=self._run, name="markers-udp", daemon=True)
 

@@ -105,8 +105,8 @@ def idle_code(codes: NDArray[Any]) -> float:
 class TriggerColumns:
     """Search for the trigger columns of a regular stream, block by block.
 
-    A column under a name or type of triggers counts if it holds whole numbers; any other one if it
-    holds few of them, is often zero, and has no name of something else (a battery, a counter).
+    A column under a name or type of triggers counts if it holds integers; any other one if it holds
+    few of them, is often zero, and has no name of something else (a battery, a counter).
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def trigger_columns(header: StreamHeader, blocks: Iterable[NDArray[Any]]) -> lis
 
 
 def _number(value: float) -> str:
-    """Return a number as text, whole ones without a fraction."""
+    """Return a number as text, an integer without a fraction."""
     return str(int(value)) if np.isfinite(value) and value == int(value) else f"{value:.6g}"
 
 

@@ -37,6 +37,8 @@ LOOK_EVERY_S = 0.5
 OFFSET_EVERY_S = 5.0
 PATIENCE_S = 3.0
 MAX_SAMPLES = 1024
+FAR_S = 60.0
+"""Distance of a stream's first stamp from the present that is another clock than LSL's."""
 
 Floats = NDArray[np.float64]
 
@@ -50,11 +52,23 @@ class _Taken:
         self.header: StreamHeader = parse_header(self.inlet.info(PATIENCE_S).as_xml())
         header = self.header
         self.has_events = is_event_stream(header.name, header.type, header.source_id)
-        self.offset = float(self.inlet.time_correction(PATIENCE_S))
+        self.measured = float(self.inlet.time_correction(PATIENCE_S))
+        self.shift = math.nan  # further offset of stamps on another clock, from the first sample
         self.reached = -np.inf
         self.announced_to: RawTap | None = None
         self.codes = [math.nan] * header.n_channels  # newest of a regular stream of codes
         self.news = True  # the offset has not been passed on yet
+
+    @property
+    def offset(self) -> float:
+        """Seconds to add to the sender's stamps."""
+        return self.measured + (0.0 if math.isnan(self.shift) else self.shift)
+
+    def note_first(self, stamps: Floats) -> None:
+        """Compare the first stamps (n,) with the present; fresh samples are seconds old at most."""
+        if math.isnan(self.shift):
+            away = lsl.local_clock() - float(stamps[-1]) - self.measured
+            self.shift = away if abs(away) > FAR_S else 0.0
 
     def marker(self, stamp: float, row: Sequence[str]) -> Marker:
         """Return a sample of a text stream with its time on this machine's clock."""
@@ -183,7 +197,7 @@ class Collector:
 
     def _measure(self, taken: _Taken) -> None:
         try:
-            taken.offset = float(taken.inlet.time_correction(0.1))
+            taken.measured = float(taken.inlet.time_correction(0.1))
         except (TimeoutError, RuntimeError):
             return
         taken.news = True
@@ -203,6 +217,7 @@ class Collector:
 
     def _hand_on(self, key: str, taken: _Taken, raw: Any, stamps: Floats) -> None:
         tap = self._tap()
+        taken.note_first(stamps)
         if tap is not None:
             if taken.announced_to is not tap:
                 tap.open_stream(key, taken.header)

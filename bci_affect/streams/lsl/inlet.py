@@ -347,6 +347,7 @@ class LslSource:
         assert self._receiver is not None
         self._header = link.header
         self._known = link.found
+        link.shift = self._receiver.constant
         self._receiver.fresh_offset = link.measured
         self._link = link
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bci_affect.streams.assemble import Assembler
 from bci_affect.streams.clock.offsets import JUMP_S
+from bci_affect.streams.clock.advice import advice
 from bci_affect.streams.header import StreamHeader
 from bci_affect.streams.lsl import discovery as lsl
 from bci_affect.streams.lsl.chunk_queue import ChunkQueue
@@ -22,6 +23,52 @@ logger = logging.getLogger(__name__)
 
 AGE_WEIGHT = 0.01
 RATE_OFF = 0.05
+FAR_S = 5.0
+"""Distance of the first corrected stamp from the present that is another clock than LSL's."""
+SETTLE_S = 2.0
+"""Seconds over which the constant between such a clock and LSL's is estimated."""
+
+
+class _FirstSamples:
+    """First samples of a device, until the clock of their stamps is known.
+
+    Attributes
+    ----------
+    settled : bool
+        True once it is known.
+    constant : float
+        Seconds to add to the stamps; 0 if they are on LSL's clock.
+    """
+
+    def __init__(self) -> None:
+        self.settled = False
+        self.constant = 0.0
+        self._parts: list[tuple[NDArray[Any], NDArray[np.float64]]] = []
+        self._least = math.inf  # of arrival minus stamp
+        self._began = math.nan
+
+    def push(self, samples: NDArray[Any], stamps: NDArray[np.float64], now: float) -> None:
+        """Append samples (n, n_channels) with stamps (n,) that arrived at `now`.
+
+        `now` is on the sender's LSL clock.
+        """
+        self._parts.append((samples, stamps))
+        finite = stamps[np.isfinite(stamps)]
+        delay = now - float(finite[-1]) if finite.size else 0.0
+        self._least = min(self._least, delay)
+        if math.isnan(self._began):
+            self._began = now
+        if abs(delay) <= FAR_S:  # also after old samples that were sent at once
+            self.settled = True
+        elif now - self._began >= SETTLE_S:
+            self.settled, self.constant = True, self._least
+
+    def all(self) -> tuple[NDArray[Any], NDArray[np.float64]]:
+        """Return all samples (n, n_channels) and stamps (n,)."""
+        if len(self._parts) == 1:
+            return self._parts[0]
+        samples, stamps = zip(*self._parts, strict=True)
+        return np.concatenate(samples), np.concatenate(stamps)
 
 
 class Receiver:
@@ -48,6 +95,8 @@ class Receiver:
         New measurement, valid from the next samples on; any thread may set it.
     newest : float
         Time of the newest sample.
+    constant : float
+        Seconds between the clock of the device's stamps and LSL's; 0 for a device on LSL's clock.
     """
 
     def __init__(self, header: StreamHeader, channels: Sequence[str] | None, key: str) -> None:
@@ -57,12 +106,25 @@ class Receiver:
         self.announced_to: RawTap | None = None
         self.fresh_offset: float | None = None
         self.newest = math.nan
+        self.constant = 0.0
+        self._first: _FirstSamples | None = _FirstSamples()
         self._age = math.nan  # usual age of a sample at arrival, seconds
 
     def take(
         self, samples: NDArray[Any], stamps: NDArray[np.float64], link: Link, tap: RawTap | None
     ) -> None:
-        """Append samples (n, n_channels) with raw stamps (n,), in order of arrival."""
+        """Append samples (n, n_channels) with raw stamps (n,), in order of arrival.
+
+        If the first stamps are on another clock, the samples are held for `SETTLE_S`.
+        """
+        if self._first is not None:
+            held = self._first
+            held.push(samples, stamps, lsl.local_clock() - link.offset)
+            if not held.settled:
+                return
+            samples, stamps = held.all()
+            self._first = None
+            self._set_constant(held.constant, link)
         offsets = self.assembler.offsets
         jumps = offsets.jumps(stamps)
         if jumps.size and jumps[-1] > 0:  # each stretch separately: it may have another clock
@@ -84,6 +146,18 @@ class Receiver:
         if chunks:
             self.queue.put(chunks)
         self.newest = float(stamps[-1]) + offsets.value
+
+    def _set_constant(self, constant: float, link: Link) -> None:
+        if constant:
+            self.constant = constant
+            link.shift += constant
+            logger.warning(
+                "The stamps of '%s' are not on LSL's clock; they are shifted by %.3f s from the "
+                "first sample on.%s",
+                self.assembler.info.name,
+                constant,
+                advice(self.assembler.info.name),
+            )
 
     def figures(self) -> dict[str, Any]:
         """Return rates and losses for `Health`."""

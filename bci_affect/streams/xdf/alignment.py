@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bci_affect.streams.clock.advice import advice
 from bci_affect.streams.numeric_markers import has_markers
 
 if TYPE_CHECKING:
@@ -84,16 +85,6 @@ def clock_difference(recording: XdfRecording) -> ClockDifference | None:
     if moved is eeg:
         text += advice(eeg.header.name)
     return ClockDifference(tuple(shifted), shift, within, ordered, text)
-
-
-def advice(name: str) -> str:
-    """Return a sentence on how to stamp on LSL's clock, for a device whose programs are known."""
-    if "muse" not in name.casefold():
-        return ""
-    return (
-        " For later recordings start 'muselsl stream --lsltime', or choose LSL's local clock as "
-        "the timestamp format of BlueMuse."
-    )
 
 
 def _span(stream: XdfStream) -> tuple[float, float]:

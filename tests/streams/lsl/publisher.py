@@ -3,7 +3,8 @@
 Channel 0 carries the sample's number since `base`, so that a reader can prove what it lost; the
 stamp of number n is ``base + n / rate``. A paused publisher catches up afterwards, as a device with
 a buffer does; one that is restarted continues at the due number. At SIGUSR1 it sets its
-clock 500 s back, at SIGUSR2 9000 s forward.
+clock 500 s back, at SIGUSR2 9000 s forward. With ``--clock`` all stamps are that much
+later, as Unix time is.
 Imports little, so that many can be started at once.
 """
 
@@ -27,6 +28,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--piece", type=float, default=0.01)
     parser.add_argument("--units", default="microvolts")
+    parser.add_argument("--clock", type=float, default=0.0)
     parser.add_argument("--stamps", choices=["true", "arrival"], default="true")
     args = parser.parse_args()
     jumps: list[float] = []
@@ -54,7 +56,7 @@ def main() -> None:
             samples = np.random.default_rng(number).normal(0, 20, (n.size, args.channels))
             samples[:, 0] = n
             stamps = args.base + n / args.rate
-            stamps += sum(jumps)
+            stamps += args.clock + sum(jumps)
             if args.stamps == "arrival":
                 stamps = np.full(n.size, now) + 1e-5 * np.arange(n.size)
             outlet.push_chunk(samples.astype(np.float32), stamps.tolist())

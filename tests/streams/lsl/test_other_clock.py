@@ -1,0 +1,49 @@
+"""A device that stamps in Unix time, over real LSL: one constant, from the first sample on."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import numpy as np
+import pytest
+
+from bci_affect.streams.lsl.receiver import SETTLE_S
+from bci_affect.streams.xdf.reader import read_xdf
+from bci_affect.streams.xdf.recorder import Recorder
+from tests.streams.lsl.live import end, now, opened, publisher
+
+UNIX = 1_788_000_000.0
+
+
+@pytest.fixture(autouse=True)
+def _no_process_stays():
+    yield
+    end()
+
+
+def test_unix_time_is_shifted_once_from_the_first_sample_on(tmp_path, caplog):
+    caplog.set_level(logging.WARNING)
+    base = now()
+    device = publisher("Muse-U", "muse-u", base, "--clock", UNIX)
+    reader = opened("Muse-U")
+    reader.source.tap = recorder = Recorder(tmp_path / "s.xdf")
+    assert reader.wait_for(lambda: reader.chunks, SETTLE_S + 20)
+    first = reader.times[0]
+    assert reader.wait_for(lambda: reader.times[-1] - first > 4, 20)
+    assert now() - reader.times[-1] < 1.0
+    assert np.abs(reader.times - (base + reader.numbers / 250)).max() < 0.1
+    end(device)
+    publisher("Muse-U", "muse-u", base, "--clock", UNIX)
+    moment = reader.times[-1]
+    assert reader.wait_for(lambda: reader.times[-1] > moment + 3, 30), "it is found again"
+    assert np.abs(reader.times - (base + reader.numbers / 250)).max() < 0.2
+    time.sleep(0.2)
+    reader.finish()
+    recorder.stop()
+    said = [r.message for r in caplog.records if "not on LSL's clock" in r.message]
+    assert len(said) == 1
+    assert "muselsl stream --lsltime" in said[0]
+    eeg = read_xdf(tmp_path / "s.xdf").find_eeg()
+    assert eeg.stamps.min() > UNIX, "raw stamps are recorded as received"
+    assert np.abs(eeg.corrected() - (base + eeg.samples()[:, 0] / 250)).max() < 0.2
