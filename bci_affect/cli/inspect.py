@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,7 +53,7 @@ def _show(document: dict[str, Any]) -> None:
             style="bold",
         )
         rate = "irregular"
-        if stream["rate_hz"] > 0:
+        if stream["rate_hz"] > 0 or math.isfinite(stream["measured_hz"]):
             rate = (
                 f"nominal {stream['rate_hz']:g} Hz, measured {stream['measured_hz']:.3f} Hz\n"
                 f"   {stream['lost']:,} lost, gaps: {len(stream['gaps'])}, "

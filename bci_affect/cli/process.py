@@ -43,6 +43,7 @@ def process(
     from bci_affect.affect import EstimateCsv, analyse, features_document
     from bci_affect.cli.output import print_json
     from bci_affect.config import LiveSettings, load_toml
+    from bci_affect.errors import BciAffectError
     from bci_affect.event_log import Breaks, rest_spans
     from bci_affect.profiles import PersonalState, starting_state
     from bci_affect.session import load_predictor, model_path, path_factory
@@ -83,6 +84,7 @@ def process(
                 )
                 with partial_features.open("xb") as sink:
                     np.savez(sink, allow_pickle=False, **arrays)
+    reason = source.health.reason
     source.close()
     seconds = time.perf_counter() - started
     difference = source.recording.clock_difference()
@@ -100,6 +102,14 @@ def process(
     }
     if as_json:
         print_json(summary)
+    if not states["ok"]:
+        faults = path.pipeline.quality_reasons.items()
+        reasons = [reason, *(f"{name}: {', '.join(found)}" for name, found in faults)]
+        raise BciAffectError(
+            f"{file.name} gives no reading in {sum(states.values())} estimates "
+            f"({'; '.join(filter(None, reasons)) or 'it is too short'}); see 'bci-affect inspect'."
+        )
+    if as_json:
         return
     for problem in source.recording.damage:
         console.print(f"{file}: at byte {problem.offset}: {problem.what}", style="yellow")

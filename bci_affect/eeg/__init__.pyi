@@ -1,5 +1,6 @@
 from .caps import CAPS as CAPS
 from .chunk import Chunk as Chunk
+from .doubt import unit_doubt as unit_doubt
 from .export import to_mne as to_mne
 from .montage import Montage as Montage
 from .montage import known_places as known_places
@@ -37,5 +38,6 @@ __all__ = [
     "map_electrodes",
     "to_mne",
     "unique_names",
+    "unit_doubt",
     "with_inferred",
 ]

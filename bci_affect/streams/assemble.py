@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.eeg import UNIT_NAMES, Chunk, eeg_scales, with_inferred
+from bci_affect.eeg import UNIT_NAMES, Chunk, eeg_scales, unit_doubt, with_inferred
 from bci_affect.streams.clock.dejitter import Dejitter
 from bci_affect.streams.clock.offsets import ClockOffsets
 from bci_affect.streams.header import StreamHeader, pick_channels
+
+CHECK_S = 2.0
+"""Seconds of EEG from which its declared unit is checked."""
 
 
 class Assembler:
@@ -49,6 +52,10 @@ class Assembler:
             [] if np.isnan(self._scales).any() else None
         )
         self._rate_hz = header.rate_hz
+        self._eeg = np.flatnonzero(is_eeg)
+        self._checked: list[NDArray[np.float32]] | None = None  # first EEG, (n_eeg, n) each
+        if self._undecided is None and self._eeg.size:
+            self._checked = []
         self._waiting: deque[NDArray[np.float32]] = deque()  # (n_channels, n) without times yet
 
     def push(self, samples: NDArray[Any], stamps: NDArray[np.float64]) -> list[Chunk]:
@@ -94,9 +101,21 @@ class Assembler:
                 if self._scaled:
                     picked = picked * self._scales
                 self._waiting.append(np.ascontiguousarray(picked.T, dtype=np.float32))
+            if self._checked is not None:
+                self._check(self._waiting[-1])
         return [
             Chunk(self._next(part.times.size), part.times, part.gap_before) for part in stretches
         ]
+
+    def _check(self, samples: NDArray[np.float32]) -> None:
+        """Compare the size of the first seconds of EEG with what its declared unit allows."""
+        assert self._checked is not None
+        self._checked.append(samples[self._eeg])
+        enough = round(CHECK_S * self._rate_hz)
+        if sum(part.shape[1] for part in self._checked) >= enough:
+            first = np.concatenate(self._checked, axis=1)[:, :enough]
+            self.unit_note = unit_doubt(first, self.info.name, self._scales[self._eeg[0]])
+            self._checked = None
 
     def _next(self, count: int) -> NDArray[np.float32]:
         first = self._waiting[0]

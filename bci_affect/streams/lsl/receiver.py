@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.streams.assemble import Assembler
-from bci_affect.streams.clock.offsets import JUMP_S
 from bci_affect.streams.clock.advice import advice
+from bci_affect.streams.clock.offsets import JUMP_S
 from bci_affect.streams.header import StreamHeader
 from bci_affect.streams.lsl import discovery as lsl
 from bci_affect.streams.lsl.chunk_queue import ChunkQueue

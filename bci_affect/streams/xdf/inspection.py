@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bci_affect.eeg import UNIT_NAMES, eeg_scales, with_inferred
+from bci_affect.eeg import UNIT_NAMES, eeg_scales, unit_doubt, with_inferred
 from bci_affect.streams.numeric_markers import has_markers
 from bci_affect.streams.xdf.reader import read_xdf
 from bci_affect.streams.xdf.recording import XdfRecording, XdfStream, triggers
@@ -54,8 +54,11 @@ def _describe(recording: XdfRecording, stream: XdfStream) -> dict[str, Any]:
     if header.is_text and header.rate_hz > 0:
         notes.append("text with a nominal rate, which is ignored")
     measured = dejitter.effective_hz if dejitter is not None else math.nan
-    if math.isfinite(measured) and abs(measured / header.rate_hz - 1) > 0.01:
-        notes.append(f"the measured rate is {measured:.2f} Hz, not {header.rate_hz:g} Hz")
+    announced = stream.announced_hz
+    if stream.rate_note:
+        notes.append(stream.rate_note)
+    elif math.isfinite(measured) and abs(measured / announced - 1) > 0.01:
+        notes.append(f"the measured rate is {measured:.2f} Hz, not {announced:g} Hz")
     described: dict[str, Any] = {
         "id": stream.id,
         "name": header.name,
@@ -65,7 +68,7 @@ def _describe(recording: XdfRecording, stream: XdfStream) -> dict[str, Any]:
         "channels": header.n_channels,
         "labels": list(header.labels),
         "units": list(header.units),
-        "rate_hz": header.rate_hz,
+        "rate_hz": announced,
         "measured_hz": measured,
         "samples": int(times.size),
         "removed": stream.removed,
@@ -112,6 +115,12 @@ def _quality(stream: XdfStream, notes: list[str]) -> list[dict[str, Any]]:
             f"{int(unknown.sum())} channels name no unit that is known; by their size they are "
             f"taken to be in {UNIT_NAMES[float(scales[unknown][0])]}"
         )
+    elif info.montage.is_eeg.any():
+        is_eeg = info.montage.is_eeg
+        eeg = (samples * scales)[:, is_eeg].T
+        doubt = unit_doubt(eeg, header.name, scales[is_eeg][0])
+        if doubt:
+            notes.append(doubt)
     found: list[dict[str, Any]] = []
     for i, label in enumerate(header.labels):
         values = samples[:, i] * scales[i]

@@ -12,13 +12,16 @@ import math
 import mmap
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
+from bci_affect.streams.clock.even_rate import WRONG_SHARE, even_rate
 from bci_affect.streams.header import StreamHeader
+from bci_affect.streams.numeric_markers import has_markers
 from bci_affect.streams.xdf.format import CHECKSUM_TYPE, Bytes
 from bci_affect.streams.xdf.recording import XdfRecording, XdfStream
 from bci_affect.streams.xdf.scan import (
@@ -185,7 +188,8 @@ def _stream(
         all_stamps[i] = 0.5 * (all_stamps[i - 1] + all_stamps[i + 1])
     return XdfStream(
         id=stream.id,
-        header=header,
+        header=_with_measured_rate(header, all_stamps),
+        announced_hz=header.rate_hz,
         stamps=all_stamps,
         offsets=[
             (time, value)
@@ -199,6 +203,15 @@ def _stream(
         _chunks=kept,
         _ends=ends,
     )
+
+
+def _with_measured_rate(header: StreamHeader, stamps: Floats) -> StreamHeader:
+    """Return the header of EEG with its measured rate, if that is another than announced."""
+    if header.type.upper() != "EEG" or header.is_text or has_markers(header):
+        return header
+    rate_hz = even_rate(stamps)
+    same = header.rate_hz > 0 and abs(rate_hz / header.rate_hz - 1) <= WRONG_SHARE
+    return header if math.isnan(rate_hz) or same else replace(header, rate_hz=rate_hz)
 
 
 def _lone_stamps(stamps: Floats) -> NDArray[np.int64]:

@@ -55,6 +55,9 @@ class XdfStream:
         Footer XML, "" if missing.
     removed : int
         Samples in damaged chunks, which are excluded.
+    announced_hz : float
+        Rate of the header as recorded; `header` has the measured rate of EEG that is evenly stamped
+        at another one.
     """
 
     id: int
@@ -64,12 +67,24 @@ class XdfStream:
     texts: list[tuple[str, ...]]
     footer: str
     removed: int
+    announced_hz: float
     _data: Bytes = field(repr=False)
     _chunks: list[SampleChunk] = field(repr=False)
     _ends: NDArray[np.int64] = field(repr=False)  # number of samples up to each chunk's end
 
     def __len__(self) -> int:
         return int(self.stamps.size)
+
+    @property
+    def rate_note(self) -> str:
+        """Sentence about a measured rate that replaces the announced one; "" if none does."""
+        if self.header.rate_hz == self.announced_hz:
+            return ""
+        announced = f"{self.announced_hz:g} Hz" if self.announced_hz else "no regular rate"
+        return (
+            f"Stream '{self.header.name}' announces {announced}, but its samples are evenly "
+            f"stamped at {self.header.rate_hz:g} Hz; that rate is used."
+        )
 
     def samples(self, start: int = 0, stop: int | None = None) -> NDArray[np.generic]:
         """Decode samples ``start:stop`` of a numeric stream.

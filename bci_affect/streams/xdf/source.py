@@ -114,6 +114,8 @@ class XdfSource:
         if difference is not None and not self._align:
             logger.warning(difference.text)
         stream = recording.find_eeg(self._wanted)
+        if stream.rate_note:
+            logger.warning(stream.rate_note)
         with self._lock:
             self._recording, self._stream = recording, stream
             self._rate_hz = stream.header.rate_hz
@@ -128,7 +130,11 @@ class XdfSource:
                     f"{self._start_s:g} s."
                 )
             self._health = Health(
-                ConnectionState.STREAMING, "", self._position, stream.header.rate_hz, math.nan
+                ConnectionState.STREAMING,
+                stream.rate_note,
+                self._position,
+                stream.header.rate_hz,
+                math.nan,
             )
             return self.info
 
@@ -258,9 +264,11 @@ class XdfSource:
             stamps = self._stream.stamps[self._at : stop]
             self._at += len(samples)
             self._ready.extend(self._assembler.push(samples, stamps))
-            if self._assembler.unit_note and not self._health.reason:
-                logger.warning(self._assembler.unit_note)
-                self._health = replace(self._health, reason=self._assembler.unit_note)
+            note = self._assembler.unit_note
+            if note and note not in self._health.reason:
+                logger.warning(note)
+                reason = f"{self._health.reason} {note}".strip()
+                self._health = replace(self._health, reason=reason)
         if self._seam:
             self._ready[0] = replace(self._ready[0], gap_before=UNKNOWN_GAP_S)
             self._seam = False

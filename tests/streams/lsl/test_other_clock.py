@@ -1,4 +1,4 @@
-"""A device that stamps in Unix time, over real LSL: one constant, from the first sample on."""
+"""Devices with a wrong clock or unit, over real LSL."""
 
 from __future__ import annotations
 
@@ -47,3 +47,13 @@ def test_unix_time_is_shifted_once_from_the_first_sample_on(tmp_path, caplog):
     eeg = read_xdf(tmp_path / "s.xdf").find_eeg()
     assert eeg.stamps.min() > UNIX, "raw stamps are recorded as received"
     assert np.abs(eeg.corrected() - (base + eeg.samples()[:, 0] / 250)).max() < 0.2
+
+
+def test_wrong_unit_is_said(caplog):
+    caplog.set_level(logging.WARNING)
+    publisher("Unit", "unit-1", now(), "--units", "nanovolts")
+    reader = opened("Unit", channels=["Cz", "Pz", "Oz"])
+    words = "it may be in microvolts"
+    assert reader.wait_for(lambda: words in reader.source.health.reason, 20)
+    reader.finish()
+    assert any(words in record.message for record in caplog.records)

@@ -134,3 +134,73 @@ def test_markers_that_no_constant_fits_into_the_eeg(tmp_path: Path) -> None:
 def test_one_clock_is_no_difference(tmp_path: Path) -> None:
     path = two_clocks(tmp_path / "s.xdf", marks=[20.0], eeg_zero=800.0, marks_zero=800.0)
     assert inspected(path)["clocks"] == ""
+
+
+def processed(path: Path, out: Path) -> tuple[int, str, dict[str, np.ndarray]]:
+    done = run_inside(
+        *("process", str(path), "--out", f"{out}.csv", "--features", f"{out}.npz"),
+    )
+    with np.load(f"{out}.npz") as features:
+        return done.returncode, done.stderr.replace("\n", " "), dict(features)
+
+
+def rewritten(path: Path, out: Path, rate_hz: float) -> Path:
+    """Write the EEG of a recording again, with a true rate in its header."""
+    eeg = read_xdf(path).find_eeg()
+    header = build_header("E", "EEG", eeg.header.labels, units=eeg.header.units, rate_hz=rate_hz)
+    with XdfWriter(out) as writer:
+        stream = writer.add_stream(header)
+        writer.samples(stream, eeg.samples(), eeg.stamps)
+    return out
+
+
+@pytest.mark.parametrize(
+    ("name", "announced", "true_hz"),
+    [("01_rate0.xdf", "no regular rate", 256.0), ("18_wrongrate.xdf", "256 Hz", 220.0)],
+)
+def test_wrong_rate_is_replaced_by_the_measured_one(
+    tmp_path: Path, name: str, announced: str, true_hz: float
+) -> None:
+    note = f"Stream 'E' announces {announced}, but its samples are evenly stamped at {true_hz:g} Hz"
+    (stream,) = inspected(TROUBLE / name)["streams"]
+    assert any(note in found for found in stream["notes"])
+    code, said, features = processed(TROUBLE / name, tmp_path / "wrong")
+    assert code == 0
+    assert note in said
+    true = rewritten(TROUBLE / name, tmp_path / "true.xdf", true_hz)
+    _, said, wanted = processed(true, tmp_path / "true")
+    assert "announces" not in said
+    assert features["rate"] == true_hz
+    assert np.array_equal(features["state"], wanted["state"])
+    ok = wanted["state"] == "ok"
+    assert ok.sum() > 100
+    # Bands are logarithms of power.
+    assert np.abs(features["bands"][ok] - wanted["bands"][ok]).max() < np.log(1.03)
+
+
+def test_volts_that_say_microvolts_are_never_silent(tmp_path: Path) -> None:
+    path = TROUBLE / "11_lying_unit.xdf"
+    note = "The EEG of 'E' changes by 1e-05 microvolts by its unit; it may be in volts."
+    (stream,) = inspected(path)["streams"]
+    assert note in stream["notes"]
+    code, said, features = processed(path, tmp_path / "o")
+    assert code == 1
+    assert f"gives no reading in 200 estimates ({note}; TP9: flat" in said
+    assert not (features["state"] == "ok").any()
+
+
+def test_pedestal_of_an_athena_is_doubted(tmp_path: Path) -> None:
+    path = TROUBLE / "09_athena_scale.xdf"
+    (stream,) = inspected(path)["streams"]
+    assert "4.55 times too large" in stream["notes"][0]
+    code, said, _ = processed(path, tmp_path / "o")
+    assert code == 0
+    assert "4.55 times too large" in said
+
+
+def test_eeg_is_chosen_from_two_streams_with_one_source_id() -> None:
+    path = TROUBLE / "13_crown.xdf"
+    recording = read_xdf(path)
+    assert recording.find_eeg().header.name == "Crown-459"
+    assert recording.find_eeg("459").header.name == "Crown-459", "by the source id too"
+    assert [marker.text for marker in recording.markers()] == ["1", "1", "1"]
