@@ -18,7 +18,7 @@ EVEN_SHARE = 0.9
 def even_rate(stamps: NDArray[np.float64]) -> float:
     """Return the rate of evenly spaced stamps (n,) in hertz; NaN if they are not.
 
-    Gaps do not count. The rate is rounded to whole hertz where it is within 0.1 % of it.
+    Gaps do not count. The rate is rounded to an integer where it is within 0.1 % of one.
 
     Examples
     --------
