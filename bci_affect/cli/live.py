@@ -59,8 +59,12 @@ Theme = Annotated[str, typer.Option(help="dark or light.")]
 
 
 def live(
-    stream: Annotated[str | None, typer.Option(help="Name of the LSL stream.")] = None,
-    source_id: Annotated[str | None, typer.Option(help="Source id of the LSL stream.")] = None,
+    stream: Annotated[
+        str | None, typer.Option(help="Name of the LSL stream, or NAME@HOST.")
+    ] = None,
+    source_id: Annotated[
+        str | None, typer.Option(help="Source id (or uid) of the LSL stream.")
+    ] = None,
     type_: Annotated[str, typer.Option("--type", help="Type of the LSL stream.")] = "EEG",
     replay: Annotated[
         Path | None, typer.Option(help="Replay this recording (XDF) instead of a live stream.")

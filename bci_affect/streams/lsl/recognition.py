@@ -11,12 +11,17 @@ from bci_affect.streams.lsl.discovery import FoundStream
 
 def returned(known: FoundStream, seen: Sequence[FoundStream]) -> tuple[FoundStream, str] | None:
     """Return the visible stream that is the lost one, and the property that identifies it."""
-    others = [stream for stream in seen if stream.uid not in (known.uid, *lsl.own_uids)]
+    # A side stream of the same device (PPG, accelerometer, markers) never stands in for the EEG.
+    others = [
+        stream
+        for stream in seen
+        if stream.uid not in (known.uid, *lsl.own_uids) and _is_kind_of(known, stream)
+    ]
     same: Callable[[FoundStream], bool]
     if known.source_id:
         by_id = [stream for stream in others if stream.source_id == known.source_id]
-        if by_id:  # of two, the older has just ended and is still visible
-            return max(by_id, key=lambda stream: stream.created), "same source id"
+        if by_id:
+            return max(by_id, key=lambda stream: _likeness(known, stream)), "same source id"
     for same, how in (
         (
             lambda s: (
@@ -31,6 +36,28 @@ def returned(known: FoundStream, seen: Sequence[FoundStream]) -> tuple[FoundStre
         if len(matching) == 1:
             return matching[0], how
     return None
+
+
+def _is_kind_of(known: FoundStream, seen: FoundStream) -> bool:
+    """Return True for a numeric stream of the same type that is as regular as the lost one."""
+    return (
+        seen.type.casefold() == known.type.casefold()
+        and seen.format != "string"
+        and (seen.rate_hz > 0) == (known.rate_hz > 0)
+    )
+
+
+def _likeness(known: FoundStream, seen: FoundStream) -> tuple[bool, bool, bool, float]:
+    """Return how much a stream with the same id is like the lost one, to be compared.
+
+    Of two that are alike, the older has just ended and is still visible.
+    """
+    return (
+        (seen.n_channels, seen.rate_hz) == (known.n_channels, known.rate_hz),
+        seen.hostname == known.hostname,
+        seen.name == known.name,
+        seen.created,
+    )
 
 
 def changed(found: FoundStream, before: StreamHeader) -> str:

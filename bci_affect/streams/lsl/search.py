@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bci_affect.errors import BciAffectError
 from bci_affect.streams.lsl import discovery as lsl
 from bci_affect.streams.lsl.discovery import FoundStream
 from bci_affect.streams.lsl.link import Link
+from bci_affect.streams.numeric_markers import is_marker_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,12 @@ class Wanted:
 
     Attributes
     ----------
-    name, type, source_id : str or None
+    name : str or None
+        Name on LSL, or NAME@HOST for one of several machines.
+    type : str or None
         As on LSL.
+    source_id : str or None
+        Source id on LSL, or the uid of an outlet.
     predicate : str or None
         XPath predicate over the stream's description, as in liblsl.
     """
@@ -43,13 +48,13 @@ class Wanted:
         return f"{self.type or 'LSL'} stream" + (f" with {' and '.join(asked)}" if asked else "")
 
     def accepts(self, found: FoundStream) -> bool:
-        """Return True if a stream matches; text streams and this program's own never do."""
+        """Return True if a stream matches; marker streams and this program's own never do."""
         return (
             found.uid not in lsl.own_uids
-            and found.format != "string"
-            and (self.name is None or found.name == self.name)
+            and not is_marker_stream(found.name, found.type, found.format, found.rate_hz)
+            and self.name in (None, found.name, f"{found.name}@{found.hostname}")
             and (self.type is None or found.type.lower() == self.type.lower())
-            and (self.source_id is None or found.source_id == self.source_id)
+            and self.source_id in (None, found.source_id, found.uid)
         )
 
     def connect(
@@ -98,10 +103,26 @@ class Wanted:
                     links.append(Link(info))
                 except BciAffectError as error:
                     gone[info.uid()] = error
+            links = [link for link in links if link.header.rate_hz > 0] or links
             if len(links) == 1:
                 return links[0]
             if links:
-                seen = "; ".join(str(link.found) for link in links)
-                raise BciAffectError(
-                    f"{len(links)} streams match: {seen}. Choose one by --source-id or --stream."
-                )
+                raise BciAffectError(_choice([link.found for link in links]))
+
+
+def _choice(found: Sequence[FoundStream]) -> str:
+    """List streams that match, with a property that differs between all of them."""
+    listed = "; ".join(map(str, found))
+    ids = {one.source_id for one in found}
+    names = {one.name for one in found}
+    places = {(one.name, one.hostname) for one in found}
+    if "" not in ids and len(ids) == len(found):
+        advice = "--source-id ID"
+    elif len(names) == len(found):
+        advice = "--stream NAME"
+    elif len(places) == len(found):
+        advice = "--stream NAME@HOST"
+    else:
+        listed = "; ".join(f"{one} with uid {one.uid}" for one in found)
+        advice = "--source-id UID"
+    return f"{len(found)} streams match: {listed}. Choose one with {advice}."

@@ -211,7 +211,7 @@ class XdfRecording:
                     f"{self.path.name} has no regular stream '{name}' with samples; it has "
                     f"{listed(self.streams)}."
                 )
-            found = named
+            found = [s for s in named if s.header.type.upper() == "EEG"] or named
         if not found:
             raise BciAffectError(
                 f"{self.path.name} has no EEG stream with samples; it has {listed(self.streams)}."

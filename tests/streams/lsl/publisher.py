@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--piece", type=float, default=0.01)
     parser.add_argument("--units", default="microvolts")
+    parser.add_argument("--type", default="EEG")
     parser.add_argument("--clock", type=float, default=0.0)
     parser.add_argument("--stamps", choices=["true", "arrival"], default="true")
     args = parser.parse_args()
@@ -38,7 +39,7 @@ def main() -> None:
     labels = ["Fz", "Cz", "Pz", "Oz", "C3", "C4", "P3", "P4"][: args.channels]
     labels += [f"X{i}" for i in range(len(labels), args.channels)]
     info = pylsl.StreamInfo(
-        args.name, "EEG", args.channels, args.rate, pylsl.cf_float32, args.source_id
+        args.name, args.type, args.channels, args.rate, pylsl.cf_float32, args.source_id
     )
     channels = info.desc().append_child("channels")
     for label in labels:
