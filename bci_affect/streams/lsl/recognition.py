@@ -11,7 +11,7 @@ from bci_affect.streams.lsl.discovery import FoundStream
 
 def returned(known: FoundStream, seen: Sequence[FoundStream]) -> tuple[FoundStream, str] | None:
     """Return the visible stream that is the lost one, and the property that identifies it."""
-    # A side stream of the same device (PPG, accelerometer, markers) never stands in for the EEG.
+    # A side stream of the same device (PPG, accelerometer, markers) never replaces the EEG.
     others = [
         stream
         for stream in seen

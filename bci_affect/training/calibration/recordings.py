@@ -70,7 +70,8 @@ def load_clips(
     Parameters
     ----------
     paths : sequence of Path
-        Recordings in chronological order.
+        Recordings in chronological order. One that contains only a rest is the reference of those
+        after it.
     labels : Labels, or a sequence of them
         Labels of the markers in all files, or in each file.
     predictor : Predictor
@@ -99,7 +100,12 @@ def load_clips(
             f"The files are of several people ({', '.join(subjects)}); calibrate one at a time, "
             "or set their subject under [files] in the labels."
         )
-    _check_ratings([s for recording in recordings for s in recording.segments if not s.rest])
+    clips = [s for recording in recordings for s in recording.segments if not s.rest]
+    if not clips:
+        raise BciAffectError(
+            "The recordings contain rests and no clip; add a recording with rated clips after them."
+        )
+    _check_ratings(clips)
     runs: list[Run] = []
     states: dict[str, dict[str, NDArray[Any]]] = {}
     smoothing_s = 0.0

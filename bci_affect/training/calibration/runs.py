@@ -113,8 +113,8 @@ def open_recording(path: Path, labels: Labels, stream: str | None) -> OpenedReco
     Raises
     ------
     BciAffectError
-        If the file cannot be read, its markers contain no rated clip, or they are on
-        another clock than the EEG.
+        If the file cannot be read, its markers contain neither a rated clip nor a rest, or they are
+        on another clock than the EEG.
     """
     source = XdfSource(path, stream=stream, speed=float("inf"), align=labels.align)
     source.open()
@@ -225,6 +225,8 @@ def process_recording(
 def _segments(path: Path, markers: list[Marker], end: float, labels: Labels) -> list[Segment]:
     segments = find_segments(markers, end, labels)
     clips = [s for s in segments if not s.rest]
+    if not clips and any(s.rest in REST_KINDS for s in segments):
+        return segments  # only a baseline: the reference of the recordings after it
     if not clips:
         expected = ", ".join(f"'{name}'" for name in labels.labels) or "clip_start with ratings"
         raise BciAffectError(
