@@ -12,7 +12,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -66,16 +69,20 @@ def run_benchmark(name: str, *, quick: bool = False, timeout_s: float = 3600.0) 
     began = time.monotonic()
     # Files, as a child that outlives the benchmark would keep a pipe open.
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        process = subprocess.Popen(
-            command + ["--quick"] * quick, stdin=subprocess.DEVNULL, stdout=out, stderr=err
-        )
+        process: subprocess.Popen[bytes] | None = None
         timed_out = False
         try:
+            with _interrupt_deferred():
+                process = subprocess.Popen(
+                    command + ["--quick"] * quick, stdin=subprocess.DEVNULL, stdout=out, stderr=err
+                )
             process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             timed_out = True
         finally:
-            _end(process)
+            if process is not None:
+                _end(process)
+        assert process is not None  # else an exception has left this function
         seconds = time.monotonic() - began
         printed, log = _text(out), _text(err)
     if timed_out:
@@ -85,6 +92,25 @@ def run_benchmark(name: str, *, quick: bool = False, timeout_s: float = 3600.0) 
         return BenchmarkResult(name, seconds, figures=answer["figures"])
     logger.info("benchmark %s failed:\n%s", name, log)
     return BenchmarkResult(name, seconds, error=answer.get("error") or _crash(process, log))
+
+
+@contextmanager
+def _interrupt_deferred() -> Iterator[None]:
+    """Defer Ctrl-C until the end of the block.
+
+    An interrupt within `subprocess.Popen` would lose the process that has just started.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pending: list[int] = []
+    previous = signal.signal(signal.SIGINT, lambda number, _: pending.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if pending:
+        raise KeyboardInterrupt
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
