@@ -18,6 +18,7 @@ Found = dict[str, list[dict[str, Any]]]
 """Metrics of each group of people, by study."""
 
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
+CONDITION_MARKS = ("<!-- conditions: begin -->", "<!-- conditions: end -->")
 
 _MRR = {"all": "retrieval/stimulus/all/trial", "unseen": "retrieval/stimulus/unseen/trial"}
 # After co-training the correct track is always outside co-training, so chance holds only among
@@ -65,6 +66,31 @@ def tables(found: Found, effect: str) -> str:
     parts += ["### Differences between models\n", _differences(found)]
     if "terms" in found:
         parts += ["### Terms of the objective, on held-out people\n", _terms(found)]
+    return "\n".join(parts)
+
+
+def condition_tables(found: Found, titles: Mapping[str, str], effect: str) -> str:
+    """Return the metrics under conditions of real recordings as Markdown.
+
+    Parameters
+    ----------
+    found : dict of str to list of dict
+        Metrics of the study of each condition, one for each group of people.
+    titles : mapping of str to str
+        Title of each condition, in order.
+    effect : str
+        Description of the simulated effect.
+    """
+    parts = [
+        f"{effect} unless stated otherwise. Held-out people, trial level; mean over people with "
+        "the 95 % bootstrap interval over people; p against chance, two-sided, by sign flips over "
+        "people.\n"
+    ]
+    for name, title in titles.items():
+        if name in found:
+            count = f"{_count(found[name])} people, seeds: {len(found[name])}.\n"
+            parts += [f"### {title}\n", count]
+            parts += [_scores(found, [name], "pretrain", "all")]
     return "\n".join(parts)
 
 
@@ -210,7 +236,7 @@ def _interval(found: Interval, *, sign: bool = False) -> str:
     return f"{found.mean:{form}} [{found.low:{form}}, {found.high:{form}}]"
 
 
-def write_docs(path: Path, text: str) -> None:
+def write_docs(path: Path, text: str, marks: tuple[str, str] = (BEGIN, END)) -> None:
     """Replace the text between the marks of a document.
 
     Raises
@@ -218,9 +244,9 @@ def write_docs(path: Path, text: str) -> None:
     BciAffectError
         If the document has no marks.
     """
-    document = path.read_text(encoding="utf-8")
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise BciAffectError(f"{path} has no marks {BEGIN} ... {END} for the tables.")
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
+    begin, end = marks
+    before, first, rest = path.read_text(encoding="utf-8").partition(begin)
+    _, last, after = rest.partition(end)
+    if not first or not last:
+        raise BciAffectError(f"{path} has no marks {begin} ... {end} for the tables.")
+    path.write_text(f"{before}{begin}\n\n{text}\n{end}{after}", encoding="utf-8")

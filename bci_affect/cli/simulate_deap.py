@@ -21,6 +21,24 @@ def simulate_deap(
             min=0, max=10, help="Size of the EEG's response to the felt mood; 1: 0.3 nats."
         ),
     ] = 1.0,
+    coupling: Annotated[
+        float,
+        typer.Option(
+            min=0, max=10, help="Size of the change of coupling between regions with mood."
+        ),
+    ] = 0.0,
+    gain_drift_db: Annotated[
+        float,
+        typer.Option(
+            "--gain-drift-db", min=0, max=12, help="Drift of each electrode's gain, dB (SD)."
+        ),
+    ] = 0.0,
+    state_s: Annotated[
+        float, typer.Option(min=0, max=1800, help="Duration of a state in seconds; 0: one video.")
+    ] = 0.0,
+    one_state_sittings: Annotated[
+        bool, typer.Option("--one-state-sittings", help="A session of its own for each state.")
+    ] = False,
     null: Annotated[
         bool, typer.Option("--null", help="No effect in the EEG nor in the music's features.")
     ] = False,
@@ -35,12 +53,18 @@ def simulate_deap(
     """
     from bci_affect.datasets import SimulationSettings, write_deap
 
+    if state_s and one_state_sittings:
+        raise typer.BadParameter("--state-s and --one-state-sittings exclude each other.")
     settings = SimulationSettings(
         subjects=subjects,
         trials=trials,
         seconds=seconds,
         effect=0.0 if null else effect,
         music_effect=0.0 if null else 1.0,
+        coupling=0.0 if null else coupling,
+        gain_drift_db=gain_drift_db,
+        state_s=state_s,
+        one_state_sittings=one_state_sittings,
         seed=seed,
     )
     written = write_deap(out, settings)

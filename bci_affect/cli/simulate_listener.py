@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from bci_affect.cli.simulate_streams import (
     Blinks,
     Cap,
+    Coupling,
     Duration,
     Effect,
+    GainDrift,
     Person,
     Rate,
     Seed,
@@ -21,7 +28,12 @@ def simulate_listener(
     person: Person = 1,
     seed: Seed = 0,
     effect: Effect = 1.0,
+    coupling: Coupling = 0.0,
+    gain_drift_db: GainDrift = 0.0,
     blinks: Blinks = True,
+    truth: Annotated[
+        Path | None, typer.Option(help="New file for the ground truth, JSON lines.")
+    ] = None,
 ) -> None:
     """Publish EEG of a simulated listener who responds to the music of a session.
 
@@ -39,6 +51,7 @@ def simulate_listener(
         person=person,
         seed=seed,
         effect=effect,
-        artifacts=Artifacts(blinks=blinks, jaw=blinks),
+        coupling=coupling,
+        artifacts=Artifacts(blinks=blinks, jaw=blinks, gain_drift_db=gain_drift_db),
     )
-    publish_until_told(plan, lambda stop: publish_listener(plan, stop))
+    publish_until_told(plan, lambda stop: publish_listener(plan, stop, truth=truth))

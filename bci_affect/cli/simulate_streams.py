@@ -26,6 +26,22 @@ Effect = Annotated[
     float,
     typer.Option(min=0.0, help="Size of the effect of mood on the EEG: 1 as published, 0 none."),
 ]
+Coupling = Annotated[
+    float,
+    typer.Option(
+        min=0.0, max=10.0, help="Size of the effect of mood on the coupling between regions."
+    ),
+]
+GainDrift = Annotated[
+    float,
+    typer.Option(
+        "--gain-drift-db", min=0.0, max=12.0, help="Drift of each electrode's gain, dB (SD)."
+    ),
+]
+StateS = Annotated[
+    float, typer.Option(min=0.0, help="Seconds for which successive clips keep one mood.")
+]
+Mood = Annotated[str, typer.Option(help="Single mood of all clips: happy, sad, calm or tense.")]
 ClipS = Annotated[float, typer.Option(min=2.0, help="Seconds of each piece of music.")]
 Offset = Annotated[float, typer.Option(min=0.0, help="Electrode offsets in microvolts (SD).")]
 Blinks = Annotated[bool, typer.Option(help="Blinks and jaw clenches.")]
@@ -52,8 +68,12 @@ def simulate_xdf(
     person: Person = 1,
     seed: Seed = 0,
     effect: Effect = 1.0,
+    coupling: Coupling = 0.0,
     clip_s: ClipS = 20.0,
+    state_s: StateS = 0.0,
+    mood: Mood = "",
     offset_uv: Offset = 0.0,
+    gain_drift_db: GainDrift = 0.0,
     blinks: Blinks = True,
     drop: Drop = None,
     clock_reset: Reset = None,
@@ -86,8 +106,12 @@ def simulate_stream(
     person: Person = 1,
     seed: Seed = 0,
     effect: Effect = 1.0,
+    coupling: Coupling = 0.0,
     clip_s: ClipS = 20.0,
+    state_s: StateS = 0.0,
+    mood: Mood = "",
     offset_uv: Offset = 0.0,
+    gain_drift_db: GainDrift = 0.0,
     blinks: Blinks = True,
     drop: Drop = None,
     clock_reset: Reset = None,
@@ -125,7 +149,8 @@ def publish_until_told(plan: SessionPlan, publish: Callable[[threading.Event], i
 
 
 _PLAN_ARGUMENTS = (
-    *("duration", "cap", "rate", "person", "seed", "effect", "clip_s", "offset_uv", "blinks"),
+    *("duration", "cap", "rate", "person", "seed", "effect", "coupling", "clip_s", "state_s"),
+    *("mood", "offset_uv", "gain_drift_db", "blinks"),
     *("drop", "clock_reset", "flat", "jitter_ms", "rate_error"),
 )
 
@@ -142,8 +167,12 @@ def _plan(
     person: int,
     seed: int,
     effect: float,
+    coupling: float,
     clip_s: float,
+    state_s: float,
+    mood: str,
     offset_uv: float,
+    gain_drift_db: float,
     blinks: bool,
     drop: list[str] | None,
     clock_reset: list[str] | None,
@@ -160,8 +189,13 @@ def _plan(
         person=person,
         seed=seed,
         effect=effect,
+        coupling=coupling,
         clip_s=clip_s,
+        state_s=state_s,
+        mood=mood,
         rest_s=min(10.0, duration / 6),
-        artifacts=Artifacts(blinks=blinks, jaw=blinks, offset_uv=offset_uv),
+        artifacts=Artifacts(
+            blinks=blinks, jaw=blinks, offset_uv=offset_uv, gain_drift_db=gain_drift_db
+        ),
         faults=parse_faults(drop or (), clock_reset or (), flat or (), jitter_ms, rate_error),
     )

@@ -102,7 +102,7 @@ class Deap:
         self._truth = _read_truth(root)
         self._shape = tuple(self._truth["shape"]) if self._truth else SHAPE
         self._stimuli = _read_stimuli(root)
-        self._orders = _read_presentation_orders(root)
+        self._orders, self._sessions = _read_presentation_orders(root)
         audio = root / "stimuli" / "audio"
         use_audio = self._stimuli is None and audio.is_dir()
         self._audio = find_numbered_audio(audio) if use_audio else {}
@@ -178,7 +178,7 @@ class Deap:
             rate_hz=RATE_HZ,
             montage=self._montage,
             subject=subject,
-            session="1",
+            session=self._sessions.get((int(subject[1:]), video), "1"),
             stimulus=f"video{video + 1:02d}",
             onset_s=BASELINE_S,
             ratings=ratings,
@@ -223,9 +223,16 @@ def _order_files(root: Path) -> list[Path]:
     return [root / ORDER_FILE, root / "metadata_csv" / ORDER_FILE]
 
 
-def _read_presentation_orders(root: Path) -> dict[int, dict[int, int]]:
-    """Return the video, from 0, of each trial number, by subject number."""
+def _read_presentation_orders(
+    root: Path,
+) -> tuple[dict[int, dict[int, int]], dict[tuple[int, int], str]]:
+    """Return the video, from 0, of each trial number, by subject number; and sessions.
+
+    Sessions are by subject number and video, where the table has a column ``Session``: simulated
+    data have one, DEAP has not.
+    """
     orders: dict[int, dict[int, int]] = {}
+    sessions: dict[tuple[int, int], str] = {}
     for path in _order_files(root):
         if not path.is_file():
             continue
@@ -239,6 +246,8 @@ def _read_presentation_orders(root: Path) -> dict[int, dict[int, int]]:
                         int(row[name]) for name in ("Participant_id", "Trial", "Experiment_id")
                     )
                     orders.setdefault(subject, {})[trial] = video - 1
+                    if "Session" in row:
+                        sessions[subject, video - 1] = str(int(row["Session"]))
         except (OSError, ValueError, KeyError, TypeError, csv.Error):
             raise BciAffectError(
                 f"{path} is not DEAP's table of ratings (columns Participant_id, Trial, "
@@ -251,7 +260,7 @@ def _read_presentation_orders(root: Path) -> dict[int, dict[int, int]]:
                     "again or remove it."
                 )
         break
-    return orders
+    return orders, sessions
 
 
 def _read_stimuli(root: Path) -> Stimuli | None:

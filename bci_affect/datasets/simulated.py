@@ -11,15 +11,24 @@ Generative model:
 - **EEG**: `simulation.EegSimulator` follows the emotion over time with size ``effect`` (1: 0.3 nats
   of log power per unit of mood at the best electrode, over unrelated slow drifts of about 0.25
   nats), through a response pattern that is partly individual.
+- **Conditions of real recordings**, each off by default: ``coupling`` is the size of a change of
+  the coupling between regions with emotion, which leaves the power of every electrode as it is;
+  ``gain_drift_db`` is the standard deviation of each electrode's gain, which walks over minutes;
+  ``state_s`` puts tracks of one quadrant next to each other until the state has lasted that long;
+  ``one_state_sittings`` puts each quadrant into a session of its own, with other noise and gains.
 
-EEG and music thus share a common cause over time. With ``effect = 0`` the EEG does not depend on
-the music, the mood or the rating; with ``music_effect = 0`` the embeddings do not depend on the
-mood. Both together give the null model, for which every metric must be at chance.
+EEG and music thus share a common cause over time. With ``effect = 0`` and ``coupling = 0`` the EEG
+does not depend on the music, the mood or the rating; with ``music_effect = 0`` the embeddings do
+not depend on the mood. All three together give the null model, for which every metric must be at
+chance on people held out, under all conditions. (Within a person any drift reveals a state that
+lasts; that follows from the order of the trials and is not an effect.)
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +36,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 from scipy.signal import butter, sosfiltfilt
 
 from bci_affect.config import Section
@@ -45,6 +54,8 @@ _INDIVIDUAL_EMOTION_SD = 0.3
 _SHARED_EMOTION = 0.8
 _RATING_SPREAD, _RATING_NOISE = 3.0, 0.6
 _N_DIM = 128
+TRIAL_TRUTH_FILE = "truth.npz"
+"""Ground truth of every trial of simulated files, stored next to them."""
 _VERSION = 2
 """Version of the generative model; increases when the same settings give different data."""
 
@@ -61,6 +72,28 @@ class SimulationSettings(Section):
     individuality: float = Field(0.5, ge=0, le=5)
     """Size of a subject's individual response pattern, relative to the common one."""
     seed: int = Field(0, ge=0)
+    coupling: float = Field(0.0, ge=0, le=10)
+    """Size of the change of coupling between regions with emotion."""
+    gain_drift_db: float = Field(0.0, ge=0, le=12)
+    """Standard deviation of each electrode's gain over minutes."""
+    state_s: float = Field(0.0, ge=0, le=1800)
+    """Duration of a state: tracks of one quadrant in succession; 0 for a random order."""
+    one_state_sittings: bool = False
+    """One session for each quadrant, in an order of each subject's own."""
+
+    @model_validator(mode="after")
+    def _one_order(self) -> SimulationSettings:
+        if self.state_s and self.one_state_sittings:
+            raise ValueError("state_s and one_state_sittings exclude each other")
+        return self
+
+    def key(self) -> str:
+        """Return the settings as text; conditions that are off do not appear in it."""
+        off = {name for name in _CONDITIONS if not getattr(self, name)}
+        return self.model_dump_json(exclude=off)
+
+
+_CONDITIONS = ("coupling", "gain_drift_db", "state_s", "one_state_sittings")
 
 
 @dataclass(frozen=True)
@@ -71,9 +104,35 @@ class _Tracks:
     course: Array  # (n_tracks, 2, n_seconds)
     embeddings: NDArray[np.float32]  # (n_tracks, n_embeddings, 128)
 
+    @property
+    def quadrant(self) -> NDArray[np.int64]:
+        """Quadrant of each track, 0 to 3."""
+        low = (self.mood < 0).astype(np.int64)
+        return low[:, 0] + 2 * low[:, 1]
+
     def mean_ratings(self) -> Array:
         """Return the expected ratings, averaged over subjects, (n_tracks, 2) on 1-9."""
         return np.clip(5 + _RATING_SPREAD * _SHARED_EMOTION * self.mood, 1, 9)
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """Data of one subject, by track, with their ground truth.
+
+    Attributes
+    ----------
+    eeg : ndarray, shape (n_tracks, n_channels, n_samples)
+    ratings : ndarray, shape (n_tracks, 4)
+    emotion : ndarray, shape (n_tracks, 2)
+        Mean valence and arousal felt, in [-1, 1].
+    gain_db : ndarray, shape (n_tracks, n_channels)
+        Mean gain of each electrode.
+    """
+
+    eeg: Array
+    ratings: Array
+    emotion: Array
+    gain_db: Array
 
 
 class SimulatedDataset:
@@ -99,29 +158,30 @@ class SimulatedDataset:
 
     def content_key(self, subject: str) -> str:
         """Return a hash of the settings and the subject."""
-        text = f"{_VERSION} {self._settings.model_dump_json()} {subject}"
+        text = f"{_VERSION} {self._settings.key()} {subject}"
         return hashlib.sha256(text.encode()).hexdigest()
 
     def trials(self, subject: str) -> list[Trial]:
         """Return the trials of one simulated subject."""
         number = int(subject[1:])
-        eeg, ratings = _simulate_subject(self._settings, self._tracks, number)
+        data = _simulate_subject(self._settings, self._tracks, number)
         means = self._tracks.mean_ratings()
         steps = np.arange(self._tracks.embeddings.shape[1], dtype=np.float64)
         times = steps * deap.EMBEDDING_STEP_S + deap.EMBEDDING_WINDOW_S / 2
         trials = []
-        for index, track in enumerate(_presentation_order(self._settings, number)):
-            trial_ratings = dict(zip(deap.LABELS, map(float, ratings[track]), strict=True))
+        order = _presentation_order(self._settings, self._tracks, number)
+        for index, (track, sitting) in enumerate(order):
+            trial_ratings = dict(zip(deap.LABELS, map(float, data.ratings[track]), strict=True))
             trial_ratings["music_valence"], trial_ratings["music_arousal"] = map(
                 float, means[track]
             )
             trials.append(
                 Trial(
-                    eeg=eeg[track].astype(np.float32),
+                    eeg=data.eeg[track].astype(np.float32),
                     rate_hz=deap.RATE_HZ,
                     montage=self._montage,
                     subject=subject,
-                    session="1",
+                    session=str(sitting),
                     stimulus=f"video{track + 1:02d}",
                     onset_s=deap.BASELINE_S,
                     ratings=trial_ratings,
@@ -139,7 +199,8 @@ def write_deap(root: Path, settings: SimulationSettings) -> list[Path]:
     Parameters
     ----------
     root : Path
-        Folder without a data set; created if it does not exist.
+        Folder without a data set; created if it does not exist. ``truth.json`` holds the settings
+        and the moods of the tracks, ``truth.npz`` what varies by subject and trial.
     settings : SimulationSettings
         With 32 subjects, 40 trials and 60 s the files have the shapes of DEAP, and stimuli for the
         34 videos with music.
@@ -162,13 +223,17 @@ def write_deap(root: Path, settings: SimulationSettings) -> list[Path]:
         (root / "stimuli").mkdir(parents=True, exist_ok=True)
         _write_stimuli(root / "stimuli", tracks, settings)
         _write_truth(root / deap.TRUTH_FILE, tracks, settings)
-        _write_presentation_order(root / deap.ORDER_FILE, settings)
+        _write_presentation_order(root / deap.ORDER_FILE, tracks, settings)
+        emotion, gain_db = [], []
         for number in range(1, settings.subjects + 1):
             path = root / f"s{number:02d}.dat"
-            eeg, ratings = _simulate_subject(settings, tracks, number)
-            data = _append_peripheral_channels(eeg, number)
-            write_python2_pickle(path, {"data": data, "labels": ratings})
+            subject = _simulate_subject(settings, tracks, number)
+            data = _append_peripheral_channels(subject.eeg, number)
+            write_python2_pickle(path, {"data": data, "labels": subject.ratings})
             written.append(path)
+            emotion.append(subject.emotion)
+            gain_db.append(subject.gain_db)
+        _write_trial_truth(root / TRIAL_TRUTH_FILE, tracks, settings, emotion, gain_db)
     except OSError as error:
         raise BciAffectError(f"Cannot write to {root}: {error.strerror or error}.") from None
     return written
@@ -193,38 +258,68 @@ def _make_tracks(settings: SimulationSettings) -> _Tracks:
     return _Tracks(mood, np.clip(course, -1, 1), embeddings.astype(np.float32))
 
 
-def _presentation_order(settings: SimulationSettings, number: int) -> list[int]:
-    """Return the tracks in the order presented to a subject.
+def _presentation_order(
+    settings: SimulationSettings, tracks: _Tracks, number: int
+) -> list[tuple[int, int]]:
+    """Return track and session (from 1) of every trial of a subject, in order of presentation.
 
     The order is random per subject: in a common order, slow drifts and the state of the
     normalisation would identify the track.
     """
     rng = np.random.default_rng([settings.seed, number, 0x04D])
-    return [int(track) for track in rng.permutation(settings.trials)]
+    order = [int(track) for track in rng.permutation(settings.trials)]
+    if not settings.state_s and not settings.one_state_sittings:
+        return [(track, 1) for track in order]
+    by_quadrant = [[track for track in order if tracks.quadrant[track] == q] for q in range(4)]
+    length = settings.trials
+    if settings.state_s:
+        length = max(1, round(settings.state_s / (deap.BASELINE_S + settings.seconds)))
+    found: list[tuple[int, int]] = []
+    last = -1
+    while any(by_quadrant):
+        turns = [int(q) for q in rng.permutation(4) if by_quadrant[q]]
+        if turns[0] == last and len(turns) > 1:  # the same state would last twice as long
+            turns[0], turns[1] = turns[1], turns[0]
+        for sitting, quadrant in enumerate(turns, start=1):
+            last = quadrant
+            chosen, by_quadrant[quadrant] = (
+                by_quadrant[quadrant][:length],
+                by_quadrant[quadrant][length:],
+            )
+            found += [(track, sitting if settings.one_state_sittings else 1) for track in chosen]
+    return found
 
 
-def _simulate_subject(
-    settings: SimulationSettings, tracks: _Tracks, number: int
-) -> tuple[Array, Array]:
-    """Return one subject's EEG, (n_tracks, 32, n_samples), and ratings, (n_tracks, 4), by track."""
+def _simulate_subject(settings: SimulationSettings, tracks: _Tracks, number: int) -> _Subject:
     rng = np.random.default_rng([settings.seed, number, 0xE46])
     person = SimulatedPerson.draw(
-        int(rng.integers(2**31)), effect=settings.effect, individuality=settings.individuality
+        int(rng.integers(2**31)),
+        effect=settings.effect,
+        individuality=settings.individuality,
+        coupling=settings.coupling,
     )
     montage = make_montage(deap.CHANNELS)
-    simulator = EegSimulator(
-        montage.names, montage.positions, deap.RATE_HZ, person, int(rng.integers(2**31)), CLEAN
-    )
+    artifacts = dataclasses.replace(CLEAN, gain_drift_db=settings.gain_drift_db)
+
+    def begin(seed: int) -> EegSimulator:
+        return EegSimulator(montage.names, montage.positions, deap.RATE_HZ, person, seed, artifacts)
+
+    simulator, current = begin(int(rng.integers(2**31))), 1
     n_trials = settings.trials
     individual = _INDIVIDUAL_EMOTION_SD * rng.standard_normal((n_trials, 2))
     before = round(deap.BASELINE_S * deap.RATE_HZ)
     during = round(settings.seconds * deap.RATE_HZ)
     second = np.minimum(np.arange(during) // int(deap.RATE_HZ), tracks.course.shape[2] - 1)
     eeg = np.empty((n_trials, len(deap.CHANNELS), before + during))
-    for track in _presentation_order(settings, number):
+    gain_db = np.zeros((n_trials, len(deap.CHANNELS)))
+    for track, sitting in _presentation_order(settings, tracks, number):
+        if sitting != current:
+            own = np.random.default_rng([settings.seed, number, 0x517, sitting])
+            simulator, current = begin(int(own.integers(2**31))), sitting
         emotion = _SHARED_EMOTION * tracks.course[track][:, second] + individual[track][:, None]
         emotion = np.concatenate([np.zeros((2, before)), emotion], axis=1)
         eeg[track] = simulator.block(before + during, emotion[0], emotion[1])
+        gain_db[track] = simulator.gain_db
     # The preprocessing of DEAP: zero-phase band-pass 4-45 Hz over the full trial.
     eeg = sosfiltfilt(butter(4, (4, 45), "bandpass", fs=deap.RATE_HZ, output="sos"), eeg, axis=-1)
 
@@ -232,7 +327,8 @@ def _simulate_subject(
     noise = _RATING_NOISE * rng.standard_normal((n_trials, 2))
     ratings = 5 + _RATING_SPREAD * mean_emotion + noise
     others = rng.uniform(1, 9, (n_trials, 2))  # dominance and liking, unrelated to anything
-    return eeg, np.clip(np.concatenate([ratings, others], axis=1), 1, 9).round(2)
+    ratings = np.clip(np.concatenate([ratings, others], axis=1), 1, 9).round(2)
+    return _Subject(eeg, ratings, mean_emotion, gain_db)
 
 
 def _append_peripheral_channels(eeg: Array, number: int) -> Array:
@@ -255,12 +351,19 @@ def _write_stimuli(folder: Path, tracks: _Tracks, settings: SimulationSettings) 
     np.save(folder / "tracks_labels.npy", labels)
 
 
-def _write_presentation_order(path: Path, settings: SimulationSettings) -> None:
-    """Write the presentation order with the columns of DEAP's ``participant_ratings.csv``."""
-    lines = ["Participant_id,Trial,Experiment_id"]
+def _write_presentation_order(path: Path, tracks: _Tracks, settings: SimulationSettings) -> None:
+    """Write the presentation order with the columns of DEAP's ``participant_ratings.csv``.
+
+    With several sessions there is a further column, ``Session``.
+    """
+    several = settings.one_state_sittings
+    lines = ["Participant_id,Trial,Experiment_id" + (",Session" if several else "")]
     for number in range(1, settings.subjects + 1):
-        order = enumerate(_presentation_order(settings, number), start=1)
-        lines += [f"{number},{trial},{track + 1}" for trial, track in order]
+        order = enumerate(_presentation_order(settings, tracks, number), start=1)
+        lines += [
+            f"{number},{trial},{track + 1}" + (f",{sitting}" if several else "")
+            for trial, (track, sitting) in order
+        ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -270,9 +373,35 @@ def _write_truth(path: Path, tracks: _Tracks, settings: SimulationSettings) -> N
     truth = {
         "simulated": True,
         "shape": [settings.trials, n_channels, samples],
-        "settings": settings.model_dump(),
+        "settings": json.loads(settings.key()),
         "track_mood": tracks.mood.round(6).tolist(),
         "meaning": "effect: size of the EEG's response to the felt mood (1: 0.3 nats of log power "
         "per unit of mood at the best electrode); 0 with music_effect 0 is the null",
     }
     path.write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
+
+
+def _write_trial_truth(
+    path: Path,
+    tracks: _Tracks,
+    settings: SimulationSettings,
+    emotion: list[Array],
+    gain_db: list[Array],
+) -> None:
+    """Write the ground truth of every trial: arrays by subject and track."""
+    sitting = np.zeros((settings.subjects, settings.trials), np.int64)
+    position = np.zeros_like(sitting)
+    for number in range(1, settings.subjects + 1):
+        for place, (track, session) in enumerate(_presentation_order(settings, tracks, number)):
+            sitting[number - 1, track], position[number - 1, track] = session, place
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        emotion=np.stack(emotion),  # (n_subjects, n_tracks, 2)
+        gain_db=np.stack(gain_db),  # (n_subjects, n_tracks, n_channels)
+        session=sitting,  # (n_subjects, n_tracks)
+        position=position,  # place in the order of presentation, from 0
+        quadrant=tracks.quadrant,  # (n_tracks,)
+        channels=np.array(deap.CHANNELS),
+    )
+    path.write_bytes(buffer.getvalue())

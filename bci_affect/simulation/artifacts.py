@@ -1,4 +1,4 @@
-"""Blinks, jaw muscles and the amplifier of a simulated recording."""
+"""Blinks, jaw muscles, electrode gains and the amplifier of a simulated recording."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from scipy.signal import butter, sosfilt
 from bci_affect.simulation.brain import distances
 from bci_affect.simulation.person import Activity, Array, Artifacts, SimulatedPerson
 
+_DRIFT_TIME_S = 30.0  # time constant of the amplifier's drift
 _SLOT_S = 0.25  # spacing of the moments at which a blink or a clench may begin
 
 
@@ -72,36 +73,65 @@ class Muscles:
             self._clench_left = 60.0 * size * np.sin(np.pi * np.arange(n) / n) ** 0.5
 
 
+class SlowWalk:
+    """Slow mean-reverting random walk of each channel, interpolated between seconds.
+
+    Parameters
+    ----------
+    n_channels : int
+    rate_hz : float
+    sd : float
+        Standard deviation, from the first sample on.
+    time_s : float
+        Time constant.
+    rng : numpy Generator
+    """
+
+    def __init__(
+        self, n_channels: int, rate_hz: float, sd: float, time_s: float, rng: np.random.Generator
+    ) -> None:
+        self._rng, self._frame, self._at = rng, round(rate_hz), 0
+        self._keep = np.exp(-1.0 / time_s)
+        self._step = sd * np.sqrt(1 - self._keep**2)
+        self._from = rng.standard_normal(n_channels) * sd
+        self._to = self._from
+
+    def block(self, n: int) -> Array:
+        """Return the next samples, (n_channels, n)."""
+        out = np.empty((len(self._from), n))
+        done = 0
+        while done < n:
+            inside = self._at % self._frame
+            if inside == 0:
+                self._from = self._to
+                self._to = self._keep * self._from + self._step * self._rng.standard_normal(
+                    len(self._from)
+                )
+            m = min(n - done, self._frame - inside)
+            ramp = (inside + np.arange(m)) / self._frame
+            out[:, done : done + m] = self._from[:, None] * (1 - ramp) + self._to[:, None] * ramp
+            done, self._at = done + m, self._at + m
+        return out
+
+
 class Amplifier:
     """Offsets, their drift, mains hum and white noise."""
 
     def __init__(
         self, n_channels: int, rate_hz: float, artifacts: Artifacts, rng: np.random.Generator
     ) -> None:
-        self._settings, self._rate, self._rng = artifacts, rate_hz, rng
+        self._settings, self._rate = artifacts, rate_hz
         self._offset = artifacts.offset_uv * rng.standard_normal(n_channels)
         self._hum = artifacts.line_uv * np.exp(0.5 * rng.standard_normal(n_channels))
         self._phase = rng.normal(0, 0.3, n_channels)
-        self._drift = rng.standard_normal(n_channels) * artifacts.drift_uv
-        self._drift_to = self._drift
+        self._drift = SlowWalk(n_channels, rate_hz, artifacts.drift_uv, _DRIFT_TIME_S, rng)
         self._at = 0
-        self._frame = round(rate_hz)
         self._noise_rng = rng.spawn(1)[0]
 
     def block(self, n: int) -> Array:
         """Return the next samples (n_channels, n) in microvolts."""
-        out = np.empty((len(self._offset), n))
-        done = 0
-        while done < n:
-            inside = self._at % self._frame
-            if inside == 0:
-                self._next_drift()
-            m = min(n - done, self._frame - inside)
-            ramp = (inside + np.arange(m)) / self._frame
-            out[:, done : done + m] = (
-                self._drift[:, None] * (1 - ramp) + self._drift_to[:, None] * ramp
-            )
-            done, self._at = done + m, self._at + m
+        out = self._drift.block(n)
+        self._at += n
         out += self._offset[:, None]
         if self._settings.line_uv:
             t = np.arange(self._at - n, self._at) / self._rate
@@ -112,15 +142,9 @@ class Amplifier:
             out += self._settings.noise_uv * noise.T
         return out
 
-    def _next_drift(self) -> None:
-        keep = np.exp(-1.0 / 30.0)
-        step = self._settings.drift_uv * np.sqrt(1 - keep**2)
-        self._drift = self._drift_to
-        self._drift_to = keep * self._drift + step * self._rng.standard_normal(len(self._drift))
-
 
 def _shift(pending: Array, n: int) -> tuple[Array, Array]:
-    """Take the next `n` values of a pending waveform, then zeros."""
+    """Pop the next `n` values of a pending waveform, then zeros."""
     out = np.zeros(n)
     m = min(n, len(pending))
     out[:m] = pending[:m]

@@ -1,4 +1,4 @@
-"""Rhythms of a simulated person, as electrodes see them, and what mood does to them."""
+"""Rhythms of a simulated person at the electrodes, and their change with mood."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ _N_SOURCES = 48
 _SOURCE_RADIUS_M = 0.070
 _SPREAD_M = 0.045  # volume conduction: how far a source is seen on the scalp
 
+# Mood of each rhythm that is coupled: 0 valence, 1 arousal.
+_COUPLED = {"alpha": 1, "beta": 0}
+_PHASE_RAD = 1.2  # from the vertex to the edge of the head, along the gradient
+_TURN_RAD = 0.08  # per unit of mood, at coupling 1
+_MAX_TURN_RAD = np.pi / 4
+
 # Directions from the head's centre (right, front, up) of the places that effects are named after.
 _PLACES = {
     "Fz": (0.0, 0.75, 0.66),
@@ -28,8 +34,40 @@ _PLACES = {
 }
 
 
+class Coupling:
+    """Phase between regions, whose direction over the head turns with mood.
+
+    A coupled rhythm at electrode u is ``cos(phi_u) x_u + sin(phi_u) y_u`` with two independent
+    sets of sources x and y that have the same covariance C. The covariance between electrodes u
+    and v is then ``C_uv cos(phi_u - phi_v)``: the power of every electrode is C_uu whatever the
+    phases are, and only the coupling changes. Phases rise linearly over the head; mood turns the
+    direction, so that some pairs gain what others lose, and power after an average reference
+    changes little.
+
+    Parameters
+    ----------
+    directions : ndarray, shape (n_channels, 3)
+        Unit directions of the electrodes (right, front, up).
+    person : SimulatedPerson
+        The size is `SimulatedPerson.coupling`; each rhythm has a direction of the person's own.
+    """
+
+    def __init__(self, directions: Array, person: SimulatedPerson) -> None:
+        own = np.random.default_rng([person.seed, 0x2])
+        spread = 0.3 * person.individuality * own.standard_normal(len(_COUPLED))
+        self.rest_rad = dict(zip(_COUPLED, np.pi / 4 + spread, strict=True))
+        self._turn = min(_TURN_RAD * person.coupling, _MAX_TURN_RAD)
+        self._right, self._front = directions[:, :1], directions[:, 1:2]
+
+    def phase(self, rhythm: str, mood: Array) -> Array:
+        """Return the phase of each electrode in radians, (n_channels, n); mood is (2, n)."""
+        angle = self.rest_rad[rhythm] + self._turn * mood[_COUPLED[rhythm]]
+        phase: Array = _PHASE_RAD * (self._right * np.cos(angle) + self._front * np.sin(angle))
+        return phase
+
+
 class Brain:
-    """Background and rhythms at the electrodes, without mood, and mood's gain on each rhythm."""
+    """Background and rhythms at the electrodes, and the gain and coupling that mood gives them."""
 
     def __init__(
         self,
@@ -38,8 +76,9 @@ class Brain:
         person: SimulatedPerson,
         rng: np.random.Generator,
         slow_rng: np.random.Generator,
+        coupling_rng: np.random.Generator,
     ) -> None:
-        self._rng, self._slow_rng = rng, slow_rng
+        self._rng, self._slow_rng, self._coupling_rng = rng, slow_rng, coupling_rng
         self._wander_sd = person.wander
         own = np.random.default_rng([person.seed, 0x0])
         sources = _shell(_N_SOURCES)
@@ -53,7 +92,7 @@ class Brain:
             (person.background_uv, *rhythm_uv), (_near("Cz", 9.0), *regions), strict=True
         ):
             strength = (0.4 + region(where)) * np.exp(0.3 * own.standard_normal(_N_SOURCES))
-            # Scaled over the whole head, not this montage: a headset does not change the brain.
+            # Scaled over the head, not this montage: a headset does not change the brain.
             everywhere = np.exp(-0.5 * (distances(sources, _scalp()) / _SPREAD_M) ** 2) * strength
             rms = np.sqrt((everywhere**2).sum(axis=1).mean())
             mixing.append(spread * strength * (size_uv / rms))
@@ -66,29 +105,76 @@ class Brain:
         sections += [butter(2, band, "bandpass", fs=rate_hz, output="sos") for band in edges]
         self._filters = [(sos, _unit_gain(sos)) for sos in sections]
         self._states = [np.zeros((len(s), _N_SOURCES, 2)) for s, _ in self._filters]
+        coupled = [RHYTHMS.index(name) for name in _COUPLED] if person.coupling else []
+        self._coupled = {rhythm: i for i, rhythm in enumerate(coupled)}
+        self._second_states = [self._states[1 + rhythm].copy() for rhythm in coupled]
         self._wander = slow_rng.standard_normal(len(RHYTHMS)) * person.wander
 
         seen = (positions - _CENTRE_M) / np.linalg.norm(positions - _CENTRE_M, axis=1)[:, None]
         self._response = person.effect * _response(seen, person)  # (2, n_rhythms, n_channels)
+        self.coupling = Coupling(seen, person)
         self._eyes = 1.6 * _near("Oz", 0.8)(seen)
         for _ in range(4):  # let the background's slowest parts settle
             self.frame(round(rate_hz))
 
+    @property
+    def n_parts(self) -> int:
+        """Parts of a frame."""
+        return len(self._filters) + len(self._coupled)
+
     def frame(self, n: int) -> Array:
-        """Return (1 + n_rhythms, n_channels, n): the background, then each rhythm."""
-        out = np.empty((len(self._filters), self._mixing.shape[1], n))
-        for i, (sos, gain) in enumerate(self._filters):
+        """Return (n_parts, n_channels, n): background, rhythms, second sources of coupled rhythms.
+
+        The rhythms are without mood; see `mix`.
+        """
+        out = np.empty((self.n_parts, self._mixing.shape[1], n))
+        for i in range(len(self._filters)):
             noise = self._rng.standard_normal((_N_SOURCES, n))
-            shaped, self._states[i] = sosfilt(sos, noise, axis=-1, zi=self._states[i])
-            out[i] = (self._mixing[i] * gain) @ shaped
+            out[i], self._states[i] = self._seen(i, noise, self._states[i])
+        for rhythm, i in self._coupled.items():
+            noise = self._coupling_rng.standard_normal((_N_SOURCES, n))
+            out[len(self._filters) + i], self._second_states[i] = self._seen(
+                1 + rhythm, noise, self._second_states[i]
+            )
         keep = np.exp(-1.0 / 25.0)  # a frame is a second; power wanders over about 25 s
         step = np.sqrt(1 - keep**2) * self._wander_sd
         then = keep * self._wander + step * self._slow_rng.standard_normal(len(RHYTHMS))
         ramp = np.linspace(0, 1, n, endpoint=False)
         path = self._wander[:, None] * (1 - ramp) + then[:, None] * ramp
         self._wander = then
-        out[1:] *= np.exp(0.5 * path)[:, None, :]
+        factor = np.exp(0.5 * path)[:, None, :]  # (n_rhythms, 1, n)
+        rhythms = len(self._filters)
+        out[1:rhythms] *= factor
+        for rhythm, i in self._coupled.items():
+            out[rhythms + i] *= factor[rhythm]
         return out
+
+    def _seen(self, i: int, noise: Array, state: Array) -> tuple[Array, Array]:
+        """Filter the noise of sources, and project it to the electrodes."""
+        sos, gain = self._filters[i]
+        shaped, state = sosfilt(sos, noise, axis=-1, zi=state)
+        return (self._mixing[i] * gain) @ shaped, state
+
+    def mix(self, parts: Array, mood: Array, closed: Array) -> Array:
+        """Return the EEG (n_channels, n) of the parts of `frame` in a mood.
+
+        Parameters
+        ----------
+        parts : ndarray, shape (n_parts, n_channels, n)
+        mood : ndarray, shape (2, n)
+            Valence and arousal.
+        closed : ndarray, shape (n,)
+            1 with closed eyes, 0 with open eyes.
+        """
+        eeg: Array = parts[0]
+        for rhythm, name in enumerate(RHYTHMS):
+            part = parts[1 + rhythm]
+            if rhythm in self._coupled:
+                phase = self.coupling.phase(name, mood)
+                second = parts[len(self._filters) + self._coupled[rhythm]]
+                part = np.cos(phase) * part + np.sin(phase) * second
+            eeg = eeg + part * self.gain(rhythm, mood, closed)
+        return eeg
 
     def gain(self, rhythm: int, mood: Array, closed: Array) -> Array:
         """Amplitude factor of a rhythm, (n_channels, n): half the change of log power."""
@@ -153,7 +239,7 @@ def _shell(n: int) -> Array:
 
 
 def _scalp() -> Array:
-    """Where electrodes may sit: the same points, outside."""
+    """Return possible places of electrodes: the same points, on the scalp."""
     places: Array = _CENTRE_M + (_shell(64) - _CENTRE_M) * (0.095 / _SOURCE_RADIUS_M)
     return places
 

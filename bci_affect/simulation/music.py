@@ -1,8 +1,8 @@
 """Short royalty-free pieces, composed and rendered from a seed, spread over valence and arousal.
 
-What carries the intended emotion follows what listeners and musicians agree on (Gabrielsson &
+The intended emotion is expressed by the cues that listeners and musicians agree on (Gabrielsson &
 Lindström 2010; Eerola, Friberg & Bresin 2013): mode, tempo, register, brightness, density,
-articulation, dissonance and loudness of attack. The intention is ours: nobody has rated the pieces.
+articulation, dissonance and loudness of attack. It is an intention: the pieces have not been rated.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ _PROGRESSIONS: dict[str, tuple[tuple[int, ...], ...]] = {  # scale degrees of th
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece to be rendered, with the emotion that it is meant to carry.
+    """Piece to be rendered, with the emotion that it is meant to express.
 
     Attributes
     ----------
     name, title, artist : str
         File name without ending, and tags.
     valence, arousal : float
-        Intended place on the plane, each in [-1, 1].
+        Intended position on the plane, each in [-1, 1].
     seed : int
         Melody, progression and tonic follow from it.
     seconds : float
@@ -77,7 +77,7 @@ PIECES: tuple[Piece, ...] = (
     Piece("13_night_courier", "Night Courier", "Kestrel Unit", -0.10, 0.70, 113),
     Piece("14_signal_fires", "Signal Fires", "Mill & Meadow", 0.15, 0.25, 114),
 )
-"""The demonstration's library: at least three pieces in each quarter of the plane."""
+"""Library of the demonstration: at least three pieces in each quarter of the plane."""
 
 _FIRST = ("Slow", "Bright", "Hidden", "Silver", "Long", "Quiet", "Open", "Early", "Broken")
 _SECOND = ("River", "Garden", "Signal", "Window", "Harbour", "Winter", "Engine", "Orchard")
@@ -130,7 +130,7 @@ def render(piece: Piece) -> NDArray[np.float32]:
 
 
 class _Score:
-    """Everything that follows from a piece's place on the plane and its seed."""
+    """Musical parameters and notes of a piece, from its place on the plane and its seed."""
 
     def __init__(self, piece: Piece) -> None:
         self.rng = np.random.default_rng(piece.seed)
@@ -284,9 +284,9 @@ def write(
     file_format: str = "flac",
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Path]:
-    """Render pieces into audio files with tags, and ``pieces.json`` with what each is meant to be.
+    """Render pieces into audio files with tags, and ``pieces.json`` with their intended emotions.
 
-    Files that are already there are kept: an interrupted call goes on where it was.
+    Existing files are kept, so that an interrupted call can be resumed.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Who is simulated, and what their muscles and their amplifier add."""
+"""Properties of a simulated person, and of what muscles, electrodes and amplifier add."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RHYTHMS = ("theta", "alpha", "beta", "gamma")
 
 @dataclass(frozen=True)
 class SimulatedPerson:
-    """What makes one simulated listener differ from another.
+    """Properties in which one simulated listener differs from another.
 
     Attributes
     ----------
@@ -27,6 +27,11 @@ class SimulatedPerson:
         log power per unit of valence or arousal at the best electrode), 0 is none at all.
     individuality : float
         Size of the person's own pattern of response, relative to the common one.
+    coupling : float
+        Size of the change of coupling between regions with mood: 1 turns the direction along which
+        regions are out of phase by 0.08 rad per unit of mood (see `brain.Coupling`), 0 is none.
+        The power of every electrode stays the same. A tangent-space probe of 20 s of 32 electrodes
+        finds a coupling of 1 about as well as a power probe finds an effect of 1.
     background_uv, slope : float
         Root mean square of the 1/f background at an electrode, and its exponent.
     alpha_hz : float
@@ -42,6 +47,7 @@ class SimulatedPerson:
     seed: int
     effect: float = 1.0
     individuality: float = 0.5
+    coupling: float = 0.0
     background_uv: float = 9.0
     slope: float = 1.2
     alpha_hz: float = 10.0
@@ -54,7 +60,9 @@ class SimulatedPerson:
     clenches_per_min: float = 0.3
 
     @classmethod
-    def draw(cls, seed: int, *, effect: float = 1.0, individuality: float = 0.5) -> SimulatedPerson:
+    def draw(
+        cls, seed: int, *, effect: float = 1.0, individuality: float = 0.5, coupling: float = 0.0
+    ) -> SimulatedPerson:
         """Draw a person from a population that varies about as adults do."""
         rng = np.random.default_rng([seed, 0xBC1])
 
@@ -65,6 +73,7 @@ class SimulatedPerson:
             seed=seed,
             effect=effect,
             individuality=individuality,
+            coupling=coupling,
             background_uv=around(9.0, 0.25),
             slope=float(np.clip(rng.normal(1.2, 0.15), 0.8, 1.6)),
             alpha_hz=float(np.clip(rng.normal(10.0, 0.8), 8.3, 12.2)),
@@ -80,7 +89,7 @@ class SimulatedPerson:
 
 @dataclass(frozen=True)
 class Artifacts:
-    """What the amplifier and the muscles add; a size of 0 (or False) switches it off.
+    """Additions of muscles, electrodes and amplifier; a size of 0 (or False) switches one off.
 
     Attributes
     ----------
@@ -92,6 +101,9 @@ class Artifacts:
         Standard deviation of electrode offsets, and of their drift over about half a minute.
     noise_uv : float
         Root mean square of the amplifier's white noise.
+    gain_drift_db : float
+        Standard deviation of each electrode's gain, which walks over minutes (`GAIN_TIME_S`) as
+        contacts do: it scales EEG and muscles of the electrode, all frequencies alike.
     """
 
     blinks: bool = True
@@ -101,7 +113,11 @@ class Artifacts:
     offset_uv: float = 0.0
     drift_uv: float = 5.0
     noise_uv: float = 0.5
+    gain_drift_db: float = 0.0
 
+
+GAIN_TIME_S = 180.0
+"""Time constant of the walk of an electrode's gain."""
 
 CLEAN = Artifacts(blinks=False, jaw=False, line_uv=0.0, offset_uv=0.0, drift_uv=0.0, noise_uv=0.0)
-"""No artefact of any kind."""
+"""No artifact of any kind."""

@@ -1,4 +1,4 @@
-"""Write a simulated session to a file, or publish it live."""
+"""Writing of a simulated session to a file, and its publishing over LSL."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ FLUSH_S = 0.5
 
 
 def truth_header() -> StreamHeader:
-    """Describe the stream of what is true: moods and faults."""
+    """Return the header of the ground truth: moods, gains and faults."""
     return build_header(
         "bci_affect.truth", "Truth", ["truth"], fmt="string", source_id="simulated-truth"
     )
 
 
 def simulate_xdf(path: str | Path, plan: SessionPlan) -> dict[str, float]:
-    """Write a session as the recorder would have: EEG, events, and the truth.
+    """Write a session as the recorder would have: EEG, events, and the ground truth.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def simulate_stream(plan: SessionPlan, stop: threading.Event, *, wait: bool = Tr
             return 0
     patient_until = local_clock() + (MARKER_PATIENCE_S if wait else 0.0)
     while not events.has_consumers() and local_clock() < patient_until:
-        if stop.wait(0.02):  # readers look for markers after the EEG
+        if stop.wait(0.02):  # readers search for markers after the EEG
             return 0
     origin = local_clock()
     marks = session.events()
@@ -113,5 +113,5 @@ def simulate_stream(plan: SessionPlan, stop: threading.Event, *, wait: bool = Tr
             done += 1
         eeg.push(block.samples, origin + block.stamps)
         sent += len(block.stamps)
-    stop.wait(1.0)  # let receivers take what is on its way
+    stop.wait(1.0)  # let receivers read the samples in transit
     return sent

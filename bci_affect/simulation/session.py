@@ -2,12 +2,13 @@
 
 What a session is made of is a `SessionPlan`; `SimulatedSession` turns it into raw samples with the
 stamps that a device would have put, so that everything behind it (clock, reader, pipeline) sees
-what it would see of a headset. The truth travels beside it: moods and faults are known exactly.
+what it would see of a headset. The ground truth comes with it: moods, electrode gains and faults.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -18,7 +19,13 @@ from bci_affect.eeg import CAPS, make_montage
 from bci_affect.errors import BciAffectError
 from bci_affect.event_log import TimedEvent
 from bci_affect.events import RestStart, RestStop, SelfReport, TrackStart, TrackStop
-from bci_affect.simulation.simulator import Activity, Artifacts, EegSimulator, SimulatedPerson
+from bci_affect.simulation.simulator import (
+    Activity,
+    Artifacts,
+    EegSimulator,
+    SimulatedPerson,
+    electrode_gain,
+)
 from bci_affect.streams import StreamHeader, build_header
 
 Floats = NDArray[np.float64]
@@ -26,6 +33,7 @@ Floats = NDArray[np.float64]
 
 BLOCK_S = 0.02
 PACKET = 12
+GAIN_TRUTH_EVERY_S = 10.0
 MOODS: tuple[tuple[str, float, float], ...] = (
     ("happy", 0.8, 0.7),
     ("sad", -0.7, -0.6),
@@ -37,7 +45,7 @@ MOODS: tuple[tuple[str, float, float], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of a session: from when, how long, what, and the mood in it."""
+    """Part of a session: start, length, kind, title of the music, and mood."""
 
     start_s: float
     seconds: float
@@ -49,7 +57,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What goes wrong, in seconds from the session's start.
+    """Faults of a session, in seconds from its start.
 
     Attributes
     ----------
@@ -62,7 +70,7 @@ class Faults:
     jitter_s : float
         Mean delay of packets of 12 samples that are stamped on arrival, as Bluetooth has it.
     rate_error : float
-        How much faster the device samples than it says (0.01 is 1 %).
+        Deviation of the sampling rate from the nominal one (0.01 is 1 % faster).
     """
 
     drops: tuple[tuple[float, float], ...] = ()
@@ -74,7 +82,7 @@ class Faults:
 
 @dataclass(frozen=True)
 class SessionPlan:
-    """What to simulate.
+    """Settings of a simulated session.
 
     Attributes
     ----------
@@ -85,15 +93,22 @@ class SessionPlan:
     rate_hz : float
         Nominal rate.
     person, seed : int
-        Who (a simulated person's number) and which sitting.
+        Number of the simulated person, and of the person's session.
     effect : float
-        How much mood shows in the EEG: 1 is about published group averages, 0 is nothing.
+        Size of the effect of mood on power: 1 is about published group averages, 0 is none.
+    coupling : float
+        Size of the effect of mood on the coupling between regions, see `SimulatedPerson`.
     clip_s, rest_s : float
         Length of clips and of the two rests at the start (open and closed eyes).
+    state_s : float
+        Time for which successive clips keep one mood, in an order of the session's own; 0 changes
+        the mood with every clip. A state that lasts does not pause between clips.
+    mood : str
+        Single mood of all clips, by its name in `MOODS`; "" for all of them.
     artifacts : Artifacts
-        Blinks, jaw, hum, electrode offsets.
+        Blinks, jaw, hum, electrode offsets, drift of electrode gains.
     faults : Faults
-        What goes wrong.
+        Faults of device and transport.
     """
 
     seconds: float = 120.0
@@ -102,28 +117,53 @@ class SessionPlan:
     person: int = 1
     seed: int = 0
     effect: float = 1.0
+    coupling: float = 0.0
     clip_s: float = 20.0
     rest_s: float = 10.0
+    state_s: float = 0.0
+    mood: str = ""
     artifacts: Artifacts = field(default_factory=Artifacts)
     faults: Faults = field(default_factory=Faults)
 
     def parts(self) -> list[Part]:
-        """Rest with open and closed eyes, then clips through the quadrants with short pauses."""
+        """Rest with open and closed eyes, then clips through the moods with short pauses."""
         parts = [
             Part(0.0, self.rest_s, "rest_open"),
             Part(self.rest_s, self.rest_s, "rest_closed"),
         ]
         at = 2 * self.rest_s
         number = 0
+        counts: Counter[str] = Counter()
         pause_s = 0.2 * self.clip_s
         while at < self.seconds:
-            title, valence, arousal = MOODS[number % len(MOODS)]
-            name = f"{title} {number // len(MOODS) + 1}"
+            title, valence, arousal = self._mood_of_clip(number, at - 2 * self.rest_s)
+            counts[title] += 1
+            name = f"{title} {counts[title]}"
             parts.append(Part(at, self.clip_s, "clip", name, valence, arousal))
-            parts.append(Part(at + self.clip_s, pause_s, "pause"))
+            left = (valence, arousal) if self.state_s or self.mood else (0.0, 0.0)
+            parts.append(Part(at + self.clip_s, pause_s, "pause", "", *left))
             at += self.clip_s + pause_s
             number += 1
         return [part for part in parts if part.start_s < self.seconds and part.seconds > 0]
+
+    @property
+    def simulated_person(self) -> SimulatedPerson:
+        """Person of the session."""
+        return SimulatedPerson.draw(self.person, effect=self.effect, coupling=self.coupling)
+
+    def _mood_of_clip(self, number: int, since_s: float) -> tuple[str, float, float]:
+        """Return name, valence and arousal of a clip that starts `since_s` after the rests."""
+        if self.mood:
+            for mood in MOODS:
+                if mood[0] == self.mood:
+                    return mood
+            names = ", ".join(name for name, *_ in MOODS)
+            raise BciAffectError(f"There is no mood '{self.mood}'; choose one of {names}.")
+        if not self.state_s:
+            return MOODS[number % len(MOODS)]
+        rng = np.random.default_rng([self.seed, self.person, 0x57A7E])
+        order = rng.permutation(len(MOODS))
+        return MOODS[order[int(since_s // self.state_s) % len(MOODS)]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +176,13 @@ class SimulatedBlock:
 
 
 class SimulatedSession:
-    """Makes a planned session, block after block; all times are seconds from its start.
+    """Planned session, simulated block by block; all times are seconds from its start.
 
     Raises
     ------
     BciAffectError
-        If the plan cannot be simulated (unknown electrode, rate too low, unknown flat channel).
+        If the plan cannot be simulated (unknown electrode or mood, rate too low, unknown flat
+        channel).
     """
 
     def __init__(self, plan: SessionPlan) -> None:
@@ -157,7 +198,7 @@ class SimulatedSession:
             plan.channels,
             montage.positions,
             plan.rate_hz,
-            SimulatedPerson.draw(plan.person, effect=plan.effect),
+            plan.simulated_person,
             plan.seed,
             plan.artifacts,
         )
@@ -166,7 +207,7 @@ class SimulatedSession:
 
     @property
     def header(self) -> StreamHeader:
-        """Description of the EEG stream, which says that it is simulated."""
+        """Description of the EEG stream, marked as simulated."""
         plan = self.plan
         n = len(plan.channels)
         return build_header(
@@ -207,7 +248,11 @@ class SimulatedSession:
         return sorted(found, key=lambda e: e[0])
 
     def truth(self) -> list[tuple[float, str]]:
-        """Return what nobody could know of a real session: moods and faults, as JSON objects."""
+        """Return the ground truth as JSON objects with their times.
+
+        Moods, faults, and, if they are switched on, the size of coupling and the gain of each
+        electrode in dB, every `GAIN_TRUTH_EVERY_S` seconds.
+        """
         faults = self.plan.faults
         found: list[tuple[float, dict[str, object]]] = [
             (part.start_s, {"mood": [part.valence, part.arousal], "part": part.kind})
@@ -220,6 +265,9 @@ class SimulatedSession:
             found.append((0.0, {"fault": "jitter", "mean_s": faults.jitter_s}))
         if faults.rate_error:
             found.append((0.0, {"fault": "rate", "error": faults.rate_error}))
+        if self.plan.coupling:
+            found.append((0.0, {"coupling": self.plan.coupling}))
+        found += self._gains()
         return [(time, json.dumps(event)) for time, event in sorted(found, key=lambda e: e[0])]
 
     def clock_shift(self, time_s: float) -> float:
@@ -252,6 +300,25 @@ class SimulatedSession:
             if keep.any():
                 yield SimulatedBlock(samples[keep], stamps[keep], arrival)
 
+    def _gains(self) -> list[tuple[float, dict[str, object]]]:
+        """Gain of each electrode over the session."""
+        plan = self.plan
+        n = len(plan.channels)
+        walk = electrode_gain(n, plan.rate_hz, plan.simulated_person, plan.seed, plan.artifacts)
+        if walk is None:
+            return []
+        rate = plan.rate_hz * (1.0 + plan.faults.rate_error)
+        size = round(GAIN_TRUTH_EVERY_S * plan.rate_hz)
+        found: list[tuple[float, dict[str, object]]] = []
+        for start in range(0, round(plan.seconds * rate), size):
+            gain_db = walk.block(size)[:, 0]
+            gains = {
+                name: round(float(value), 3)
+                for name, value in zip(plan.channels, gain_db, strict=True)
+            }
+            found.append((start / rate, {"gain_db": gains}))
+        return found
+
     def _part(self, time_s: float) -> Part:
         current = self._parts[0]
         for part in self._parts:
@@ -261,7 +328,7 @@ class SimulatedSession:
         return current
 
     def _spoil(self, samples: NDArray[np.float32], times: Floats) -> NDArray[np.bool_]:
-        """Put faults into a block; return which samples arrive at all."""
+        """Put faults into a block; return a mask of the samples that arrive."""
         for name, at in self.plan.faults.flat:
             samples[times >= at, self.plan.channels.index(name)] = 0.0
         keep = np.ones(times.size, bool)
@@ -270,7 +337,7 @@ class SimulatedSession:
         return keep
 
     def _rating(self, part: Part) -> SelfReport:
-        """Make a report on 1-9 that follows the mood, with the listener's own scatter."""
+        """Return a rating on 1-9 that follows the mood, with the listener's own scatter."""
         plan = self.plan
         rng = np.random.default_rng([plan.seed, plan.person, round(1000 * part.start_s)])
         said = 5 + 4 * np.array([part.valence, part.arousal]) + rng.normal(0, 0.5, 2)
@@ -279,7 +346,7 @@ class SimulatedSession:
 
 
 def cap_channels(name_or_labels: str) -> tuple[str, ...]:
-    """Return the electrodes of a headset's name, or those that are listed with commas."""
+    """Return the electrodes of a headset, or of a list separated by commas."""
     if name_or_labels in CAPS:
         return CAPS[name_or_labels]
     labels = tuple(label.strip() for label in name_or_labels.split(",") if label.strip())

@@ -11,10 +11,14 @@ It is a simulation after published group effects and not a model of a brain. Wha
   2007), lateral temporal beta and gamma with positive valence (Zheng & Lu 2015), posterior alpha
   desynchronisation and more beta and gamma with arousal (Klimesch 1999; Aftanas et al. 2004);
   with a stated size, and a part that is the person's own;
+- on request a change of the coupling between regions with mood that leaves the power of every
+  electrode as it is (`SimulatedPerson.coupling`), and electrode gains that drift over minutes
+  (`Artifacts.gain_drift_db`);
 - blinks, jaw clenching, mains hum, electrode offsets and their drift, each of which can be
   switched off.
 
-At ``effect=0`` nothing in the signal depends on valence or arousal: the null for every claim.
+At ``effect=0`` and ``coupling=0`` nothing in the signal depends on valence or arousal: the null for
+every claim.
 """
 
 from __future__ import annotations
@@ -26,9 +30,17 @@ from numpy.typing import NDArray
 from scipy.signal import sosfilt
 
 from bci_affect.errors import BciAffectError
-from bci_affect.simulation.artifacts import Amplifier, Muscles
+from bci_affect.simulation.artifacts import Amplifier, Muscles, SlowWalk
 from bci_affect.simulation.brain import Brain
-from bci_affect.simulation.person import CLEAN, RHYTHMS, Activity, Array, Artifacts, SimulatedPerson
+from bci_affect.simulation.person import (
+    CLEAN,
+    GAIN_TIME_S,
+    RHYTHMS,
+    Activity,
+    Array,
+    Artifacts,
+    SimulatedPerson,
+)
 
 __all__ = ["CLEAN", "RHYTHMS", "Activity", "Artifacts", "EegSimulator", "SimulatedPerson"]
 
@@ -50,16 +62,16 @@ class EegSimulator:
     rate_hz : float
         Sampling rate, at least 100 Hz.
     person : SimulatedPerson
-        Whose EEG.
+        Simulated person.
     seed : int
         Fixes all noise. Other seed, other session of the same person.
     artifacts : Artifacts
-        What is added to the EEG.
+        Additions to the EEG.
 
     Raises
     ------
     BciAffectError
-        If the rate is too low or an electrode's place is unknown.
+        If the rate is too low or the position of an electrode is unknown.
     """
 
     def __init__(
@@ -90,12 +102,14 @@ class EegSimulator:
         self.rate_hz = float(rate_hz)
         self.artifacts = artifacts if artifacts is not None else Artifacts()
         self._n = len(names)
-        self._frame = round(rate_hz)  # noise is made in frames of a second, whatever is asked for
-        brain, slow, events, hardware = np.random.default_rng([seed, person.seed]).spawn(4)
-        self._brain = Brain(places, self.rate_hz, person, brain, slow)
+        self._frame = round(rate_hz)  # noise is made in frames of a second, for any block size
+        brain, slow, events, hardware, coupling = _generators(seed, person)[:5]
+        self._brain = Brain(places, self.rate_hz, person, brain, slow, coupling)
         self._muscles = Muscles(places, self.rate_hz, person, self.artifacts, events)
         self._amplifier = Amplifier(self._n, self.rate_hz, self.artifacts, hardware)
-        self._left: Array = np.zeros((len(RHYTHMS) + 1, self._n, 0))
+        self._gain = electrode_gain(self._n, self.rate_hz, person, seed, self.artifacts)
+        self.gain_db: Array = np.zeros(self._n)
+        self._left: Array = np.zeros((self._brain.n_parts, self._n, 0))
         self._mood: Array | None = None
         self._closed = 0.0
 
@@ -108,15 +122,17 @@ class EegSimulator:
     ) -> NDArray[np.float32]:
         """Return the next samples, in microvolts.
 
+        The attribute ``gain_db`` then holds the mean gain of each electrode in this block.
+
         Parameters
         ----------
         n_samples : int
-            How many.
+            Samples to simulate.
         valence, arousal : float or ndarray, shape (n_samples,)
             Mood in [-1, 1]; the rhythms follow within about a second.
         activity : {"listen", "eyes_closed", "blinks", "jaw"}
-            What the person does: with eyes closed posterior alpha rises and blinks stop; ``blinks``
-            and ``jaw`` are the calibration's instructed artefacts (where those are switched on).
+            Activity of the person: with eyes closed posterior alpha rises and blinks stop;
+            ``blinks`` and ``jaw`` are the instructed artifacts of a calibration (if switched on).
 
         Returns
         -------
@@ -133,11 +149,13 @@ class EegSimulator:
         smooth, last = self._follow(closed[None], np.array([self._closed]))
         self._closed = float(last[0])
 
-        parts = self._take(n_samples)  # (1 + n_rhythms, n_channels, n_samples)
-        eeg = parts[0]
-        for rhythm, part in enumerate(parts[1:]):
-            eeg = eeg + part * self._brain.gain(rhythm, mood, smooth[0])
-        eeg = eeg + self._muscles.block(n_samples, activity) + self._amplifier.block(n_samples)
+        eeg = self._brain.mix(self._take(n_samples), mood, smooth[0])
+        eeg = eeg + self._muscles.block(n_samples, activity)
+        if self._gain is not None:
+            gain_db = self._gain.block(n_samples)
+            self.gain_db = gain_db.mean(axis=1)
+            eeg = eeg * 10 ** (gain_db / 20)
+        eeg = eeg + self._amplifier.block(n_samples)
         samples: NDArray[np.float32] = eeg.astype(np.float32)
         return samples
 
@@ -147,9 +165,9 @@ class EegSimulator:
         while have < n_samples:
             frames.append(self._brain.frame(self._frame))
             have += self._frame
-        whole = np.concatenate(frames, axis=-1)
-        self._left = whole[..., n_samples:].copy()
-        return whole[..., :n_samples]
+        joined = np.concatenate(frames, axis=-1)
+        self._left = joined[..., n_samples:].copy()
+        return joined[..., :n_samples]
 
     def _follow(self, target: Array, state: Array) -> tuple[Array, Array]:
         """First-order lag, sample by sample, so that block sizes cannot matter."""
@@ -158,3 +176,21 @@ class EegSimulator:
         sos = np.array([[1 - keep, 0, 0, 1, -keep, 0]])
         out, _ = sosfilt(sos, target, axis=-1, zi=np.concatenate([zi, 0 * zi], -1))
         return out, out[:, -1].copy()
+
+
+def electrode_gain(
+    n_channels: int, rate_hz: float, person: SimulatedPerson, seed: int, artifacts: Artifacts
+) -> SlowWalk | None:
+    """Return the walk of the electrodes' gain in dB of a session; None without drift.
+
+    It is the walk that an `EegSimulator` with the same arguments applies, for its ground truth.
+    """
+    if not artifacts.gain_drift_db:
+        return None
+    rng = _generators(seed, person)[5]
+    return SlowWalk(n_channels, rate_hz, artifacts.gain_drift_db, GAIN_TIME_S, rng)
+
+
+def _generators(seed: int, person: SimulatedPerson) -> list[np.random.Generator]:
+    """Return the generators of the parts of a session; those of new parts come last."""
+    return np.random.default_rng([seed, person.seed]).spawn(6)

@@ -1,4 +1,4 @@
-"""A small synthesiser: wavetable voices, drums, envelopes and a room, all in NumPy.
+"""Small synthesiser: wavetable voices, drums, envelopes and a room, all in NumPy.
 
 Notes are cached by pitch, length and voice, so that a piece of half a minute renders in a fraction
 of a second.
@@ -19,7 +19,7 @@ _TABLE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How an instrument sounds.
+    """Sound of an instrument.
 
     Attributes
     ----------

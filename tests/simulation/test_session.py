@@ -1,6 +1,10 @@
-"""Simulated sessions have the events, moods and faults that they were asked for."""
+"""Events, moods, ground truth and faults of simulated sessions."""
 
 from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
 
 import numpy as np
 import pytest
@@ -86,3 +90,68 @@ def test_headsets_and_electrodes_are_checked():
         cap_channels("toaster")
     with pytest.raises(BciAffectError, match="not worn"):
         SimulatedSession(SessionPlan(faults=Faults(flat=(("Fz", 1.0),))))
+
+
+def clips(**more):
+    plan = SessionPlan(seconds=620.0, clip_s=10.0, rest_s=5.0, person=3, seed=2, **more)
+    return plan, [part for part in plan.parts() if part.kind == "clip"]
+
+
+def test_states_that_last_keep_the_mood_for_minutes():
+    plan, found = clips(state_s=150.0)
+    moods = [part.title.split()[0] for part in found]
+    changes = [now for before, now in itertools.pairwise(moods) if before != now]
+    assert len(changes) == 4
+    assert len(set(moods[:40])) == 4
+    assert len({part.title for part in found}) == len(found)
+    starts = [part.start_s for part, now in zip(found, moods, strict=True) if now == moods[0]]
+    assert 130 < starts[-1] - starts[0] + 12 < 160 or moods.count(moods[0]) > 13
+    session = SimulatedSession(plan)
+    pause = next(part for part in plan.parts() if part.kind == "pause")
+    assert session.mood(pause.start_s + 0.5) == session.mood(pause.start_s - 0.5) != (0, 0)
+    other = SessionPlan(seconds=620.0, clip_s=10.0, rest_s=5.0, person=5, seed=1, state_s=150.0)
+    orders = {tuple(dict.fromkeys(moods))}
+    for person in range(4):
+        parts = dataclasses.replace(other, person=person).parts()
+        titles = (part.title.split()[0] for part in parts if part.kind == "clip")
+        orders.add(tuple(dict.fromkeys(titles)))
+    assert len(orders) > 1, "an order of the session's own"
+
+
+def test_a_sitting_with_a_single_state():
+    _, found = clips(mood="calm")
+    assert {(part.valence, part.arousal) for part in found} == {(0.7, -0.7)}
+    assert [part.title for part in found[:3]] == ["calm 1", "calm 2", "calm 3"]
+    with pytest.raises(BciAffectError, match="no mood 'bored'; choose one of happy, sad"):
+        SimulatedSession(SessionPlan(mood="bored"))
+
+
+def test_default_order_of_moods_is_that_of_earlier_versions():
+    _, found = clips()
+    assert [part.title for part in found[:6]] == [
+        "happy 1",
+        "sad 1",
+        "calm 1",
+        "tense 1",
+        "happy 2",
+        "sad 2",
+    ]
+
+
+def test_gains_and_coupling_are_in_the_truth_of_the_file(tmp_path):
+    artifacts = dataclasses.replace(CLEAN, gain_drift_db=3.0)
+    plan, recording = simulated(tmp_path, artifacts=artifacts, coupling=2.0)
+    truth = next(stream for stream in recording.streams if stream.header.name == "bci_affect.truth")
+    documents = [json.loads(row[0]) for row in truth.texts]
+    assert {"coupling": 2.0} in documents
+    gains = [document["gain_db"] for document in documents if "gain_db" in document]
+    assert len(gains) == 3  # every ten seconds of twenty-four
+    assert set(gains[0]) == set(plan.channels)
+    plain_plan = dataclasses.replace(plan, artifacts=CLEAN)
+    session, plain = SimulatedSession(plan), SimulatedSession(plain_plan)
+    for block, without in zip(session.blocks(), plain.blocks(), strict=True):
+        if 10.0 <= block.arrival_s < 10.2:
+            ratio_db = 20 * np.log10(block.samples[0] / without.samples[0])
+            np.testing.assert_allclose(ratio_db, list(gains[1].values()), atol=0.1)
+            break
+    assert not any("gain_db" in text for _, text in plain.truth())

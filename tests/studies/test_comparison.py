@@ -8,9 +8,26 @@ from typing import Any
 
 import pytest
 
+from bci_affect.config import load_toml
+from bci_affect.datasets import SimulationSettings, open_dataset
 from bci_affect.errors import BciAffectError
-from studies.comparison import SEEDS, TERMS, finished, studies
-from studies.comparison_tables import BEGIN, END, tables, write_docs
+from studies.comparison import (
+    CONDITIONS,
+    SEEDS,
+    TERMS,
+    _people,
+    condition_studies,
+    finished,
+    studies,
+)
+from studies.comparison_tables import (
+    BEGIN,
+    CONDITION_MARKS,
+    END,
+    condition_tables,
+    tables,
+    write_docs,
+)
 
 
 def metrics(model: str, values: list[float]) -> dict[str, Any]:
@@ -70,6 +87,35 @@ def test_only_the_text_between_the_marks_is_replaced(tmp_path: Path) -> None:
     path.write_text("no marks")
     with pytest.raises(BciAffectError, match="marks"):
         write_docs(path, "new")
+
+
+def test_tables_of_conditions_have_marks_of_their_own(tmp_path: Path) -> None:
+    found = {"drift": [metrics("streaming", [0.6, 0.7, 0.8])] * 2}
+    text = condition_tables(found, {"drift": "Gains drift", "lasting": "States last"}, "Effect 1")
+    assert "### Gains drift" in text
+    assert "6 people, seeds: 2." in text
+    assert "| streaming | 0.700 [" in text
+    assert "States last" not in text  # not run
+    path = tmp_path / "doc.md"
+    path.write_text(f"{BEGIN}\nmain\n{END}\n{CONDITION_MARKS[0]}\n{CONDITION_MARKS[1]}\n")
+    write_docs(path, text, CONDITION_MARKS)
+    assert "main" in path.read_text()
+    assert "### Gains drift" in path.read_text()
+
+
+def test_people_of_every_condition_can_be_simulated(tmp_path: Path) -> None:
+    for name, (data, config) in condition_studies().items():
+        path = _people(tmp_path, data, 3)
+        settings = load_toml(path, SimulationSettings)
+        assert settings.seed == 3
+        off = settings.model_copy(update=dict.fromkeys(CONDITIONS[name][1], 0))
+        assert off != settings, "the condition is switched on"
+        assert open_dataset("simulated", path).subjects == tuple(f"s{n:02d}" for n in range(1, 13))
+        assert config.study.baselines
+    null = load_toml(_people(tmp_path, "real-null", 0), SimulationSettings)
+    assert (null.effect, null.coupling, null.music_effect) == (0, 0, 0)
+    assert null.gain_drift_db > 0
+    assert load_toml(_people(tmp_path, "effect", 0), SimulationSettings).gain_drift_db == 0
 
 
 def test_finished_studies_are_read_without_shifting_groups(tmp_path: Path) -> None:
