@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.eeg import (
+    ChannelCovariance,
     FeatureWindow,
     Montage,
     Normaliser,
@@ -119,6 +120,11 @@ class RestNormaliser:
     def sd(self) -> NDArray[np.float64]:
         """Standard deviation of the bands at rest in nats, (n_channels, n_bands)."""
         return self._rest.bands.sd
+
+    @property
+    def windows(self) -> tuple[ChannelCovariance, ...]:
+        """Windows of the reference's rest; none where only the population is known."""
+        return self._rest.reference.windows
 
     def begin(self, start: float, stop: float = np.inf) -> None:
         """Measure rest from `start` to `stop`, LSL times; known in advance or from now on."""

@@ -1,6 +1,7 @@
 from .catalogue import Dataset as Dataset
 from .catalogue import DatasetName as DatasetName
 from .catalogue import open_dataset as open_dataset
+from .catalogue import rests_of as rests_of
 from .deap import CHANNELS as CHANNELS
 from .segments import FileInfo as FileInfo
 from .segments import Labels as Labels
@@ -25,6 +26,7 @@ __all__ = [
     "find_segments",
     "format_marker_names",
     "open_dataset",
+    "rests_of",
     "session_of",
     "subject_of",
     "write_deap",

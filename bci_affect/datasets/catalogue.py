@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 from bci_affect.datasets.trial import Trial
 from bci_affect.errors import BciAffectError
@@ -30,6 +30,19 @@ class Dataset(Protocol):
 
     def trials(self, subject: str) -> list[Trial]:
         """Return the subject's validated trials in chronological order, session by session."""
+
+
+@runtime_checkable
+class HasRests(Protocol):
+    """Data set with rests of its subjects."""
+
+    def rests(self, subject: str) -> list[Trial]:
+        """Return the subject's rests with open eyes before the first rated trial, in order."""
+
+
+def rests_of(dataset: Dataset, subject: str) -> list[Trial]:
+    """Return a subject's rests before the first trial; empty where the data set has none."""
+    return dataset.rests(subject) if isinstance(dataset, HasRests) else []
 
 
 def open_dataset(name: str, root: Path, subjects: Sequence[str] | None = None) -> Dataset:

@@ -25,6 +25,7 @@ from bci_affect.datasets.segments import (
 )
 from bci_affect.datasets.trial import Trial
 from bci_affect.eeg import Chunk
+from bci_affect.event_log import REST_KINDS
 from bci_affect.streams import StreamInfo, XdfSource, read_to_end
 
 logger = logging.getLogger(__name__)
@@ -80,7 +81,28 @@ class RecordedSessions:
             trials += self._recording(path, subject, len(trials))
         return check_trials(trials, f"recordings of {subject}")
 
-    def _recording(self, path: Path, subject: str, first: int) -> list[Trial]:
+    def rests(self, subject: str) -> list[Trial]:
+        """Return one subject's rests with open eyes before the first rated trial, in order.
+
+        Raises
+        ------
+        BciAffectError
+            If a file cannot be read.
+        """
+        found: list[Trial] = []
+        for path in self._files[subject]:
+            info, stretches, segments = self._segments(path)
+            for segment in segments:
+                if _is_rated(segment):
+                    return found
+                extracted = _extract(segment, stretches) if segment.rest in REST_KINDS else None
+                if extracted is not None:
+                    session = session_of(path, self._labels)
+                    found.append(_trial(segment, *extracted, info, subject, session, len(found)))
+        return found
+
+    def _segments(self, path: Path) -> tuple[StreamInfo, list[Chunk], list[Segment]]:
+        """Return a recording's stream, its continuous EEG, and its clips and rests."""
         source = XdfSource(path, speed=float("inf"), align=self._labels.align)
         info = source.open()
         try:
@@ -89,19 +111,18 @@ class RecordedSessions:
         finally:
             source.close()
         end = float(chunks[-1].times[-1]) if chunks else 0.0
-        segments = [
-            segment
-            for segment in find_segments(markers, end, self._labels)
-            if not segment.rest and np.isfinite([segment.valence, segment.arousal]).any()
-        ]
-        if not segments:
+        segments = find_segments(markers, end, self._labels)
+        if not any(map(_is_rated, segments)):
             logger.warning(
                 "%s: no marker (%s) starts a rated trial; add its markers to %s",
                 path.name, format_marker_names(markers), LABELS_FILE,
             )  # fmt: skip
-        stretches = _continuous_stretches(chunks)
+        return info, _continuous_stretches(chunks), segments
+
+    def _recording(self, path: Path, subject: str, first: int) -> list[Trial]:
+        info, stretches, segments = self._segments(path)
         trials: list[Trial] = []
-        for segment in segments:
+        for segment in filter(_is_rated, segments):
             extracted = _extract(segment, stretches)
             if extracted is None:
                 logger.warning("%s: '%s' has a gap or NaN and is skipped", path.name, segment.name)
@@ -112,6 +133,11 @@ class RecordedSessions:
                        first + len(trials))
             )  # fmt: skip
         return trials
+
+
+def _is_rated(segment: Segment) -> bool:
+    """Return True for a clip with a rating."""
+    return not segment.rest and bool(np.isfinite([segment.valence, segment.arousal]).any())
 
 
 def _continuous_stretches(chunks: Sequence[Chunk]) -> list[Chunk]:

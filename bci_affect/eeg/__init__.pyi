@@ -1,5 +1,6 @@
 from .caps import CAPS as CAPS
 from .chunk import Chunk as Chunk
+from .covariance import ChannelCovariance as ChannelCovariance
 from .doubt import unit_doubt as unit_doubt
 from .export import to_mne as to_mne
 from .montage import Montage as Montage
@@ -23,6 +24,7 @@ __all__ = [
     "CAPS",
     "TRACE_S",
     "UNIT_NAMES",
+    "ChannelCovariance",
     "Chunk",
     "FeatureWindow",
     "Montage",

@@ -221,6 +221,11 @@ class PersonReference:
         """True once enough of the person's own rest is known."""
         return len(self._rest) >= MIN_REST_WINDOWS
 
+    @property
+    def windows(self) -> tuple[ChannelCovariance, ...]:
+        """Rest windows that are kept, oldest first."""
+        return tuple(self._rest)
+
     def add_rest(self, window: ChannelCovariance) -> None:
         """Add a window of rest; ignored once `MAX_WINDOWS` are kept or if it has no samples."""
         self._check(window)

@@ -1,7 +1,13 @@
 from .affect import AffectModel as AffectModel
 from .card import ModelCard as ModelCard
 from .card import Prediction as Prediction
+from .card import RestCalibration as RestCalibration
 from .card import RestScore as RestScore
+from .card import calibrate as calibrate
+from .covariance import FEW_ELECTRODES as FEW_ELECTRODES
+from .covariance import N_PERSON as N_PERSON
+from .covariance import N_TANGENT as N_TANGENT
+from .covariance import CovarianceEncoder as CovarianceEncoder
 from .domain import reversal_strength as reversal_strength
 from .encoder import Encoder as Encoder
 from .encoder import EncoderOutput as EncoderOutput
@@ -20,15 +26,21 @@ from .streaming import StreamingEncoder as StreamingEncoder
 
 __all__ = [
     "ENCODERS",
+    "FEW_ELECTRODES",
+    "N_PERSON",
+    "N_TANGENT",
     "AffectModel",
+    "CovarianceEncoder",
     "Encoder",
     "EncoderOutput",
     "ModelCard",
     "ModelSettings",
     "Prediction",
     "Predictor",
+    "RestCalibration",
     "RestScore",
     "StreamingEncoder",
+    "calibrate",
     "class_weights",
     "contrastive_loss",
     "contrastive_targets",

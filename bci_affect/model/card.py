@@ -130,20 +130,8 @@ class ModelCard:
     def log_odds(
         self, logits: NDArray[np.floating], rest: RestScore, electrodes: int
     ) -> NDArray[np.float64]:
-        """Return calibrated log-odds, (..., 2), of a person with some number of electrodes.
-
-        The calibration of the nearest number of electrodes applies (on a logarithmic scale);
-        without any calibration the score is the log-odds.
-        """
-        scores = rest.apply(logits)
-        if not self.rest_calibration:
-            return scores
-        nearest = min(
-            self.rest_calibration,
-            key=lambda one: abs(math.log(one.electrodes / max(electrodes, 1))),
-        )
-        calibrated: NDArray[np.float64] = (scores - nearest.threshold) * np.array(nearest.slope)
-        return calibrated
+        """Return calibrated log-odds, (..., 2); see `calibrate`."""
+        return calibrate(self.rest_calibration, logits, rest, electrodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,3 +151,22 @@ class Prediction:
     embedding: NDArray[np.float32]
     attention: NDArray[np.float32]
     logits: NDArray[np.float32]
+
+
+def calibrate(
+    rows: tuple[RestCalibration, ...],
+    logits: NDArray[np.floating],
+    rest: RestScore,
+    electrodes: int,
+) -> NDArray[np.float64]:
+    """Return calibrated log-odds, (..., 2), of a person with some number of electrodes.
+
+    The calibration of the nearest number of electrodes applies (on a logarithmic scale); without
+    any calibration the score is the log-odds.
+    """
+    scores = rest.apply(logits)
+    if not rows:
+        return scores
+    nearest = min(rows, key=lambda one: abs(math.log(one.electrodes / max(electrodes, 1))))
+    calibrated: NDArray[np.float64] = (scores - nearest.threshold) * np.array(nearest.slope)
+    return calibrated

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.config import SignalSettings
-from bci_affect.datasets import Dataset
+from bci_affect.datasets import Dataset, rests_of
 from bci_affect.errors import BciAffectError
 from bci_affect.resources import user_home
 from bci_affect.training.executors import run_calls
@@ -29,6 +29,7 @@ from bci_affect.training.extract import (
     extract_subject,
 )
 from bci_affect.training.features import FeatureSet
+from bci_affect.training.person import PersonWindows, pack, unpack
 
 logger = logging.getLogger(__name__)
 
@@ -159,7 +160,8 @@ def _load_or_extract(
             return name, SubjectWindows.load(path)
         except Exception as error:  # a truncated file can fail in many ways; extract again
             logger.warning("cached features %s are damaged (%s); recomputed", path.name, error)
-    windows = extract_subject(dataset.trials(name), signal, settings)
+    rests = rests_of(dataset, name) if signal.covariance else []
+    windows = extract_subject(dataset.trials(name), signal, settings, rests)
     try:
         windows.save(path)
     except BciAffectError as error:
@@ -230,7 +232,8 @@ def build_corpus(people: dict[str, SubjectWindows]) -> Corpus:
     for number, (names, xyz) in enumerate(montages):
         positions[number, : len(names)] = xyz
     joined = {name: np.concatenate(values) for name, values in columns.items()}
-    features = FeatureSet(positions=positions, **joined)
+    person = _join_person(parts, n_channels) if parts[0].sums.shape[2] else None
+    features = FeatureSet(positions=positions, **joined, person=person)
     return Corpus(
         features,
         build_catalogue(features),
@@ -261,6 +264,25 @@ def build_catalogue(features: FeatureSet) -> MusicCatalogue:
 def _pad(array: NDArray[Scalar], widths: tuple[tuple[int, int], ...]) -> NDArray[Scalar]:
     """Pad with zeros; without copying where there is nothing to pad."""
     return np.pad(array, widths) if any(map(any, widths)) else array
+
+
+def _join_person(parts: Sequence[SubjectWindows], n_channels: int) -> PersonWindows:
+    """Concatenate the covariances of all subjects, with absent channels padded."""
+
+    def wide(sums: NDArray[np.float32]) -> NDArray[np.float32]:
+        full = unpack(sums)
+        missing = n_channels - full.shape[-1]
+        return pack(np.pad(full, ((0, 0), (0, 0), (0, missing), (0, missing))))
+
+    def tall(samples: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.pad(samples, ((0, 0), (0, n_channels - samples.shape[1])))
+
+    return PersonWindows(
+        np.concatenate([wide(part.sums) for part in parts]),
+        np.concatenate([tall(part.samples) for part in parts]),
+        tuple(wide(part.rest_sums) for part in parts),
+        tuple(tall(part.rest_samples) for part in parts),
+    )
 
 
 def _padded(covariance: NDArray[np.float32], n_channels: int) -> NDArray[np.float32]:

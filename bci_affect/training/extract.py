@@ -18,11 +18,22 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 import bci_affect.eeg
+from bci_affect.affect import RestNormaliser
 from bci_affect.config import Section, SignalSettings
 from bci_affect.datasets import Trial
-from bci_affect.eeg import TRACE_S, Chunk, FeatureWindow, Normaliser, Pipeline, State
+from bci_affect.eeg import (
+    TRACE_S,
+    ChannelCovariance,
+    Chunk,
+    FeatureWindow,
+    Normaliser,
+    Pipeline,
+    State,
+)
 from bci_affect.errors import BciAffectError
+from bci_affect.model import ModelCard
 from bci_affect.storage import atomic_file
+from bci_affect.training.person import pack
 
 _GAP_S = 1.0  # nominal gap between trials; the files do not contain its duration
 
@@ -70,6 +81,10 @@ class SubjectWindows:
     raw_mean, raw_sd : ndarray of float32, shape (n_bands,)
         Statistics before normalisation: mean over windows and electrodes, and standard deviation
         over time averaged over electrodes. They become the population prior of a model.
+    sums, samples : ndarray
+        Covariance of each window, as in `PersonWindows`; no pairs unless `signal.covariance` is on.
+    rest_sums, rest_samples : ndarray
+        The same of the windows of rest.
     """
 
     bands: NDArray[np.float32]
@@ -86,6 +101,10 @@ class SubjectWindows:
     covariance: NDArray[np.float32]
     raw_mean: NDArray[np.float32]
     raw_sd: NDArray[np.float32]
+    sums: NDArray[np.float32]
+    samples: NDArray[np.int64]
+    rest_sums: NDArray[np.float32]
+    rest_samples: NDArray[np.int64]
 
     def save(self, path: Path) -> None:
         """Write to an ``.npz`` file atomically; raises `BciAffectError` if that fails."""
@@ -100,7 +119,10 @@ class SubjectWindows:
 
 
 def extract_subject(
-    trials: Sequence[Trial], signal: SignalSettings, settings: ExtractionSettings
+    trials: Sequence[Trial],
+    signal: SignalSettings,
+    settings: ExtractionSettings,
+    rests: Sequence[Trial] = (),
 ) -> SubjectWindows:
     """Return the feature windows of one subject's trials.
 
@@ -112,6 +134,9 @@ def extract_subject(
         Settings of the pipeline.
     settings : ExtractionSettings
         Selection of windows.
+    rests : sequence of Trial
+        Rests of the subject, for models that need the person's rest; without any, the first half
+        minute of the trials serves as rest.
 
     Raises
     ------
@@ -119,7 +144,7 @@ def extract_subject(
         If the trials differ in rate or channels, or contain no valid window.
     """
     first = trials[0]
-    for trial in trials:
+    for trial in (*trials, *rests):
         if trial.rate_hz != first.rate_hz or trial.montage.names != first.montage.names:
             raise BciAffectError(
                 f"{first.subject}: trials differ in rate or channels; split them into subjects."
@@ -132,8 +157,9 @@ def extract_subject(
         )
     windows: list[_ExtractedWindow] = []
     covariances: list[NDArray[np.float32]] = []
+    rest = _rest_normaliser(rests, signal, first) if signal.covariance else None
     for _, session in groupby(enumerate(trials), key=lambda item: item[1].session):
-        windows.extend(_session_windows(list(session), signal, settings, covariances))
+        windows.extend(_session_windows(list(session), signal, settings, covariances, rest))
     if not windows:
         raise BciAffectError(
             f"{first.subject}: no clean window of {signal.window.window_s:g} s lies within a "
@@ -158,6 +184,10 @@ def extract_subject(
         covariance=np.stack(covariances),
         raw_mean=raw[:, usable].mean(axis=(0, 1)),
         raw_sd=raw[:, usable].std(axis=0).mean(axis=0),
+        sums=_packed([one.covariance for one in windows]),
+        samples=_samples([one.covariance for one in windows], len(first.montage)),
+        rest_sums=_packed(rest.windows if rest else []),
+        rest_samples=_samples(rest.windows if rest else [], len(first.montage)),
     )
 
 
@@ -170,6 +200,7 @@ class _ExtractedWindow:
     mask: NDArray[np.bool_]
     bands: NDArray[np.float32]
     newest: NDArray[np.float32]
+    covariance: ChannelCovariance | None
 
 
 def _session_windows(
@@ -177,6 +208,7 @@ def _session_windows(
     signal: SignalSettings,
     settings: ExtractionSettings,
     covariances: list[NDArray[np.float32]],
+    rest: RestNormaliser | None,
 ) -> Iterator[_ExtractedWindow]:
     """Yield the selected windows of a session, and append each trial's covariance."""
     example = session[0][1]
@@ -193,15 +225,62 @@ def _session_windows(
         onset = clock + trial.onset_s
         for window in pipeline.push(Chunk(trial.eeg, times, _GAP_S if order else 0.0)):
             time_s = window.time + 1.0 / trial.rate_hz - onset
-            if _is_selected(window, time_s, signal, settings):
+            selected = _is_selected(window, time_s, signal, settings)
+            if rest is not None:
+                bands = rest.apply(window).bands
+            elif selected:
                 bands = normaliser.apply(window)
-                yield _ExtractedWindow(index, time_s, window.mask, bands, window.bands[-1])
             else:
                 normaliser.follow(window)
+            if selected:
+                yield _ExtractedWindow(
+                    index, time_s, window.mask, bands, window.bands[-1], window.covariance
+                )
         during = trial.eeg.shape[1] / trial.rate_hz - trial.onset_s
         _, traces = pipeline.traces(min(during, TRACE_S))
         covariances.append(_covariance(traces))
         clock = float(times[-1]) + 1.0 / trial.rate_hz + _GAP_S
+
+
+def _rest_normaliser(
+    rests: Sequence[Trial], signal: SignalSettings, example: Trial
+) -> RestNormaliser:
+    """Return the normalisation to a person's rest, measured as a live session does.
+
+    The same object as live; its population is unknown, as it belongs to the people of a fold.
+    """
+    window = signal.window
+    card = ModelCard(
+        name="",
+        summary="",
+        simulated=False,
+        bands=dict(signal.bands),
+        window_s=window.window_s,
+        step_s=window.step_s,
+        hop_s=window.hop_s,
+        prior_mean=(),
+        prior_sd=(),
+    )
+    rest = RestNormaliser(card, example.montage)
+    clock = -1e6  # before all trials
+    for trial in rests:
+        pipeline = Pipeline(signal, trial.rate_hz, trial.montage)
+        times = clock + np.arange(trial.eeg.shape[1]) / trial.rate_hz
+        rest.begin(clock + trial.onset_s, float(times[-1]))
+        for one in pipeline.push(Chunk(trial.eeg, times)):
+            rest.apply(one)
+        clock = float(times[-1]) + _GAP_S
+    return rest
+
+
+def _packed(windows: Sequence[ChannelCovariance | None]) -> NDArray[np.float32]:
+    kept = [pack(one.sums) for one in windows if one is not None]
+    return np.stack(kept) if kept else np.zeros((len(windows), 0, 0), np.float32)
+
+
+def _samples(windows: Sequence[ChannelCovariance | None], n_channels: int) -> NDArray[np.int64]:
+    kept = [one.samples for one in windows if one is not None]
+    return np.stack(kept) if kept else np.zeros((len(windows), n_channels), np.int64)
 
 
 def _covariance(traces: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_affect.training.person import PersonWindows
+
 
 @dataclass(frozen=True)
 class FeatureSet:
@@ -34,6 +36,8 @@ class FeatureSet:
         Index of each; -1 for an unknown stimulus. `trial` is unique over subjects and sessions.
     time_s : ndarray of float32, shape (n_windows,)
         End of the window in seconds from the stimulus onset.
+    person : PersonWindows or None
+        Covariances of the windows and of the people's rest, for models that need them.
     """
 
     bands: NDArray[np.float32]
@@ -48,6 +52,7 @@ class FeatureSet:
     session: NDArray[np.int64]
     stimulus: NDArray[np.int64]
     time_s: NDArray[np.float32]
+    person: PersonWindows | None = None
 
     def __len__(self) -> int:
         return len(self.bands)
@@ -59,5 +64,7 @@ class FeatureSet:
             if field.name == "positions"
             else getattr(self, field.name)[rows]
             for field in fields(self)
+            if field.name != "person"
         }
-        return FeatureSet(**values)
+        person = None if self.person is None else self.person.select(rows)
+        return FeatureSet(**values, person=person)

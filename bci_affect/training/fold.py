@@ -128,7 +128,7 @@ def run_fold(corpus: Corpus, config: StudyConfig, task: FoldTask) -> FoldResult:
     if config.study.cotrain:
         settings = fit_to_data(config.training(task.variant, "cotrain"), corpus)
         later = [
-            (split, _fit(features, split, settings, task, "cotrain", first.model, history))
+            (split, _fit(features, split, settings, task, "cotrain", first, history))
             for split in cotrain_splits(features, task.split, config)
         ]
         phases["cotrain"] = _test_models(corpus, features, later, task.seed)
@@ -192,12 +192,14 @@ def _fit(
     settings: TrainSettings,
     task: FoldTask,
     phase: str,
-    start: AffectModel | None,
+    start: FitResult | None,
     history: list[dict[str, Any]],
 ) -> FitResult:
     seed = fold_seed(task, phase, split.name)
     train, valid = features.select(split.train), features.select(split.validation)
-    result = fit(train, valid, settings, seed, start=start)
+    result = fit(train, valid, settings, seed, start=start.model if start else None)
+    if start is not None:
+        result = replace(result, rest_calibration=start.rest_calibration)
     labels = {"fold": task.key, "phase": phase, "split": split.name}
     history.extend({**labels, **asdict(record)} for record in result.history)
     return result
@@ -212,7 +214,7 @@ def _test_models(
     interpretability: dict[str, Any] = {}
     for number, (split, result) in enumerate(parts):
         test = features.select(split.test)
-        prediction = predict(result.model, test)
+        prediction = predict(result.model, test, result.rest_calibration)
         embedding, probability = _project_catalogue(result.model, corpus.catalogue)
         known = np.union1d(features.stimulus[split.train], features.stimulus[split.validation])
         one: dict[str, NDArray[Any]] = {

@@ -17,6 +17,7 @@ from bci_affect.training.trainer import predict
 
 Floats = NDArray[np.float64]
 
+_MAX_PERSON_WINDOWS = 40
 _MAX_WINDOWS = 400  # sample size of the tests; more windows change only the third digit
 
 
@@ -49,6 +50,8 @@ def deletion_test(
         ``most``, ``least``, ``random``: mean change; ``windows``: number of windows used.
     """
     rows = _sample_rows(len(test), seed)
+    if model.needs_person:  # every new set of electrodes needs the person's reference again
+        rows = rows[:_MAX_PERSON_WINDOWS]
     sample = test.select(rows)
     by_channel = prediction.attention[rows].sum(axis=2)  # (n, n_channels)
     random = np.random.default_rng([seed, 0xDE]).random(by_channel.shape)

@@ -96,7 +96,7 @@ class TrainingLoop:
         bands, mask, positions = data.eeg(index)
         if train:
             bands, mask = augment(bands, mask, self.settings, self.augmentation)
-        eeg = self.model(bands, mask, positions)
+        eeg = self.model(bands, mask, positions, data.person_of(index))
         terms = {}
         if objective.emotion_eeg:
             terms["emotion_eeg"] = emotion_loss(eeg.logits, data.labels[index], self.weights)

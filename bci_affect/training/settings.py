@@ -44,12 +44,19 @@ class TrainSettings(Section):
     linear_start: bool = True
     """Initialise the linear path of the encoder with a converged linear fit; see
     `training.linear_initialisation`."""
+    linear_only: bool = False
+    """Keep the linear initialisation: no gradient descent."""
     patience: int = Field(6, ge=1)
     """Early stopping: epochs without a lower validation loss."""
     electrode_dropout: float = Field(0.5, ge=0, lt=1)
     """Maximum share of electrodes dropped per window in training; the share is drawn uniformly."""
     min_electrodes: int = Field(4, ge=1)
     """Minimum number of electrodes left by dropout."""
+    electrode_sets: int = Field(10, ge=1)
+    """Electrode sets per person in the linear start of `covariance`: all electrodes, then random
+    sets, half of which are those of real headsets."""
+    rest_low: tuple[Literal["valence", "arousal"], ...] = ()
+    """Targets for which a person's rest counts as one more trial of the low class."""
     noise: float = Field(0.0, ge=0)
     """Standard deviation of noise added to the normalised features in training."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

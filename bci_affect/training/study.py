@@ -6,7 +6,7 @@ import hashlib
 import io
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,11 @@ def prepare_study(
         if encoder not in ENCODERS:
             raise BciAffectError(
                 f"There is no encoder '{encoder}'; choose one of {', '.join(sorted(ENCODERS))}."
+            )
+        if ENCODERS[encoder].needs_person and not config.signal.covariance:
+            raise BciAffectError(
+                f"The encoder '{encoder}' needs the covariance between electrodes; set "
+                "signal.covariance = true."
             )
     dataset = open_dataset(config.dataset.name, data, config.dataset.subjects)
     folder = RunFolder(out)
@@ -255,7 +260,10 @@ def write_final_model(study: Study, metrics: dict[str, Any]) -> Path:
     seed = fold_seed(FoldTask(variant, config.study.seeds[0], first), "final", "everybody")
     settings = fit_to_data(config.training(variant), corpus)
     result = fit(features.select(rest), features.select(held_out), settings, seed)
-    save_model(path, result.model, _model_card(study, variant, result.model, metrics))
+    card = replace(
+        _model_card(study, variant, result.model, metrics), rest_calibration=result.rest_calibration
+    )
+    save_model(path, result.model, card)
     return path
 
 

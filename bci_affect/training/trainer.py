@@ -11,17 +11,27 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from bci_affect.eeg import PopulationPrior
 from bci_affect.errors import BciAffectError
-from bci_affect.model import AffectModel, Prediction
+from bci_affect.model import (
+    AffectModel,
+    CovarianceEncoder,
+    Prediction,
+    RestCalibration,
+    RestScore,
+    calibrate,
+)
 from bci_affect.training.features import FeatureSet
 from bci_affect.training.linear_initialisation import initialise_linear_path
 from bci_affect.training.loop import TrainingLoop
+from bci_affect.training.person_fit import PersonGroup, grouped_vectors, initialise_person_path
 from bci_affect.training.settings import TrainSettings
 from bci_affect.training.windows import WindowTensors, has_music
 
@@ -58,12 +68,14 @@ class EpochRecord:
 class FitResult:
     """Fitted model, in evaluation mode on the CPU, with its training history.
 
-    `best_epoch` is 0 if no epoch improved on the initial model.
+    `best_epoch` is 0 if no epoch improved on the initial model. `rest_calibration` belongs on the
+    card of a model that needs the person's rest; it is empty for others.
     """
 
     model: AffectModel
     history: tuple[EpochRecord, ...]
     best_epoch: int
+    rest_calibration: tuple[RestCalibration, ...] = ()
 
 
 def fit(
@@ -77,7 +89,8 @@ def fit(
 ) -> FitResult:
     """Fit a model.
 
-    An encoder with a linear path is initialised from a linear fit (`linear_initialisation`). With a
+    An encoder with a linear path is initialised from a linear fit (`linear_initialisation`, and
+    `person_fit` for an encoder that reads EEG against the person's rest). With a
     validation set, training stops early after `patience` epochs without a lower validation loss
     (the weighted sum of all terms but the adversarial one) and returns the weights of the best
     epoch; without one, it runs all epochs and returns the last weights.
@@ -116,20 +129,48 @@ def fit(
         model.to(device)
         loop = TrainingLoop(model, WindowTensors(train, device), settings, seed, autocast)
         held_out = WindowTensors(valid, device) if valid is not None and len(valid) else None
-        initialised = start is not None or initialise_linear_path(
-            model, loop.data, held_out, settings, loop.augmentation
-        )
+        calibration: tuple[RestCalibration, ...] = ()
+        if model.needs_person and train.person is not None:
+            initialised = True
+            if start is None:
+                calibration = initialise_person_path(model.cpu(), train, settings, seed)
+                model.to(device)
+            if not settings.linear_only:
+                loop.data.set_person(_person_features(model, train)[0])
+                if held_out is not None and valid is not None:
+                    held_out.set_person(_person_features(model, valid)[0])
+        else:
+            initialised = start is not None or initialise_linear_path(
+                model, loop.data, held_out, settings, loop.augmentation
+            )
         history, best_epoch = _run(loop, held_out, settings, on_epoch, initialised)
-    return FitResult(model.cpu().eval(), tuple(history), best_epoch)
+    return FitResult(model.cpu().eval(), tuple(history), best_epoch, calibration)
 
 
 @torch.inference_mode()
-def predict(model: AffectModel, features: FeatureSet) -> Prediction:
-    """Run a model on every window of a set; the arrays of the result have a leading window axis."""
+def predict(
+    model: AffectModel, features: FeatureSet, calibration: tuple[RestCalibration, ...] | None = None
+) -> Prediction:
+    """Run a model on every window of a set; the arrays of the result have a leading window axis.
+
+    Parameters
+    ----------
+    model : AffectModel
+        Trained model.
+    features : FeatureSet
+        Windows.
+    calibration : tuple of RestCalibration, optional
+        `FitResult.rest_calibration`: the log-odds of a model that needs the person's rest are then
+        measured from rest, as in a live session. By default they are the network's output.
+    """
     device = next(model.parameters()).device
     model = model.eval()
     data = WindowTensors(features, device)
-    parts = [model(*data.eeg(index)) for index in data.batches()]
+    groups: list[PersonGroup] = []
+    if model.needs_person and features.person is not None and len(features):
+        vectors, groups = _person_features(model, features)
+        data.set_person(vectors)
+    parts = [model(*data.eeg(index), data.person_of(index)) for index in data.batches()]
     shape = features.bands.shape
     empty = (
         torch.zeros(0, model.settings.space),
@@ -140,7 +181,49 @@ def predict(model: AffectModel, features: FeatureSet) -> Prediction:
         torch.cat([getattr(part, name) for part in parts]).cpu() if parts else default
         for name, default in zip(("embedding", "attention", "logits"), empty, strict=True)
     ]
-    return Prediction(*(value.numpy() for value in joined))
+    prediction = Prediction(*(value.numpy() for value in joined))
+    if calibration is None or not groups:
+        return prediction
+    return replace(
+        prediction, logits=_against_rest(model, features, prediction, groups, calibration)
+    )
+
+
+def _person_features(
+    model: AffectModel, features: FeatureSet
+) -> tuple[NDArray[np.float32], list[PersonGroup]]:
+    """Return the person features of all windows, and the windows that share a reference."""
+    encoder = model.encoder
+    assert isinstance(encoder, CovarianceEncoder)
+    prior = PopulationPrior(encoder.population.cpu().numpy().astype(np.float64))
+    return grouped_vectors(features, prior)
+
+
+def _against_rest(
+    model: AffectModel,
+    features: FeatureSet,
+    prediction: Prediction,
+    groups: list[PersonGroup],
+    calibration: tuple[RestCalibration, ...],
+) -> NDArray[np.float32]:
+    """Return log-odds measured from rest, with the bands of rest at 0, as a live session does."""
+    logits = prediction.logits.copy()
+    positions = torch.from_numpy(features.positions)
+    for group in groups:
+        n = len(group.rest)
+        rest = np.zeros((0, 2), np.float32)
+        if n:
+            rest = model(
+                torch.zeros(n, *features.bands.shape[1:]),
+                torch.from_numpy(np.tile(group.mask, (n, 1))),
+                positions[features.montage[group.rows[0]]][None],
+                torch.from_numpy(group.rest),
+            ).logits.numpy()
+        score = RestScore.from_rest(rest)
+        logits[group.rows] = calibrate(
+            calibration, prediction.logits[group.rows], score, int(group.mask.sum())
+        )
+    return logits
 
 
 def _run(
@@ -153,10 +236,10 @@ def _run(
     history: list[EpochRecord] = []
     best, best_epoch = math.inf, 0
     best_state: dict[str, Tensor] = {}
-    if initialised and held_out is not None:
+    if initialised and held_out is not None and not settings.linear_only:
         best = loop.validate(held_out)
         best_state = {k: v.detach().clone() for k, v in loop.model.state_dict().items()}
-    for epoch in range(1, settings.epochs + 1):
+    for epoch in range(1, 1 if settings.linear_only else settings.epochs + 1):
         started = time.perf_counter()
         train = loop.epoch()
         seconds = time.perf_counter() - started

@@ -42,6 +42,7 @@ class WindowTensors:
         self.trial = features.trial
         self.has_music = put(has_music(features))
         self.music = put(np.nan_to_num(features.music))
+        self.person: Tensor | None = None
         self.device = device
 
     def __len__(self) -> int:
@@ -53,6 +54,14 @@ class WindowTensors:
         positions = self.positions if shared else self.positions[self.montage[index]]
         bands = self._bands.index_select(0, index).transpose(2, 3)
         return bands, self.mask[index], positions
+
+    def set_person(self, vectors: NDArray[np.float32]) -> None:
+        """Set the person features of all windows, (n, n_bands * 316)."""
+        self.person = torch.from_numpy(vectors).to(self.device)
+
+    def person_of(self, index: Tensor) -> Tensor | None:
+        """Return the person features of these windows; None for models without."""
+        return None if self.person is None else self.person[index]
 
     def batches(self, size: int = EVALUATION_BATCH) -> Iterator[Tensor]:
         """Yield the indices of all windows in order, in batches."""

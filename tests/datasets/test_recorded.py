@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bci_affect.datasets import open_dataset
+from bci_affect.datasets import open_dataset, rests_of
 from bci_affect.errors import BciAffectError
 from bci_affect.event_log import TimedEvent
 from bci_affect.events import (
     ClipStart,
     ClipStop,
+    RestStart,
+    RestStop,
     SelfReport,
     SessionPause,
     SessionResume,
@@ -152,3 +154,26 @@ def test_ratings_of_a_converted_data_set(tmp_path: Path) -> None:
     write_xdf(tmp_path / "sub-A.xdf", [(time, encode(event)) for time, event in events])
     (trial,) = open_dataset("recorded", tmp_path).trials("A")
     assert trial.ratings["valence"] == 7
+
+
+def test_rests_with_open_eyes_before_the_first_trial(tmp_path: Path) -> None:
+    write_xdf(
+        tmp_path / "sub-P01_ses-1_eeg.xdf",
+        [
+            (2, RestStart(kind="open")),
+            (12, RestStop(kind="open")),
+            (12.5, RestStart(kind="closed")),
+            (18, RestStop(kind="closed")),
+            (20, TrackStart(track="a.flac")),
+            (40, TrackStop(track="a.flac")),
+            (41, SelfReport(7, 2)),
+            (42, RestStart(kind="open")),
+            (52, RestStop(kind="open")),
+        ],
+    )
+    data = open_dataset("recorded", tmp_path)
+    (rest,) = rests_of(data, "P01")
+    assert not rest.ratings
+    assert rest.onset_s == pytest.approx(2.0, abs=0.02)
+    assert rest.eeg.shape[1] / RATE - rest.onset_s == pytest.approx(10.0, abs=0.03)
+    assert len(data.trials("P01")) == 1

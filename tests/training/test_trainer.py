@@ -194,9 +194,7 @@ def test_electrode_dropout_keeps_the_minimum() -> None:
 def test_predictions_of_an_empty_set_are_empty() -> None:
     found = fit(make_data(n_trials=4), None, small(epochs=1), seed=0)
     full = make_data(n_trials=4)
-    empty = FeatureSet(
-        **{name: value if name == "positions" else value[:0] for name, value in vars(full).items()}
-    )
+    empty = full.select(np.zeros(0, np.int64))
     assert predict(found.model, empty).logits.shape == (0, 2)
     assert predict(found.model, empty).attention.shape == (0, len(NAMES), 12)
 

@@ -1,0 +1,343 @@
+"""Linear start of the covariance encoder: a paired ridge regression over people and electrode sets.
+
+Each person's own midpoint between the classes is subtracted from the training rows, so that the fit
+learns what changes within people. Every person is seen with all electrodes and with random sets of
+them, half of which are those of real headsets. The penalty is larger for many electrodes than for
+few, and both have weights of their own. Thresholds come from training people that an inner fit did
+not see, one for each size of montage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bci_affect.eeg import PopulationPrior
+from bci_affect.model import (
+    FEW_ELECTRODES,
+    N_PERSON,
+    N_TANGENT,
+    AffectModel,
+    CovarianceEncoder,
+    RestCalibration,
+    RestScore,
+)
+from bci_affect.training.features import FeatureSet
+from bci_affect.training.person import (
+    draw_electrodes,
+    person_vectors,
+    population_prior,
+)
+from bci_affect.training.settings import TrainSettings
+
+Floats = NDArray[np.float64]
+
+PENALTY_MANY, PENALTY_FEW = 300.0, 30.0
+"""Ridge penalties for more than, and up to, `FEW_ELECTRODES` electrodes."""
+
+SIZES = (4, 8, 14)
+"""Numbers of electrodes with a threshold of their own, besides all of a montage."""
+
+_FULL_SHARE = 1 / 3
+"""Least weight of all electrodes among the electrode sets of a person."""
+
+_INNER_FOLDS = 4
+_BIAS = 10.0
+_TARGETS = ("valence", "arousal")
+
+
+@dataclass(frozen=True)
+class ElectrodeSetRows:
+    """Windows of one person with one set of electrodes.
+
+    Attributes
+    ----------
+    subject : int
+        Index of the person.
+    n_electrodes : int
+        Electrodes of the set.
+    full : bool
+        True for all electrodes of the montage.
+    x : ndarray of float32, shape (n, n_features)
+        Person features of the windows.
+    rest : ndarray of float32, shape (n_rest, n_features)
+        Person features of rest.
+    labels : ndarray of float32, shape (n, 2)
+        High (1) or low (0); NaN if missing.
+    trial : ndarray of int64, shape (n,)
+        Trial of each window.
+    """
+
+    subject: int
+    n_electrodes: int
+    full: bool
+    x: NDArray[np.float32]
+    rest: NDArray[np.float32]
+    labels: NDArray[np.float32]
+    trial: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class PersonGroup:
+    """Windows of one person with the same valid electrodes.
+
+    Attributes
+    ----------
+    rows : ndarray of int64, shape (n,)
+        Windows.
+    mask : ndarray of bool, shape (n_channels,)
+        Valid electrodes of known place.
+    rest : ndarray of float32, shape (n_rest, n_features)
+        Person features of rest with these electrodes.
+    """
+
+    rows: NDArray[np.int64]
+    mask: NDArray[np.bool_]
+    rest: NDArray[np.float32]
+
+
+def grouped_vectors(
+    features: FeatureSet, prior: PopulationPrior
+) -> tuple[NDArray[np.float32], list[PersonGroup]]:
+    """Return the person features of all windows, (n, n_features), and groups of equal reference."""
+    person = features.person
+    assert person is not None
+    vectors = np.zeros((len(features), len(prior.covariance) * N_PERSON), np.float32)
+    groups = []
+    for subject in np.unique(features.subject):
+        own = np.flatnonzero(features.subject == subject)
+        positions = features.positions[features.montage[own[0]]]
+        reference = person.reference(int(subject), positions, prior)
+        masks = features.mask[own] & np.isfinite(positions).all(axis=1)
+        sets, which = np.unique(masks, axis=0, return_inverse=True)
+        for number, mask in enumerate(sets):
+            rows = own[which.ravel() == number]
+            if reference.sites.usable(mask):
+                rest = reference.rest_features(mask).astype(np.float32)
+                groups.append(PersonGroup(rows, mask, rest))
+                vectors[rows] = person_vectors(
+                    reference, person, np.tile(mask, (len(rows), 1)), rows
+                )
+    return vectors, groups
+
+
+def initialise_person_path(
+    model: AffectModel, train: FeatureSet, settings: TrainSettings, seed: int
+) -> tuple[RestCalibration, ...]:
+    """Set the linear map, the scales and the population's rest of a covariance model.
+
+    Parameters
+    ----------
+    model : AffectModel
+        Model with a `CovarianceEncoder`; changed in place.
+    train : FeatureSet
+        Training windows, with `FeatureSet.person`.
+    settings : TrainSettings
+        Number and size of electrode sets, and targets for which rest counts as low.
+    seed : int
+        Seed of the electrode sets.
+
+    Returns
+    -------
+    tuple of RestCalibration
+        Log-odds of scores against rest, by number of electrodes.
+    """
+    encoder = model.encoder
+    assert isinstance(encoder, CovarianceEncoder)
+    rows, population = _electrode_sets(train, settings, seed)
+    half = encoder.population.shape[0] * N_TANGENT
+    scale = _block_scale(rows, half)
+    weights = np.zeros((2, 2, len(scale) + 1))  # (penalty, target, feature): few electrodes first
+    tables: list[list[tuple[float, float]]] = []
+    for target, name in enumerate(_TARGETS):
+        low_at_rest = name in settings.rest_low
+        gram, moments = _moments(rows, scale, target, low_at_rest)
+        tables.append([(0.0, 1.0)] * (len(SIZES) + 1))
+        if not gram:
+            continue
+        total, moment = _sum(gram), _sum(moments)
+        for k, penalty in enumerate((PENALTY_FEW, PENALTY_MANY)):
+            weights[k, target] = _solve(total, moment, penalty)
+        tables[target] = _thresholds(rows, scale, target, gram, moments)
+    with torch.no_grad():
+        if population is not None:
+            encoder.population.copy_(torch.from_numpy(population))
+        encoder.feature_scale.copy_(torch.from_numpy(scale))
+        for layer, fitted in zip((encoder.few, encoder.many), weights, strict=True):
+            layer.weight[:2] = torch.from_numpy(fitted[:, :-1])
+            layer.bias[:2] = torch.from_numpy(_BIAS * fitted[:, -1])
+        encoder.gate.zero_()
+        for layer in (model.shared, model.heads):
+            layer.weight[:2] = 0.0
+            layer.weight[[0, 1], [0, 1]] = 1.0
+            layer.bias[:2] = 0.0
+    most = max(row.n_electrodes for row in rows)
+    sizes = [*[size for size in SIZES if size < most], most]
+    return tuple(
+        RestCalibration(
+            size,
+            (tables[0][i if size < most else -1][0], tables[1][i if size < most else -1][0]),
+            (tables[0][i if size < most else -1][1], tables[1][i if size < most else -1][1]),
+        )
+        for i, size in enumerate(sizes)
+    )
+
+
+def _electrode_sets(
+    train: FeatureSet, settings: TrainSettings, seed: int
+) -> tuple[list[ElectrodeSetRows], Floats | None]:
+    """Return the rows of all people and electrode sets, and the population's rest."""
+    person = train.person
+    assert person is not None
+    subjects = [int(subject) for subject in np.unique(train.subject)]
+    positions = {s: train.positions[train.montage[train.subject == s][0]] for s in subjects}
+    alone = [person.reference(s, positions[s]) for s in subjects]
+    prior = population_prior(alone)
+    rng = np.random.default_rng(seed)
+    rows = []
+    for subject in subjects:
+        own = np.flatnonzero(train.subject == subject)
+        reference = person.reference(subject, positions[subject], prior)
+        placed = np.isfinite(positions[subject]).all(axis=1)
+        sets = [placed] + [
+            draw_electrodes(positions[subject], settings.min_electrodes, rng)
+            for _ in range(settings.electrode_sets - 1)
+        ]
+        for number, chosen in enumerate(sets):
+            mask = train.mask[own] & chosen
+            rows.append(
+                ElectrodeSetRows(
+                    subject,
+                    int(chosen.sum()),
+                    number == 0,
+                    person_vectors(reference, person, mask, own),
+                    reference.rest_features(chosen).astype(np.float32),
+                    train.labels[own],
+                    train.trial[own],
+                )
+            )
+    return rows, None if prior is None else prior.covariance
+
+
+def _block_scale(rows: Sequence[ElectrodeSetRows], half: int) -> Floats:
+    """Return one scale for covariance and one for power: both weigh the same in the fit."""
+    means = np.concatenate(
+        [
+            np.stack([row.x[row.trial == trial].mean(axis=0) for trial in np.unique(row.trial)])
+            for row in rows
+        ]
+    )
+    n = means.shape[1]
+    parts = [np.full(size, block.std() * np.sqrt(size / 100) or 1.0)
+             for size, block in ((half, means[:, :half]), (n - half, means[:, half:]))]  # fmt: skip
+    return np.concatenate(parts)
+
+
+def _moments(
+    rows: Sequence[ElectrodeSetRows], scale: Floats, target: int, low_at_rest: bool
+) -> tuple[dict[int, Floats], dict[int, Floats]]:
+    """Return the Gram matrix and the moments of each person with both classes."""
+    gram: dict[int, Floats] = {}
+    moments: dict[int, Floats] = {}
+    sets = np.bincount([row.subject for row in rows])
+    weight_full = np.maximum(1.0, sets * _FULL_SHARE)
+    for row in rows:
+        y = row.labels[:, target]
+        high, low = y == 1, y == 0
+        if not (high.any() and low.any()):
+            continue
+        x = row.x / scale
+        middle = (x[high].mean(axis=0) + x[low].mean(axis=0)) / 2
+        share = weight_full[row.subject] if row.full else 1.0
+        share /= sets[row.subject] - 1 + weight_full[row.subject]
+        known = high | low
+        inputs, sign = x[known] - middle, 2.0 * y[known] - 1.0
+        weight = share * np.where(y[known] == 1, 4.0 / high.sum(), 4.0 / low.sum())
+        if low_at_rest and len(row.rest):
+            rest = (row.rest / scale).mean(axis=0, keepdims=True) - middle
+            inputs = np.concatenate([inputs, rest])
+            sign, weight = np.append(sign, -1.0), np.append(weight, share)
+        root = np.sqrt(weight)
+        bias = np.full((len(inputs), 1), _BIAS)
+        inputs = (np.hstack([inputs, bias]) * root[:, None]).astype(np.float32)
+        one, moment = inputs.T @ inputs, inputs.T @ (sign * root).astype(np.float32)
+        gram[row.subject] = gram.get(row.subject, 0.0) + one
+        moments[row.subject] = moments.get(row.subject, 0.0) + moment
+    return gram, moments
+
+
+def _sum(parts: dict[int, Floats]) -> Floats:
+    total: Floats = np.add.reduce(list(parts.values()))
+    return total
+
+
+def _solve(gram: Floats, moment: Floats, penalty: float) -> Floats:
+    from scipy.linalg import cho_factor, cho_solve
+
+    regular = gram.astype(np.float64)
+    regular[np.diag_indices(len(regular))] += penalty
+    solved: Floats = cho_solve(cho_factor(regular, overwrite_a=True, check_finite=False), moment)
+    return solved
+
+
+def _thresholds(
+    rows: Sequence[ElectrodeSetRows],
+    scale: Floats,
+    target: int,
+    gram: dict[int, Floats],
+    moments: dict[int, Floats],
+) -> list[tuple[float, float]]:
+    """Return threshold and slope for each of `SIZES`, and for all electrodes, by inner folds."""
+    people = sorted(gram)
+    scored: list[list[tuple[float, float]]] = [[] for _ in range(len(SIZES) + 1)]
+    folds = min(_INNER_FOLDS, len(people))
+    if folds < 2:
+        return [(0.0, 1.0)] * (len(SIZES) + 1)
+    for fold in range(folds):
+        away = people[fold::folds]
+        left = tuple(
+            _sum({p: one for p, one in parts.items() if p not in away}) for parts in (gram, moments)
+        )
+        fitted = {
+            few: _solve(left[0], left[1], PENALTY_FEW if few else PENALTY_MANY)
+            for few in (True, False)
+        }
+        for row in rows:
+            if row.subject not in away:
+                continue
+            weights = fitted[row.n_electrodes <= FEW_ELECTRODES][:-1] / scale
+            score = _score(row, weights)
+            distance = np.abs(np.log(np.array(SIZES) / row.n_electrodes))
+            size = len(SIZES) if row.full else int(distance.argmin())
+            for trial in np.unique(row.trial):
+                own = row.trial == trial
+                if np.isfinite(label := row.labels[own][0, target]):
+                    scored[size].append((float(score[own].mean()), float(label)))
+    whole = _logistic(np.array([pair for size in scored for pair in size]))
+    return [_logistic(np.array(one), whole) if len(one) >= 20 else whole for one in scored]
+
+
+def _score(row: ElectrodeSetRows, weights: Floats) -> Floats:
+    """Return the scores of windows against the person's rest; see `RestScore`."""
+    rest = np.repeat((row.rest @ weights)[:, None], 2, axis=1)
+    windows = np.repeat((row.x @ weights)[:, None], 2, axis=1)
+    return RestScore.from_rest(rest).apply(windows)[:, 0]
+
+
+def _logistic(pairs: Floats, otherwise: tuple[float, float] = (0.0, 1.0)) -> tuple[float, float]:
+    """Return threshold and slope of a class-balanced logistic regression of labels on scores."""
+    from sklearn.linear_model import LogisticRegression
+
+    if not len(pairs) or len(np.unique(pairs[:, 1])) < 2:
+        return otherwise
+    spread = pairs[:, 0].std() + 1e-9
+    model = LogisticRegression(C=1000.0, class_weight="balanced")
+    model.fit(pairs[:, :1] / spread, pairs[:, 1] > 0.5)
+    slope = float(model.coef_[0, 0])
+    if slope <= 0:
+        return otherwise
+    return float(-model.intercept_[0] / slope * spread), slope / spread

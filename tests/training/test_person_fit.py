@@ -1,0 +1,124 @@
+"""Covariance encoder on people with a known effect: people held out, few electrodes, no effect."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bci_affect.eeg import CAPS, make_montage
+from bci_affect.model import ModelSettings
+from bci_affect.training.features import FeatureSet
+from bci_affect.training.person import PersonWindows, draw_electrodes, pack, unpack
+from bci_affect.training.settings import ObjectiveSettings, TrainSettings
+from bci_affect.training.trainer import fit, predict
+
+CAP = make_montage(CAPS["epoc"])
+N, N_BANDS, SAMPLES, TRIALS, REST = len(CAP), 2, 200, 12, 8
+SETTINGS = TrainSettings(
+    model=ModelSettings(
+        encoder="covariance", n_bands=N_BANDS, n_steps=2, width=8, hidden=8, space=8, music_dim=4
+    ),
+    objective=ObjectiveSettings(emotion_eeg=1, emotion_music=0, contrastive=0),
+    linear_only=True,
+    electrode_sets=4,
+    rest_low=("arousal",),
+)
+
+
+def people(n_people: int, seed: int, effect: float = 0.5) -> FeatureSet:
+    """Each person has a mixing and an alpha of their own; arousal lowers alpha by `effect` nats.
+
+    Rest lies between the two states, nearer to low arousal.
+    """
+    rng = np.random.default_rng(seed)
+    common = np.random.default_rng(7).normal(size=(N, N)) + 3 * np.eye(N)
+
+    def window(mixing: np.ndarray, level: float) -> np.ndarray:
+        x = rng.normal(size=(N_BANDS, SAMPLES, N))
+        x[1, :, 6:] *= np.exp(-level)  # the second band, sources at the back
+        x = x @ mixing
+        x -= x.mean(axis=2, keepdims=True)
+        return x.transpose(0, 2, 1) @ x
+
+    sums, rest, labels = [], [], []
+    for _ in range(n_people):
+        mixing = 5 * np.exp(0.3 * rng.normal()) * (common + 0.5 * rng.normal(size=(N, N)))
+        rest.append(pack(np.stack([window(mixing, 0.2 * effect) for _ in range(REST)])))
+        high = rng.permutation(TRIALS) % 2
+        sums += [window(mixing, effect * one + 0.05 * rng.normal()) for one in high]
+        labels += list(high)
+    n = n_people * TRIALS
+    subject = np.repeat(np.arange(n_people), TRIALS)
+    both = np.full((n, 2), np.nan, np.float32)
+    both[:, 1] = labels
+    counts = np.full((REST, N), SAMPLES)
+    return FeatureSet(
+        bands=np.zeros((n, 2, N, N_BANDS), np.float32),
+        mask=np.ones((n, N), np.bool_),
+        positions=CAP.positions[None],
+        montage=np.zeros(n, np.int64),
+        labels=both,
+        music=np.zeros((n, 0), np.float32),
+        music_labels=np.full((n, 2), np.nan, np.float32),
+        trial=np.arange(n),
+        subject=subject,
+        session=subject,
+        stimulus=np.full(n, -1),
+        time_s=np.zeros(n, np.float32),
+        person=PersonWindows(
+            pack(np.stack(sums)), np.full((n, N), SAMPLES), tuple(rest), (counts,) * n_people
+        ),
+    )
+
+
+def balanced(logits: np.ndarray, labels: np.ndarray) -> float:
+    high = labels[:, 1] == 1
+    return float(((logits[high, 1] > 0).mean() + (logits[~high, 1] <= 0).mean()) / 2)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return fit(people(10, seed=0), None, SETTINGS, seed=0)
+
+
+def test_people_that_the_model_has_never_seen(fitted):
+    test = people(5, seed=1)
+    prediction = predict(fitted.model, test, fitted.rest_calibration)
+    assert balanced(prediction.logits, test.labels) > 0.85
+
+
+def test_few_electrodes_have_a_threshold_of_their_own(fitted):
+    assert [one.electrodes for one in fitted.rest_calibration] == [4, 8, 14]
+    test = people(5, seed=1)
+    few = test.mask.copy()
+    few[:, [i for i in range(N) if i not in (1, 5, 6, 7, 8)]] = False
+    prediction = predict(fitted.model, replace(test, mask=few), fitted.rest_calibration)
+    assert balanced(prediction.logits, test.labels) > 0.7
+
+
+def test_nothing_is_found_where_there_is_nothing():
+    none = fit(people(8, seed=2, effect=0.0), None, SETTINGS, seed=0)
+    test = people(10, seed=3, effect=0.0)
+    assert (
+        0.3 < balanced(predict(none.model, test, none.rest_calibration).logits, test.labels) < 0.7
+    )
+
+
+def test_electrode_sets_are_real_headsets_or_of_any_size():
+    positions = make_montage(CAPS["cap32"]).positions
+    rng = np.random.default_rng(0)
+    drawn = [draw_electrodes(positions, 4, rng) for _ in range(200)]
+    sizes = np.array([one.sum() for one in drawn])
+    assert sizes.min() >= 3
+    assert sizes.max() > 25
+    distinct, counts = np.unique(np.stack(drawn), axis=0, return_counts=True)
+    assert (counts > 20).sum() >= 2  # Muse, Cyton, EPOC come again and again
+    assert len(distinct) > 50
+
+
+def test_packed_sums_are_those_that_were_packed():
+    sums = np.random.default_rng(0).normal(size=(3, 2, 5, 5))
+    sums = sums + sums.swapaxes(-1, -2)
+    np.testing.assert_allclose(unpack(pack(sums)), sums, rtol=1e-6)
