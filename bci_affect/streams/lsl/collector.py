@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import math
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,13 @@ from bci_affect.streams.event_stream import is_event_stream
 from bci_affect.streams.header import StreamHeader, decode_text, parse_header
 from bci_affect.streams.lsl import discovery as lsl
 from bci_affect.streams.lsl.discovery import FoundStream
+from bci_affect.streams.lsl.validation import (
+    MAX_STREAMS,
+    buffer_length,
+    check_agreement,
+    check_limits,
+    check_texts,
+)
 from bci_affect.streams.numeric_markers import (
     code_changes,
     column_texts,
@@ -39,6 +48,11 @@ PATIENCE_S = 3.0
 MAX_SAMPLES = 1024
 FAR_S = 60.0
 """Distance of a stream's first stamp from the present that is another clock than LSL's."""
+MAX_PULLS = 16  # of one stream in a turn: a fast one may not delay the others
+LAST_PULLS = 1024  # at the end
+MAX_CONNECTING = 8  # at once, each for up to three times PATIENCE_S
+MAX_EVENTS = 10_000
+"""Most events that wait for a program that does not take them; older ones are dropped."""
 
 Floats = NDArray[np.float64]
 
@@ -47,10 +61,15 @@ class _Taken:
     """One connected stream."""
 
     def __init__(self, info: Any) -> None:
-        self.inlet = lsl.load().StreamInlet(info, recover=False, as_numpy=True)
+        found = lsl.describe(info)
+        check_limits(found)
+        self.inlet = lsl.load().StreamInlet(
+            info, max_buflen=buffer_length(found), recover=False, as_numpy=True
+        )
         self.inlet.open_stream(PATIENCE_S)
         self.header: StreamHeader = parse_header(self.inlet.info(PATIENCE_S).as_xml())
         header = self.header
+        check_agreement(found, header)
         self.has_events = is_event_stream(header.name, header.type, header.source_id)
         self.measured = float(self.inlet.time_correction(PATIENCE_S))
         self.shift = math.nan  # further offset of stamps on another clock, from the first sample
@@ -101,7 +120,8 @@ class Collector:
     """Receiver of every stream that `accept` accepts, while it runs.
 
     A stream that ends and returns (same source id, or same name and type; same channels, rate and
-    format) continues under its old key.
+    format) continues under its old key. A stream that exceeds a limit, contradicts itself, or
+    raises any error is dropped; the others continue.
 
     Parameters
     ----------
@@ -117,10 +137,12 @@ class Collector:
         self._accept = accept
         self._tap = tap
         self._lock = threading.Lock()
-        self._events: list[Marker] = []
+        self._events: deque[Marker] = deque(maxlen=MAX_EVENTS)
         self._taken: dict[str, tuple[str, _Taken]] = {}  # by uid: key and connection
         self._keys: dict[tuple[object, ...], str] = {}
         self._failed: set[str] = set()
+        self._connecting: set[str] = set()
+        self._ready: SimpleQueue[tuple[str, _Taken]] = SimpleQueue()
         self._counts: dict[str, int] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lsl-collect", daemon=True)
@@ -139,7 +161,8 @@ class Collector:
     def take(self) -> list[Marker]:
         """Return markers of text and of numbers since the last call."""
         with self._lock:
-            events, self._events = self._events, []
+            events = list(self._events)
+            self._events.clear()
         return events
 
     @property
@@ -164,26 +187,55 @@ class Collector:
                 next_look = lsl.local_clock() + LOOK_EVERY_S
                 for info in lsl.visible():
                     self._consider(info)
+            while not self._ready.empty():
+                self._add(*self._ready.get())
             if lsl.local_clock() - last_offset > OFFSET_EVERY_S:
                 last_offset = lsl.local_clock()
                 for _, taken in self._taken.values():
                     self._measure(taken)
             for uid, (key, taken) in list(self._taken.items()):
-                self._pull(uid, key, taken)
+                try:
+                    self._pull(uid, key, taken, all_of_it=ending)
+                except BciAffectError as error:
+                    self._drop(uid, str(error))
+                except Exception as error:  # a fault of one stream may cost that stream only
+                    logger.debug("A stream's reader failed.", exc_info=True)
+                    self._drop(uid, f"Stream '{taken.header.name}' is dropped: {error!r}.")
         self._taken.clear()
 
     def _consider(self, info: Any) -> None:
         uid = info.uid()
-        if uid in self._taken or uid in self._failed or uid in lsl.own_uids:
+        known = (self._taken, self._failed, self._connecting, lsl.own_uids)
+        if len(self._connecting) >= MAX_CONNECTING or any(uid in uids for uids in known):
             return
         if not self._accept(lsl.describe(info)):
             return
-        try:
-            taken = _Taken(info)
-        except (TimeoutError, RuntimeError, BciAffectError) as error:
-            logger.warning("Stream '%s' does not answer: %s", info.name(), error)
+        if len(self._taken) >= MAX_STREAMS:
             self._failed.add(uid)
+            logger.warning(
+                "Stream '%s' is not received: %d streams are the most.", info.name(), MAX_STREAMS
+            )
             return
+        self._connecting.add(uid)
+        threading.Thread(
+            target=self._connect, args=(uid, info), name="lsl-connect", daemon=True
+        ).start()
+
+    def _connect(self, uid: str, info: Any) -> None:
+        """Connect in a thread of its own: a peer that does not answer may not delay others."""
+        try:
+            self._ready.put((uid, _Taken(info)))
+            return
+        except BciAffectError as error:
+            reason = str(error)
+        except Exception as error:  # a fault of one stream may cost that stream only
+            reason = f"Stream '{info.name()}' does not answer: {error}"
+        logger.warning("%s", reason)
+        self._failed.add(uid)
+        self._connecting.discard(uid)
+
+    def _add(self, uid: str, taken: _Taken) -> None:
+        """Begin to receive a connected stream."""
         header = taken.header
         same = (header.name, header.type, header.source_id, header.labels, header.rate_hz)
         key = self._keys.get((*same, header.format), "")
@@ -191,9 +243,17 @@ class Collector:
             key = f"{header.name} {uid}"
             self._keys[(*same, header.format)] = key
         logger.info("Taking stream '%s'.", header.name)
+        self._connecting.discard(uid)
         with self._lock:
             self._taken[uid] = (key, taken)
             self._counts.setdefault(key, 0)
+
+    def _drop(self, uid: str, reason: str) -> None:
+        """End the reception of a stream for good."""
+        logger.warning("%s", reason)
+        self._failed.add(uid)
+        with self._lock:
+            self._taken.pop(uid, None)
 
     def _measure(self, taken: _Taken) -> None:
         try:
@@ -202,8 +262,9 @@ class Collector:
             return
         taken.news = True
 
-    def _pull(self, uid: str, key: str, taken: _Taken) -> None:
-        while True:
+    def _pull(self, uid: str, key: str, taken: _Taken, *, all_of_it: bool) -> None:
+        """Pull what liblsl has buffered; the rest of a fast stream in the next turn."""
+        for _ in range(LAST_PULLS if all_of_it else MAX_PULLS):
             try:
                 raw, stamps = taken.inlet.pull_chunk(timeout=0.0, max_samples=MAX_SAMPLES)
             except RuntimeError:  # lost; a restarted sender has a new uid
@@ -237,6 +298,7 @@ class Collector:
         else:
             # Strings may hold any bytes; text that is not UTF-8 must not end the thread.
             rows = [[decode_text(value) for value in row] for row in raw]
+            check_texts(taken.header.name, rows)
             if tap is not None:
                 tap.texts(key, rows, stamps)
             with self._lock:

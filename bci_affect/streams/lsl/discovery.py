@@ -91,14 +91,15 @@ def local_clock() -> float:
 
 def describe(info: Any) -> FoundStream:
     """Convert a pylsl description."""
-    formats = {1: "float32", 2: "double64", 3: "string", 4: "int32", 5: "int16", 6: "int8"}
+    formats = ("undefined", "float32", "double64", "string", "int32", "int16", "int8", "int64")
+    number = info.channel_format()
     return FoundStream(
         name=info.name(),
         type=info.type(),
         source_id=info.source_id(),
         n_channels=info.channel_count(),
         rate_hz=info.nominal_srate(),
-        format=formats.get(info.channel_format(), "int64"),
+        format=formats[number] if 0 < number < len(formats) else formats[0],
         hostname=info.hostname(),
         uid=info.uid(),
         created=info.created_at(),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bci_affect.errors import BciAffectError
 from bci_affect.streams.header import StreamHeader, parse_header
 from bci_affect.streams.lsl import discovery as lsl
+from bci_affect.streams.lsl.validation import buffer_length, check_agreement, check_limits
 
 PATIENCE_S = 3.0
 """Longest time in seconds for a stream to answer with its description or clock."""
@@ -18,8 +19,6 @@ COALESCE_S = 0.002
 """Time in seconds over which fast samples are pulled together: half the wake-ups at 1 kHz."""
 MAX_SAMPLES = 256  # of one pull; the rest follows at once with the next
 TIMED_OUT = -1  # liblsl's lsl_timeout_error
-INLET_BUFFER_S = 360
-"""Seconds that liblsl buffers for a program that does not pull; it drops older ones silently."""
 
 
 class Link:
@@ -41,14 +40,15 @@ class Link:
     Raises
     ------
     BciAffectError
-        If the stream does not answer.
+        If the stream does not answer, exceeds a limit, or describes itself in two ways.
     """
 
     def __init__(self, info: Any) -> None:
         self.uid: str = info.uid()
         self.found = lsl.describe(info)
+        check_limits(self.found)
         self._inlet = lsl.load().StreamInlet(
-            info, max_buflen=INLET_BUFFER_S, recover=False, as_numpy=True
+            info, max_buflen=buffer_length(self.found), recover=False, as_numpy=True
         )
         self.shift = 0.0
         self.broken = False
@@ -61,13 +61,17 @@ class Link:
                 f"Stream '{info.name()}' was found but does not answer ({error}); restart the "
                 "program that sends it, or check the firewall."
             ) from None
+        check_agreement(self.found, self.header)
         self._least = max(1, int(self.header.rate_hz * COALESCE_S))
         self._prepare()
 
     def _prepare(self) -> None:
-        """Allocate the buffers of a pull once; pylsl allocates them each time, at the same cost."""
-        n = self.header.n_channels
-        self._samples = np.empty((self._least + MAX_SAMPLES, n), self.header.dtype)
+        """Allocate the buffers of a pull once; pylsl allocates them each time, at the same cost.
+
+        liblsl fills them by the short description, so that sizes them.
+        """
+        n = self._inlet.channel_count
+        self._samples = np.empty((self._least + MAX_SAMPLES, n), self._inlet.np_dtype)
         self._stamps = np.empty(self._least + MAX_SAMPLES)
         self._error = ctypes.c_int()
 

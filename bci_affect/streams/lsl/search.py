@@ -103,6 +103,7 @@ class Wanted:
                     links.append(Link(info))
                 except BciAffectError as error:
                     gone[info.uid()] = error
+                    notify(str(error))
             links = [link for link in links if link.header.rate_hz > 0] or links
             if len(links) == 1:
                 return links[0]

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ FLUSH_S = 0.5
 OWN_OFFSET_EVERY_S = 5.0
 MAX_WAITING_BYTES = 512 << 20
 """Most data that may wait for a disk that does not respond."""
+MAX_STREAM_BYTES = 128 << 20
+"""Most data of one stream that may wait for a disk that responds; a faster stream is dropped."""
+STALLED_S = 10.0
+"""Duration of one write after which the disk does not respond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,8 @@ class Recorder:
     """Writer of an XDF file from sources and the session; implements `RawTap`.
 
     All calls return at once and may come from any thread. Streams of this process (estimates,
-    events) are announced with `open_stream` too; their zero clock offsets are automatic.
+    events) are announced with `open_stream` too; their zero clock offsets are automatic. A stream
+    whose data cannot be written as its header says is dropped; the recording continues.
 
     Parameters
     ----------
@@ -69,8 +75,10 @@ class Recorder:
         self._ids: dict[str, int] = {}
         self._foreign: set[str] = set()
         self._next_offset: dict[str, float] = {}
-        self._jobs: deque[tuple[int, Callable[[], None]]] = deque()
-        self._waiting = 0
+        self._jobs: deque[tuple[str, Callable[[], None]]] = deque()
+        self._waiting: dict[str, int] = {}  # bytes by key of the stream
+        self._dropped: set[str] = set()
+        self._writing = math.nan  # since this time
         self._error = ""
         self._wake = threading.Condition()
         self._stop = False
@@ -89,7 +97,7 @@ class Recorder:
 
     def open_stream(self, key: str, header: StreamHeader) -> None:
         """Announce a stream; a known key continues."""
-        self._add(len(header.xml), lambda: self._open(key, header))
+        self._add(key, len(header.xml), lambda: self._open(key, header))
         with self._wake:  # the file is readable as soon as its stream is known
             self._soon = True
             self._wake.notify()
@@ -101,7 +109,7 @@ class Recorder:
             self._foreign.add(key)
             self._writer.clock_offset(self._ids[key], time, value)
 
-        self._add(32, write)
+        self._add(key, 32, write)
 
     def samples(self, key: str, samples: NDArray[Any], stamps: NDArray[np.float64]) -> None:
         """Record samples (n, n_channels) with raw stamps (n,), exactly as they are."""
@@ -112,7 +120,7 @@ class Recorder:
 
         if len(stamps):
             self._begin()
-            self._add(samples.nbytes + stamps.nbytes, write)
+            self._add(key, samples.nbytes + stamps.nbytes, write)
 
     def texts(self, key: str, rows: Sequence[Sequence[str]], stamps: NDArray[np.float64]) -> None:
         """Record rows of texts with raw stamps (n,)."""
@@ -123,7 +131,7 @@ class Recorder:
 
         if len(stamps):
             self._begin()
-            self._add(sum(len(text) for row in rows for text in row), write)
+            self._add(key, sum(len(text) for row in rows for text in row), write)
 
     def health(self, key: str, health: Health) -> None:
         """Store a stream's losses for the footer."""
@@ -132,7 +140,7 @@ class Recorder:
             if key in self._ids:
                 self._writer.note(self._ids[key], asdict(health))
 
-        self._add(64, write)
+        self._add(key, 64, write)
 
     # -- for the session -------------------------------------------------------------------------
 
@@ -159,17 +167,22 @@ class Recorder:
 
     # -- the writing thread ----------------------------------------------------------------------
 
-    def _add(self, size: int, job: Callable[[], None]) -> None:
+    def _add(self, key: str, size: int, job: Callable[[], None]) -> None:
         with self._wake:
-            if self._error or self._stop:
+            if self._error or self._stop or key in self._dropped:
                 return
-            if self._waiting > MAX_WAITING_BYTES:
+            waiting = self._waiting.get(key, 0) + size
+            stalled = time.monotonic() - self._writing > STALLED_S
+            if waiting > MAX_STREAM_BYTES and not stalled:
+                self._drop(key, "sends more than the disk can write")
+                return
+            if sum(self._waiting.values()) > MAX_WAITING_BYTES:
                 self._fail(
                     "The disk does not keep up; the recording has ended and keeps what it has."
                 )
                 return
-            self._waiting += size
-            self._jobs.append((size, job))
+            self._waiting[key] = waiting
+            self._jobs.append((key, job))
 
     def _run(self) -> None:
         self._pending: dict[str, list[tuple[NDArray[Any], NDArray[np.float64]]]] = {}
@@ -179,9 +192,10 @@ class Recorder:
                     self._wake.wait_for(lambda: self._stop or self._soon, FLUSH_S)
                     stop, self._soon = self._stop, False
                     jobs, self._jobs = self._jobs, deque()
-                    self._waiting = 0
-                for _, job in jobs:
-                    job()
+                    self._waiting = {}
+                    self._writing = time.monotonic()
+                for key, job in jobs:
+                    self._write(key, job)
                 self._write_pending()
                 if self._error:
                     self._writer.abandon()
@@ -190,6 +204,7 @@ class Recorder:
                     self._writer.close()
                     return
                 self._writer.flush()
+                self._writing = math.nan
         except OSError as error:
             self._writer.abandon()
             self._fail(
@@ -203,6 +218,23 @@ class Recorder:
         finally:
             self._ended = time.monotonic()
 
+    def _write(self, key: str, job: Callable[[], None]) -> None:
+        """Run a job; an error other than the disk's costs its stream, not the recording."""
+        if key in self._dropped:
+            return
+        try:
+            job()
+        except OSError:
+            raise
+        except Exception as error:
+            logger.debug("Data of a stream cannot be written.", exc_info=True)
+            self._pending.pop(key, None)
+            self._drop(key, f"cannot be recorded ({error!r})")
+
+    def _drop(self, key: str, reason: str) -> None:
+        self._dropped.add(key)
+        logger.error("Stream '%s' %s; the recording continues without it.", key, reason)
+
     def _fail(self, reason: str) -> None:
         self._error = reason
         logger.error(reason)
@@ -213,11 +245,14 @@ class Recorder:
 
     def _write_pending(self) -> None:
         """Write one chunk per stream with all samples since the last flush."""
-        for key, parts in self._pending.items():
-            samples = np.concatenate([part for part, _ in parts]) if len(parts) > 1 else parts[0][0]
-            stamps = np.concatenate([part for _, part in parts]) if len(parts) > 1 else parts[0][1]
-            self._writer.samples(self._ids[key], samples, stamps)
+        for key, parts in list(self._pending.items()):
+            self._write(key, partial(self._write_parts, key, parts))
         self._pending.clear()
+
+    def _write_parts(self, key: str, parts: list[tuple[NDArray[Any], NDArray[np.float64]]]) -> None:
+        samples = np.concatenate([part for part, _ in parts]) if len(parts) > 1 else parts[0][0]
+        stamps = np.concatenate([part for _, part in parts]) if len(parts) > 1 else parts[0][1]
+        self._writer.samples(self._ids[key], samples, stamps)
 
     def _own_offset(self, key: str, stamp: float) -> None:
         """Write zero clock offsets of our own streams every five seconds, as readers expect."""

@@ -197,7 +197,7 @@ def test_a_slow_reader_is_told_what_it_missed(monkeypatch):
 
 def test_what_liblsl_had_to_drop_is_seen_from_the_stamps(monkeypatch):
     """A program that stalls longer than liblsl's buffer: the oldest samples are dropped."""
-    monkeypatch.setattr("bci_affect.streams.lsl.link.INLET_BUFFER_S", 1)
+    monkeypatch.setattr("bci_affect.streams.lsl.validation.BUFFER_S", 1)
     publisher("overflow", "overflow", now() - 1.0)
     reader = opened("overflow")
     assert reader.wait_for(lambda: len(reader.chunks) > 50, 60.0)
