@@ -9,6 +9,7 @@ from typing import TextIO
 
 from bci_affect.affect.estimate import ESTIMATE_VALUES, AffectEstimate
 from bci_affect.errors import BciAffectError
+from bci_affect.safe_text import csv_text
 
 COLUMNS = ("time", *ESTIMATE_VALUES, "state", "track")
 
@@ -53,7 +54,7 @@ class EstimateCsv:
                 f"{estimate.time:.6f}",
                 *("" if value != value else f"{value:.7f}" for value in estimate.values()),
                 estimate.state.value,
-                track,
+                csv_text(track),
             ]
         )
 

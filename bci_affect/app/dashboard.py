@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bci_affect.affect import DIMENSIONS
+from bci_affect.safe_text import make_console
 
 if TYPE_CHECKING:
     from bci_affect.affect import PersonalReading
@@ -33,7 +34,7 @@ _STATE_STYLE = {
 
 def show(session: LiveSession, duration_s: float | None, console: Console | None = None) -> None:
     """Show a session until it ends, `duration_s` has passed, or Ctrl-C."""
-    console = console or Console()
+    console = console or make_console()
     until = time.monotonic() + (duration_s if duration_s is not None else float("inf"))
     if console.is_terminal:
         with Live(console=console, refresh_per_second=8, transient=False) as live:
@@ -44,11 +45,9 @@ def show(session: LiveSession, duration_s: float | None, console: Console | None
         next_line = 0.0
         while not _over(session, until):
             if time.monotonic() >= next_line:
-                console.print(
-                    line(session.snapshot()), soft_wrap=True, markup=False, highlight=False
-                )
+                console.print(line(session.snapshot()), soft_wrap=True, highlight=False)
                 next_line = time.monotonic() + _LINE_EVERY_S
-        console.print(line(session.snapshot()), soft_wrap=True, markup=False, highlight=False)
+        console.print(line(session.snapshot()), soft_wrap=True, highlight=False)
 
 
 def _over(session: LiveSession, until: float) -> bool:

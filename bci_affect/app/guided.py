@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from bci_affect.errors import BciAffectError
+from bci_affect.safe_text import make_console
 
 if TYPE_CHECKING:
     from bci_affect.app.calibration import CalibrationRunner
@@ -96,7 +97,7 @@ def _run(options: GuidedOptions) -> dict[str, Any] | None:
             profile="",  # no estimate is shown, and an earlier head must not influence it
         ),
     )
-    console = Console(stderr=True)
+    console = make_console(stderr=True)
     runner = CalibrationRunner(
         session,
         CalibrationOptions(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.status import Status
 
+from bci_affect.safe_text import make_console
 from bci_affect.session import GuidedCalibration, Rating, Step
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def guide(
         Asks a question and returns the answer; by default on the terminal (standard error, as
         standard output may be for JSON). ``q`` stops; `EOFError` and `KeyboardInterrupt` too.
     """
-    console = Console(stderr=True)
+    console = make_console(stderr=True)
     guided.start(session.snapshot().clock.time)
     shown: tuple[Step, int] | None = None
     try:
@@ -63,7 +64,7 @@ def guide(
                     if shown is not None:
                         runner.cue()
                     shown = (view.step, view.clip)
-                    console.print(f"[bold]{_title(view.step, view.clip, view.n_clips)}[/bold]")
+                    console.print(_title(view.step, view.clip, view.n_clips), style="bold")
                     console.print(view.text)
                 _show(status, view.seconds_left, quality, view.step)
                 if view.step is Step.RATING:

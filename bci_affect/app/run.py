@@ -10,12 +10,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-import typer
-from rich.console import Console
-
 from bci_affect.errors import BciAffectError
 from bci_affect.gui import check_display
 from bci_affect.resources import user_home
+from bci_affect.safe_text import echo, make_console
 
 if TYPE_CHECKING:
     from bci_affect.gui import Services
@@ -39,7 +37,7 @@ def bring_in_music(folders: Sequence[Path], library: Path | None = None) -> tupl
     with Library(library) as opened:
         report = scan_with_progress(resolved, opened)
     for path, reason in report.failed:
-        typer.echo(f"left out {path}: {reason}", err=True)
+        echo(f"left out {path}: {reason}", err=True)
     return resolved
 
 
@@ -68,7 +66,7 @@ def run_session(
         check_display()
     if headless and screenshot:
         raise BciAffectError("A picture of the window needs the window: leave --headless away.")
-    console = Console(stderr=True)
+    console = make_console(stderr=True)
     with ExitStack() as outer:
         outer.enter_context(hold_profile(options.profile))
         predictor = load_predictor(options.model)

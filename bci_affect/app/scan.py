@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bci_affect.safe_text import make_console
 
 if TYPE_CHECKING:
     from bci_affect.music import Library, ScanReport
@@ -27,7 +28,7 @@ def scan_with_progress(
     BciAffectError
         If a folder is absent or the library cannot be written.
     """
-    console = Console(stderr=True)
+    console = make_console(stderr=True)
     stop: list[int] = []
     # The window scans on a thread of its own, where Python handles no signals.
     on_main = threading.current_thread() is threading.main_thread()
@@ -36,7 +37,7 @@ def scan_with_progress(
         for number in (signal.SIGINT, signal.SIGTERM):
             before[number] = signal.signal(number, lambda number, _: stop.append(number))
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),

@@ -15,6 +15,7 @@ from typer.main import get_command, get_group
 from bci_affect import __version__
 from bci_affect.cli.output import TYPER
 from bci_affect.errors import BciAffectError
+from bci_affect.safe_text import SafeFormatter, echo
 
 COMMANDS = {
     "benchmark": "Measure the performance of each part on this machine.",
@@ -92,7 +93,7 @@ app = typer.Typer(
 
 def _version(show: bool) -> None:
     if show:
-        typer.echo(f"bci-affect {__version__}")
+        echo(f"bci-affect {__version__}")
         raise typer.Exit
 
 
@@ -107,7 +108,9 @@ def _options(
     ] = False,
 ) -> None:
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(SafeFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
 
 
 def main() -> None:
@@ -115,7 +118,7 @@ def main() -> None:
     try:
         app(prog_name="bci-affect")
     except BciAffectError as error:
-        typer.echo(f"bci-affect: {error}", err=True)
+        echo(f"bci-affect: {error}", err=True)
         sys.exit(1)
     except BrokenPipeError:  # the reader of our output went away (`| head`)
         sys.stderr.close()

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from bci_affect.safe_text import make_console
+
 
 def benchmark(
     only: Annotated[
@@ -34,7 +36,6 @@ def benchmark(
 
     Example: bci-affect benchmark --only live,signal --json
     """
-    from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from bci_affect.app import BENCHMARKS, BenchmarkResult, run_benchmark
@@ -51,11 +52,15 @@ def benchmark(
     if out is not None and out.exists():
         raise BciAffectError(f"{out} exists already and is not overwritten; choose another name.")
     document: dict[str, Any] = {"machine": _machine(), "seconds": {}}
-    console = Console(stderr=True)
+    console = make_console(stderr=True)
     failed, stopped = 0, False
     for number, name in enumerate(names, 1):
         of = f"{name} ({number} of {len(names)})"
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            TimeElapsedColumn(),
+        )
         try:
             with Progress(
                 *columns, console=console, transient=True, disable=not console.is_terminal

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from bci_affect.safe_text import echo
+
 
 def bridge(
     board: Annotated[str, typer.Option(help="BrainFlow's name: synthetic, cyton, muse_2, ...")],
@@ -45,9 +47,9 @@ def bridge(
     if duration is not None:
         threading.Timer(duration, stop.set).start()
     header = made.header
-    typer.echo(
+    echo(
         f"Sending '{header.name}' ({header.n_channels} ch, {header.rate_hz:g} Hz): "
         f"{', '.join(header.labels)}.",
         err=True,
     )
-    typer.echo(f"{made.run(stop):,} samples sent.", err=True)
+    echo(f"{made.run(stop):,} samples sent.", err=True)

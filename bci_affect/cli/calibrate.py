@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from bci_affect.safe_text import echo, make_console, make_progress
+
 
 def calibrate(
     more: Annotated[
@@ -127,7 +129,7 @@ def calibrate(
 
         print_json(found or {"stopped": True, "profile": profile})
     elif found is None:
-        typer.echo("Stopped; run the same command with --resume to continue.")
+        echo("Stopped; run the same command with --resume to continue.")
     else:
         _show(found)
 
@@ -146,8 +148,6 @@ def _from_recordings(
     earlier: bool,
     quiet: bool,
 ) -> dict[str, Any]:
-    from rich.console import Console
-    from rich.progress import Progress
 
     from bci_affect.config import load_toml
     from bci_affect.datasets import Labels
@@ -159,8 +159,8 @@ def _from_recordings(
     if align:
         meaning = meaning.model_copy(update={"align": True})
     weights = model_path(model)
-    console = Console(stderr=True)
-    with Progress(console=console, disable=quiet or not console.is_terminal) as bar:
+    console = make_console(stderr=True)
+    with make_progress(console, hidden=quiet) as bar:
         tasks: dict[str, Any] = {}
 
         def progress(name: str, share: float) -> None:
@@ -187,13 +187,13 @@ def _show(document: dict[str, Any]) -> None:
     """Print the verdicts and the paths of the files."""
     for name, found in document["dimensions"].items():
         if "refused" in found:
-            typer.echo(f"{name.capitalize()}: not calibrated. {found['refused']}")
+            echo(f"{name.capitalize()}: not calibrated. {found['refused']}")
             continue
-        typer.echo(found["verdict"])
+        echo(found["verdict"])
         for advice in found["advice"]:
-            typer.echo(f"  - {advice}")
-    typer.echo(document["fine_tuning"]["text"])
+            echo(f"  - {advice}")
+    echo(document["fine_tuning"]["text"])
     for text in document["dropped"]:
-        typer.echo(f"Left out: {text}.")
-    typer.echo(f"Profile: {document['profile']}")
-    typer.echo(f"Report:  {document['report']}")
+        echo(f"Left out: {text}.")
+    echo(f"Profile: {document['profile']}")
+    echo(f"Report:  {document['report']}")

@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from bci_affect.safe_text import make_console
+
 
 @dataclass(frozen=True)
 class Check:
@@ -193,8 +195,8 @@ def doctor(
 
     Example: bci-affect doctor
     """
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from bci_affect.cli.output import print_json
 
@@ -211,13 +213,13 @@ def doctor(
     else:
         table = Table(box=None, show_header=False)
         marks = {
-            "ok": "[green]ok[/green]",
-            "warning": "[yellow]![/yellow]",
-            "failed": "[red]x[/red]",
+            "ok": Text("ok", "green"),
+            "warning": Text("!", "yellow"),
+            "failed": Text("x", "red"),
         }
         for result in results:
             mend = f"\n-> {result.mend}" if result.mend else ""
             table.add_row(marks[result.result], result.name, result.detail + mend)
-        Console().print(table)
+        make_console().print(table)
     if failed:
         raise typer.Exit(1)

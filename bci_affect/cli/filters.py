@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bci_affect.cli.output import print_json
+from bci_affect.safe_text import make_console
 from bci_affect.storage import atomic_file
 
 if TYPE_CHECKING:
@@ -71,7 +72,6 @@ def _describe(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _show(document: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("band", "Hz", "gain at edges and centre, dB", "group delay, ms", box=None)
@@ -79,7 +79,7 @@ def _show(document: dict[str, Any]) -> None:
         gains = " ".join(f"{band[f'gain_db_{at}']:.1f}" for at in ("low", "centre", "high"))
         edges = f"{band['low_hz']:g}-{band['high_hz']:g}"
         table.add_row(name, edges, gains, f"{band['delay_ms']:.0f}")
-    console = Console(highlight=False)
+    console = make_console(highlight=False)
     console.print(f"At {document['rate_hz']:g} Hz:")
     console.print(table)
     console.print(

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from bci_affect.cli.output import print_json
+from bci_affect.safe_text import make_console
 
 
 def inspect(
@@ -31,16 +32,14 @@ def inspect(
 
 
 def _show(document: dict[str, Any]) -> None:
-    from rich.console import Console
 
-    console = Console(highlight=False)
-    console.print(f"[bold]{document['file']}[/bold]  {document['bytes']:,} bytes", markup=True)
+    console = make_console(highlight=False)
+    console.print(f"{document['file']}  {document['bytes']:,} bytes", style="bold")
     covered = "checksums cover the samples" if document["checksums"] else "no checksums"
     console.print("healthy" if document["healthy"] else "damaged", f"({covered})")
     for damage in document["damage"]:
         console.print(
-            f"  at byte {damage['offset']:,}: {damage['length']:,} bytes: {damage['what']}",
-            markup=False,
+            f"  at byte {damage['offset']:,}: {damage['length']:,} bytes: {damage['what']}"
         )
     if document["clocks"]:
         console.print(document["clocks"], markup=False, style="yellow")
@@ -49,7 +48,6 @@ def _show(document: dict[str, Any]) -> None:
         console.print(
             f"{stream['id']}. {stream['name']} ({stream['type'] or 'no type'}, "
             f"{stream['channels']} ch, {stream['format']})",
-            markup=False,
             style="bold",
         )
         rate = "irregular"
@@ -59,22 +57,18 @@ def _show(document: dict[str, Any]) -> None:
                 f"   {stream['lost']:,} lost, gaps: {len(stream['gaps'])}, "
                 f"clock resets: {len(stream['clock_resets'])}"
             )
-        console.print(
-            f"   {stream['samples']:,} samples in {stream['duration_s']:.1f} s, {rate}",
-            markup=False,
-        )
+        console.print(f"   {stream['samples']:,} samples in {stream['duration_s']:.1f} s, {rate}")
         for gap in stream["gaps"][:20]:
             console.print(f"   gap of {gap['seconds']:.3f} s before {gap['time']:.3f}")
         for reset in stream["clock_resets"][:20]:
             console.print(f"   clock jumped by {reset['seconds']:.3f} s at {reset['time']:.3f}")
         for note in stream["notes"]:
-            console.print(f"   note: {note}", markup=False)
+            console.print(f"   note: {note}")
         for channel in stream.get("quality", ()):
             if "spread_uv" in channel:
                 console.print(
                     f"   {channel['label']:>8}  {channel['verdict']:<8} "
-                    f"spread {channel['spread_uv']:7.1f} uV, offset {channel['offset_uv']:9.0f}",
-                    markup=False,
+                    f"spread {channel['spread_uv']:7.1f} uV, offset {channel['offset_uv']:9.0f}"
                 )
             else:
-                console.print(f"   {channel['label']:>8}  {channel['verdict']}", markup=False)
+                console.print(f"   {channel['label']:>8}  {channel['verdict']}")

@@ -11,6 +11,7 @@ import typer
 
 from bci_affect.cli.output import TYPER
 from bci_affect.errors import BciAffectError
+from bci_affect.safe_text import echo, make_console
 
 if TYPE_CHECKING:
     from bci_affect.music import Library, Suggestion, Track
@@ -68,8 +69,8 @@ def add(
         )
         return
     for path, reason in report.failed:
-        typer.echo(f"left out {path}: {reason}", err=True)
-    typer.echo(
+        echo(f"left out {path}: {reason}", err=True)
+    echo(
         f"{report.added} added, {report.moved} moved, {report.unchanged} known, "
         f"{len(report.failed)} left out; {total} tracks in the library."
         + (" Stopped; run it again to continue." if report.cancelled else "")
@@ -95,13 +96,13 @@ def list_tracks(
             if as_json:
                 print_json([{"path": path, "reason": reason} for path, reason in broken])
             else:
-                typer.echo("\n".join(f"{path}: {why}" for path, why in broken) or "None failed.")
+                echo("\n".join(f"{path}: {why}" for path, why in broken) or "None failed.")
             return
         tracks = library.tracks()
     if as_json:
         print_json([_plain(track) for track in tracks])
     elif not tracks:
-        typer.echo("The library is empty; add music with `bci-affect music add FOLDER`.")
+        echo("The library is empty; add music with `bci-affect music add FOLDER`.")
     else:
         _table([(track, "") for track in tracks])
 
@@ -138,7 +139,7 @@ def query(
     if as_json:
         print_json([_reasons(suggestion) for suggestion in found])
     elif not found:
-        typer.echo("Nothing found; add music with `bci-affect music add FOLDER`.")
+        echo("Nothing found; add music with `bci-affect music add FOLDER`.")
     else:
         _table([(suggestion.track, _why(suggestion)) for suggestion in found])
 
@@ -167,7 +168,7 @@ def embed(
     if as_json:
         print_json({"rows": rows.shape[0], "dim": rows.shape[1], "out": str(out)})
     else:
-        typer.echo(f"{rows.shape[0]} rows of {rows.shape[1]} in {out}")
+        echo(f"{rows.shape[0]} rows of {rows.shape[1]} in {out}")
 
 
 @music.command()
@@ -220,8 +221,8 @@ def head(
     with _library() as library:  # which predicts again where the head is another
         tracks = library.tracks()
         known = sum(track.valence == track.valence for track in tracks)
-        typer.echo(f"{library.head.id}: {library.head.provenance}")
-        typer.echo(f"It predicts {known} of {len(tracks)} tracks.")
+        echo(f"{library.head.id}: {library.head.provenance}")
+        echo(f"It predicts {known} of {len(tracks)} tracks.")
 
 
 @music.command()
@@ -263,7 +264,6 @@ def _why(suggestion: Suggestion) -> str:
 
 
 def _table(lines: list[tuple[Track, str]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, header_style="bold")
@@ -282,4 +282,4 @@ def _table(lines: list[tuple[Track, str]]) -> None:
             ", ".join(tag for tag, _ in track.tags[:3]),
         ]
         table.add_row(*cells, *([why] if why else []))
-    Console(soft_wrap=True).print(table)
+    make_console(soft_wrap=True).print(table)

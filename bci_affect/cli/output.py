@@ -6,6 +6,7 @@ import json
 import sys
 from typing import Any
 
+from bci_affect.safe_text import json_safe
 from bci_affect.storage import plain
 
 TYPER: dict[str, Any] = {
@@ -23,4 +24,5 @@ def print_json(document: Any) -> None:
 
 def json_text(document: Any) -> str:
     """Return a document as `print_json` prints it."""
-    return json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False)
+    return json_safe(text) + "\n"

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from bci_affect.safe_text import echo
+
 
 def play(
     file: Annotated[Path, typer.Argument(help="XDF recording.", metavar="FILE.xdf")],
@@ -45,10 +47,10 @@ def play(
         wait=wait,
         head_start_s=head_start,
         suffix=suffix,
-        notify=lambda text: typer.echo(text, err=True),
+        notify=lambda text: echo(text, err=True),
     )
     for damage in player.damage:
-        typer.echo(f"{file}: at byte {damage.offset}: {damage.what}", err=True)
+        echo(f"{file}: at byte {damage.offset}: {damage.what}", err=True)
 
     def stop(*_: Any) -> None:
         player.stop()
@@ -63,5 +65,5 @@ def play(
         threading.Thread(target=watch, name="bci-parent", daemon=True).start()
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
-    typer.echo(f"Playing {file} ({player.duration_s:.1f} s).", err=True)
+    echo(f"Playing {file} ({player.duration_s:.1f} s).", err=True)
     player.run()

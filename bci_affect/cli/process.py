@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from bci_affect.safe_text import make_console, make_progress
+
 
 def process(
     file: Annotated[Path, typer.Argument(help="Recording (XDF).", show_default=False)],
@@ -37,8 +39,6 @@ def process(
     from dataclasses import replace
 
     import numpy as np
-    from rich.console import Console
-    from rich.progress import Progress
 
     from bci_affect.affect import EstimateCsv, analyse, features_document
     from bci_affect.cli.output import print_json
@@ -58,13 +58,13 @@ def process(
     path = path_factory(load_predictor(model), settings, person)(info)
     for start, stop in rest_spans(source.recording.events()):
         path.begin_rest(start, stop)
-    console = Console(stderr=True)
+    console = make_console(stderr=True)
     started = time.perf_counter()
     states: Counter[str] = Counter()
     kept = []
     with (
         atomic_file(out, overwrite=False) as partial,
-        Progress(console=console, disable=not console.is_terminal) as progress,
+        make_progress(console) as progress,
     ):
         task = progress.add_task(file.name, total=source.duration_s)
         with EstimateCsv(partial) as rows:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from bci_affect.cli.output import TYPER
+from bci_affect.safe_text import echo
 
 profile = typer.Typer(
     help="Profiles of listeners: list, show, export, import, undo, delete.",
@@ -34,11 +35,11 @@ def list_profiles(as_json: AsJson = False) -> None:
         print_json(found)
         return
     if not found:
-        typer.echo("No profiles yet; 'bci-affect calibrate' creates one.")
+        echo("No profiles yet; 'bci-affect calibrate' creates one.")
     for item in found:
         newest = item["calibrations"][-1] if item["calibrations"] else None
         state = "never calibrated" if newest is None else _line(newest)
-        typer.echo(f"{item['name']}: {state}")
+        echo(f"{item['name']}: {state}")
 
 
 @profile.command()
@@ -55,13 +56,13 @@ def show(name: Name, as_json: AsJson = False) -> None:
     if as_json:
         print_json(item)
         return
-    typer.echo(item["name"] + (f" ({item['note']})" if item["note"] else ""))
+    echo(item["name"] + (f" ({item['note']})" if item["note"] else ""))
     for entry in item["calibrations"]:
-        typer.echo(f"- {_line(entry)}")
+        echo(f"- {_line(entry)}")
         for dimension in entry["summary"].get("dimensions", {}).values():
-            typer.echo(f"    {dimension.get('verdict') or dimension.get('refused')}")
+            echo(f"    {dimension.get('verdict') or dimension.get('refused')}")
         if entry["report"]:
-            typer.echo(f"    report: {entry['report']}")
+            echo(f"    report: {entry['report']}")
 
 
 @profile.command()
@@ -74,7 +75,7 @@ def create(name: Name, note: Annotated[str, typer.Option(help="A note.")] = "") 
 
     with ProfileStore() as store:
         store.create(name, note)
-    typer.echo(f"Created '{name}'.")
+    echo(f"Created '{name}'.")
 
 
 @profile.command()
@@ -89,7 +90,7 @@ def export(
 
     with ProfileStore() as store:
         export_profile(store, name, file)
-    typer.echo(f"Wrote {file}.")
+    echo(f"Wrote {file}.")
 
 
 @profile.command("import")
@@ -107,7 +108,7 @@ def import_profile(
 
     with ProfileStore() as store:
         loaded = import_profile(store, file, name)
-    typer.echo(f"Imported '{loaded.name}'.")
+    echo(f"Imported '{loaded.name}'.")
 
 
 @profile.command()
@@ -121,7 +122,7 @@ def undo(name: Name) -> None:
     with ProfileStore() as store:
         store.undo_calibration(name)
         left = len(store.load(name).history)
-    typer.echo(f"Undone; {left} calibrations of '{name}' are left.")
+    echo(f"Undone; {left} calibrations of '{name}' are left.")
 
 
 @profile.command()
@@ -140,7 +141,7 @@ def delete(
         if not yes:
             typer.confirm(f"Delete the profile '{stored}' permanently?", abort=True)
         store.delete(name)
-    typer.echo(f"Deleted '{stored}'.")
+    echo(f"Deleted '{stored}'.")
 
 
 def _describe(item: Any) -> dict[str, Any]:

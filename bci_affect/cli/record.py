@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from bci_affect.cli.output import print_json
+from bci_affect.safe_text import echo, make_console
 
 
 def record(
@@ -49,9 +50,9 @@ def record(
     signal.signal(signal.SIGINT, end)
     signal.signal(signal.SIGTERM, end)
 
-    from rich.console import Console
+    from rich.text import Text
 
-    console = Console(stderr=True, highlight=False)
+    console = make_console(stderr=True, highlight=False)
     with console.status("Searching for streams ...") as line:
         result = record_streams(
             out,
@@ -60,12 +61,12 @@ def record(
             timeout_s=timeout,
             stop=stop,
             progress=lambda text, missing: line.update(
-                text + (f" [red]missing: {', '.join(missing)}[/red]" if missing else "")
+                Text.assemble(text, (f" missing: {', '.join(missing)}" if missing else "", "red"))
             ),
         )
     if as_json:
         print_json(result)
     else:
-        typer.echo(f"{result['path']}: {result['seconds']:.1f} s, {result['bytes']:,} bytes")
+        echo(f"{result['path']}: {result['seconds']:.1f} s, {result['bytes']:,} bytes")
         for name, count in result["samples"].items():
-            typer.echo(f"  {name}: {count:,} samples")
+            echo(f"  {name}: {count:,} samples")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bci_affect.cli.output import print_json
+from bci_affect.safe_text import echo, make_console, make_progress
 
 
 def report(
@@ -52,7 +53,7 @@ def report(
     if as_json:
         print_json({"report": str(path)})
     else:
-        typer.echo(f"Wrote {path}.")
+        echo(f"Wrote {path}.")
 
 
 def _recording(place: Path) -> Path | None:
@@ -64,13 +65,11 @@ def _recording(place: Path) -> Path | None:
 
 
 def _session(recording: Path, out: Path | None, profile: str, model: Path | None) -> Path:
-    from rich.console import Console
-    from rich.progress import Progress
 
     from bci_affect.app import report_recording
 
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    console = make_console(stderr=True)
+    with make_progress(console, transient=True) as bar:
         task = bar.add_task(recording.name, total=1.0)
         return report_recording(
             recording,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bci_affect.cli.output import print_json
+from bci_affect.safe_text import echo
 
 
 def simulate_deap(
@@ -71,4 +72,4 @@ def simulate_deap(
     if as_json:
         print_json({"files": [str(path) for path in written], "settings": settings.model_dump()})
     else:
-        typer.echo(f"Wrote {len(written)} people to {out}; truth.json describes them.")
+        echo(f"Wrote {len(written)} people to {out}; truth.json describes them.")

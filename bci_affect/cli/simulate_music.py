@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from bci_affect.safe_text import echo, make_console, make_progress
+
 
 def simulate_music(
     folder: Annotated[
@@ -29,15 +31,12 @@ def simulate_music(
     """
     from dataclasses import asdict
 
-    from rich.console import Console
-    from rich.progress import Progress
-
     from bci_affect.cli.output import print_json
     from bci_affect.simulation import PIECES, random_pieces, write
 
     pieces = random_pieces(count, seed, seconds) if count else list(PIECES)
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    console = make_console(stderr=True)
+    with make_progress(console, transient=True) as bar:
         task = bar.add_task("Rendering", total=len(pieces))
         paths = write(
             folder,
@@ -50,4 +49,4 @@ def simulate_music(
             [asdict(piece) | {"file": str(path)} for piece, path in zip(pieces, paths, strict=True)]
         )
     else:
-        typer.echo(f"{len(paths)} pieces in {folder}; pieces.json lists their intended moods")
+        echo(f"{len(paths)} pieces in {folder}; pieces.json lists their intended moods")

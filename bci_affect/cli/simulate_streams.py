@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bci_affect.cli.output import print_json
+from bci_affect.safe_text import echo
 
 if TYPE_CHECKING:
     from bci_affect.simulation import SessionPlan
@@ -93,7 +94,7 @@ def simulate_xdf(
     if as_json:
         print_json({"path": str(out), **done})
     else:
-        typer.echo(
+        echo(
             f"{out}: {done['seconds']:g} s, {done['samples']:,} samples, {done['events']} events, "
             f"{done['bytes']:,} bytes"
         )
@@ -141,11 +142,9 @@ def publish_until_told(plan: SessionPlan, publish: Callable[[threading.Event], i
 
     signal.signal(signal.SIGINT, end)
     signal.signal(signal.SIGTERM, end)
-    typer.echo(
-        f"Publishing 'Simulated EEG' ({len(plan.channels)} ch, {plan.rate_hz:g} Hz).", err=True
-    )
+    echo(f"Publishing 'Simulated EEG' ({len(plan.channels)} ch, {plan.rate_hz:g} Hz).", err=True)
     sent = publish(stop)
-    typer.echo(f"{sent:,} samples sent.", err=True)
+    echo(f"{sent:,} samples sent.", err=True)
 
 
 _PLAN_ARGUMENTS = (

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bci_affect.cli.output import print_json
+from bci_affect.safe_text import echo, make_console
 
 
 def streams(
@@ -25,9 +26,8 @@ def streams(
         print_json([asdict(stream) for stream in found])
         return
     if not found:
-        typer.echo("No LSL streams are visible. Is the program of the headset sending?", err=True)
+        echo("No LSL streams are visible. Is the program of the headset sending?", err=True)
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("name", "type", "channels", "rate (Hz)", "format", "source id", "host")
@@ -41,4 +41,4 @@ def streams(
             stream.source_id,
             stream.hostname,
         )
-    Console().print(table)
+    make_console().print(table)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from bci_affect.safe_text import make_console
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -57,9 +59,7 @@ def study_progress(
         To be called with the stage, the item, the number of items done, and the total.
     """
     if console is None:
-        from rich.console import Console
-
-        console = Console(stderr=True)
+        console = make_console(stderr=True)
     if not console.is_terminal:
         yield _lines(console, clock)
         return
@@ -84,8 +84,8 @@ def study_progress(
             return Text("" if task.finished else f"left: {_duration(left)}")
 
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TimeLeft(), TextColumn("{task.fields[item]}"),
+        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+        TimeElapsedColumn(), TimeLeft(), TextColumn("{task.fields[item]}", markup=False),
     )  # fmt: skip
     with Progress(*columns, console=console, transient=True) as bar:
 
@@ -130,7 +130,6 @@ def _duration(seconds: float | None) -> str:
 
 def print_study(metrics: dict[str, Any]) -> None:
     """Print the trial-level table: every variant, phase and baseline with interval and p."""
-    from rich.console import Console
     from rich.table import Table
 
     counts = metrics["counts"]
@@ -146,10 +145,12 @@ def print_study(metrics: dict[str, Any]) -> None:
             table.add_row(f"{variant}, {phase}", *_cells(result))
     for name, result in metrics["baselines"].items():
         table.add_row(f"baseline: {name}", *_cells(result))
-    Console().print(table)
+    make_console().print(table)
     if not counts["trials"]:
         return
-    Console().print("BA: balanced accuracy, chance 0.500; p: one-sided, by permutation of labels.")
+    make_console().print(
+        "BA: balanced accuracy, chance 0.500; p: one-sided, by permutation of labels."
+    )
 
 
 def _cells(result: dict[str, Any]) -> list[str]:

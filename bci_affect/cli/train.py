@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bci_affect.cli.output import print_json
+from bci_affect.safe_text import echo
 
 
 def train(
@@ -44,4 +45,4 @@ def train(
         print_json(metrics)
     else:
         print_study(metrics)
-        typer.echo(f"Everything is in {out}; 'bci-affect report {out}' creates its HTML report.")
+        echo(f"Everything is in {out}; 'bci-affect report {out}' creates its HTML report.")

@@ -72,12 +72,14 @@ def write_atomically(
 ) -> None:
     r"""Write a file with `atomic_file`; text is stored as UTF-8 with ``\n`` at line ends.
 
+    Half of a surrogate pair, which UTF-8 cannot hold, becomes ``?``.
+
     Raises
     ------
     BciAffectError
         As `atomic_file`.
     """
-    data = content.encode() if isinstance(content, str) else content
+    data = content.encode("utf-8", "replace") if isinstance(content, str) else content
     with atomic_file(path, overwrite=overwrite, parents=parents) as partial:
         partial.write_bytes(data)
 

@@ -77,7 +77,15 @@ def topography_figure(
     dots = axes.scatter(x, y, c=100 * share, s=150, cmap="cividis", vmin=0, zorder=3)
     names = [channels[int(i)] for i in np.flatnonzero(placed)]
     for i, name in enumerate(names):
-        axes.annotate(name, (x[i], y[i]), (0, 8), textcoords="offset points", ha="center", size=6)
+        axes.annotate(
+            name,
+            (x[i], y[i]),
+            (0, 8),
+            textcoords="offset points",
+            ha="center",
+            size=6,
+            parse_math=False,
+        )
     figure.colorbar(dots, ax=axes, shrink=0.6, label="% of attention")
     axes.set_aspect("equal")
     axes.axis("off")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -31,6 +33,7 @@ from bci_affect.simulation.simulator import EegSimulator, SimulatedPerson
 from bci_affect.streams import event_header
 from bci_affect.streams.header import build_header
 from bci_affect.streams.xdf.writer import XdfWriter
+from tests.hostile_strings import HOSTILE
 from tests.training.calibration.conftest import ELECTRODES, RATE, make_montage
 
 SECONDS = 40
@@ -117,6 +120,48 @@ def test_the_page_reveals_the_sham_and_makes_no_request(record: SessionRecord) -
     assert wanted == []
     assert "<script" not in page
     assert "the relation of this EEG to mood is unknown" in render(record)
+
+
+def test_hostile_texts_stay_texts_in_the_page(record: SessionRecord, tmp_path: Path) -> None:
+    """Names, titles and marks come from files, tags and other programs."""
+    texts = [text for text in HOSTILE if "\ud800" not in text]  # no event holds that one
+    events = [
+        (50.5 + i, event)
+        for i, text in enumerate(texts)
+        for event in (
+            SessionStart(model=text, policy=text),
+            MusicChoice(policy=text, track=4, rule=text),
+            TrackStart(track=text, track_id=4),
+            Mark(text),
+        )
+    ]
+    path = tmp_path / "page.html"
+    write_session_report(
+        path,
+        replace(
+            record,
+            name=" ".join(HOSTILE),
+            profile=" ".join(HOSTILE),
+            model=" ".join(HOSTILE),
+            channels=tuple(texts[-8:]),
+            events=tuple(events),
+        ),
+    )
+    page = path.read_text(encoding="utf-8")
+    drawings = 0
+
+    class Elements(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            nonlocal drawings
+            assert tag not in ("img", "script", "b", "iframe", "object")
+            assert not any(name.startswith("on") for name, _ in attrs)
+            drawings += tag == "svg"
+
+    Elements().feed(page)
+    assert drawings >= 3
+    for text in texts:
+        shown = text.replace("\r", "\n")  # as a file is read
+        assert escape(shown).replace("&quot;", "&#34;").replace("&#x27;", "&#39;") in page
 
 
 def test_a_page_is_never_overwritten(record: SessionRecord, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from html import escape
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
@@ -338,11 +339,11 @@ class CalibrationWindow(QtWidgets.QDialog):
         self._head.setText(tr("Result"))
         self._text.setText(verdict.headline)
         rows = "".join(
-            f"<tr><td style='color:{self.theme.muted}; padding-right:24px'>{name}</td>"
-            f"<td>{value}</td></tr>"
+            f"<tr><td style='color:{self.theme.muted}; padding-right:24px'>{escape(name)}</td>"
+            f"<td>{escape(value)}</td></tr>"
             for name, value in verdict.figures
         )
-        words = "".join(f"<p>{sentence}</p>" for sentence in verdict.sentences) + "<p></p>"
+        words = "".join(f"<p>{escape(sentence)}</p>" for sentence in verdict.sentences) + "<p></p>"
         link = ""
         if verdict.report is not None:
             address = QtCore.QUrl.fromLocalFile(str(verdict.report)).toString()

@@ -10,6 +10,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from bci_affect.gui.theme import DARK, Theme
 from bci_affect.gui.viewmodel import ViewModel
+from bci_affect.safe_text import plain_text
 
 
 class Panel(QtWidgets.QWidget):
@@ -96,13 +97,20 @@ def colour(value: str, alpha: float = 1.0) -> QtGui.QColor:
 
 
 def label(text: str = "", name: str = "", tip: str = "") -> QtWidgets.QLabel:
-    """Return a label with a style name and a tool tip."""
-    made = QtWidgets.QLabel(text)
+    """Return a label of plain text with a style name and a tool tip."""
+    made = QtWidgets.QLabel()
+    made.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+    made.setText(text)
     if name:
         made.setObjectName(name)
     if tip:
-        made.setToolTip(tip)
+        set_tip(made, tip)
     return made
+
+
+def set_tip(widget: QtWidgets.QWidget, text: str) -> None:
+    """Set a tool tip of plain text."""
+    widget.setToolTip(plain_text(text))
 
 
 def set_text(widget: QtWidgets.QLabel, text: str) -> None:
@@ -155,6 +163,8 @@ class Caption(QtWidgets.QLabel):
     """A wrapped explanation below a drawing."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(text)
+        super().__init__()
+        self.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+        self.setText(text)
         self.setObjectName("caption")
         self.setWordWrap(True)

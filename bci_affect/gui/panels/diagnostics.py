@@ -10,6 +10,7 @@ from bci_affect.gui.pace import FramePacer
 from bci_affect.gui.panels.base import Panel
 from bci_affect.gui.texts import clock, tr
 from bci_affect.gui.viewmodel import ViewModel
+from bci_affect.safe_text import plain_text
 from bci_affect.session import Message
 
 
@@ -121,7 +122,7 @@ class DiagnosticsPanel(Panel):
                     self._table.setItem(i, j, item)
                 if item.text() != text:
                     item.setText(text)
-                    item.setToolTip(text)
+                    item.setToolTip(plain_text(text))
 
 
 def _ms(value: float) -> str:

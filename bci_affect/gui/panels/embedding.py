@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyqtgraph.Qt import QtCore, QtGui
 
-from bci_affect.gui.panels.base import Panel, colour, font
+from bci_affect.gui.panels.base import Panel, colour, font, set_tip
 from bci_affect.gui.reading import Kind
 from bci_affect.gui.services import MusicView
 from bci_affect.gui.texts import tr
@@ -211,7 +211,7 @@ class EmbeddingPanel(Panel):
     def mouseMoveEvent(self, event: QtGui.QMouseEvent) -> None:
         track = self._track_at(event.position())
         title = self._titles.get(track, "") if track is not None else ""
-        self.setToolTip(tr("{title}: double-click to play", title=title) if title else "")
+        set_tip(self, tr("{title}: double-click to play", title=title) if title else "")
 
     def mouseDoubleClickEvent(self, event: QtGui.QMouseEvent) -> None:
         track = self._track_at(event.position())

@@ -7,7 +7,7 @@ import math
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from bci_affect.affect import ReferenceKind
-from bci_affect.gui.panels.base import Panel, colour, label, set_text
+from bci_affect.gui.panels.base import Panel, colour, label, set_text, set_tip
 from bci_affect.gui.texts import clock, size, tr
 from bci_affect.gui.theme import Theme
 from bci_affect.gui.viewmodel import ViewModel
@@ -32,6 +32,7 @@ class Elided(QtWidgets.QLabel):
 
     def __init__(self, name: str = "", *, hugging: bool = False) -> None:
         super().__init__()
+        self.setTextFormat(QtCore.Qt.TextFormat.PlainText)
         self.setObjectName(name)
         self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(30)
@@ -41,7 +42,7 @@ class Elided(QtWidgets.QLabel):
         """Show a text, as much of it as fits."""
         if text != self.text():
             self.setText(text)
-            self.setToolTip(text)
+            set_tip(self, text)
             if self._hugging:
                 self.ensurePolished()  # the style's font, not the default one
                 self.setMaximumWidth(max(30, self.fontMetrics().horizontalAdvance(text) + 2))
@@ -135,7 +136,7 @@ class TopBar(Panel):
         if grade != "good" and math.isfinite(age):
             text += f" {clock(age)}"
         set_text(self._state, text)
-        self._state.setToolTip(health.reason or tr("State of the connection"))
+        set_tip(self._state, health.reason or tr("State of the connection"))
         self._state.setStyleSheet(f"color: {getattr(t, grade)};")
         for widget in (self._rate, self._latency):
             widget.setEnabled(grade == "good")
@@ -160,7 +161,7 @@ class TopBar(Panel):
         else:
             text, tone = tr("saved {size}", size=size(r.size_bytes)), self.theme.muted
         set_text(self._record, text)
-        self._record.setToolTip(r.error or r.path)
+        set_tip(self._record, r.error or r.path)
         self._record.setStyleSheet(f"color: {tone}; font-weight: 600;")
 
     def apply_theme(self, theme: Theme) -> None:

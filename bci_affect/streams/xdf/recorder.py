@@ -52,7 +52,7 @@ class Recorder:
 
     All calls return at once and may come from any thread. Streams of this process (estimates,
     events) are announced with `open_stream` too; their zero clock offsets are automatic. A stream
-    whose data cannot be written as its header says is dropped; the recording continues.
+    whose data do not fit its header is dropped; the recording continues.
 
     Parameters
     ----------
