@@ -50,7 +50,7 @@ def user_home() -> Path:
 
         home = user_data_path("bci_affect", appauthor=False)
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise BciAffectError(
             f"Cannot make the data folder {home} ({error.strerror}); set BCI_AFFECT_HOME to a "

@@ -10,6 +10,7 @@ from typing import TextIO
 from bci_affect.affect.estimate import ESTIMATE_VALUES, AffectEstimate
 from bci_affect.errors import BciAffectError
 from bci_affect.safe_text import csv_text
+from bci_affect.storage import private
 
 COLUMNS = ("time", *ESTIMATE_VALUES, "state", "track")
 
@@ -41,7 +42,8 @@ class EstimateCsv:
 
     def _open(self) -> TextIO:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        file = self._path.open("x", newline="", encoding="utf-8")
+        descriptor = private(str(self._path), os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        file = os.fdopen(descriptor, "w", newline="", encoding="utf-8")
         csv.writer(file).writerow(COLUMNS)
         return file
 

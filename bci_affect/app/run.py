@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from bci_affect.ending import handling_signals
 from bci_affect.errors import BciAffectError
 from bci_affect.gui import check_display
 from bci_affect.resources import user_home
@@ -76,6 +76,7 @@ def run_session(
         stack.callback(session.stop)
         with console.status("Looking for the EEG stream ..."):
             session.start(wait_s, record=options.record_dir is not None)
+        echo(published(options), err=True)
         if headless:
             from bci_affect.app.dashboard import show
 
@@ -95,6 +96,16 @@ def run_session(
         if isinstance(session.failure, BciAffectError):
             raise session.failure
         raise BciAffectError(f"The session ended early: {session.failure}.")
+
+
+def published(options: SessionOptions) -> str:
+    """Return a sentence on what a session publishes."""
+    if not options.publish:
+        return "Nothing is published over LSL."
+    return (
+        "Published over LSL, for every program that can find it: bci_affect.estimate, .embedding "
+        "and .events (--no-publish switches it off)."
+    )
 
 
 def start_in_window(options: SessionOptions, wait_s: float, theme: str) -> None:
@@ -177,10 +188,8 @@ def _stops_on_signals(session: LiveSession) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
     try:
-        yield
+        with handling_signals(stop):
+            yield
     except KeyboardInterrupt:
         session.stop()
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from bci_affect.ending import handling_signals
 from bci_affect.safe_text import make_console
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ def scan_with_progress(
 ) -> ScanReport:
     """Scan folders (or files) into a library; Ctrl-C ends the scan and keeps the results.
 
-    So does a SIGTERM, which then ends the program.
+    So do SIGTERM and SIGHUP, which then end the program.
 
     Raises
     ------
@@ -32,31 +34,26 @@ def scan_with_progress(
     stop: list[int] = []
     # The window scans on a thread of its own, where Python handles no signals.
     on_main = threading.current_thread() is threading.main_thread()
-    before = {}
-    if on_main:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, lambda number, _: stop.append(number))
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    try:
-        with Progress(
-            *columns, console=console, transient=True, disable=not console.is_terminal
-        ) as bar:
-            task = bar.add_task("Looking for music", total=None)
-            return library.add(
-                places,
-                progress=lambda at: bar.update(
-                    task, total=at.total, completed=at.done, description=Path(at.path).name[:30]
-                ),
-                cancel=lambda: bool(stop),
-                workers=workers,
-            )
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if signal.SIGTERM in stop:
-            signal.raise_signal(signal.SIGTERM)
+    on_signal = handling_signals(lambda number, _: stop.append(number))
+    with (
+        on_signal if on_main else nullcontext(),
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
+    ):
+        task = bar.add_task("Looking for music", total=None)
+        report = library.add(
+            places,
+            progress=lambda at: bar.update(
+                task, total=at.total, completed=at.done, description=Path(at.path).name[:30]
+            ),
+            cancel=lambda: bool(stop),
+            workers=workers,
+        )
+    if stop and stop[0] != signal.SIGINT:
+        signal.raise_signal(stop[0])
+    return report

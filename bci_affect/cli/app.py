@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -14,6 +16,7 @@ from typer.main import get_command, get_group
 
 from bci_affect import __version__
 from bci_affect.cli.output import TYPER
+from bci_affect.ending import handle_signals
 from bci_affect.errors import BciAffectError
 from bci_affect.safe_text import SafeFormatter, echo
 
@@ -113,10 +116,44 @@ def _options(
     logging.basicConfig(level=level, handlers=[handler])
 
 
+TYPER_INTERRUPTED = 130
+"""Exit status that typer gives to a `KeyboardInterrupt`."""
+
+
+def _interrupt_on_signals() -> list[int]:
+    """End commands by SIGTERM and SIGHUP as by Ctrl-C; return the list of received signals.
+
+    A second one may not interrupt the end.
+    """
+    received: list[int] = []
+
+    def interrupt(number: int, _: object) -> None:
+        received.append(number)
+        if len(received) == 1:
+            raise KeyboardInterrupt
+
+    for number in handle_signals(interrupt):
+        if number == signal.SIGINT:
+            signal.signal(number, signal.default_int_handler)  # each Ctrl-C interrupts
+    return received
+
+
 def main() -> None:
-    """Run the command line; a `BciAffectError` becomes one line on stderr and exit status 1."""
+    """Run the command line.
+
+    A `BciAffectError` becomes one line on stderr and exit status 1. A signal that ends a command
+    becomes one line and 128 plus its number, unless the command itself ends by signals.
+    """
+    received = _interrupt_on_signals()
     try:
         app(prog_name="bci-affect")
+    except SystemExit as ending:
+        if ending.code != TYPER_INTERRUPTED:
+            raise
+        number = signal.Signals(received[0] if received else signal.SIGINT)
+        with suppress(OSError):  # the terminal may be closed
+            echo(f"bci-affect: stopped by {number.name}; what was finished is kept.", err=True)
+        sys.exit(128 + number)
     except BciAffectError as error:
         echo(f"bci-affect: {error}", err=True)
         sys.exit(1)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from typing import Annotated, Any
 
 import typer
 
+from bci_affect.ending import handle_signals
 from bci_affect.safe_text import echo
 
 
@@ -36,8 +36,7 @@ def bridge(
     def end(*_: Any) -> None:
         stop.set()
 
-    signal.signal(signal.SIGINT, end)
-    signal.signal(signal.SIGTERM, end)
+    handle_signals(end)
     names = tuple(name.strip() for name in labels.split(",")) if labels else ()
     made = Bridge(
         BoardSettings(

@@ -11,6 +11,7 @@ from bci_affect.cli.live import (
     Headless,
     Model,
     NoMusic,
+    NoPublish,
     PolicyOption,
     Profile,
     Record,
@@ -28,6 +29,7 @@ def demo(
     profile: Profile = "",
     model: Model = None,
     no_music: NoMusic = False,
+    no_publish: NoPublish = False,
     policy: PolicyOption = "follow",
     target: Target = None,
     yoke: Yoke = None,
@@ -75,6 +77,7 @@ def demo(
             device=audio,
             record_dir=record,
             estimates=estimates,
+            publish=not no_publish,
             seed=seed,
             settings=settings,
         )

@@ -52,6 +52,9 @@ Screenshot = Annotated[Path | None, typer.Option(help="Save a screenshot of the 
 After = Annotated[float, typer.Option(min=0.0, help="Seconds before the screenshot.")]
 Config = Annotated[Path | None, typer.Option(help="Settings (TOML); default: configs/live.toml.")]
 NoMusic = Annotated[bool, typer.Option("--no-music", help="Run without music.")]
+NoPublish = Annotated[
+    bool, typer.Option("--no-publish", help="Publish no estimates and events over LSL.")
+]
 Volume = Annotated[float, typer.Option(min=0.0, max=1.0, help="Loudness of the music, 0 to 1.")]
 Audio = Annotated[str, typer.Option(help="Part of an audio device's name; 'none' for silence.")]
 Seed = Annotated[int, typer.Option(help="Seed of all random choices.")]
@@ -90,6 +93,7 @@ def live(
         typer.Option(metavar="FOLDER", help="Folder of music; repeatable. Default: library."),
     ] = None,
     no_music: NoMusic = False,
+    no_publish: NoPublish = False,
     policy: PolicyOption = "follow",
     target: Target = None,
     yoke: Yoke = None,
@@ -128,6 +132,7 @@ def live(
         device=audio,
         record_dir=record,
         estimates=estimates,
+        publish=not no_publish,
         seed=seed,
         settings=settings,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bci_affect.ending import handle_signals
 from bci_affect.safe_text import echo
 
 
@@ -63,7 +63,6 @@ def play(
             player.stop()
 
         threading.Thread(target=watch, name="bci-parent", daemon=True).start()
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
+    handle_signals(stop)
     echo(f"Playing {file} ({player.duration_s:.1f} s).", err=True)
     player.run()

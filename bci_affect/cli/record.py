@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from bci_affect.cli.output import print_json
+from bci_affect.ending import handle_signals
 from bci_affect.safe_text import echo, make_console
 
 
@@ -47,8 +47,7 @@ def record(
     def end(*_: Any) -> None:
         stop.set()
 
-    signal.signal(signal.SIGINT, end)
-    signal.signal(signal.SIGTERM, end)
+    handle_signals(end)
 
     from rich.text import Text
 

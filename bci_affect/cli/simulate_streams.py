@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bci_affect.cli.output import print_json
+from bci_affect.ending import handle_signals
 from bci_affect.safe_text import echo
 
 if TYPE_CHECKING:
@@ -140,8 +140,7 @@ def publish_until_told(plan: SessionPlan, publish: Callable[[threading.Event], i
     def end(*_: Any) -> None:
         stop.set()
 
-    signal.signal(signal.SIGINT, end)
-    signal.signal(signal.SIGTERM, end)
+    handle_signals(end)
     echo(f"Publishing 'Simulated EEG' ({len(plan.channels)} ch, {plan.rate_hz:g} Hz).", err=True)
     sent = publish(stop)
     echo(f"{sent:,} samples sent.", err=True)

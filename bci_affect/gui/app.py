@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from bci_affect.ending import handling_signals
 from bci_affect.errors import BciAffectError
 from bci_affect.gui.display import check_display
 from bci_affect.storage import atomic_file
@@ -97,7 +97,7 @@ _LOOK_MS = 200
 
 @contextmanager
 def _ends_on_signals(end: Callable[[], None]) -> Iterator[None]:
-    """Have Ctrl-C and a SIGTERM call `end` in the window's thread, as if its user had closed it.
+    """Call `end` in the window's thread at Ctrl-C, SIGTERM and SIGHUP, as if the user closed it.
 
     An exception raised by a signal handler would surface in the slot that happens to run.
     """
@@ -109,13 +109,11 @@ def _ends_on_signals(end: Callable[[], None]) -> Iterator[None]:
     awake = QtCore.QTimer()  # Python runs signal handlers between its own instructions only
     awake.timeout.connect(lambda: None)
     awake.start(_LOOK_MS)
-    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        with handling_signals(asked):
+            yield
     finally:
         awake.stop()
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def run_window(

@@ -3,7 +3,9 @@ from .arrays import decode as decode
 from .arrays import encode as encode
 from .arrays import from_bytes as from_bytes
 from .arrays import to_bytes as to_bytes
+from .atomic import PRIVATE as PRIVATE
 from .atomic import atomic_file as atomic_file
+from .atomic import private as private
 from .atomic import write_atomically as write_atomically
 from .database import Connection as Connection
 from .database import Database as Database
@@ -15,6 +17,7 @@ from .names import safe_name as safe_name
 from .names import unique_name as unique_name
 
 __all__ = [
+    "PRIVATE",
     "Arrays",
     "Connection",
     "Database",
@@ -26,6 +29,7 @@ __all__ = [
     "free_path",
     "from_bytes",
     "plain",
+    "private",
     "safe_name",
     "to_bytes",
     "unique_name",

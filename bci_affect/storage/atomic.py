@@ -13,12 +13,17 @@ _LONGEST = 200
 """Bytes of a name that its temporary name repeats; file systems allow about 255 in total."""
 
 
+PRIVATE = 0o600
+"""Permissions of a new file: its owner may read and write it (Windows ignores this)."""
+
+
 @contextmanager
 def atomic_file(path: Path, *, overwrite: bool = True, parents: bool = True) -> Iterator[Path]:
     """Yield a temporary path in the same folder, moved to `path` when the block succeeds.
 
     The block writes the temporary file, which is synchronised to the disk before it is moved. When
     the block fails, the temporary file is deleted and an older file at `path` keeps its content.
+    Only its owner may read a new file; a replaced one keeps its permissions.
     The temporary name ends in ``.partial``: libraries that choose a format by the ending must be
     given the format.
 
@@ -54,6 +59,7 @@ def atomic_file(path: Path, *, overwrite: bool = True, parents: bool = True) -> 
             path.parent.mkdir(parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)  # of a killed process that had the same number
         yield partial
+        partial.chmod(path.stat().st_mode & 0o777 if path.exists() else PRIVATE)
         with partial.open("rb+") as written:
             os.fsync(written.fileno())
         if overwrite:
@@ -65,6 +71,11 @@ def atomic_file(path: Path, *, overwrite: bool = True, parents: bool = True) -> 
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def private(path: str, flags: int) -> int:
+    """Open a file that only its owner may read if it is new, as an ``opener`` of `open`."""
+    return os.open(path, flags, PRIVATE)
 
 
 def write_atomically(
@@ -80,8 +91,11 @@ def write_atomically(
         As `atomic_file`.
     """
     data = content.encode("utf-8", "replace") if isinstance(content, str) else content
-    with atomic_file(path, overwrite=overwrite, parents=parents) as partial:
-        partial.write_bytes(data)
+    with (
+        atomic_file(path, overwrite=overwrite, parents=parents) as partial,
+        open(partial, "wb", opener=private) as file,
+    ):
+        file.write(data)
 
 
 def _move_to_new(partial: Path, path: Path) -> None:

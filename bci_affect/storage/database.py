@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from sqlite3 import Connection as Connection
 from typing import Any, Self
 
 from bci_affect.errors import BciAffectError
+from bci_affect.storage.atomic import PRIVATE
 
 _PAGES_CHECKED = 64 << 20
 """Bytes up to which all pages are checked when a database is opened; more would delay the start."""
@@ -101,6 +103,7 @@ class Database:
         self._connections: dict[threading.Thread, Connection] = {}
         try:
             with self._explained():
+                self._create()
                 self._check_pages()
                 self._migrate()
         except BaseException:
@@ -194,6 +197,11 @@ class Database:
             connection.close()
             raise
         return connection
+
+    def _create(self) -> None:
+        """Create a missing file that only its owner may read; SQLite's other files follow it."""
+        with suppress(OSError):  # SQLite gives the reason
+            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
 
     def _check_pages(self) -> None:
         connection = self.connection()

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
+from bci_affect.storage import PRIVATE
 from bci_affect.streams.header import StreamHeader, build_header
 from bci_affect.streams.xdf.format import (
     BOUNDARY,
@@ -76,7 +77,7 @@ class XdfWriter:
     def __init__(self, path: str | Path, *, checksums: bool = True) -> None:
         self.path = Path(path)
         try:
-            self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
+            self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, PRIVATE)
         except FileExistsError:
             raise BciAffectError(
                 f"{self.path} exists already and is not overwritten; choose another name."

@@ -1,0 +1,175 @@
+"""Ctrl-C, SIGTERM, SIGHUP and SIGSTOP in the middle of long commands: nothing finished is lost."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bci_affect.music import Library
+from bci_affect.resources import shipped
+from bci_affect.streams import read_xdf
+from tests.streams.lsl.live import end, now, publisher
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of POSIX")
+
+
+@pytest.fixture(autouse=True)
+def _no_process_stays() -> Iterator[None]:
+    yield
+    end()
+
+
+def begin(*arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "bci_affect", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_until(process: subprocess.Popen[str], condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 90
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def finish(process: subprocess.Popen[str], number: signal.Signals | None) -> tuple[int, str, str]:
+    """Send a signal; return exit status, output, and messages."""
+    if number is not None:
+        process.send_signal(number)
+    output, messages = process.communicate(timeout=60)
+    assert "Traceback" not in messages, messages
+    return process.returncode, output, messages
+
+
+def stopped_line(messages: str, number: signal.Signals) -> bool:
+    return messages.rstrip().splitlines()[-1].startswith(f"bci-affect: stopped by {number.name}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_recording_is_finished_by_any_signal(tmp_path: Path, number: signal.Signals) -> None:
+    name = f"cap-{number.name}"
+    publisher(name, name, now())
+    path = tmp_path / "a.xdf"
+    process = begin("record", path, "--stream", name, "--timeout", 60)
+    wait_until(process, lambda: path.exists() and path.stat().st_size > 20_000)
+    if number is signal.SIGTERM:  # the machine sleeps, or the person presses Ctrl-Z
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(2.0)
+        process.send_signal(signal.SIGCONT)
+        size = path.stat().st_size
+        wait_until(process, lambda: path.stat().st_size > size + 10_000)
+    status, output, _ = finish(process, number)
+    assert (status, "samples" in output) == (0, True)
+    (stream,) = read_xdf(path).streams
+    assert stream.footer, "the file was closed"
+    assert not read_xdf(path).damage
+    numbers = stream.samples()[:, 0]
+    assert (numbers[1:] - numbers[:-1] == 1).all(), "nothing was lost"
+    if os.name == "posix":
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, None])
+def test_a_session_is_finished_by_a_signal_and_by_a_closed_pipe(
+    tmp_path: Path, number: signal.Signals | None
+) -> None:
+    name = f"cap-live-{number}"
+    publisher(name, name, now())
+    process = begin(
+        *("live", "--stream", name, "--headless", "--no-music", "--no-publish"),
+        *("--record", tmp_path / "r", "--estimates", tmp_path / "e.csv"),
+    )
+    estimates = tmp_path / "e.csv"
+    wait_until(process, lambda: estimates.exists() and estimates.stat().st_size > 500)
+    if number is None:
+        assert process.stdout is not None
+        process.stdout.close()
+        process.stdout = None
+        status, _, messages = finish(process, None)
+        assert "Nothing is published" in messages
+    else:
+        status, _, messages = finish(process, number)
+    assert status == (1 if number is None else 0)
+    (path,) = (tmp_path / "r").rglob("*.xdf")
+    recording = read_xdf(path)
+    assert not recording.damage
+    assert all(stream.footer for stream in recording.streams)
+    with estimates.open() as file:
+        assert all(len(row) == 9 for row in csv.reader(file))
+    assert {p.stat().st_mode & 0o777 for p in (path, estimates)} == {0o600}
+
+
+def test_a_stopped_process_leaves_no_half_file(tmp_path: Path) -> None:
+    out = tmp_path / "e.csv"
+    process = begin("process", shipped("recordings/demo.xdf"), "--out", out)
+    wait_until(process, lambda: any(tmp_path.iterdir()))
+    status, _, messages = finish(process, signal.SIGTERM)
+    assert status == 128 + signal.SIGTERM
+    assert stopped_line(messages, signal.SIGTERM)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_stopped_scan_keeps_its_tracks(tmp_path: Path) -> None:
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "bci_affect",
+            "simulate",
+            "music",
+            tmp_path / "m",
+            "--count",
+            "6",
+            "--seconds",
+            "8",
+        ],
+        check=True,
+        capture_output=True,
+    )
+    process = begin("music", "add", tmp_path / "m", "--workers", 1)
+    home = Path(os.environ["BCI_AFFECT_HOME"])
+    database = home / "music.sqlite"
+
+    def added() -> int:
+        if not database.exists():
+            return 0
+        with Library(database) as library:
+            return len(library)
+
+    wait_until(process, lambda: added() > 0)
+    status, _, messages = finish(process, signal.SIGHUP)
+    assert status == 128 + signal.SIGHUP
+    assert stopped_line(messages, signal.SIGHUP)
+    assert added() > 0
+    assert database.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_stopped_training_keeps_its_folds(tmp_path: Path) -> None:
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "bci_affect", "simulate", "deap", tmp_path / "d"),
+            *("--subjects", "3", "--trials", "6", "--seconds", "20"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    run = tmp_path / "run"
+    process = begin(
+        *("train", shipped("configs/eeg-only.toml"), "--data", tmp_path / "d", "--out", run)
+    )
+    wait_until(process, lambda: run.exists() and any(run.iterdir()))
+    status, _, messages = finish(process, signal.SIGINT)
+    assert status == 128 + signal.SIGINT
+    assert stopped_line(messages, signal.SIGINT)
