@@ -100,6 +100,13 @@ def live(
     volume: Volume = 0.5,
     audio: Audio = "",
     record: Record = None,
+    side_streams: Annotated[
+        bool,
+        typer.Option(
+            "--side-streams/--no-side-streams",
+            help="Record the device's other streams too (accelerometer, PPG, battery, ...).",
+        ),
+    ] = True,
     headless: Headless = False,
     duration: Duration = None,
     estimates: Estimates = None,
@@ -144,7 +151,13 @@ def live(
     source = (
         XdfSource(replay, stream=stream, speed=speed)
         if replay
-        else LslSource(name=stream, type=type_, source_id=source_id, markers_udp=markers_udp)
+        else LslSource(
+            name=stream,
+            type=type_,
+            source_id=source_id,
+            markers_udp=markers_udp,
+            side_streams=side_streams,
+        )
     )
     run_session(
         source,

@@ -22,6 +22,7 @@ from bci_affect.errors import BciAffectError
 from bci_affect.streams.lsl import discovery as lsl
 from bci_affect.streams.lsl.arrivals import Arrivals, time_to_rest
 from bci_affect.streams.lsl.collector import Collector
+from bci_affect.streams.lsl.discovery import FoundStream
 from bci_affect.streams.lsl.link import PATIENCE_S, Link
 from bci_affect.streams.lsl.receiver import Receiver
 from bci_affect.streams.lsl.recognition import changed, relabelled, returned
@@ -59,6 +60,8 @@ class LslSource:
         Channels to keep, by name and in this order.
     markers_udp : int, optional
         UDP port of this machine at which text markers are received too.
+    side_streams : bool
+        Pass other streams of the same source id or host (accelerometer, PPG, battery) to the tap.
 
     Attributes
     ----------
@@ -80,6 +83,7 @@ class LslSource:
         predicate: str | None = None,
         channels: Sequence[str] | None = None,
         markers_udp: int | None = None,
+        side_streams: bool = True,
     ) -> None:
         self._wanted = Wanted(name, type, source_id, predicate)
         self._channels = channels
@@ -98,10 +102,8 @@ class LslSource:
         self._link: Link | None = None
         self._count_next = 0.0
         self._threads: list[threading.Thread] = []
-        self._markers = Collector(
-            lambda found: is_marker_stream(found.name, found.type, found.format, found.rate_hz),
-            lambda: self.tap,
-        )
+        self._side_streams = side_streams
+        self._markers = Collector(self._accompanies, lambda: self.tap)
         self._port = (
             None
             if markers_udp is None
@@ -241,6 +243,15 @@ class LslSource:
                     self._set(ConnectionState.STALLED, "The device is connected but sends nothing.")
                 if silent > SEARCH_AFTER_S:
                     return
+
+    def _accompanies(self, found: FoundStream) -> bool:
+        """Return True for markers, and while recording for the side streams of the device."""
+        if is_marker_stream(found.name, found.type, found.format, found.rate_hz):
+            return True
+        eeg = self._known
+        near = found.source_id == eeg.source_id != "" or found.hostname == eeg.hostname
+        other_eeg = found.type.casefold() in ("eeg", eeg.type.casefold())
+        return self._side_streams and self.tap is not None and near and not other_eeg
 
     def _streams(self) -> bool:
         return self._health.state is ConnectionState.STREAMING
