@@ -141,7 +141,7 @@ class TriggerColumns:
         self._samples += len(samples)
         for i in list(self.candidates):
             column = samples[:, i]
-            if not (np.isfinite(column) & (column == np.trunc(column))).all():
+            if not (np.isfinite(column).all() and (column == np.trunc(column)).all()):
                 self.candidates.remove(i)
                 continue
             self._zeros[i] += int(np.count_nonzero(column == 0))

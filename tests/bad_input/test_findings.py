@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import pickle
 import struct
+import subprocess
+import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -171,3 +174,34 @@ def test_pickles_that_ask_for_more_than_arrays_are_refused(tmp_path: Path, raw: 
     path.write_bytes(raw)
     with pytest.raises(BciAffectError):
         read_pickled_arrays(path)
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 30))
+from bci_affect.errors import BciAffectError
+from bci_affect.events import InvalidEvent, read
+from bci_affect.streams import read_xdf
+deep = "[" * 500_000 + "]" * 500_000
+assert isinstance(read(f'{{"event": "mark", "note": {deep}}}'), InvalidEvent)
+try:
+    read_xdf(sys.argv[1])
+except BciAffectError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the memory of a process")
+def test_a_small_archive_and_deep_json_do_not_fill_the_memory(tmp_path: Path) -> None:
+    """Three megabytes took six gigabytes."""
+    path = tmp_path / "bomb.xdfz"
+    block = zlib.compressobj(1, wbits=31)
+    with path.open("wb") as file:
+        file.write(block.compress(b"XDF:"))
+        for _ in range(40):
+            file.write(block.compress(bytes(10_000_000)))
+        file.write(block.flush())
+    read = subprocess.run(
+        [sys.executable, "-c", LIMITED, path], capture_output=True, text=True, check=True
+    )
+    assert "expands to more than 100 times" in read.stdout

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import mmap
+import tempfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,6 +34,11 @@ from bci_affect.streams.xdf.scan import (
     scan,
     text_samples,
 )
+
+MAX_EXPANSION = 100
+"""Most bytes of a recording for one byte of its compressed file."""
+EXPANDED_BYTES = 256 << 20
+"""Size up to which a compressed recording may expand more."""
 
 Floats = NDArray[np.float64]
 
@@ -101,17 +107,28 @@ def _open(path: Path) -> tuple[Bytes, list[Damage]]:
 
 
 def _unzip(path: Path) -> tuple[Bytes, list[Damage]]:
-    parts: list[bytes] = []
+    """Expand a compressed recording into a temporary file, which needs little memory."""
+    total = 0
     unzip = zlib.decompressobj(wbits=31)  # unlike gzip's reader, returns the data before the damage
     problem = "the compressed file ends too early"
+    data: Bytes
     try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 16):
-                parts.append(unzip.decompress(block))
-    except zlib.error as error:
-        problem = f"the compressed file is damaged here ({error})"
-    data = b"".join(parts)
-    return data, [] if unzip.eof else [Damage(len(data), 0, problem)]
+        with path.open("rb") as file, tempfile.TemporaryFile() as expanded:
+            try:
+                while block := file.read(1 << 16):
+                    total += expanded.write(unzip.decompress(block))
+                    if total > max(EXPANDED_BYTES, MAX_EXPANSION * file.tell()):
+                        raise BciAffectError(
+                            f"{path} expands to more than {MAX_EXPANSION} times its size, as no "
+                            "recording does; expand it yourself (gzip -d) if it is one."
+                        )
+            except zlib.error as error:
+                problem = f"the compressed file is damaged here ({error})"
+            expanded.flush()
+            data = mmap.mmap(expanded.fileno(), 0, access=mmap.ACCESS_READ) if total else b""
+    except OSError as error:
+        raise BciAffectError(f"Cannot expand {path}: {error.strerror or error}.") from None
+    return data, [] if unzip.eof else [Damage(total, 0, problem)]
 
 
 def _checksums(
