@@ -46,6 +46,7 @@ SLOWEST = (
     "session/dj/test_music_thread_exit.py",
     "training/test_attention.py",
     "cli/test_benchmark.py",
+    "cli/test_signals.py",
 )
 """Files that take more than ten seconds. They are run first; otherwise one of them would run last
 while the other core is idle (``--no-loadscope-reorder`` keeps this order)."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import ipaddress
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +20,8 @@ from bci_affect.events import ClipStart, encode, read
 from bci_affect.profiles.exchange import export_profile
 from bci_affect.profiles.store import ProfileStore
 from bci_affect.session.recording import SessionRecording
-from bci_affect.streams import Marker, build_header, event_header, recording_path
+from bci_affect.streams import LslSource, Marker, build_header, event_header, recording_path
+from bci_affect.streams.marker_port import MarkerPort
 from bci_affect.streams.xdf.reader import read_xdf
 from bci_affect.streams.xdf.writer import XdfWriter
 from bci_affect.training.fold import FoldTask
@@ -39,6 +42,7 @@ NO_IMPORT = {
 MAY_IMPORT = {
     ("datasets/arrays.py", "pickle"),  # the unpickler that knows three names
     ("training/executors.py", "socket"),  # asks whether a cluster's head answers
+    ("streams/marker_port.py", "socket"),  # --markers-udp: opens on request, see below
 }
 NO_CALL = {
     "eval", "exec", "compile", "__import__", "os.system", "os.popen", "pickle.load", "pickle.loads",
@@ -93,8 +97,21 @@ def test_nothing_is_called_that_executes_what_it_is_given() -> None:
             assert given is not None, f"{name}:{call.lineno}: allow_pickle=False"
             assert ast.unparse(given) == "False", f"{name}:{call.lineno}"
         if called.endswith((".bind", ".listen")):
-            raise AssertionError(f"{name}:{call.lineno} listens")
+            assert (name, called) == ("streams/marker_port.py", "self._socket.bind"), (
+                f"{name}:{call.lineno} listens"
+            )
     assert seen >= 3  # the walk sees calls at all
+
+
+def test_the_marker_port_opens_only_on_request_and_for_this_machine() -> None:
+    """No caller names another address, and a source without the option opens no port."""
+    made = [(name, call) for name, call in calls() if ast.unparse(call.func) == "MarkerPort"]
+    assert [name for name, _ in made] == ["streams/lsl/inlet.py"]
+    assert len(made[0][1].args) <= 3  # the host stays the default
+    assert not made[0][1].keywords
+    host = inspect.signature(MarkerPort).parameters["host"].default
+    assert ipaddress.ip_address(host).is_loopback
+    assert inspect.signature(LslSource).parameters["markers_udp"].default is None
 
 
 def test_sql_takes_what_comes_from_outside_as_parameters() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -21,6 +22,8 @@ UDP_STREAM = "UDP markers"
 MAX_BYTES = 4096
 """Longest marker; longer datagrams are ignored."""
 POLL_S = 0.2
+MAX_MARKERS = 10_000
+"""Most markers that wait for `take`; older ones are dropped (recordings have all)."""
 
 
 class MarkerPort:
@@ -56,7 +59,7 @@ class MarkerPort:
         self._tap = tap
         self._clock = clock
         self._announced_to: RawTap | None = None
-        self._markers: list[Marker] = []
+        self._markers: deque[Marker] = deque(maxlen=MAX_MARKERS)
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -86,7 +89,8 @@ class MarkerPort:
     def take(self) -> list[Marker]:
         """Return the markers since the last call."""
         with self._lock:
-            markers, self._markers = self._markers, []
+            markers = list(self._markers)
+            self._markers.clear()
         return markers
 
     def stop(self) -> None:

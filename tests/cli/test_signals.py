@@ -156,7 +156,7 @@ def test_a_stopped_scan_keeps_its_tracks(tmp_path: Path) -> None:
     assert database.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_stopped_training_keeps_its_folds(tmp_path: Path) -> None:
+def test_a_stopped_training_ends_with_one_line(tmp_path: Path) -> None:
     subprocess.run(
         [
             *(sys.executable, "-m", "bci_affect", "simulate", "deap", tmp_path / "d"),
