@@ -78,6 +78,14 @@ def event_streams(headers: Sequence[StreamHeader]) -> set[int]:
     return {i for i, rank in ranks.items() if rank == min(ranks.values())}
 
 
+def is_session_recording(headers: Sequence[StreamHeader]) -> bool:
+    """Return whether a live session wrote these streams into its own recording."""
+    return any(
+        _matches(header) and not header.uid and bool(_SOURCE.match(header.source_id))
+        for header in headers
+    )
+
+
 def annotation(header: StreamHeader, text: str) -> SessionEvent | None:
     """Read a marker of a data set that was converted to XDF; None for any other marker.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,8 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the settings file of three simulated subjects; its folder holds the feature cache."""
     path = tmp_path_factory.mktemp("people") / "people.toml"
     settings = SimulationSettings(subjects=3, trials=4, seconds=10)
-    path.write_text("".join(f"{k} = {v}\n" for k, v in settings.model_dump().items()))
+    lines = (f"{key} = {json.dumps(value)}\n" for key, value in settings.model_dump().items())
+    path.write_text("".join(lines))
     return path
 
 

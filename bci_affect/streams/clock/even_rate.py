@@ -7,9 +7,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-WRONG_SHARE = 0.02
+WRONG_SHARE = 0.05
 """Deviation from the announced rate above which a recording is read at its measured rate."""
-LEAST_S = 2.0
+LEAST_S = 10.0
+"""Least seconds of even stamps: over a shorter part, blocks make the rate of a stream uncertain."""
 LEAST_HZ = 20.0
 EVEN_SHARE = 0.9
 """Least share of intervals within a quarter of the median one."""

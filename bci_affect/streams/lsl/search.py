@@ -12,6 +12,9 @@ from bci_affect.streams.lsl.discovery import FoundStream
 from bci_affect.streams.lsl.link import Link
 from bci_affect.streams.numeric_markers import is_marker_stream
 
+RETRY_S = 6.0
+"""Seconds until a stream that did not answer is tried again; a dead one is invisible by then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -62,7 +65,8 @@ class Wanted:
     ) -> Link:
         """Find and open the one stream that matches and answers.
 
-        A killed sender remains visible for some seconds; it does not count.
+        A killed sender remains visible for some seconds; it does not count. A stream that did not
+        answer is tried again later, while it is still visible.
 
         Parameters
         ----------
@@ -79,17 +83,20 @@ class Wanted:
             If none is found, or several match (the message lists them).
         """
         deadline = time.monotonic() + timeout_s
-        gone: dict[str, BciAffectError] = {}
+        failed: dict[str, BciAffectError] = {}  # by uid
+        retry_at: dict[str, float] = {}
         while True:
             infos = lsl.search(
                 max(0.0, deadline - time.monotonic()),
-                lambda found: found.uid not in gone and self.accepts(found),
+                lambda found: (
+                    time.monotonic() >= retry_at.get(found.uid, 0.0) and self.accepts(found)
+                ),
                 predicate=self.predicate or "",
                 settle_s=0.0 if self.source_id else lsl.SETTLE_S,
                 stop=stop,
             )
-            if not infos and gone:
-                raise list(gone.values())[-1]
+            if not infos and failed:
+                raise list(failed.values())[-1]
             if not infos:
                 raise BciAffectError(
                     f"No {self} was found in {timeout_s:g} s. Check that the headset's "
@@ -102,8 +109,10 @@ class Wanted:
                 try:
                     links.append(Link(info))
                 except BciAffectError as error:
-                    gone[info.uid()] = error
-                    notify(str(error))
+                    if info.uid() not in failed:
+                        notify(str(error))
+                    failed[info.uid()] = error
+                    retry_at[info.uid()] = time.monotonic() + RETRY_S
             links = [link for link in links if link.header.rate_hz > 0] or links
             if len(links) == 1:
                 return links[0]

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
 from bci_affect.streams.clock.even_rate import WRONG_SHARE, even_rate
+from bci_affect.streams.event_stream import is_session_recording
 from bci_affect.streams.header import StreamHeader
 from bci_affect.streams.numeric_markers import has_markers
 from bci_affect.streams.xdf.format import CHECKSUM_TYPE, Bytes
@@ -76,8 +77,10 @@ def parse_xdf(data: Bytes, path: Path, damage: Sequence[Damage] = ()) -> XdfReco
         raise BciAffectError(f"{path} is not an XDF file.") from None
     report = [*damage, *found.damage]
     sums, sum_ids = _checksums(data, found, report)
+    # A session filters at the announced rate; so must a replay of its recording.
+    by_session = is_session_recording([stream.header for stream in found.streams.values()])
     streams = [
-        _stream(data, stream, sums, report)
+        _stream(data, stream, sums, report, measure_rate=not by_session)
         for stream in found.streams.values()
         if stream.id not in sum_ids
     ]
@@ -169,7 +172,12 @@ def _checksums(
 
 
 def _stream(
-    data: Bytes, stream: ScannedStream, sums: dict[int, tuple[int, int]], damage: list[Damage]
+    data: Bytes,
+    stream: ScannedStream,
+    sums: dict[int, tuple[int, int]],
+    damage: list[Damage],
+    *,
+    measure_rate: bool,
 ) -> XdfStream:
     """Read and check the stamps of a stream, chunk by chunk."""
     header = stream.header
@@ -205,7 +213,7 @@ def _stream(
         all_stamps[i] = 0.5 * (all_stamps[i - 1] + all_stamps[i + 1])
     return XdfStream(
         id=stream.id,
-        header=_with_measured_rate(header, all_stamps),
+        header=_with_measured_rate(header, all_stamps) if measure_rate else header,
         announced_hz=header.rate_hz,
         stamps=all_stamps,
         offsets=[
