@@ -72,12 +72,15 @@ def line(snapshot: SessionSnapshot) -> str:
             f"{estimate.arousal:+.2f} confidence {estimate.confidence:.2f} quality "
             f"{estimate.quality:.2f}"
         )
+        window = snapshot.affect.window
+        if window is not None and estimate.state.value != "ok" and window.reasons:
+            parts.append("; ".join(window.reasons))
         if estimate.reading is not None and estimate.state.value == "ok":
             parts += [": ".join(words) for words in three_estimates(estimate.reading)]
             parts += estimate.reading.reasons
     if snapshot.music and snapshot.music.track:
         parts.append(f"plays {snapshot.music.track.title}")
-    if snapshot.messages:
+    if snapshot.messages and snapshot.messages[-1].text not in parts:
         parts.append(snapshot.messages[-1].text)
     return " | ".join(parts)
 
@@ -141,7 +144,8 @@ def render(snapshot: SessionSnapshot) -> RenderableType:
         )
         if music.why:
             rows.add_row("why", music.why.rule, f"similarity {music.why.score:.2f}")
-    messages = [Text(message.text, "yellow") for message in snapshot.messages[-3:]]
+    shown = snapshot.stream.health.reason if snapshot.stream else ""
+    messages = [Text(m.text, "yellow") for m in snapshot.messages[-3:] if m.text != shown]
     return Panel(Group(_head(snapshot), "", rows, *messages), title="bci_affect")
 
 

@@ -57,7 +57,8 @@ def run_session(
     Raises
     ------
     BciAffectError
-        If it cannot start, or the data path failed; outputs are finished in any case.
+        If it cannot start, the data path failed, or no estimate was a reading although there was
+        time for one; outputs are finished in any case.
     """
     from bci_affect.profiles import hold_profile
     from bci_affect.session import build_session, load_predictor
@@ -96,6 +97,10 @@ def run_session(
         if isinstance(session.failure, BciAffectError):
             raise session.failure
         raise BciAffectError(f"The session ended early: {session.failure}.")
+    if missing := session.missing_reading():
+        if not missing.too_short:
+            raise BciAffectError(missing.text)
+        echo(missing.text, err=True)
 
 
 def published(options: SessionOptions) -> str:

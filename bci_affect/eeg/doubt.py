@@ -12,6 +12,8 @@ PEDESTAL_UV = 500.0
 COMMON_SHARE = 0.05
 """Most spread of such offsets, as a share of them."""
 LEAST_CHANNELS = 3
+RAILED_SHARE = 0.3
+"""Least share of samples at the limits, in half of the channels, of a railed converter."""
 
 
 def unit_doubt(eeg: NDArray[np.floating], name: str, scale: float = 1.0) -> str:
@@ -49,6 +51,11 @@ def unit_doubt(eeg: NDArray[np.floating], name: str, scale: float = 1.0) -> str:
         return ""
     typical = float(np.median(moving))
     low, high = PLAUSIBLE_SD_UV
+    if typical >= 2 * high and _railed(finite[spreads > 0]):
+        return (
+            f"The EEG of '{name}' stands at the limits of the converter; check the reference and "
+            "ground electrodes, and the gain."
+        )
     if typical < low or typical >= 2 * high:
         raw = typical / scale
         factor = next((f for f in UNIT_NAMES if low <= raw * f < high and f != scale), 0.0)
@@ -68,3 +75,10 @@ def unit_doubt(eeg: NDArray[np.floating], name: str, scale: float = 1.0) -> str:
             "it to 5.23."
         )
     return text
+
+
+def _railed(eeg: NDArray[np.float64]) -> bool:
+    """Return True if many samples (n_channels, n_samples) are at the limits of the converter."""
+    limits = np.nanmin(eeg, axis=1, keepdims=True), np.nanmax(eeg, axis=1, keepdims=True)
+    share = np.mean((eeg == limits[0]) | (eeg == limits[1]), axis=1)
+    return bool(np.median(share) >= RAILED_SHARE)

@@ -13,11 +13,12 @@ A window polls snapshots at its own pace.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ from bci_affect.affect import (
     ReferenceKind,
     RestNormaliser,
 )
+from bci_affect.eeg import State
 from bci_affect.errors import BciAffectError
 from bci_affect.event_log import REST_KINDS, Breaks, TimedEvent
 from bci_affect.events import (
@@ -80,6 +82,22 @@ from bci_affect.streams import (
 
 logger = logging.getLogger(__name__)
 _READ_S = 0.2
+_START_S = 2.0  # a reading may come this much later than the warm-up takes
+
+
+class MissingReading(NamedTuple):
+    """Reason for a session without any reading.
+
+    Attributes
+    ----------
+    text : str
+        Sentence for the user.
+    too_short : bool
+        True if the session was shorter than the first reading takes.
+    """
+
+    text: str
+    too_short: bool
 
 
 class LiveSession:
@@ -144,6 +162,9 @@ class LiveSession:
             chore=self._save_normaliser,
         )
         self._n_notified = 0  # messages of the pipeline that were passed on
+        self._remark = ""  # of the source, the last one that was passed on
+        self._last_reason = ""  # of an interruption at the end
+        self._lasted_s = 0.0
         self._baseline_end: float | None = None
         self._baseline: NDArray[np.float32] | None = None
         self._paused = False
@@ -213,6 +234,9 @@ class LiveSession:
             self._ended.wait(10)
             return
         self.emit_event(SessionStop())
+        self._lasted_s = local_clock() - self._started
+        if self._source.health.state not in (ConnectionState.STREAMING, ConnectionState.STOPPED):
+            self._last_reason = self._source.health.reason
         self._stop.set()
         if self._music:
             self._music.close()
@@ -288,6 +312,11 @@ class LiveSession:
         for text in messages[self._n_notified :]:
             self.notify("warning", text)
         self._n_notified = len(messages)
+        health = self._source.health
+        if health.state is ConnectionState.STREAMING and health.reason != self._remark:
+            self._remark = health.reason
+            if self._remark:
+                self.notify("warning", self._remark)
         if self._baseline_end is not None and time >= self._baseline_end:
             self._baseline_end = None
             self._show_baseline(path)
@@ -401,6 +430,27 @@ class LiveSession:
                 recording=self._recording.status() if self._recording else None,
                 messages=tuple(self._messages),
             )
+
+    def missing_reading(self) -> MissingReading | None:
+        """Return the reason why the session has no reading so far; None if it has one.
+
+        An estimate in a break that would be a reading elsewhere counts as one.
+        """
+        log = self._history.estimate_log()
+        paused = any(e.state is State.PAUSED for e in self._history.history(math.inf))
+        if self._path is None or paused or log.ok.any():
+            return None
+        needed_s = self._path.pipeline.warm_up_s + _START_S
+        eeg_s = float(np.ptp(log.time)) if len(log) else 0.0
+        faults = [f"{n}: {', '.join(f)}" for n, f in self._path.pipeline.quality_reasons.items()]
+        reasons = "; ".join(dict.fromkeys(filter(None, (self._remark, self._last_reason, *faults))))
+        if max(eeg_s, self._lasted_s) < needed_s and not self._last_reason:
+            reasons = f"the first one takes {needed_s:.0f} s"
+            return MissingReading(f"The session ended without a reading ({reasons}).", True)
+        reasons = reasons or "no EEG arrived"
+        return MissingReading(
+            f"The session gave no reading in {len(log)} estimates ({reasons.rstrip('.')}).", False
+        )
 
     def due_in_s(self) -> float:
         """Return in how many seconds the EEG is expected that the next estimate needs."""

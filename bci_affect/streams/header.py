@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -184,6 +184,35 @@ def build_header(
             if i < len(values) and values[i]:
                 ET.SubElement(node, tag).text = values[i] if tag != "label" else label
     return parse_header(ET.tostring(root, encoding="unicode"))
+
+
+_PROCESSED = ("desc", "bci_affect", "processed_rate_hz")
+
+
+def with_processed_rate(header: StreamHeader, rate_hz: float) -> StreamHeader:
+    """Return a header with another rate than announced, and a note of it in the XML.
+
+    The announced rate stays in the XML as received. A recording thereby has the rate at which the
+    live run processed the stream.
+    """
+    root = ET.fromstring(header.xml)
+    node = root
+    for tag in _PROCESSED:
+        child = node.find(tag)
+        node = ET.SubElement(node, tag) if child is None else child
+    node.text = repr(float(rate_hz))
+    return replace(header, rate_hz=rate_hz, xml=ET.tostring(root, encoding="unicode"))
+
+
+def processed_rate(header: StreamHeader) -> float:
+    """Return the rate that `with_processed_rate` noted; 0 for none."""
+    if _PROCESSED[-1] not in header.xml:
+        return 0.0
+    try:
+        rate_hz = float(_text(ET.fromstring(header.xml), "/".join(_PROCESSED)))
+    except ValueError:
+        return 0.0
+    return rate_hz if _sane_rate(rate_hz) else 0.0
 
 
 def pick_channels(header: StreamHeader, channels: Sequence[str] | None) -> list[int]:

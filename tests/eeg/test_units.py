@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bci_affect.eeg.doubt import unit_doubt
 from bci_affect.eeg.units import eeg_scales, infer_scale, units_scale, with_inferred
 from tests.eeg.signals import pink
 
@@ -45,3 +46,9 @@ def test_other_channels_are_left_as_they_are():
     np.testing.assert_array_equal(declared, [1e3, np.nan, 1.0])
     volts = pink(2, 3, 250).T / 1e6
     np.testing.assert_array_equal(with_inferred(declared, volts, 250.0), [1e3, 1e6, 1.0])
+
+
+def test_eeg_at_the_limits_of_the_converter_is_no_question_of_units() -> None:
+    noise = np.random.default_rng(0).normal(0, 1e6, (4, 500))
+    assert "limits of the converter" in unit_doubt(np.clip(noise, -187_500, 187_500), "Cap")
+    assert "may be in nanovolts" in unit_doubt(noise, "Cap")

@@ -17,8 +17,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bci_affect.eeg import Chunk
 from bci_affect.errors import BciAffectError
+from bci_affect.streams.clock.even_rate import MEASURE_S, OpeningRate
+from bci_affect.streams.header import StreamHeader
 from bci_affect.streams.lsl import discovery as lsl
 from bci_affect.streams.lsl.arrivals import Arrivals, time_to_rest
 from bci_affect.streams.lsl.collector import Collector
@@ -41,6 +46,10 @@ STALL_S = 0.5
 STALL_CHUNKS = 5.0
 SEARCH_AFTER_S = 1.0
 GONE_AFTER_S = 2.0
+QUIET_S = 2.0
+"""Longest wait in seconds for the first sample; the announced rate is then used unchecked."""
+FIRST_S = 3 * MEASURE_S
+"""Longest wait in seconds for the samples over which a rate is measured."""
 OFFSET_EVERY_S = 5.0
 COUNT_EVERY_S = 0.1
 
@@ -138,25 +147,49 @@ class LslSource:
             stop=self._stop.is_set,
             notify=lambda text: self._set(ConnectionState.CONNECTING, text),
         )
-        if link.header.is_text or link.header.rate_hz <= 0:
-            raise BciAffectError(
-                f"Stream '{link.header.name}' cannot be used as EEG: it sends "
-                f"{'text' if link.header.is_text else 'samples at no regular rate'}."
-            )
-        key = f"{link.header.name} {link.uid}"
-        self._receiver = Receiver(link.header, self._channels, key)
-        self._adopt(link)
-        self._health = replace(self._health, nominal_hz=link.header.rate_hz)
+        if link.header.is_text:
+            raise _not_eeg(link.header, "text")
+        self._known = link.found
+        self._markers.start()  # some players wait for receivers of their markers
+        if self._port is not None:
+            self._port.start()
+        try:
+            self._begin(link)
+        except BaseException:
+            self.close()
+            raise
         self._threads = [
             threading.Thread(target=self._run, name="lsl-watch", daemon=True),
             threading.Thread(target=self._watch_clock, name="lsl-clock", daemon=True),
         ]
         for thread in self._threads:
             thread.start()
-        self._markers.start()
-        if self._port is not None:
-            self._port.start()
         return self.info
+
+    def _begin(self, link: Link) -> None:
+        """Measure the rate over the first samples, and process these at that rate."""
+        announced_hz = link.header.rate_hz
+        rate = OpeningRate(announced_hz)
+        first: list[tuple[NDArray[Any], NDArray[np.float64], float]] = []
+        until = time.monotonic() + (QUIET_S if announced_hz else FIRST_S)
+        while not (rate.decided or self._stop.is_set() or time.monotonic() > until):
+            pulled = link.pull(PULL_S)
+            if pulled is None:
+                break
+            if len(pulled[1]):
+                if not first:
+                    until = time.monotonic() + FIRST_S
+                first.append((*pulled, lsl.local_clock()))
+                rate.push(pulled[1])
+        if math.isnan(rate.rate_hz):
+            raise _not_eeg(link.header, "samples at no regular rate" if first else "nothing")
+        header = replace(link.header, rate_hz=rate.rate_hz)
+        key = f"{header.name} {link.uid}"
+        self._receiver = Receiver(header, self._channels, key, announced_hz)
+        self._adopt(link)
+        self._health = replace(self._health, nominal_hz=rate.rate_hz)
+        for samples, stamps, arrived in first:
+            self._receiver.take(samples, stamps, link, self.tap, arrived)
 
     def read(self, timeout_s: float) -> Chunk | None:
         """Return the next chunk, or None when none arrived in `timeout_s`."""
@@ -201,8 +234,9 @@ class LslSource:
         self._markers.stop()
         if self._port is not None:
             self._port.stop()
-        with self._pulling:
-            self._link = None
+        link, self._link = self._link, None
+        if link is not None:
+            self._finish_first(link)
         receiver = self._receiver
         if receiver is not None:
             self._count(receiver)
@@ -260,9 +294,16 @@ class LslSource:
         """Return True if the connection has broken; it is then reported and closed."""
         if not link.broken:
             return False
+        self._finish_first(link)
         self._set(ConnectionState.LOST, "The connection to the device broke.")
         self._link = None
         return True
+
+    def _finish_first(self, link: Link) -> None:
+        """Hand on samples that wait for the estimate of the device's clock."""
+        with self._pulling:
+            if self._receiver is not None:
+                self._receiver.finish_first(link, self.tap)
 
     def _pull(self, link: Link, timeout_s: float) -> int | None:
         """Pull the available samples; return their number, or None if the connection broke.
@@ -385,3 +426,7 @@ class LslSource:
         trouble = state in (ConnectionState.STALLED, ConnectionState.LOST)
         level = logging.WARNING if trouble else logging.INFO
         logger.log(level, "%s: %s", state, reason)
+
+
+def _not_eeg(header: StreamHeader, content: str) -> BciAffectError:
+    return BciAffectError(f"Stream '{header.name}' cannot be used as EEG: it sends {content}.")

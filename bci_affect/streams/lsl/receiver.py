@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from bci_affect.streams.assemble import Assembler
 from bci_affect.streams.clock.advice import advice
+from bci_affect.streams.clock.even_rate import rate_note
 from bci_affect.streams.clock.offsets import JUMP_S
-from bci_affect.streams.header import StreamHeader
+from bci_affect.streams.header import StreamHeader, with_processed_rate
 from bci_affect.streams.lsl import discovery as lsl
 from bci_affect.streams.lsl.chunk_queue import ChunkQueue
 from bci_affect.streams.lsl.link import Link
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 AGE_WEIGHT = 0.01
 RATE_OFF = 0.05
+RATE_NEWS = 0.02
+"""Change of a rate's deviation that is reported again."""
 FAR_S = 5.0
 """Distance of the first corrected stamp from the present that is another clock than LSL's."""
 SETTLE_S = 2.0
@@ -63,6 +66,16 @@ class _FirstSamples:
         elif now - self._began >= SETTLE_S:
             self.settled, self.constant = True, self._least
 
+    def finish(self) -> None:
+        """Decide from the samples so far, because the device has broken off."""
+        self.settled = True
+        self.constant = self._least if FAR_S < abs(self._least) < math.inf else 0.0
+
+    @property
+    def empty(self) -> bool:
+        """True before the first sample."""
+        return not self._parts
+
     def all(self) -> tuple[NDArray[Any], NDArray[np.float64]]:
         """Return all samples (n, n_channels) and stamps (n,)."""
         if len(self._parts) == 1:
@@ -82,6 +95,8 @@ class Receiver:
         Channels to keep.
     key : str
         Key of the stream for the tap.
+    announced_hz : float, optional
+        Announced rate, if `header` has another one.
 
     Attributes
     ----------
@@ -99,8 +114,15 @@ class Receiver:
         Seconds between the clock of the device's stamps and LSL's; 0 for a device on LSL's clock.
     """
 
-    def __init__(self, header: StreamHeader, channels: Sequence[str] | None, key: str) -> None:
+    def __init__(
+        self,
+        header: StreamHeader,
+        channels: Sequence[str] | None,
+        key: str,
+        announced_hz: float | None = None,
+    ) -> None:
         self.key = key
+        self._announced_hz = header.rate_hz if announced_hz is None else announced_hz
         self.assembler = Assembler(header, channels)
         self.queue = ChunkQueue(header.rate_hz)
         self.announced_to: RawTap | None = None
@@ -108,30 +130,51 @@ class Receiver:
         self.newest = math.nan
         self.constant = 0.0
         self._first: _FirstSamples | None = _FirstSamples()
+        self._off = 0.0  # deviation of the rate that was last reported
         self._age = math.nan  # usual age of a sample at arrival, seconds
 
     def take(
-        self, samples: NDArray[Any], stamps: NDArray[np.float64], link: Link, tap: RawTap | None
+        self,
+        samples: NDArray[Any],
+        stamps: NDArray[np.float64],
+        link: Link,
+        tap: RawTap | None,
+        arrived: float | None = None,
     ) -> None:
         """Append samples (n, n_channels) with raw stamps (n,), in order of arrival.
 
-        If the first stamps are on another clock, the samples are held for `SETTLE_S`.
+        If the first stamps are on another clock, the samples are held for `SETTLE_S`. `arrived` is
+        the LSL time of their arrival; now by default.
         """
         if self._first is not None:
-            held = self._first
-            held.push(samples, stamps, lsl.local_clock() - link.offset)
-            if not held.settled:
-                return
-            samples, stamps = held.all()
-            self._first = None
-            self._set_constant(held.constant, link)
+            now = lsl.local_clock() if arrived is None else arrived
+            self._first.push(samples, stamps, now - link.offset)
+            if self._first.settled:
+                self._release(self._first, link, tap)
+            return
+        self._hand_on(samples, stamps, link, tap)
+
+    def finish_first(self, link: Link, tap: RawTap | None) -> None:
+        """Hand on samples that are still held, because the device has broken off."""
+        if self._first is not None and not self._first.empty:
+            self._first.finish()
+            self._release(self._first, link, tap)
+
+    def _release(self, held: _FirstSamples, link: Link, tap: RawTap | None) -> None:
+        self._first = None
+        self._set_constant(held.constant, link)
+        self._hand_on(*held.all(), link, tap)
+
+    def _hand_on(
+        self, samples: NDArray[Any], stamps: NDArray[np.float64], link: Link, tap: RawTap | None
+    ) -> None:
         offsets = self.assembler.offsets
         jumps = offsets.jumps(stamps)
         if jumps.size and jumps[-1] > 0:  # each stretch separately: it may have another clock
             first = int(jumps[jumps > 0][0])
-            self.take(samples[:first], stamps[:first], link, tap)
+            self._hand_on(samples[:first], stamps[:first], link, tap)
             self.note_age()
-            self.take(samples[first:], stamps[first:], link, tap)
+            self._hand_on(samples[first:], stamps[first:], link, tap)
             return
         fresh, self.fresh_offset = self.fresh_offset, None
         if fresh is not None:
@@ -172,11 +215,22 @@ class Receiver:
         }
 
     def remark(self) -> str:
-        """Return a warning about a running stream for the user, or ""."""
-        rate_hz, named_hz = self.assembler.dejitter.effective_hz, self.assembler.info.rate_hz
-        if abs(rate_hz / named_hz - 1.0) > RATE_OFF:
-            return f"The device sends {rate_hz:.1f} samples a second, not {named_hz:g} as it says."
-        return self.assembler.unit_note
+        """Return warnings about a running stream for the user, or ""."""
+        info, rate_hz = self.assembler.info, self.assembler.dejitter.effective_hz
+        note = rate_note(info.name, self._announced_hz, info.rate_hz)
+        off = rate_hz / info.rate_hz - 1.0
+        if not abs(off) > RATE_OFF:
+            self._off = 0.0
+        elif abs(off - self._off) > RATE_NEWS:
+            self._off = off
+        if self._off:
+            note = (
+                f"The device sends {info.rate_hz * (1 + self._off):.0f} samples a second, not "
+                f"{info.rate_hz:g}: frequencies are read {abs(self._off):.0%} too "
+                f"{'low' if self._off > 0 else 'high'}. Set the rate in the device's program, and "
+                "start again."
+            )
+        return " ".join(filter(None, (note, self.assembler.unit_note)))
 
     def _follow_clock(self, stamps: NDArray[np.float64], link: Link) -> None:
         """Handle a jump of the stamps: without a gap, the sender has set its clock.
@@ -209,7 +263,10 @@ class Receiver:
         if not jumps.size or jumps[0] != 0:
             starts.insert(0, math.nextafter(offsets.reached, math.inf))
         if tap is not None and tap is not self.announced_to:
-            tap.open_stream(self.key, link.header)
+            rate_hz, header = self.assembler.info.rate_hz, link.header
+            if rate_hz != header.rate_hz:
+                header = with_processed_rate(header, rate_hz)
+            tap.open_stream(self.key, header)
             self.announced_to = tap
         for start in starts:
             offsets.add(start, link.offset)

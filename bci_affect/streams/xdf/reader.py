@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from bci_affect.errors import BciAffectError
 from bci_affect.streams.clock.even_rate import WRONG_SHARE, even_rate
 from bci_affect.streams.event_stream import is_session_recording
-from bci_affect.streams.header import StreamHeader
+from bci_affect.streams.header import StreamHeader, processed_rate
 from bci_affect.streams.numeric_markers import has_markers
 from bci_affect.streams.xdf.format import CHECKSUM_TYPE, Bytes
 from bci_affect.streams.xdf.recording import XdfRecording, XdfStream
@@ -77,7 +77,7 @@ def parse_xdf(data: Bytes, path: Path, damage: Sequence[Damage] = ()) -> XdfReco
         raise BciAffectError(f"{path} is not an XDF file.") from None
     report = [*damage, *found.damage]
     sums, sum_ids = _checksums(data, found, report)
-    # A session filters at the announced rate; so must a replay of its recording.
+    # A replay of a session's recording must filter at the rate of the session.
     by_session = is_session_recording([stream.header for stream in found.streams.values()])
     streams = [
         _stream(data, stream, sums, report, measure_rate=not by_session)
@@ -213,7 +213,7 @@ def _stream(
         all_stamps[i] = 0.5 * (all_stamps[i - 1] + all_stamps[i + 1])
     return XdfStream(
         id=stream.id,
-        header=_with_measured_rate(header, all_stamps) if measure_rate else header,
+        header=_with_rate(header, all_stamps, measure=measure_rate),
         announced_hz=header.rate_hz,
         stamps=all_stamps,
         offsets=[
@@ -230,9 +230,14 @@ def _stream(
     )
 
 
-def _with_measured_rate(header: StreamHeader, stamps: Floats) -> StreamHeader:
-    """Return the header of EEG with its measured rate, if that is another than announced."""
-    if header.type.upper() != "EEG" or header.is_text or has_markers(header):
+def _with_rate(header: StreamHeader, stamps: Floats, *, measure: bool) -> StreamHeader:
+    """Return the header with the rate of its live run, or with its measured one.
+
+    That is measured for EEG alone, and used if it is another than announced.
+    """
+    if used_hz := processed_rate(header):
+        return replace(header, rate_hz=used_hz)
+    if not measure or header.type.upper() != "EEG" or header.is_text or has_markers(header):
         return header
     rate_hz = even_rate(stamps)
     same = header.rate_hz > 0 and abs(rate_hz / header.rate_hz - 1) <= WRONG_SHARE

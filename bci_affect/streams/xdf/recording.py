@@ -14,6 +14,7 @@ from bci_affect.errors import BciAffectError
 from bci_affect.events import SessionEvent, read
 from bci_affect.streams.clock.clock_events import ClockEvent
 from bci_affect.streams.clock.dejitter import Dejitter
+from bci_affect.streams.clock.even_rate import rate_note
 from bci_affect.streams.clock.offsets import ClockOffsets
 from bci_affect.streams.event_stream import annotation, event_streams
 from bci_affect.streams.header import StreamHeader
@@ -78,13 +79,7 @@ class XdfStream:
     @property
     def rate_note(self) -> str:
         """Sentence about a measured rate that replaces the announced one; "" if none does."""
-        if self.header.rate_hz == self.announced_hz:
-            return ""
-        announced = f"{self.announced_hz:g} Hz" if self.announced_hz else "no regular rate"
-        return (
-            f"Stream '{self.header.name}' announces {announced}, but its samples are evenly "
-            f"stamped at {self.header.rate_hz:g} Hz; that rate is used."
-        )
+        return rate_note(self.header.name, self.announced_hz, self.header.rate_hz)
 
     def samples(self, start: int = 0, stop: int | None = None) -> NDArray[np.generic]:
         """Decode samples ``start:stop`` of a numeric stream.

@@ -4,7 +4,7 @@ Channel 0 carries the sample's number since `base`, so that a reader can prove w
 stamp of number n is ``base + n / rate``. A paused publisher catches up afterwards, as a device with
 a buffer does; one that is restarted continues at the due number. At SIGUSR1 it sets its
 clock 500 s back, at SIGUSR2 9000 s forward. With ``--clock`` all stamps are that much
-later, as Unix time is.
+later, as Unix time is. With ``--announced`` it claims another rate than it has.
 Imports little, so that many can be started at once.
 """
 
@@ -24,13 +24,14 @@ def main() -> None:
     parser.add_argument("source_id")
     parser.add_argument("--base", type=float, required=True)
     parser.add_argument("--rate", type=float, default=250.0)
+    parser.add_argument("--announced", type=float)
     parser.add_argument("--channels", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--piece", type=float, default=0.01)
     parser.add_argument("--units", default="microvolts")
     parser.add_argument("--type", default="EEG")
     parser.add_argument("--clock", type=float, default=0.0)
-    parser.add_argument("--stamps", choices=["true", "arrival"], default="true")
+    parser.add_argument("--stamps", choices=["true", "arrival", "random"], default="true")
     args = parser.parse_args()
     jumps: list[float] = []
     for name, jump in (("SIGUSR1", -500.0), ("SIGUSR2", 9000.0)):
@@ -39,7 +40,12 @@ def main() -> None:
     labels = ["Fz", "Cz", "Pz", "Oz", "C3", "C4", "P3", "P4"][: args.channels]
     labels += [f"X{i}" for i in range(len(labels), args.channels)]
     info = pylsl.StreamInfo(
-        args.name, args.type, args.channels, args.rate, pylsl.cf_float32, args.source_id
+        args.name,
+        args.type,
+        args.channels,
+        args.rate if args.announced is None else args.announced,
+        pylsl.cf_float32,
+        args.source_id,
     )
     channels = info.desc().append_child("channels")
     for label in labels:
@@ -60,6 +66,8 @@ def main() -> None:
             stamps += args.clock + sum(jumps)
             if args.stamps == "arrival":
                 stamps = np.full(n.size, now) + 1e-5 * np.arange(n.size)
+            elif args.stamps == "random":
+                stamps += np.random.default_rng(number).normal(0, 0.5, n.size)
             outlet.push_chunk(samples.astype(np.float32), stamps.tolist())
             number = due
         time.sleep(args.piece)

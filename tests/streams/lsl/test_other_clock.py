@@ -8,10 +8,11 @@ import time
 import numpy as np
 import pytest
 
+from bci_affect.streams import LslSource
 from bci_affect.streams.lsl.receiver import SETTLE_S
 from bci_affect.streams.xdf.reader import read_xdf
 from bci_affect.streams.xdf.recorder import Recorder
-from tests.streams.lsl.live import end, now, opened, publisher
+from tests.streams.lsl.live import Reader, end, now, opened, publisher
 
 UNIX = 1_788_000_000.0
 
@@ -57,3 +58,25 @@ def test_wrong_unit_is_said(caplog):
     assert reader.wait_for(lambda: words in reader.source.health.reason, 20)
     reader.finish()
     assert any(words in record.message for record in caplog.records)
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_samples_that_wait_for_the_clock_survive_the_end_of_the_device(tmp_path, closed):
+    """The clock is estimated over two seconds; a device may break off before."""
+    base = now()
+    device = publisher("Brief", "brief-1", base, "--clock", UNIX)
+    source = LslSource(name="Brief")
+    source.tap = recorder = Recorder(tmp_path / "s.xdf")
+    source.open(60.0)
+    reader = Reader(source)
+    assert not reader.chunks, "samples are held"
+    if not closed:
+        end(device)
+        assert reader.wait_for(lambda: reader.chunks, 20)
+    reader.finish()
+    recorder.stop()
+    eeg = read_xdf(tmp_path / "s.xdf").find_eeg()
+    numbers = eeg.samples()[:, 0]
+    assert len(eeg) > 50
+    assert (np.diff(numbers) == 1).all()
+    assert np.abs(eeg.corrected() - (base + numbers / 250)).max() < 0.5
