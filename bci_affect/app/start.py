@@ -41,6 +41,10 @@ class SessionStarter:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    def end(self) -> None:
+        """End the session that was started, with all of its resources (slow)."""
+        self._stack.close()
+
     def find(self) -> list[FoundStream]:
         """Return the visible EEG streams (slow: about a second)."""
         from bci_affect.streams import find_streams

@@ -179,3 +179,6 @@ class StartService(Protocol):
             If it cannot start, or another session holds the profile; nothing is left running
             then.
         """
+
+    def end(self) -> None:
+        """End the session that was started, with all of its resources (slow)."""

@@ -62,6 +62,9 @@ class ScriptedStart:
             raise BciAffectError(self.refuse)
         return Started(self.session, Services())
 
+    def end(self) -> None:
+        self.session.stop()
+
 
 class ScriptedCalibration:
     """The real calibration over a scripted session; the evaluation is a test's."""

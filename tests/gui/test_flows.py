@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +78,81 @@ def test_streams_appear_by_themselves_and_the_search_never_blocks(
     assert threading.get_ident() not in service.threads
     service.streams = [found("Muse S", "a"), found("Cap", "b")]
     assert wait_for(lambda: start.picker.list.count() == 3), "refreshes every two seconds"
+    assert not start.picker.chosen, "with two headsets the user chooses"
+    assert not start.next.isEnabled()
     start.picker.list.setCurrentRow(1)
     service.streams = [found("New", "c"), *service.streams]
-    start.picker.search()
-    assert wait_for(lambda: start.picker.list.count() == 4)
+    search(start)
+    assert start.picker.list.count() == 4
     assert start.picker.stream == found("Cap", "b"), "what was chosen stays chosen"
+
+
+def search(start: StartWindow, times: int = 1) -> None:
+    """Search now, without waiting for the timer."""
+    start.picker._timer.stop()
+    for _ in range(times):
+        assert wait_for(lambda: not start.picker._busy)
+        start.picker.search()
+    assert wait_for(lambda: not start.picker._busy)
+
+
+def test_the_choice_of_a_stream_never_changes_by_itself(
+    start: StartWindow, service: ScriptedStart
+) -> None:
+    """A missed search keeps it; a reconnect keeps it; once it is gone, nothing is chosen."""
+    epoc, muse = found("EPOC Anna", "a"), found("Muse S", "b")
+    service.streams = [epoc]
+    start.agree.setChecked(True)
+    start.go_to(1)
+    search(start)
+    assert start.picker.stream == epoc, "the only stream is chosen without a click"
+    service.streams = [epoc, muse]
+    search(start)
+    assert start.picker.stream == epoc
+    start.picker.list.setCurrentRow(1)
+    service.streams = [epoc]
+    search(start)
+    assert start.picker.stream == muse, "one search may miss a stream"
+    assert "not found by the last search" in start.picker.list.item(1).text()
+    again = replace(muse, uid="c", created=9.0)
+    service.streams = [again, epoc]
+    search(start)
+    assert start.picker.stream == again, "the device has reconnected"
+    service.streams = [epoc]
+    search(start, 3)
+    assert not start.picker.chosen
+    assert not start.next.isEnabled()
+    assert "'Muse S' is gone" in start.picker.status.text()
+    search(start)
+    assert not start.picker.chosen, "the other headset is not started in its place"
+    start.picker.choose_demonstration()
+    service.streams = [epoc, again]
+    search(start)
+    assert start.picker.chosen
+    assert start.picker.stream is None, "the demonstration stays chosen when streams appear"
+
+
+def test_back_on_the_contact_page_ends_the_session_and_starts_another(
+    start: StartWindow, service: ScriptedStart
+) -> None:
+    start.go_to(2)
+    start.without.setChecked(True)
+    click(start.next)
+    assert wait_for(lambda: start.pages.currentIndex() == 3)
+    first, service.session = service.session, ScriptedSession(4)
+    ended, service.end = service.end, first.stop  # type: ignore[method-assign]
+    click(start.back)
+    assert wait_for(lambda: start.pages.currentIndex() == 2)
+    assert first.ended
+    service.end = ended  # type: ignore[method-assign]
+    service.session.advance(20)
+    click(start.next)
+    assert wait_for(lambda: start.pages.currentIndex() == 3)
+    assert wait_for(lambda: "Good enough" in start._contact_words.text())
+    given: list[Started] = []
+    start.started.connect(given.append)
+    click(start.next)
+    assert [g.control for g in given] == [service.session]
 
 
 def test_from_the_notice_to_the_session(
@@ -91,7 +162,8 @@ def test_from_the_notice_to_the_session(
     start.started.connect(given.append)
     start.agree.setChecked(True)
     click(start.next)
-    click(start.next)  # the demonstration
+    start.picker.choose_demonstration()
+    click(start.next)
     start.with_folder.setChecked(True)
     start.folder.setText(str(tmp_path / "absent"))
     assert not start.next.isEnabled()

@@ -71,7 +71,7 @@ class StartWindow(QtWidgets.QDialog):
         for page in (self._notice(), self._eeg(), self._music(), self._contact()):
             self.pages.addWidget(page)
         self.back = QtWidgets.QPushButton(tr("Back"))
-        self.back.clicked.connect(lambda: self.go_to(self.pages.currentIndex() - 1))
+        self.back.clicked.connect(self.go_back)
         self.next = QtWidgets.QPushButton(tr("Next"))
         self.next.setObjectName("primary")
         self.next.setDefault(True)
@@ -225,6 +225,30 @@ class StartWindow(QtWidgets.QDialog):
             self.started.emit(self._running)
             self.close()
 
+    def go_back(self) -> None:
+        """Show the page before; on the contact page, end the session that was started."""
+        index = self.pages.currentIndex()
+        if self._running is None:
+            self.go_to(index - 1)
+            return
+        self._timer.stop()
+        self._leave_contact()
+        self.next.setEnabled(False)
+        self.back.setEnabled(False)
+        self.status.setText(tr("Ending the session that was started"))
+        run_aside(self, self._service.end, lambda _: self.go_to(index - 1), self._end_failed)
+
+    def _leave_contact(self) -> None:
+        """Remove the display of the session that was started."""
+        self._running = self._vm = None
+        if self.quality is not None:
+            self.quality.deleteLater()
+            self.quality = None
+
+    def _end_failed(self, error: Exception) -> None:
+        self.go_to(2)
+        self._refused(error)
+
     def choice(self) -> StartChoice:
         """Return the present choices."""
         folder = self.folder.text().strip()
@@ -253,10 +277,12 @@ class StartWindow(QtWidgets.QDialog):
         if not hasattr(self, "next"):
             return  # pages are still being created
         index = self.pages.currentIndex()
-        self.back.setEnabled(0 < index < 3)
+        self.back.setEnabled(index > 0)
         ready = True
         if index == 0:
             ready = self.agree.isChecked()
+        elif index == 1:
+            ready = self.picker.chosen
         elif index == 2 and self.with_folder.isChecked():
             ready = Path(self.folder.text().strip() or "?").is_dir()
         self.next.setEnabled(ready)
@@ -326,5 +352,5 @@ class StartWindow(QtWidgets.QDialog):
         self._timer.stop()
         self.picker.end()
         if self._running is not None and not self._given:
-            run_aside(self, self._running.control.stop, lambda _: None)
+            run_aside(self, self._service.end, lambda _: None)
         event.accept()

@@ -15,10 +15,28 @@ from bci_affect.streams import FoundStream
 
 logger = logging.getLogger(__name__)
 REFRESH_MS = 2000
+GONE_AFTER = 3
+"""Searches in a row that do not find a stream until it counts as gone: one may miss it by chance."""
+
+Identity = tuple[str, ...]
+
+
+def identity(stream: FoundStream) -> Identity:
+    """Return the identity of a stream, which stays the same when its device reconnects.
+
+    A stream without a source id cannot be recognised after it was opened again.
+    """
+    if stream.source_id:
+        return (stream.source_id, stream.name, stream.type, stream.hostname)
+    return (stream.uid,)
 
 
 class StreamPicker(QtWidgets.QWidget):
-    """Self-refreshing list of EEG streams; the demonstration is always listed."""
+    """Self-refreshing list of EEG streams; the demonstration is always listed.
+
+    A choice is kept until its stream is gone, and then nothing is chosen. Only the one stream that
+    is found while nothing was ever chosen is chosen automatically.
+    """
 
     picked = QtCore.Signal()
 
@@ -26,11 +44,14 @@ class StreamPicker(QtWidgets.QWidget):
         super().__init__()
         self._service = service
         self._busy = False
-        self._streams: list[FoundStream | None] = [None]
+        self._ever_chosen = False
+        self._streams: dict[Identity, FoundStream] = {}
+        self._missed: dict[Identity, int] = {}
+        self._rows: list[Identity | None] = []  # None is the demonstration
         self.list = QtWidgets.QListWidget()
         self.list.setObjectName("streams")
         self.list.setAccessibleName(tr("EEG streams"))
-        self.status = Caption(tr("Looking for EEG streams"))
+        self.status = Caption(tr("Searching for EEG streams"))
         box = QtWidgets.QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.addWidget(self.list, 1)
@@ -38,8 +59,8 @@ class StreamPicker(QtWidgets.QWidget):
         self._timer = QtCore.QTimer(self)
         self._timer.setInterval(REFRESH_MS)
         self._timer.timeout.connect(self.search)
-        self.list.currentRowChanged.connect(lambda _: self.picked.emit())
-        self._show([])
+        self.list.itemSelectionChanged.connect(self._choose)
+        self._show()
 
     def begin(self) -> None:
         """Search now, and every two seconds while the list is shown."""
@@ -56,57 +77,88 @@ class StreamPicker(QtWidgets.QWidget):
             self._busy = True
             run_aside(self, self._service.find, self._found, self._failed)
 
+    def _choose(self) -> None:
+        self._ever_chosen = self._ever_chosen or self.chosen
+        self.picked.emit()
+
     def _found(self, streams: list[FoundStream]) -> None:
         self._busy = False
-        self._show(streams)
-        if streams:
-            self.status.setText(tr("{n} found; the list refreshes by itself", n=len(streams)))
+        chosen = self.stream
+        found = {identity(stream): stream for stream in streams}
+        for key in set(self._streams) - set(found):
+            self._missed[key] = self._missed.get(key, 0) + 1
+            if self._missed[key] >= GONE_AFTER:
+                del self._streams[key]
+        for key, stream in found.items():
+            self._missed.pop(key, None)
+            self._streams[key] = stream
+        self._show()
+        if chosen is not None and identity(chosen) not in self._streams:
+            text = tr("'{name}' is gone: it sends no more. Choose a stream.", name=chosen.name)
+        elif streams:
+            text = tr("{n} found; the list refreshes every two seconds", n=len(streams))
         else:
-            self.status.setText(
-                tr(
-                    "No EEG stream is seen yet. Switch the headset on and start its LSL stream; "
-                    "both machines must be in one network. The list refreshes by itself."
-                )
+            text = tr(
+                "No EEG stream is found yet. Switch the headset on and start its LSL stream; both "
+                "machines must be in one network. The list refreshes every two seconds."
             )
+        self.status.setText(text)
 
     def _failed(self, error: Exception) -> None:
         self._busy = False
         if not isinstance(error, BciAffectError):
-            logger.error("looking for streams failed", exc_info=error)
+            logger.error("the search for streams failed", exc_info=error)
         self.status.setText(str(error))
 
-    def _show(self, streams: list[FoundStream]) -> None:
-        wanted = self.stream
-        had_choice = self.list.currentRow() >= 0
-        if [s.uid for s in streams] == [
-            s.uid for s in self._streams if s is not None
-        ] and had_choice:
-            return
-        self._streams = [*streams, None]
+    def _show(self) -> None:
+        """List the streams, and keep the chosen one."""
+        chosen = self._selected()
+        present = self._rows[chosen] if chosen is not None else None
+        self._rows = [*self._streams, None]
         blocked = self.list.blockSignals(True)
         self.list.clear()
-        for stream in self._streams:
-            if stream is None:
-                text = tr("Demonstration\nsimulated EEG and generated music; no headset needed")
-            else:
-                text = tr(
-                    "{name}\n{type}, {n} channels, {rate:g} Hz, on {host}",
-                    name=stream.name,
-                    type=stream.type or tr("no type"),
-                    n=stream.n_channels,
-                    rate=stream.rate_hz,
-                    host=stream.hostname,
-                )
-            self.list.addItem(QtWidgets.QListWidgetItem(text))
-        uids = [s.uid if s is not None else None for s in self._streams]
-        keep = wanted.uid if wanted is not None else None
-        chosen = keep is not None and keep in uids
-        self.list.setCurrentRow(uids.index(keep) if chosen else 0)
+        for key in self._rows:
+            self.list.addItem(QtWidgets.QListWidgetItem(self._text(key)))
+        if chosen is not None and present in self._rows:
+            self.list.setCurrentRow(self._rows.index(present))
+        elif not self._ever_chosen and len(self._streams) == 1:
+            self._ever_chosen = True
+            self.list.setCurrentRow(0)
         self.list.blockSignals(blocked)
         self.picked.emit()
 
+    def _text(self, key: Identity | None) -> str:
+        if key is None:
+            return tr("Demonstration\nsimulated EEG and generated music; no headset needed")
+        stream = self._streams[key]
+        text = tr(
+            "{name}\n{type}, {n} channels, {rate:g} Hz, on {host}",
+            name=stream.name,
+            type=stream.type or tr("no type"),
+            n=stream.n_channels,
+            rate=stream.rate_hz,
+            host=stream.hostname,
+        )
+        missing = tr(" · not found by the last search") if key in self._missed else ""
+        return text + missing
+
+    def _selected(self) -> int | None:
+        """Return the selected row; the current row alone may come from a change of the focus."""
+        rows = [self.list.row(item) for item in self.list.selectedItems()]
+        return rows[0] if rows else None
+
+    @property
+    def chosen(self) -> bool:
+        """True while a stream or the demonstration is chosen."""
+        return self._selected() is not None
+
     @property
     def stream(self) -> FoundStream | None:
-        """Chosen stream; None for the demonstration."""
-        row = self.list.currentRow()
-        return self._streams[row] if 0 <= row < len(self._streams) else None
+        """Chosen stream; None for the demonstration, and without a choice (see `chosen`)."""
+        row = self._selected()
+        key = self._rows[row] if row is not None else None
+        return None if key is None else self._streams[key]
+
+    def choose_demonstration(self) -> None:
+        """Choose the demonstration."""
+        self.list.setCurrentRow(self.list.count() - 1)
