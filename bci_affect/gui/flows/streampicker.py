@@ -16,7 +16,7 @@ from bci_affect.streams import FoundStream
 logger = logging.getLogger(__name__)
 REFRESH_MS = 2000
 GONE_AFTER = 3
-"""Searches in a row that do not find a stream until it counts as gone: one may miss it by chance."""
+"""Searches in a row that must miss a stream until it counts as gone; one may miss it by chance."""
 
 Identity = tuple[str, ...]
 
