@@ -7,8 +7,8 @@ from .demo import publisher as publisher
 from .guided import GuidedOptions as GuidedOptions
 from .guided import run_guided as run_guided
 from .run import bring_in_music as bring_in_music
+from .run import run_home as run_home
 from .run import run_session as run_session
-from .run import start_in_window as start_in_window
 from .scan import scan_with_progress as scan_with_progress
 from .session_report import report_recording as report_recording
 
@@ -23,7 +23,7 @@ __all__ = [
     "report_recording",
     "run_benchmark",
     "run_guided",
+    "run_home",
     "run_session",
     "scan_with_progress",
-    "start_in_window",
 ]

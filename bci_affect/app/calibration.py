@@ -48,6 +48,8 @@ class CalibrationOptions:
         Lengths of the steps.
     earlier, report, permutations
         See `calibrate_recordings`.
+    n_clips, seconds : int, float
+        Number and length of clips that the window offers first.
     """
 
     profile: str
@@ -61,6 +63,8 @@ class CalibrationOptions:
     earlier: bool = True
     report: Path | None = None
     permutations: int = 999
+    n_clips: int = 12
+    seconds: float = 30.0
 
 
 class CalibrationRunner:
@@ -96,6 +100,16 @@ class CalibrationRunner:
     def profile(self) -> str:
         """Name of the profile."""
         return self._options.profile
+
+    @property
+    def n_clips(self) -> int:
+        """Number of clips that is offered first."""
+        return self._options.n_clips
+
+    @property
+    def seconds(self) -> float:
+        """Length of a clip in seconds."""
+        return self._options.seconds
 
     def unfinished(self) -> bool:
         """Return True if a stopped calibration of this profile can be resumed."""

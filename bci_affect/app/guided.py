@@ -110,6 +110,8 @@ def _run(options: GuidedOptions) -> dict[str, Any] | None:
             earlier=options.earlier,
             report=options.report,
             permutations=options.permutations,
+            n_clips=options.clips,
+            seconds=options.seconds,
         ),
     )
     try:

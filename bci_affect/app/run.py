@@ -50,7 +50,7 @@ def run_session(
     duration_s: float | None,
     screenshot: Path | None,
     after_s: float,
-    theme: str,
+    theme: str | None,
 ) -> None:
     """Run one session from start to end in the window or the terminal.
 
@@ -68,6 +68,7 @@ def run_session(
     if headless and screenshot:
         raise BciAffectError("A picture of the window needs the window: leave --headless away.")
     console = make_console(stderr=True)
+    place = "quit"
     with ExitStack() as outer:
         outer.enter_context(hold_profile(options.profile))
         predictor = load_predictor(options.model)
@@ -85,14 +86,18 @@ def run_session(
         else:
             from bci_affect.gui import run_window
 
-            run_window(
+            services = window_services(session, options, predictor, stack, source)
+            place = run_window(
                 session,
-                services=window_services(session, options, predictor, stack, source),
+                services=replace(services, can_leave=duration_s is None),
                 screenshot=screenshot,
                 after_s=after_s,
                 duration_s=duration_s,
                 theme=theme,
             )
+    if place != "quit":
+        fresh = replace(options, estimates=None, profile="", bring_in=None, library=None)
+        run_home(fresh, wait_s, theme, home=place != "session")
     if session.failure is not None:
         if isinstance(session.failure, BciAffectError):
             raise session.failure
@@ -113,14 +118,16 @@ def published(options: SessionOptions) -> str:
     )
 
 
-def start_in_window(options: SessionOptions, wait_s: float, theme: str) -> None:
-    """Run the start flow (notice, stream, music, contact) in the window, then the session."""
-    from bci_affect.app.start import SessionStarter
+def run_home(
+    options: SessionOptions, wait_s: float, theme: str | None, *, home: bool = True
+) -> None:
+    """Run the home page in the window, or the start flow without `home`, and their sessions."""
+    from bci_affect.app.home import Home
     from bci_affect.gui import run_start
 
     check_display()
-    with SessionStarter(options, wait_s) as starter:
-        run_start(starter, theme=theme)
+    with Home(options, wait_s) as starter:
+        run_start(starter, theme=theme, home=home)
 
 
 def able_to_record(options: SessionOptions) -> SessionOptions:
@@ -136,6 +143,7 @@ def window_services(
     predictor: Predictor,
     stack: ExitStack,
     source: Source | None = None,
+    person: str = "",
 ) -> Services:
     """Return the window's services.
 
@@ -149,6 +157,8 @@ def window_services(
         Closes the services before the session.
     source : Source, optional
         Source of the session, for the transport of a replay.
+    person : str
+        Profile to calibrate, where it is not the session's own.
     """
     from bci_affect.app.calibration import CalibrationOptions, CalibrationRunner
     from bci_affect.app.library_view import LibraryView
@@ -160,11 +170,12 @@ def window_services(
 
     replay = source if isinstance(source, XdfSource) else None
     runner: CalibrationRunner | None = None
-    if options.profile and replay is None:  # a replay has no listener
+    name = person or options.profile
+    if name and replay is None:  # a replay has no listener
         runner = CalibrationRunner(
             session,
             CalibrationOptions(
-                profile=options.profile,
+                profile=name,
                 model=model_path(options.model),
                 library=options.library,
                 within=options.music_dirs,

@@ -6,6 +6,7 @@ predictions of music and EEG (each alone, and fused), and the listener's reports
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from bci_affect.affect import AffectPath, Array, EstimateLog, music_log_odds
 from bci_affect.eeg import Chunk
 from bci_affect.errors import BciAffectError
 from bci_affect.event_log import Breaks, MusicSpan, PlayedMusic, TimedEvent, uninterrupted
-from bci_affect.events import ClipStart, MusicChoice, SelfReport, TrackStart
+from bci_affect.events import ClipStart, MusicChoice, SelfReport, SessionStart, TrackStart
 from bci_affect.session import SessionControl
 from bci_affect.streams import StreamInfo, XdfSource, read_to_end
 
@@ -125,6 +126,7 @@ def of_recording(
     live = make_path(info)
     events = source.recording.events()
     breaks = Breaks(events)
+    begin = next((at for at, event in events if isinstance(event, SessionStart)), -math.inf)
     music = PlayedMusic()
     estimates = EstimateLog()
     for chunk in read_to_end(source):
@@ -134,7 +136,8 @@ def of_recording(
                 music.push(time, event)
             live.estimator.set_music(_log_odds(music.audible))
             for step in live.push(piece):
-                estimates.add(step.estimate.outside_of(breaks))
+                if step.estimate.time >= begin:  # before it the contact was checked
+                    estimates.add(step.estimate.outside_of(breaks))
         progress(source.position_s / max(source.duration_s, 1e-9))
     source.close()
     if not len(estimates):

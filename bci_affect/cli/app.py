@@ -28,6 +28,7 @@ COMMANDS = {
     "doctor": "Check this machine and suggest fixes.",
     "evaluate": "Recompute the metrics of a run without training.",
     "filters": "Show the filter of each band: edges, gain, delay, warm-up.",
+    "home": "Open the home page of the window.",
     "inspect": "Show the content of a recording and its defects.",
     "live": "Run a live session on an LSL stream of EEG.",
     "music": "Music library: add folders, list, search, like and ban.",
@@ -89,7 +90,7 @@ app = typer.Typer(
     name="bci-affect",
     cls=_Commands,
     help="Live affective music brain-computer interface: EEG in, emotion estimates and music out.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     **TYPER,
 )
 
@@ -102,6 +103,7 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     verbose: Annotated[
         int,
         typer.Option("--verbose", "-v", count=True, help="Log progress; twice: debug messages."),
@@ -114,6 +116,20 @@ def _options(
     handler = logging.StreamHandler()
     handler.setFormatter(SafeFormatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler])
+    if context.invoked_subcommand is None:
+        _without_command(context)
+
+
+def _without_command(context: typer.Context) -> None:
+    """Open the home page; without a screen, print the help."""
+    from bci_affect.gui import has_display
+
+    if not has_display():
+        echo(context.get_help())
+        raise typer.Exit
+    from bci_affect.cli.home import home
+
+    home(desktop_entry=False, theme=None)
 
 
 TYPER_INTERRUPTED = 130

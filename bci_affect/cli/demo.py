@@ -43,7 +43,7 @@ def demo(
     after: After = 0.0,
     config: Config = None,
     seed: Seed = 0,
-    theme: Theme = "dark",
+    theme: Theme = None,
 ) -> None:
     """Run a complete session without hardware.
 

@@ -30,6 +30,15 @@ def parse_policy(text: str) -> str:
     return text
 
 
+def parse_theme(text: str | None) -> str | None:
+    """Check the name of a theme."""
+    from bci_affect.gui import THEMES
+
+    if text is not None and text not in THEMES:
+        raise typer.BadParameter(f"'{text}' is none of {', '.join(sorted(THEMES))}")
+    return text
+
+
 # Options that `live` and `demo` share, in the form that Typer takes.
 Profile = Annotated[str, typer.Option(help="Name of a calibrated profile.")]
 Model = Annotated[Path | None, typer.Option(help="Model file; default: the shipped one.")]
@@ -58,7 +67,10 @@ NoPublish = Annotated[
 Volume = Annotated[float, typer.Option(min=0.0, max=1.0, help="Loudness of the music, 0 to 1.")]
 Audio = Annotated[str, typer.Option(help="Part of an audio device's name; 'none' for silence.")]
 Seed = Annotated[int, typer.Option(help="Seed of all random choices.")]
-Theme = Annotated[str, typer.Option(help="dark or light.")]
+Theme = Annotated[
+    str | None,
+    typer.Option(callback=parse_theme, help="dark or light; default: the last one used."),
+]
 
 
 def live(
@@ -114,13 +126,13 @@ def live(
     after: After = 0.0,
     config: Config = None,
     seed: Seed = 0,
-    theme: Theme = "dark",
+    theme: Theme = None,
 ) -> None:
     """Run a live session on an LSL stream of EEG.
 
     Example: bci-affect live --stream "Muse S" --music ~/Music --record ~/sessions
     """
-    from bci_affect.app import bring_in_music, run_session, start_in_window
+    from bci_affect.app import bring_in_music, run_home, run_session
     from bci_affect.config import LiveSettings, load_toml
     from bci_affect.errors import BciAffectError
     from bci_affect.session import SessionOptions
@@ -146,7 +158,7 @@ def live(
     if choose:
         if headless:
             raise BciAffectError("--choose needs the window; omit --headless.")
-        start_in_window(options, wait, theme)
+        run_home(options, wait, theme, home=False)
         return
     source = (
         XdfSource(replay, stream=stream, speed=speed)

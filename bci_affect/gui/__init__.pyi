@@ -1,17 +1,26 @@
 from .app import application as application
 from .app import run_start as run_start
 from .app import run_window as run_window
+from .desktop import write_desktop_entry as write_desktop_entry
 from .display import check_display as check_display
 from .display import has_display as has_display
 from .services import CalibrationResult as CalibrationResult
+from .services import PastSession as PastSession
+from .services import ProfileSummary as ProfileSummary
+from .services import ScanStatus as ScanStatus
 from .services import Services as Services
 from .services import StartChoice as StartChoice
 from .services import Started as Started
+from .theme import THEMES as THEMES
 from .window import MainWindow as MainWindow
 
 __all__ = [
+    "THEMES",
     "CalibrationResult",
     "MainWindow",
+    "PastSession",
+    "ProfileSummary",
+    "ScanStatus",
     "Services",
     "StartChoice",
     "Started",
@@ -20,4 +29,5 @@ __all__ = [
     "has_display",
     "run_start",
     "run_window",
+    "write_desktop_entry",
 ]

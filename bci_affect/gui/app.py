@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from bci_affect.ending import handling_signals
 from bci_affect.errors import BciAffectError
 from bci_affect.gui.display import check_display
+from bci_affect.gui.texts import set_translator, tr
 from bci_affect.storage import atomic_file
 
 if TYPE_CHECKING:
-    from bci_affect.gui.services import Services, Started, StartService
+    from bci_affect.gui.services import HomeService, Services, Started
     from bci_affect.session import SessionControl
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ def application() -> Any:
         ) from None
     import pyqtgraph
 
-    from bci_affect.gui.texts import set_translator
+    from bci_affect.gui.icons import app_icon
 
     running = QtWidgets.QApplication.instance()
     if running is None:
@@ -51,7 +52,9 @@ def application() -> Any:
         running = QtWidgets.QApplication(["bci-affect"])
         running.setApplicationName("bci-affect")
         running.setApplicationDisplayName("bci-affect")
+        running.setDesktopFileName("bci-affect")
         running.setStyle("Fusion")
+        running.setWindowIcon(app_icon())
         _kept.append(running)
     pyqtgraph.setConfigOptions(antialias=False, useOpenGL=False, imageAxisOrder="row-major")
     set_translator(lambda text: QtCore.QCoreApplication.translate("bci_affect", text))
@@ -126,7 +129,7 @@ def run_window(
     theme: str | None = None,
     size: tuple[int, int] | None = None,
     calibrate: bool = False,
-) -> int:
+) -> str:
     """Show a session in a window until it is closed.
 
     Parameters
@@ -151,8 +154,8 @@ def run_window(
 
     Returns
     -------
-    int
-        Exit status: 0.
+    str
+        Place to go to next: ``quit``, ``session``, ``home`` or ``profiles``.
 
     Raises
     ------
@@ -166,6 +169,13 @@ def run_window(
     from bci_affect.gui.window import MainWindow
 
     window = MainWindow(control, services=services, theme=theme, size=size)
+    gone_to: list[str] = []
+
+    def leave(place: str) -> None:
+        gone_to.append(place)
+        app.quit()
+
+    window.left.connect(leave)
     errors = OnePlaceForErrors(window.show_error)
     errors.install()
     failed: list[BciAffectError] = []
@@ -198,18 +208,133 @@ def run_window(
         wait_for_all()
     if failed:
         raise failed[0]
-    return 0
+    return gone_to[-1] if gone_to else "quit"
 
 
-def run_start(service: StartService, *, theme: str | None = None) -> int:
-    """Run the start flow, then show the session until its window is closed.
+class _Windows:
+    """Sequence of the program's windows: home page, start, session, and back.
 
     Parameters
     ----------
-    service : StartService
-        Finds streams and starts sessions.
+    service : HomeService
+    theme : str or None
+    home : bool
+        Begin at the home page, to which cancelled starts return; otherwise at the start flow.
+    """
+
+    def __init__(self, service: HomeService, theme: str | None, *, home: bool) -> None:
+        from pyqtgraph.Qt import QtWidgets
+
+        self._service, self._theme, self._home = service, theme, home
+        self._quit = QtWidgets.QApplication.quit
+        self._window: Any = None
+        self._old: list[Any] = []
+        self.show_home() if home else self.show_start()
+
+    def _show(self, window: Any) -> None:
+        """Show a window in place of the present one."""
+        before, self._window = self._window, window
+        window.show()
+        if before is not None:
+            self._old.append(before)
+            before.hide()
+        window.raise_()
+        window.activateWindow()
+
+    def show_home(self, place: str = "start") -> None:
+        """Show a page of the home page."""
+        from bci_affect.gui.flows.home import HomeWindow
+
+        self._home = True
+        window = HomeWindow(self._service, self._theme)
+        window.session_asked.connect(self.show_start)
+        window.calibration_asked.connect(lambda name: self.show_start(name, calibrate=True))
+        window.recording_asked.connect(self._replay)
+        window.quit_asked.connect(lambda: self._quit() if window is self._window else None)
+        window.show_place(place)
+        self._show(window)
+
+    def show_start(self, profile: str = "", *, calibrate: bool = False) -> None:
+        """Show the start flow, for a session or a calibration."""
+        from bci_affect.gui.flows.start import StartWindow
+
+        window = StartWindow(self._service, self._theme, profile=profile, calibrate=calibrate)
+        window.started.connect(lambda started: self._show_session(started, calibrate=calibrate))
+        window.left.connect(lambda: self._leave("home" if self._home else "quit", window))
+        self._show(window)
+
+    def _show_session(self, started: Started, *, calibrate: bool = False) -> None:
+        from bci_affect.gui.window import MainWindow
+
+        window = MainWindow(started.control, services=started.services, theme=self._theme)
+        window.left.connect(lambda place: self._leave(place, window, window.person_after))
+        self._show(window)
+        if calibrate:
+            window.calibrate()
+
+    def _replay(self, path: Path) -> None:
+        home = self._window
+        home.setEnabled(False)
+
+        def failed(error: Exception) -> None:
+            home.setEnabled(True)
+            home.status.setText(str(error))
+            if not isinstance(error, BciAffectError):
+                raise error
+
+        from bci_affect.gui.aside import run_aside
+
+        home.status.setText(tr("Opening {name}", name=path.name))
+        run_aside(
+            home,
+            lambda: self._service.open_recording(path, lambda text: None),
+            self._show_session,
+            failed,
+        )
+
+    def _leave(self, place: str, window: Any, person: str = "") -> None:
+        """Go to a place after a window has closed, unless another one is shown already."""
+        if window is not self._window:
+            return
+        if place == "session":
+            self.show_start(person)
+        elif place in ("home", "profiles"):
+            self.show_home("profiles" if place == "profiles" else "start")
+        else:
+            self._quit()
+
+    def show_error(self, text: str) -> None:
+        """Show an error in the present window."""
+        show = getattr(self._window, "show_error", None)
+        show(text) if show is not None else self._window.status.setText(text)
+
+    def end(self) -> None:
+        """End the session, if one is shown, and quit."""
+        end = getattr(self._window, "end_and_close", None)
+        if end is not None:
+            self._window.place_after = "quit"
+            end()
+        else:
+            self._home = False
+            self._window.close()
+
+    def delete(self) -> None:
+        """Delete all windows."""
+        for window in (*self._old, self._window):
+            window.deleteLater()
+
+
+def run_start(service: HomeService, *, theme: str | None = None, home: bool = False) -> int:
+    """Run the home page or the start flow, and the sessions that follow, until the user quits.
+
+    Parameters
+    ----------
+    service : HomeService
+        Finds streams, starts sessions, and lists profiles and recordings.
     theme : str, optional
         ``dark`` or ``light``; the last one used by default.
+    home : bool
+        Begin at the home page instead of the start flow.
 
     Returns
     -------
@@ -223,32 +348,20 @@ def run_start(service: StartService, *, theme: str | None = None) -> int:
     """
     app = application()
     from bci_affect.gui.aside import wait_for_all
-    from bci_affect.gui.flows.start import StartWindow
-    from bci_affect.gui.window import MainWindow
 
-    start = StartWindow(service, theme)
-    windows: list[Any] = []
-    errors = OnePlaceForErrors(lambda text: (windows[-1].show_error if windows else show)(text))
-    show = start.status.setText
+    kept = app.quitOnLastWindowClosed()
+    app.setQuitOnLastWindowClosed(False)  # between two windows none is shown
+    windows = _Windows(service, theme, home=home)
+    errors = OnePlaceForErrors(windows.show_error)
     errors.install()
-
-    def go_over(started: Started) -> None:
-        windows.append(MainWindow(started.control, services=started.services, theme=theme))
-        windows[-1].show()
-
-    def end() -> None:
-        windows[-1].end_and_close() if windows else start.close()
-
-    start.started.connect(go_over)
     try:
-        start.show()
-        with _ends_on_signals(end):
+        with _ends_on_signals(windows.end):
             app.exec()
     finally:
         errors.remove()
+        app.setQuitOnLastWindowClosed(kept)
         wait_for_all()  # an abandoned start must not outlive the service
-        for window in (start, *windows):
-            window.deleteLater()
+        windows.delete()
     return 0
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pyqtgraph.Qt import QtCore, QtGui
 
+from bci_affect.gui.theme import DARK
+
 _SHAPES: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
     "play": (((0.28, 0.16), (0.84, 0.5), (0.28, 0.84)),),
     "pause": (
@@ -29,6 +31,33 @@ def icon(name: str, tone: str, on: str | None = None) -> QtGui.QIcon:
     for state, hue in ((states.Off, tone), (states.On, on or tone)):
         made.addPixmap(_draw(name, hue), QtGui.QIcon.Mode.Normal, state)
     return made
+
+
+def app_icon() -> QtGui.QIcon:
+    """Return the icon of the program: the plane of valence and arousal with an estimate."""
+    side = 256
+    picture = QtGui.QPixmap(side, side)
+    picture.fill(QtCore.Qt.GlobalColor.transparent)
+    p = QtGui.QPainter(picture)
+    p.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+    p.setPen(QtCore.Qt.PenStyle.NoPen)
+    p.setBrush(QtGui.QColor(DARK.panel))
+    p.drawRoundedRect(QtCore.QRectF(8, 8, 240, 240), 44, 44)
+    p.setPen(QtGui.QPen(QtGui.QColor(DARK.muted), 7))
+    for start, end in (((128, 38), (128, 218)), ((38, 128), (218, 128))):
+        p.drawLine(QtCore.QPointF(*start), QtCore.QPointF(*end))
+    pen = QtGui.QPen(QtGui.QColor(DARK.eeg), 12)
+    pen.setCapStyle(QtCore.Qt.PenCapStyle.RoundCap)
+    p.setPen(pen)
+    p.setBrush(QtCore.Qt.BrushStyle.NoBrush)
+    path = QtGui.QPainterPath(QtCore.QPointF(62, 186))
+    path.cubicTo(90, 110, 120, 200, 172, 88)
+    p.drawPath(path)
+    p.setPen(QtGui.QPen(QtGui.QColor(DARK.text), 6))
+    p.setBrush(QtGui.QColor(DARK.eeg))
+    p.drawEllipse(QtCore.QPointF(176, 82), 24, 24)
+    p.end()
+    return QtGui.QIcon(picture)
 
 
 def _draw(name: str, tone: str) -> QtGui.QPixmap:

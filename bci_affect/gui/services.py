@@ -7,7 +7,8 @@ window calls a method marked *slow* on a thread of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -90,7 +91,21 @@ class CalibrationResult:
 
 
 class CalibrationService(Protocol):
-    """Factory and evaluation of guided calibrations."""
+    """Factory and evaluation of guided calibrations.
+
+    Attributes
+    ----------
+    n_clips, seconds : int, float
+        Number and length of the clips that are asked for.
+    """
+
+    @property
+    def n_clips(self) -> int:
+        """Number of clips that is offered first."""
+
+    @property
+    def seconds(self) -> float:
+        """Length of a clip in seconds."""
 
     @property
     def profile(self) -> str:
@@ -118,14 +133,58 @@ class CalibrationService(Protocol):
         """Play a short tone, for closed eyes."""
 
 
+@dataclass(frozen=True, slots=True)
+class ScanStatus:
+    """Progress of a scan of music.
+
+    Attributes
+    ----------
+    done, total : int
+        Files that were analysed, and files to analyse; the total is 0 while files are counted.
+    name : str
+        Name of the file that was finished last.
+    left_s : float
+        Estimated time left; NaN before the first file.
+    failed : int
+        Files that could not be added.
+    ended, cancelled : bool
+    error : str
+        Reason why the scan failed; else "".
+    """
+
+    done: int = 0
+    total: int = 0
+    name: str = ""
+    left_s: float = math.nan
+    failed: int = 0
+    ended: bool = False
+    cancelled: bool = False
+    error: str = ""
+
+
+class ScanView(Protocol):
+    """Scan of music that runs in the background."""
+
+    def status(self) -> ScanStatus:
+        """Return the progress at once."""
+
+    def cancel(self) -> None:
+        """Ask the scan to end; it keeps its results and ends within a second."""
+
+
 @dataclass(frozen=True)
 class Services:
-    """All services of a window; None hides the controls that need the service."""
+    """All services of a window; None hides the controls that need the service.
+
+    `can_leave` is True where another session or the home page can follow in the same program.
+    """
 
     music: MusicView | None = None
     report: ReportWriter | None = None
     replay: Replay | None = None
     calibration: CalibrationService | None = None
+    scan: ScanView | None = None
+    can_leave: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +202,11 @@ class StartChoice:
     profile : str
         Name of a profile; "" for no profile.
     record_dir : Path or None
-        Folder to record to; None for no recording.
+        Folder of the recordings; None for the default one.
+    record : bool
+        Record from the first sample on; otherwise once the user presses Record.
+    calibrate : bool
+        Calibrate `profile`: no music and no estimate of an earlier calibration.
     """
 
     stream: FoundStream | None
@@ -151,6 +214,8 @@ class StartChoice:
     music: bool = True
     profile: str = ""
     record_dir: Path | None = None
+    record: bool = False
+    calibrate: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,8 +235,19 @@ class StartService(Protocol):
     def profiles(self) -> list[str]:
         """Return the names of all profiles."""
 
+    def create_profile(self, name: str) -> None:
+        """Create an empty profile.
+
+        Raises
+        ------
+        BciAffectError
+            If the name is taken or invalid.
+        """
+
     def start(self, choice: StartChoice, progress: Callable[[str], None]) -> Started:
-        """Start a session (slow); `progress` is called with one line per step.
+        """Start a session for the check of the contact (slow); its `begin` follows that.
+
+        `progress` is called with one line per step.
 
         Raises
         ------
@@ -182,3 +258,74 @@ class StartService(Protocol):
 
     def end(self) -> None:
         """End the session that was started, with all of its resources (slow)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSummary:
+    """Profile as the home page lists it.
+
+    Attributes
+    ----------
+    name : str
+    standing : str
+        Result of the newest calibration in one line, or that there is none.
+    calibrated : bool
+    report : Path or None
+        Report of the newest calibration, if its file exists.
+    """
+
+    name: str
+    standing: str
+    calibrated: bool = False
+    report: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PastSession:
+    """Recording of an earlier session.
+
+    Attributes
+    ----------
+    path : Path
+    person : str
+        Name in the recording's file name.
+    modified : float
+        Unix time of the last change.
+    size_bytes : int
+    report : Path or None
+        Report next to the recording, if there is one.
+    """
+
+    path: Path
+    person: str
+    modified: float
+    size_bytes: int
+    report: Path | None = None
+
+
+class HomeService(StartService, Protocol):
+    """Services of the home page."""
+
+    def profile_summaries(self) -> list[ProfileSummary]:
+        """Return all profiles."""
+
+    def past_sessions(self, folders: Sequence[Path]) -> list[PastSession]:
+        """Return the recordings in folders, newest first (slow)."""
+
+    def write_report(self, recording: Path) -> Path:
+        """Write the report of a recording and return its file (slow).
+
+        Raises
+        ------
+        BciAffectError
+            If the recording cannot be read, or the report cannot be written.
+        """
+
+    def open_recording(self, path: Path, progress: Callable[[str], None]) -> Started:
+        """Start the replay of a recording (slow).
+
+        Raises
+        ------
+        BciAffectError
+            If it has no EEG or cannot be read.
+        """

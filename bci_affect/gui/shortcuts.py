@@ -31,6 +31,7 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("P", "pause_replay", "Pause or resume a replay", "Session"),
     Shortcut("Ctrl+K", "calibrate", "Calibrate to this person", "Session"),
     Shortcut("Ctrl+E", "stop", "End the session", "Session"),
+    Shortcut("Ctrl+Q", "quit", "End the session and quit", "Session"),
     Shortcut("+ / =", "traces_larger", "Larger traces", "View"),
     Shortcut("-", "traces_smaller", "Smaller traces", "View"),
     Shortcut("T", "toggle_theme", "Dark or light", "View"),
@@ -40,3 +41,11 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("Ctrl+,", "open_preferences", "Preferences", "View"),
     Shortcut("? / F1", "help", "This help", "View"),
 )
+
+SESSION_ACTIONS = frozenset(
+    (
+        *("play_or_pause", "skip", "like", "ban"),
+        *("mark", "rate", "record", "pause_session", "baseline", "calibrate", "stop"),
+    )
+)
+"""Actions that need a running session."""

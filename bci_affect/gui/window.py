@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
@@ -12,7 +14,7 @@ from bci_affect.gui.aside import run_aside
 from bci_affect.gui.chrome import add_bar, add_menu
 from bci_affect.gui.docks import Dock
 from bci_affect.gui.flows.calibration import CalibrationWindow
-from bci_affect.gui.flows.ending import EndPage, may_end_recording
+from bci_affect.gui.flows.ending import EndPage, may_calibrate, may_end
 from bci_affect.gui.flows.preferences import Preferences, PreferencesDialog
 from bci_affect.gui.help import HelpDialog
 from bci_affect.gui.icons import icon
@@ -28,13 +30,14 @@ from bci_affect.gui.panels.plane import PlanePanel
 from bci_affect.gui.panels.quality import QualityPanel
 from bci_affect.gui.panels.queue import QueuePanel
 from bci_affect.gui.panels.report import ReportPanel
+from bci_affect.gui.panels.scanstrip import ScanStrip
 from bci_affect.gui.panels.sessionbar import SessionBar
 from bci_affect.gui.panels.timeline import TimelinePanel
 from bci_affect.gui.panels.topbar import TopBar
 from bci_affect.gui.panels.traces import TracePanel
 from bci_affect.gui.panels.transport import TransportBar
 from bci_affect.gui.services import Services
-from bci_affect.gui.shortcuts import SHORTCUTS
+from bci_affect.gui.shortcuts import SESSION_ACTIONS, SHORTCUTS
 from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import THEMES, style_sheet
 from bci_affect.gui.viewmodel import ViewModel
@@ -60,7 +63,14 @@ class MainWindow(QtWidgets.QMainWindow):
         ``dark`` or ``light``; the last one used by default.
     size : tuple of int, optional
         Width and height, with the default arrangement; the last layout by default.
+
+    Notes
+    -----
+    `left` is emitted when the window has closed, with the place to go to: ``quit``, ``home``,
+    ``profiles``, or ``session`` (of the person `person_after`).
     """
+
+    left = QtCore.Signal(str)
 
     def __init__(
         self,
@@ -85,6 +95,8 @@ class MainWindow(QtWidgets.QMainWindow):
         self._seen: set[Panel] = set()
         self._report_due = 0.0
         self.calibration: CalibrationWindow | None = None
+        self.end_page: EndPage | None = None
+        self.place_after, self.person_after = "quit", ""
         self._make_panels()
         self._build(size)
         self.apply_theme(theme or self.preferences.theme)
@@ -104,6 +116,8 @@ class MainWindow(QtWidgets.QMainWindow):
         self.sessionbar = SessionBar(vm)
         replay = self.services.replay
         self.transport = TransportBar(vm, replay) if replay is not None else None
+        scan = self.services.scan
+        self.scan_strip = ScanStrip(vm, scan) if scan is not None else None
         self.traces = TracePanel(vm)
         self.plane = PlanePanel(vm)
         self.quality = QualityPanel(vm)
@@ -123,10 +137,14 @@ class MainWindow(QtWidgets.QMainWindow):
         self.bars: tuple[Panel, ...] = (self.topbar, self.sessionbar)
         if self.transport is not None:
             self.bars = (*self.bars, self.transport)
+        if self.scan_strip is not None:
+            self.bars = (*self.bars, self.scan_strip)
         self.panels: tuple[Panel, ...] = (*self.bars, *docked)
         self.sessionbar.rate_asked.connect(self.rate)
-        self.sessionbar.end_asked.connect(self.stop)
+        self.sessionbar.end_asked.connect(self._end_or_summary)
+        self.sessionbar.folder_asked.connect(self._choose_record_folder)
         self.report.sent.connect(self._schedule_report)
+        self.plane.calibrate_asked.connect(self.calibrate)
 
     def _build(self, size: tuple[int, int] | None) -> None:
         options = QtWidgets.QMainWindow.DockOption
@@ -140,6 +158,9 @@ class MainWindow(QtWidgets.QMainWindow):
         add_bar(self, self.topbar, areas.TopToolBarArea)
         if self.transport is not None:
             add_bar(self, self.transport, areas.BottomToolBarArea)
+            self.addToolBarBreak(areas.BottomToolBarArea)
+        if self.scan_strip is not None:
+            add_bar(self, self.scan_strip, areas.BottomToolBarArea)
             self.addToolBarBreak(areas.BottomToolBarArea)
         add_bar(self, self.sessionbar, areas.BottomToolBarArea)
         self._menu_button = add_menu(self, self.topbar.corner)
@@ -172,6 +193,9 @@ class MainWindow(QtWidgets.QMainWindow):
             self.restoreState(state, _STATE_VERSION)
 
     def _do(self, name: str, *_: object) -> None:
+        if self.vm.snapshot.clock.ended and name in SESSION_ACTIONS:
+            self.sessionbar.notify("info", tr("The session has ended; Summary shows what next"))
+            return
         getattr(self, name)()
 
     # --- places -------------------------------------------------------------------------------
@@ -278,6 +302,15 @@ class MainWindow(QtWidgets.QMainWindow):
         """Start or finish the recording."""
         self.sessionbar.record()
 
+    def _choose_record_folder(self) -> None:
+        """Ask for the folder of the recordings, and start the recording."""
+        folder = QtWidgets.QFileDialog.getExistingDirectory(
+            self, tr("Folder of the recordings"), self.preferences.record_folder
+        )
+        if folder:
+            self.use_preferences(replace(self.preferences, record_folder=folder))
+            self.control.start_recording(Path(folder))
+
     def pause_session(self) -> None:
         """Start or end a break."""
         self.sessionbar.pause()
@@ -312,14 +345,26 @@ class MainWindow(QtWidgets.QMainWindow):
     def calibrate(self) -> None:
         """Open the guided calibration."""
         service = self.services.calibration
-        if service is None:
-            text = tr("This session has no profile to calibrate; start it with one.")
+        if service is None and self.services.can_leave and self.services.replay is None:
+            if may_calibrate(self):
+                self.leave("profiles")
+        elif service is None:
+            text = tr("This session has no profile to calibrate; start it with --profile NAME.")
             self.sessionbar.notify("info", text)
         elif self.calibration is None or not self.calibration.isVisible():
             self.calibration = CalibrationWindow(
                 self.vm, service, self.theme, manikins=self.preferences.manikins, parent=self
             )
+            self.calibration.session_asked.connect(self._after_calibration)
             self.calibration.show()
+
+    def _after_calibration(self, person: str) -> None:
+        """Start a session as the calibrated person, or continue this one if it is theirs."""
+        own = self.vm.snapshot.model.profile.casefold() == person.casefold()
+        if own or not self.services.can_leave:
+            self.sessionbar.notify("info", tr("The session uses the new calibration"))
+        else:
+            self.leave("session", person)
 
     def pause_replay(self) -> None:
         """Pause or resume the replay."""
@@ -370,8 +415,29 @@ class MainWindow(QtWidgets.QMainWindow):
             self.close()
 
     def _show_end(self, snapshot: SessionSnapshot) -> None:
+        for panel in self.panels:
+            if panel.commands_session:
+                panel.setEnabled(False)
+        self.sessionbar.notify("info", tr("The session has ended"))
         if not self._closing and self.isVisible():
-            EndPage(self.vm, self.services, self).show()
+            self._show_summary()
+
+    def _show_summary(self) -> None:
+        self.end_page = EndPage(self.vm, self.services, self)
+        self.end_page.left.connect(self.leave)
+        self.end_page.show()
+
+    def _end_or_summary(self) -> None:
+        self._show_summary() if self.vm.snapshot.clock.ended else self.stop()
+
+    def leave(self, place: str, person: str = "") -> None:
+        """End the session, close the window, and go to a place (see `left`)."""
+        self.place_after, self.person_after = place, person
+        self.close()
+
+    def quit(self) -> None:
+        """End the session and quit."""
+        self.leave("quit")
 
     def end_and_close(self) -> None:
         """End the session and close without asking."""
@@ -381,10 +447,11 @@ class MainWindow(QtWidgets.QMainWindow):
     _closing = False
 
     def _may_close(self) -> bool:
-        """Ask during a recording; its file is finished in any case."""
-        if self._closing or not self.sessionbar.recording:
+        """Ask while the session records or adds music; the file is finished in any case."""
+        adding = self.scan_strip is not None and self.scan_strip.running
+        if self._closing or not (self.sessionbar.recording or adding):
             return True
-        return may_end_recording(self)
+        return may_end(self, recording=self.sessionbar.recording, adding=adding)
 
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:
         if not (self._stopped or self.vm.snapshot.clock.ended):
@@ -392,9 +459,11 @@ class MainWindow(QtWidgets.QMainWindow):
             if self._may_close():
                 self._closing = True
                 self.stop()
+            else:
+                self.place_after, self.person_after = "quit", ""
             return
         self._timer.stop()
         self.settings.setValue("geometry", self.saveGeometry())
         self.settings.setValue("state", self.saveState(_STATE_VERSION))
         event.accept()
-        QtCore.QTimer.singleShot(0, QtWidgets.QApplication.quit)
+        QtCore.QTimer.singleShot(0, partial(self.left.emit, self.place_after))

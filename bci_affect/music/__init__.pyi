@@ -26,7 +26,9 @@ from .loudness import normalise_loudness as normalise_loudness
 from .player.player import AudioPlayer as AudioPlayer
 from .player.player import PlayerEvent as PlayerEvent
 from .retrieval import Retriever as Retriever
+from .scan import ScanProgress as ScanProgress
 from .scan import ScanReport as ScanReport
+from .scan import find_audio_files as find_audio_files
 from .tagger import TaggerEncoder as TaggerEncoder
 from .types import PlayerState as PlayerState
 from .types import Suggestion as Suggestion
@@ -45,6 +47,7 @@ __all__ = [
     "PlayerEvent",
     "PlayerState",
     "Retriever",
+    "ScanProgress",
     "ScanReport",
     "Suggestion",
     "TaggerEncoder",
@@ -53,6 +56,7 @@ __all__ = [
     "analysis_audio",
     "decode",
     "embed_file",
+    "find_audio_files",
     "fit_emotion_head",
     "load_emotion_head",
     "load_encoder",

@@ -60,7 +60,7 @@ class SessionOptions:
     device : str
         Part of an audio device's name; "" for the system's default, "none" for silence.
     record_dir : Path or None
-        Folder for recordings; None for a session that cannot record.
+        Folder for recordings; without one the session records once it is given a folder.
     estimates : Path or None
         New CSV file of estimates.
     publish : bool
@@ -151,10 +151,8 @@ def build_session(
     predictor = predictor or load_predictor(options.model)
     person = PersonalState(options.profile, model_path(options.model)) if options.profile else None
     session_id = new_session_id()
-    recording = (
-        SessionRecording(options.record_dir, options.participant or options.profile, session_id)
-        if options.record_dir
-        else None
+    recording = SessionRecording(
+        options.record_dir, options.participant or options.profile, session_id
     )
     estimates = EstimateCsv(options.estimates) if options.estimates else None
     publisher = Publisher(predictor.space, session_id) if options.publish else None

@@ -6,6 +6,7 @@ failure as a message there). Any thread may call.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -59,6 +60,9 @@ class MusicControl(Protocol):
 class SessionControl(Protocol):
     """State of a session and commands to it."""
 
+    def begin(self) -> None:
+        """Begin a session that was started for a check of the contact: its clock and its music."""
+
     @property
     def music(self) -> MusicControl | None:
         """Commands to the music; None for a session without music."""
@@ -107,8 +111,12 @@ class SessionControl(Protocol):
         EEG and recording continue; the events ``session_pause`` and ``session_resume`` bound it.
         """
 
-    def start_recording(self) -> None:
-        """Begin a new recording file."""
+    @property
+    def record_folder(self) -> Path | None:
+        """Folder of the recordings; None until one is given."""
+
+    def start_recording(self, folder: Path | None = None) -> None:
+        """Begin a new recording file, in a folder that is used from now on where it is given."""
 
     def stop_recording(self) -> None:
         """Finish the recording's file."""

@@ -18,6 +18,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -172,7 +173,9 @@ class LiveSession:
         self._stop = threading.Event()
         self._ended = threading.Event()
         self._realtime = RealtimeMode()
-        self._started = float("nan")
+        self._started = float("nan")  # time of `begin`
+        self._counts_from = math.inf  # time of the first estimate that counts
+        self._stopped_at = float("nan")  # this machine's clock
         self._thread: threading.Thread | None = None
         self.failure: BaseException | None = None
         self._replayed = isinstance(source, XdfSource)
@@ -181,11 +184,14 @@ class LiveSession:
 
     # ---- life ---------------------------------------------------------------------------------
 
-    def start(self, timeout_s: float, *, record: bool = False) -> StreamInfo:
+    def start(self, timeout_s: float, *, record: bool = False, begin: bool = True) -> StreamInfo:
         """Open the source, waiting at most `timeout_s`, and begin.
 
         With `record`, the recording has every sample from the first on, so that
         processing it yields the windows of the live run.
+
+        Without `begin`, the EEG is read for a check of the contact only: clock, music, estimates
+        and events of the session follow when `begin` is called.
 
         Raises
         ------
@@ -212,11 +218,23 @@ class LiveSession:
             step_s=self._path.settings.window.step_s,
             smoothing_s=self._path.smoothing_s,
         )
-        self._started = local_clock()
         self._record_normalisation()
         self._writer.start()
         self._thread = threading.Thread(target=self._run_eeg, name="bci-eeg", daemon=True)
+        if begin:
+            self.begin()
         self._thread.start()
+        return self._info
+
+    def begin(self) -> None:
+        """Begin the session proper, after a check of the contact; safe to call twice."""
+        checked = self._thread is not None and self._thread.is_alive()
+        start = self._now()
+        with self._lock:
+            if self._begun:
+                return
+            self._started = local_clock()
+            self._counts_from = start if checked else -math.inf
         if self._music:
             self._music.start()
         self.emit_event(
@@ -224,9 +242,13 @@ class LiveSession:
                 model=self._model.name,
                 profile=self._model.profile or None,
                 policy=self._music.policy if self._music else None,
-            )
+            ),
+            start,
         )
-        return self._info
+
+    @property
+    def _begun(self) -> bool:
+        return not math.isnan(self._started)
 
     def stop(self) -> None:
         """End the session: finish recording and files, silence the music, release the stream."""
@@ -234,6 +256,7 @@ class LiveSession:
             self._ended.wait(10)
             return
         self.emit_event(SessionStop())
+        self._stop_clock()
         self._lasted_s = local_clock() - self._started
         if self._source.health.state not in (ConnectionState.STREAMING, ConnectionState.STOPPED):
             self._last_reason = self._source.health.reason
@@ -244,6 +267,8 @@ class LiveSession:
             self._thread.join(timeout=5)
         self._source.close()
         self._writer.close()
+        if self._recording and not self._begun:
+            self._recording.discard()
         self._realtime.disable()
         self._ended.set()
 
@@ -297,11 +322,16 @@ class LiveSession:
             self.failure = error
             logger.exception("the data path failed")
             self.notify("error", f"The data path failed: {error}. Please report this.")
+        finally:
+            self._stop_clock()
 
     def _emit(self, step: AffectStep, done: float, latency_s: float) -> None:
         """Pass a step on to snapshots, music and writer."""
         step = step.outside_of(self._breaks)
-        self._history.add(step.window, step.estimate, done, latency_s)
+        begun = self._begun and step.estimate.time >= self._counts_from
+        self._history.add(step.window, step.estimate, done, latency_s, logged=begun)
+        if not begun:
+            return
         if self._music and not self._paused:
             self._music.offer(step.estimate)
         self._writer.put(step.estimate)
@@ -334,8 +364,9 @@ class LiveSession:
 
     def _emit_lost(self) -> None:
         """Emit the last estimate again, marked as lost, because the stream is gone."""
-        lost = self._history.mark_lost()
-        if lost is None:
+        begun = self._begun
+        lost = self._history.mark_lost(logged=begun)
+        if lost is None or not begun:
             return
         if self._music:
             self._music.offer(lost)
@@ -376,7 +407,15 @@ class LiveSession:
 
     def _now(self) -> float:
         """Return the time on the clock of the EEG: the recording's, where one is replayed."""
-        return local_clock() - self._behind
+        return self._wall() - self._behind
+
+    def _stop_clock(self) -> None:
+        if math.isnan(self._stopped_at):
+            self._stopped_at = local_clock()
+
+    def _wall(self) -> float:
+        """Return the time on this machine's clock, which stops at the end of the session."""
+        return local_clock() if math.isnan(self._stopped_at) else self._stopped_at
 
     def _music_event(self, event: SessionEvent, time: float | None) -> None:
         """Emit an event of the music, whose times are on this machine's clock."""
@@ -411,12 +450,13 @@ class LiveSession:
         stream = StreamStatus(info, self._source.health) if info else None
         music = self._music.status() if self._music else None
         affect = AffectStatus(*self._history.newest(), *self._history.latency_ms())
-        over = bool(self._thread and not self._thread.is_alive())
+        over = bool(self._thread and self._thread.ident and not self._thread.is_alive())
+        begun = self._begun
         with self._lock:
             return SessionSnapshot(
                 clock=SessionClock(
                     time=now,
-                    elapsed_s=local_clock() - self._started,
+                    elapsed_s=max(0.0, self._wall() - self._started) if begun else 0.0,
                     paused=self._paused,
                     ended=self._ended.is_set() or over,
                 ),
@@ -549,9 +589,16 @@ class LiveSession:
             elif self._played:
                 self._music.play()
 
-    def start_recording(self) -> None:
-        """Begin a new recording file."""
-        if self._recording is None or self._info is None:
+    @property
+    def record_folder(self) -> Path | None:
+        """Folder of the recordings; None until one is given."""
+        return self._recording.folder if self._recording is not None else None
+
+    def start_recording(self, folder: Path | None = None) -> None:
+        """Begin a new recording file, in a folder that is used from now on where it is given."""
+        if self._recording is not None and folder is not None:
+            self._recording.folder = folder
+        if self._recording is None or self._info is None or self._recording.folder is None:
             self.notify(
                 "warning", "This session has no folder to record to; start it with --record DIR."
             )

@@ -35,28 +35,39 @@ class EstimateHistory:
         self._latencies: deque[tuple[float, float]] = deque()
 
     def add(
-        self, window: FeatureWindow, estimate: AffectEstimate, done: float, latency_s: float
+        self,
+        window: FeatureWindow,
+        estimate: AffectEstimate,
+        done: float,
+        latency_s: float,
+        *,
+        logged: bool = True,
     ) -> None:
-        """Add an estimate, made at `done`, `latency_s` after its newest sample."""
+        """Add an estimate, made at `done`, `latency_s` after its newest sample.
+
+        Without `logged` it is only the newest one: the session has not begun.
+        """
         with self._lock:
             self._window = window
             self._estimate = estimate
-            self._history.append(estimate)
-            self._log.add(estimate)
+            if logged:
+                self._history.append(estimate)
+                self._log.add(estimate)
             if estimate.state in _MADE_AT_ONCE:
                 self._latencies.append((done, latency_s))
             while self._latencies and self._latencies[0][0] < done - _LATENCY_WINDOW_S:
                 self._latencies.popleft()
 
-    def mark_lost(self) -> AffectEstimate | None:
+    def mark_lost(self, *, logged: bool = True) -> AffectEstimate | None:
         """Add the last estimate again as lost (the stream is gone); None if there is none."""
         with self._lock:
             if self._estimate is None:
                 return None
             lost = replace(self._estimate, state=State.LOST, confidence=0.0)
             self._estimate = lost
-            self._history.append(lost)
-            self._log.add(lost)
+            if logged:
+                self._history.append(lost)
+                self._log.add(lost)
             return lost
 
     def newest(self) -> tuple[FeatureWindow | None, AffectEstimate | None]:

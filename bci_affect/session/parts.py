@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -36,7 +37,9 @@ class Publishing(Protocol):
 
 
 class Recording(Protocol):
-    """Recorder of the session."""
+    """Recorder of the session, to `folder`; None until one is known."""
+
+    folder: Path | None
 
     def start(self, source: Source) -> None:
         """Begin a new file, or continue the current one."""

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from bci_affect.affect import ESTIMATE_VALUES, AffectEstimate
+from bci_affect.errors import BciAffectError
 from bci_affect.events import SessionEvent, encode
 from bci_affect.session.publish import ESTIMATE_STREAM, ESTIMATE_UNITS
 from bci_affect.session.snapshot import RecordingStatus
@@ -25,16 +26,16 @@ class SessionRecording:
 
     Parameters
     ----------
-    folder : Path
-        Folder of the recordings, which are named as in LabRecorder.
+    folder : Path or None
+        Folder of the recordings, which are named as in LabRecorder; it may be set later.
     participant : str
         Name of the listener; characters that file names cannot have are removed.
     session_id : str
         Identity of the session, from `bci_affect.streams.new_session_id`; a new one where empty.
     """
 
-    def __init__(self, folder: Path, participant: str = "", session_id: str = "") -> None:
-        self._folder = folder
+    def __init__(self, folder: Path | None, participant: str = "", session_id: str = "") -> None:
+        self.folder = folder
         self._events = event_header(session_id)
         self._participant = bids_label(participant, "P001")
         self._recorder: Recorder | None = None
@@ -47,14 +48,18 @@ class SessionRecording:
         Raises
         ------
         BciAffectError
-            If the folder cannot be written.
+            If there is no folder, or it cannot be written.
         """
+        if self.folder is None:
+            raise BciAffectError(
+                "This session has no folder to record to; start it with --record DIR."
+            )
         if self._active and self._recorder and self._recorder.status.error:
             self.stop()
         if self._active:
             return
         day = time.strftime("%Y%m%d")  # recordings of one day are one session
-        recorder = Recorder(recording_path(self._folder, self._participant, day))
+        recorder = Recorder(recording_path(self.folder, self._participant, day))
         recorder.open_stream(
             ESTIMATE_STREAM,
             build_header(ESTIMATE_STREAM, "Affect", ESTIMATE_VALUES, units=ESTIMATE_UNITS),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -226,6 +227,7 @@ class ScriptedSession:
         self.estimates: list[AffectEstimate] = []
         self.baseline_left = 0.0
         self.paused = False
+        self.record_folder: Path | None = Path("/recordings")
         n = int(60 * rate_hz)
         self._noise = self._eeg(n)
         self._music = ScriptedMusic(self.commands, self._note_track) if music else None
@@ -440,9 +442,15 @@ class ScriptedSession:
         self._note(RestStart(seconds=seconds))
         self.commands.append(("baseline", seconds))
 
-    def start_recording(self) -> None:
-        self.recording = RecordingStatus("/recordings/sub-P001_eeg.xdf", 4096, 0.0)
+    def start_recording(self, folder: Path | None = None) -> None:
+        self.record_folder = folder or self.record_folder
+        if self.record_folder is None:
+            return
+        self.recording = RecordingStatus(str(self.record_folder / "sub-P001_eeg.xdf"), 4096, 0.0)
         self.commands.append(("start_recording",))
+
+    def begin(self) -> None:
+        self.commands.append(("begin",))
 
     def stop_recording(self) -> None:
         if self.recording is not None:

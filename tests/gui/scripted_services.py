@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from bci_affect.errors import BciAffectError
-from bci_affect.gui.services import CalibrationResult, Services, StartChoice, Started
+from bci_affect.gui.services import (
+    CalibrationResult,
+    PastSession,
+    ProfileSummary,
+    Services,
+    StartChoice,
+    Started,
+)
 from bci_affect.music import Track
 from bci_affect.session.guided.calibration import GuidedCalibration, Timing
 from bci_affect.session.guided.clips import Clip, choose_clips
@@ -40,6 +47,10 @@ class ScriptedStart:
         self.released = threading.Event()  # a search ends when this is set
         self.released.set()
         self.refuse = ""
+        self.names = ["P01", "P02"]
+        self.past: list[PastSession] = []
+        self.opened: list[Path] = []
+        self.services = Services(can_leave=True)
         self.choices: list[StartChoice] = []
         self.session = ScriptedSession(8)
         self.session.advance(20)
@@ -53,14 +64,30 @@ class ScriptedStart:
         return list(self.streams)
 
     def profiles(self) -> list[str]:
-        return ["P01", "P02"]
+        return sorted(self.names)
 
     def start(self, choice: StartChoice, progress: Callable[[str], None]) -> Started:
         self.choices.append(choice)
         progress("Opening the stream")
         if self.refuse:
             raise BciAffectError(self.refuse)
-        return Started(self.session, Services())
+        return Started(self.session, self.services)
+
+    def profile_summaries(self) -> list[ProfileSummary]:
+        return [ProfileSummary(name, "not calibrated") for name in sorted(self.names)]
+
+    def past_sessions(self, folders: Sequence[Path]) -> list[PastSession]:
+        return list(self.past)
+
+    def write_report(self, recording: Path) -> Path:
+        return recording.with_suffix(".html")
+
+    def open_recording(self, path: Path, progress: Callable[[str], None]) -> Started:
+        self.opened.append(path)
+        return Started(self.session, Services(replay=ScriptedReplay(), can_leave=True))
+
+    def create_profile(self, name: str) -> None:
+        self.names.append(name)
 
     def end(self) -> None:
         self.session.stop()
@@ -70,6 +97,7 @@ class ScriptedCalibration:
     """The real calibration over a scripted session; the evaluation is a test's."""
 
     profile = "P01"
+    n_clips, seconds = 12, 30.0
 
     def __init__(self, session: ScriptedSession, folder: Path, timing: Timing) -> None:
         self.session, self.path, self.timing = session, folder / "calibration.json", timing

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 from pyqtgraph.Qt import QtCore, QtTest, QtWidgets
 
 from bci_affect.app.calibration import CalibrationOptions, CalibrationRunner
 from bci_affect.config import LiveSettings
-from bci_affect.gui.flows import calibration as flow_module
 from bci_affect.gui.services import Services
 from bci_affect.gui.window import MainWindow
 from bci_affect.music import Library
@@ -35,10 +33,7 @@ def write_tones(folder: Path) -> None:
         soundfile.write(path, noise, 8000)
 
 
-def test_a_simulated_listener_is_led_to_a_real_verdict(
-    qapp: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(flow_module, "CLIP_SECONDS", 20.0)
+def test_a_simulated_listener_is_led_to_a_real_verdict(qapp: object, tmp_path: Path) -> None:
     with Library(tmp_path / "music.sqlite") as library:
         fill(library, tmp_path / "music", 12)
     write_tones(tmp_path / "music")
@@ -62,6 +57,8 @@ def test_a_simulated_listener_is_led_to_a_real_verdict(
             timing=Timing(0.0, 0.0, 0.0, 2.0),
             report=tmp_path / "report.html",
             permutations=19,
+            n_clips=8,
+            seconds=20.0,
         ),
     )
     session.start(5.0)
@@ -74,7 +71,7 @@ def test_a_simulated_listener_is_led_to_a_real_verdict(
         QtTest.QTest.keyClick(window, KEY.Key_K, QtCore.Qt.KeyboardModifier.ControlModifier)
         flow = window.calibration
         assert flow is not None
-        flow.n_clips.setCurrentIndex(0)
+        assert "8 clips of 20 s" in flow.n_clips.currentText(), "as asked for"
         QtTest.QTest.mouseClick(flow.begin, LEFT)
         assert flow.guided is not None, flow.status.text()
         middle = np.median([(c.valence, c.arousal) for c in flow.guided.clips], axis=0)

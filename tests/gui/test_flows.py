@@ -175,13 +175,15 @@ def test_from_the_notice_to_the_session(
     assert choice.stream is None
     assert choice.music_folder == tmp_path
     assert choice.profile == "P01"
-    assert choice.record_dir is None
+    assert not choice.record, "a recording begins when it is asked for"
     assert wait_for(lambda: "Good enough" in start._contact_words.text())
     service.session.bad = {"Fp1", "Fp2", "C3", "O1"}
     service.session.advance(1)
     assert wait_for(lambda: "Not good yet" in start._contact_words.text())
+    assert ("begin",) not in service.session.commands, "the clock waits for the contact check"
     click(start.next)
     assert [g.control for g in given] == [service.session]
+    assert ("begin",) in service.session.commands
     assert not service.session.ended
 
 
@@ -342,7 +344,7 @@ def test_closing_during_a_recording_asks_and_then_finishes_the_file(
     window = open_window(session)
     session.start_recording()
     tick(window, session, 3)
-    answers = iter(["Continue", "Finish and close"])
+    answers = iter(["Continue the session", "End the session"])
     asked: list[str] = []
 
     def answer() -> None:

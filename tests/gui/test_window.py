@@ -171,7 +171,8 @@ def test_run_window_saves_a_picture_and_ends(tmp_path: Path) -> None:
     session.advance(10)
     picture = tmp_path / "window.png"
     assert (
-        run_window(session, screenshot=picture, after_s=0.5, duration_s=1.0, size=(1280, 720)) == 0
+        run_window(session, screenshot=picture, after_s=0.5, duration_s=1.0, size=(1280, 720))
+        == "quit"
     )
     assert session.ended
     image = QtGui.QImage(str(picture))
@@ -196,7 +197,7 @@ def test_ctrl_c_and_sigterm_end_the_session_and_the_window(number: signal.Signal
     guard = QtCore.QTimer()
     guard.timeout.connect(QtWidgets.QApplication.quit)
     guard.start(60_000)  # a failure must not hang the tests
-    assert run_window(session, size=(1280, 720)) == 0
+    assert run_window(session, size=(1280, 720)) == "quit"
     guard.stop()
     assert session.ended
     assert signal.getsignal(number) is before

@@ -15,6 +15,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from bci_affect.errors import BciAffectError
 from bci_affect.gui.aside import run_aside
+from bci_affect.gui.opening import open_with_desktop
 from bci_affect.gui.panels.base import Caption, Choice, Drawing, colour, font, label, set_text
 from bci_affect.gui.panels.quality import QualityPanel
 from bci_affect.gui.panels.report import Scale
@@ -25,8 +26,7 @@ from bci_affect.gui.viewmodel import ViewModel
 from bci_affect.session import GuidedCalibration, Rating, Step, View
 
 CLIPS = (8, 12, 16, 24)
-CLIP_SECONDS = 30.0
-_MINUTES_A_CLIP = (CLIP_SECONDS + 8 + 15) / 60
+_BETWEEN_S = 8 + 15  # silence before a clip, and its self-report
 _CUED = (Step.REST_OPEN, Step.REST_CLOSED, Step.BLINKS, Step.RATING, Step.DONE)
 _CAN_SKIP = (Step.CONTACT, Step.REST_OPEN, Step.REST_CLOSED, Step.BLINKS, Step.SILENCE)
 
@@ -115,8 +115,11 @@ class RatingPage(QtWidgets.QWidget):
 class CalibrationWindow(QtWidgets.QDialog):
     """Window that guides one listener through the calibration to the verdict.
 
-    `tick` is called by the main window's timer, so that both show one snapshot.
+    `tick` is called by the main window's timer, so that both show one snapshot. `session_asked` is
+    emitted with the name of the person for whom a session should follow.
     """
+
+    session_asked = QtCore.Signal(str)
 
     def __init__(
         self,
@@ -152,7 +155,7 @@ class CalibrationWindow(QtWidgets.QDialog):
             scale.theme = theme
         self.rating.given.connect(self._rate)
         self.result = QtWidgets.QTextBrowser()
-        self.result.setOpenExternalLinks(True)
+        self.result.setOpenLinks(False)
         self.result.document().setDocumentMargin(18)
         self.result.document().setDefaultStyleSheet("p, td { font-size: 14px; }")
         self.pages = QtWidgets.QStackedWidget()
@@ -165,6 +168,13 @@ class CalibrationWindow(QtWidgets.QDialog):
         self.stop.clicked.connect(self._stop)
         self.finish = QtWidgets.QPushButton(tr("Close"))
         self.finish.clicked.connect(self.close)
+        self.report = QtWidgets.QPushButton(tr("Open report"))
+        self.report.clicked.connect(self._open_report)
+        self.session = QtWidgets.QPushButton(tr("Start a session as {name}", name=service.profile))
+        self.session.setObjectName("primary")
+        self.session.clicked.connect(self._start_session)
+        for button in (self.report, self.session):
+            button.hide()
         self.status = Caption("")
         self._lay_out()
         self.resize(820, 620)
@@ -175,10 +185,12 @@ class CalibrationWindow(QtWidgets.QDialog):
     def _make_start_page(self) -> QtWidgets.QWidget:
         page = QtWidgets.QWidget()
         self.n_clips = Choice()
-        for n in CLIPS:
-            minutes = round(n * _MINUTES_A_CLIP + 2.5)
-            self.n_clips.addItem(tr("{n} clips, about {m} minutes", n=n, m=minutes), n)
-        self.n_clips.setCurrentIndex(1)
+        seconds = self._service.seconds
+        for n in sorted({*CLIPS, self._service.n_clips}):
+            minutes = round(n * (seconds + _BETWEEN_S) / 60 + 2.5)
+            text = tr("{n} clips of {s:g} s, about {m} minutes", n=n, s=seconds, m=minutes)
+            self.n_clips.addItem(text, n)
+        self.n_clips.setCurrentIndex(self.n_clips.findData(self._service.n_clips))
         self.begin = QtWidgets.QPushButton(tr("Begin"))
         self.begin.setObjectName("primary")
         self.begin.clicked.connect(self._begin)
@@ -213,7 +225,7 @@ class CalibrationWindow(QtWidgets.QDialog):
     def _lay_out(self) -> None:
         low = QtWidgets.QHBoxLayout()
         low.addWidget(self.status, 1)
-        for button in (self.go_on, self.stop, self.finish):
+        for button in (self.go_on, self.stop, self.report, self.session, self.finish):
             low.addWidget(button)
         box = QtWidgets.QVBoxLayout(self)
         box.setContentsMargins(28, 22, 28, 18)
@@ -238,7 +250,9 @@ class CalibrationWindow(QtWidgets.QDialog):
             button.hide()
 
     def _begin(self) -> None:
-        self._run(lambda: self._service.begin(int(self.n_clips.currentData()), CLIP_SECONDS))
+        self._run(
+            lambda: self._service.begin(int(self.n_clips.currentData()), self._service.seconds)
+        )
 
     def _resume(self) -> None:
         self._run(self._service.resume)
@@ -344,16 +358,21 @@ class CalibrationWindow(QtWidgets.QDialog):
             for name, value in verdict.figures
         )
         words = "".join(f"<p>{escape(sentence)}</p>" for sentence in verdict.sentences) + "<p></p>"
-        link = ""
-        if verdict.report is not None:
-            address = QtCore.QUrl.fromLocalFile(str(verdict.report)).toString()
-            link = (
-                f"<p><a style='color:{self.theme.accent}' href='{address}'>{tr('Report')}</a></p>"
-            )
-        self.result.setHtml(f"{words}<table cellspacing='0' cellpadding='4'>{rows}</table>{link}")
+        self.result.setHtml(f"{words}<table cellspacing='0' cellpadding='4'>{rows}</table>")
         self.pages.setCurrentWidget(self.result)
         for button in (self.go_on, self.stop):
             button.hide()
+        self.report.setVisible(verdict.report is not None)
+        self.session.show()
+
+    def _open_report(self) -> None:
+        path = self.verdict.report if self.verdict is not None else None
+        if path is not None and not open_with_desktop(path):
+            self.status.setText(tr("No program opens it here; it is at {path}", path=path))
+
+    def _start_session(self) -> None:
+        self.close()
+        self.session_asked.emit(self._service.profile)
 
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:
         self._stop()

@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 import numpy as np
-from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
+from pyqtgraph.Qt import QtCore, QtWidgets
 
 from bci_affect.errors import BciAffectError
 from bci_affect.gui.aside import run_aside
 from bci_affect.gui.notes import NoteKind
+from bci_affect.gui.opening import open_with_desktop
 from bci_affect.gui.panels.base import Caption, label
 from bci_affect.gui.services import Services
 from bci_affect.gui.texts import clock, size, tr
 from bci_affect.gui.viewmodel import ViewModel
 
 
-def may_end_recording(window: QtWidgets.QWidget) -> bool:
-    """Ask for confirmation before a recording session ends."""
+def may_end(window: QtWidgets.QWidget, *, recording: bool, adding: bool) -> bool:
+    """Ask for confirmation before a session ends that records or adds music."""
     box = QtWidgets.QMessageBox(window)
-    box.setWindowTitle(tr("Recording"))
-    box.setText(tr("A recording is running."))
-    box.setInformativeText(tr("Its file will be finished and kept. End the session now?"))
-    end = box.addButton(tr("Finish and close"), QtWidgets.QMessageBox.ButtonRole.AcceptRole)
-    stay = box.addButton(tr("Continue"), QtWidgets.QMessageBox.ButtonRole.RejectRole)
+    box.setWindowTitle(tr("End the session"))
+    texts = []
+    if recording:
+        texts.append(tr("A recording is running; its file will be finished and kept."))
+    if adding:
+        texts.append(tr("Music is being added; this stops, and the tracks so far are kept."))
+    box.setText(" ".join(texts))
+    box.setInformativeText(tr("End the session now?"))
+    end = box.addButton(tr("End the session"), QtWidgets.QMessageBox.ButtonRole.AcceptRole)
+    stay = box.addButton(tr("Continue the session"), QtWidgets.QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(stay)
+    box.exec()
+    return bool(box.clickedButton() is end)
+
+
+def may_calibrate(window: QtWidgets.QWidget) -> bool:
+    """Ask for confirmation before a session without a profile ends for a calibration."""
+    box = QtWidgets.QMessageBox(window)
+    box.setWindowTitle(tr("Calibrate"))
+    box.setText(tr("This session has no profile, so it cannot be calibrated."))
+    box.setInformativeText(tr("End it, and choose or create a profile to calibrate?"))
+    end = box.addButton(tr("Choose a profile"), QtWidgets.QMessageBox.ButtonRole.AcceptRole)
+    stay = box.addButton(tr("Continue the session"), QtWidgets.QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(stay)
     box.exec()
     return bool(box.clickedButton() is end)
@@ -71,7 +93,12 @@ def summary(vm: ViewModel) -> list[tuple[str, str]]:
 
 
 class EndPage(QtWidgets.QDialog):
-    """Page that is shown once when a session has ended."""
+    """Page that is shown when a session has ended, with the next steps.
+
+    `left` is emitted with the place to go to: ``session``, ``home`` or ``quit``.
+    """
+
+    left = QtCore.Signal(str)
 
     def __init__(
         self, vm: ViewModel, services: Services, parent: QtWidgets.QWidget | None = None
@@ -80,6 +107,9 @@ class EndPage(QtWidgets.QDialog):
         self.setWindowTitle(tr("Session ended"))
         self.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
         self._services = services
+        self._report: Path | None = None
+        recording = vm.snapshot.recording
+        self._folder = Path(recording.path).parent if recording and not recording.error else None
         grid = QtWidgets.QGridLayout()
         grid.setHorizontalSpacing(18)
         grid.setVerticalSpacing(6)
@@ -95,13 +125,25 @@ class EndPage(QtWidgets.QDialog):
         self.save = QtWidgets.QPushButton(tr("Save report"))
         self.save.setObjectName("primary")
         self.save.setVisible(services.report is not None)
-        self.save.clicked.connect(self._write)
+        self.save.clicked.connect(self._save_or_open)
+        self.folder = QtWidgets.QPushButton(tr("Show recording"))
+        self.folder.setToolTip(tr("Open the folder of the recording"))
+        self.folder.setVisible(self._folder is not None)
+        self.folder.clicked.connect(self._show_folder)
+        self.again = QtWidgets.QPushButton(tr("New session"))
+        self.home = QtWidgets.QPushButton(tr("Home page"))
+        for button in (self.again, self.home):
+            button.setVisible(services.can_leave)
+        self.quit = QtWidgets.QPushButton(tr("Quit"))
+        for button, place in ((self.again, "session"), (self.home, "home"), (self.quit, "quit")):
+            button.clicked.connect(partial(self.left.emit, place))
         close = QtWidgets.QPushButton(tr("Close"))
+        close.setToolTip(tr("Return to the ended session; its button Summary shows this page"))
         close.clicked.connect(self.close)
         row = QtWidgets.QHBoxLayout()
         row.addStretch(1)
-        row.addWidget(self.save)
-        row.addWidget(close)
+        for button in (self.save, self.folder, self.again, self.home, self.quit, close):
+            row.addWidget(button)
         box = QtWidgets.QVBoxLayout(self)
         box.setContentsMargins(22, 18, 22, 16)
         box.setSpacing(12)
@@ -110,29 +152,36 @@ class EndPage(QtWidgets.QDialog):
         box.addWidget(
             Caption(
                 tr(
-                    "Figures describe the estimates, not the person; only readings count in the "
-                    "quantiles, never held stretches."
+                    "Figures describe the estimates, not the person. Only valid estimates count: "
+                    "none during breaks, artifacts, gaps, or while the stream was lost."
                 )
             )
         )
         box.addWidget(self.status)
         box.addLayout(row)
-        self.setMinimumWidth(520)
+        self.setMinimumWidth(560)
 
-    def _write(self) -> None:
-        if self._services.report is None:
-            return
-        self.save.setEnabled(False)
-        self.status.setText(tr("Writing the report"))
-        run_aside(self, self._services.report.write, self._written, self._failed)
+    def _save_or_open(self) -> None:
+        if self._report is not None:
+            self._open(self._report)
+        elif self._services.report is not None:
+            self.save.setEnabled(False)
+            self.status.setText(tr("Writing the report"))
+            run_aside(self, self._services.report.write, self._written, self._failed)
 
-    def _written(self, path: object) -> None:
+    def _written(self, path: Path) -> None:
+        self._report = path
         self.status.setText(tr("Saved: {path}", path=path))
         self.save.setText(tr("Open report"))
         self.save.setEnabled(True)
-        self.save.clicked.disconnect()
-        url = QtCore.QUrl.fromLocalFile(str(path))
-        self.save.clicked.connect(lambda: QtGui.QDesktopServices.openUrl(url))
+
+    def _show_folder(self) -> None:
+        if self._folder is not None:
+            self._open(self._folder)
+
+    def _open(self, path: Path) -> None:
+        if not open_with_desktop(path):
+            self.status.setText(tr("No program opens it here; it is at {path}", path=path))
 
     def _failed(self, error: Exception) -> None:
         if not isinstance(error, BciAffectError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from pyqtgraph.Qt import QtCore, QtWidgets
@@ -28,8 +29,8 @@ class Preferences:
         Hide the reasons for the choice of music, for blind comparisons.
     consented : bool
         True once the user has agreed to the notice.
-    music_folder : str
-        Last chosen folder.
+    music_folder, record_folder : str
+        Last chosen folders.
     """
 
     theme: str = "dark"
@@ -38,6 +39,7 @@ class Preferences:
     hide_reasons: bool = False
     consented: bool = False
     music_folder: str = ""
+    record_folder: str = str(Path.home() / "bci-affect-recordings")
 
     @classmethod
     def load(cls, settings: Any) -> Preferences:
@@ -54,6 +56,7 @@ class Preferences:
             hide_reasons=str(settings.value("hide_reasons", "false")).lower() == "true",
             consented=str(settings.value("consented", "false")).lower() == "true",
             music_folder=str(settings.value("music_folder", "")),
+            record_folder=str(settings.value("record_folder", cls().record_folder)),
         )
 
     def save(self, settings: Any) -> None:

@@ -16,6 +16,7 @@ from bci_affect.gui.flows.preferences import Preferences
 from bci_affect.gui.flows.streampicker import StreamPicker
 from bci_affect.gui.panels.base import Caption, Choice, label
 from bci_affect.gui.panels.quality import QualityPanel, contacts
+from bci_affect.gui.panels.scanstrip import ScanStrip
 from bci_affect.gui.services import StartChoice, Started, StartService
 from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import THEMES, style_sheet
@@ -44,15 +45,26 @@ be used on people at work or in education, and the measured person has to be inf
 class StartWindow(QtWidgets.QDialog):
     """Dialog from the notice to a running session with good contact.
 
-    `started` is emitted with a `Started` when the user continues to the session.
+    `started` is emitted with a `Started` when the user continues to the session, `left` when the
+    window is closed before.
     """
 
     started = QtCore.Signal(object)
+    left = QtCore.Signal()
     PAGES = ("Notice", "EEG", "Music", "Contact")
 
-    def __init__(self, service: StartService, theme: str | None = None) -> None:
+    def __init__(
+        self,
+        service: StartService,
+        theme: str | None = None,
+        *,
+        profile: str = "",
+        calibrate: bool = False,
+    ) -> None:
         super().__init__()
         self.setWindowTitle("bci-affect")
+        self.calibrate = calibrate
+        self._first_profile = profile
         self.setWindowFlag(QtCore.Qt.WindowType.WindowMinMaxButtonsHint, True)
         self._service = service
         self._settings = QtCore.QSettings(
@@ -65,6 +77,8 @@ class StartWindow(QtWidgets.QDialog):
         self._vm: ViewModel | None = None
         self.quality: QualityPanel | None = None
         self._given = False
+        self._starting = self._abandoned = False
+        self.strip: ScanStrip | None = None
         self._lines: deque[str] = deque()  # progress of a running start, set by its thread
         self.pages = QtWidgets.QStackedWidget()
         self.steps = [label(f"{i + 1}  {tr(name)}", "muted") for i, name in enumerate(self.PAGES)]
@@ -145,11 +159,18 @@ class StartWindow(QtWidgets.QDialog):
         choose = QtWidgets.QPushButton(tr("Choose"))
         choose.clicked.connect(self._choose_folder)
         self.profile = Choice()
-        self.profile.addItem(tr("no profile"), "")
-        for name in self._service.profiles():
-            self.profile.addItem(name, name)
-        self.record = QtWidgets.QCheckBox(tr("Record the session (XDF) to"))
-        self.record_folder = QtWidgets.QLineEdit(str(Path.home() / "bci-affect-recordings"))
+        self.new_profile = QtWidgets.QPushButton(tr("New"))
+        self.new_profile.setToolTip(tr("Create a profile for another person"))
+        self.new_profile.clicked.connect(self._ask_profile)
+        self._list_profiles(self._first_profile)
+        self.profile.currentIndexChanged.connect(self._update_buttons)
+        self.record = QtWidgets.QCheckBox(tr("Record from the beginning"))
+        self.record.setToolTip(tr("Otherwise a recording begins when you press Record"))
+        self.record.setVisible(not self.calibrate)  # a calibration is recorded in any case
+        self.record_folder = QtWidgets.QLineEdit(self.preferences.record_folder)
+        self.record_folder.setAccessibleName(tr("Folder of the recordings"))
+        choose_record = QtWidgets.QPushButton(tr("Choose"))
+        choose_record.clicked.connect(self._choose_record_folder)
         (self.with_folder if self.preferences.music_folder else self.with_library).setChecked(True)
         for button in (self.with_folder, self.with_library, self.without):
             button.toggled.connect(self._update_buttons)
@@ -163,14 +184,16 @@ class StartWindow(QtWidgets.QDialog):
         grid = QtWidgets.QFormLayout(form)
         grid.setContentsMargins(0, 12, 0, 0)
         grid.setVerticalSpacing(10)
-        grid.addRow(tr("Profile"), self.profile)
-        grid.addRow(self.record, self.record_folder)
-        self.record.setMinimumHeight(26)  # its words on one line with the field's
-        self.demo_hint = Caption(
-            tr("The demonstration brings its own music when the library is empty.")
-        )
+        grid.addRow(tr("Person"), _in_a_row(self.profile, self.new_profile))
+        grid.addRow(tr("Recordings in"), _in_a_row(self.record_folder, choose_record))
+        grid.addRow("", self.record)
+        self.without.setVisible(not self.calibrate)
+        hint = tr("The demonstration brings its own music when the library is empty.")
+        if self.calibrate:
+            hint = tr("The clips of the calibration are chosen from this music.")
+        self.demo_hint = Caption(hint)
         page = self._page(
-            tr("Which music?"),
+            tr("Which person, and which music?") if self.calibrate else tr("Which music?"),
             *(self.with_folder, place, self.with_library, self.without, self.demo_hint, form),
         )
         layout = page.layout()
@@ -222,12 +245,18 @@ class StartWindow(QtWidgets.QDialog):
             self._start()
         elif self._running is not None:
             self._given = True
+            self._running.control.begin()
             self.started.emit(self._running)
             self.close()
 
     def go_back(self) -> None:
         """Show the page before; on the contact page, end the session that was started."""
         index = self.pages.currentIndex()
+        if self._starting:
+            self._abandoned = True
+            self.status.setText(tr("Cancelling"))
+            self.back.setEnabled(False)
+            return
         if self._running is None:
             self.go_to(index - 1)
             return
@@ -241,9 +270,10 @@ class StartWindow(QtWidgets.QDialog):
     def _leave_contact(self) -> None:
         """Remove the display of the session that was started."""
         self._running = self._vm = None
-        if self.quality is not None:
-            self.quality.deleteLater()
-            self.quality = None
+        for shown in (self.quality, self.strip):
+            if shown is not None:
+                shown.deleteLater()
+        self.quality = self.strip = None
 
     def _end_failed(self, error: Exception) -> None:
         self.go_to(2)
@@ -255,15 +285,55 @@ class StartWindow(QtWidgets.QDialog):
         return StartChoice(
             stream=self.picker.stream,
             music_folder=Path(folder) if self.with_folder.isChecked() and folder else None,
-            music=not self.without.isChecked(),
+            music=not self.without.isChecked() and not self.calibrate,
             profile=str(self.profile.currentData() or ""),
-            record_dir=Path(self.record_folder.text()) if self.record.isChecked() else None,
+            record_dir=Path(self.record_folder.text()).expanduser() if self._record_text else None,
+            record=self.record.isChecked(),
+            calibrate=self.calibrate,
         )
+
+    @property
+    def _record_text(self) -> str:
+        return str(self.record_folder.text().strip())
 
     def _consent(self, agreed: bool) -> None:
         self.preferences = replace(self.preferences, consented=agreed)
         self.preferences.save(self._settings)
         self._update_buttons()
+
+    def _list_profiles(self, chosen: str) -> None:
+        """List all profiles and choose one."""
+        self.profile.clear()
+        if not self.calibrate:
+            self.profile.addItem(tr("no profile"), "")
+        for name in self._service.profiles():
+            self.profile.addItem(name, name)
+        self.profile.setCurrentIndex(max(0, self.profile.findData(chosen)))
+
+    def _ask_profile(self) -> None:
+        name, given = QtWidgets.QInputDialog.getText(
+            self, tr("New profile"), tr("Name of the person")
+        )
+        if given:
+            self.add_profile(name)
+
+    def add_profile(self, name: str) -> None:
+        """Create a profile and choose it."""
+        try:
+            self._service.create_profile(name)
+        except BciAffectError as error:
+            self.status.setText(str(error))
+            return
+        self.status.setText("")
+        self._list_profiles(name.strip())
+        self._update_buttons()
+
+    def _choose_record_folder(self) -> None:
+        folder = QtWidgets.QFileDialog.getExistingDirectory(
+            self, tr("Folder of the recordings"), self._record_text
+        )
+        if folder:
+            self.record_folder.setText(folder)
 
     def _choose_folder(self) -> None:
         folder = QtWidgets.QFileDialog.getExistingDirectory(
@@ -285,17 +355,27 @@ class StartWindow(QtWidgets.QDialog):
             ready = self.picker.chosen
         elif index == 2 and self.with_folder.isChecked():
             ready = Path(self.folder.text().strip() or "?").is_dir()
+        if index == 2 and self.calibrate:
+            ready = ready and bool(self.profile.currentData())
+        if self._starting:
+            ready = False
         self.next.setEnabled(ready)
+        self.back.setText(tr("Cancel") if self._starting else tr("Back"))
         words = {2: tr("Start"), 3: tr("To the session")}
+        if self.calibrate:
+            words = {2: tr("Connect"), 3: tr("To the calibration")}
         self.next.setText(words.get(index, tr("Next")))
 
     def _start(self) -> None:
         choice = self.choice()
-        if choice.music_folder is not None:
-            self.preferences = replace(self.preferences, music_folder=str(choice.music_folder))
-            self.preferences.save(self._settings)
-        self.next.setEnabled(False)
-        self.back.setEnabled(False)
+        self.preferences = replace(
+            self.preferences,
+            music_folder=str(choice.music_folder or self.preferences.music_folder),
+            record_folder=str(choice.record_dir or self.preferences.record_folder),
+        )
+        self.preferences.save(self._settings)
+        self._starting, self._abandoned = True, False
+        self._update_buttons()
         self.status.setText(tr("Starting"))
         self._lines.clear()
         self._timer.start()
@@ -314,12 +394,19 @@ class StartWindow(QtWidgets.QDialog):
 
     def _refused(self, error: Exception) -> None:
         self._timer.stop()
+        self._starting = False
         self._update_buttons()
         if not isinstance(error, BciAffectError):
             logger.error("the session did not start", exc_info=error)
-        self.status.setText(str(error))
+        self.status.setText(tr("Cancelled") if self._abandoned else str(error))
 
     def _has_started(self, running: Started) -> None:
+        self._starting = False
+        if self._abandoned:
+            self._timer.stop()
+            self.next.setEnabled(False)
+            run_aside(self, self._service.end, lambda _: self._cancelled(), self._end_failed)
+            return
         self._running = running
         self._vm = ViewModel(running.control)
         self.quality = QualityPanel(self._vm)
@@ -328,14 +415,23 @@ class StartWindow(QtWidgets.QDialog):
         layout = self._contact_place.layout()
         if layout is not None:
             layout.addWidget(self.quality)
+        if running.services.scan is not None and layout is not None:
+            self.strip = ScanStrip(self._vm, running.services.scan)
+            layout.addWidget(self.strip)
         self.go_to(3)
         self._timer.start()
+
+    def _cancelled(self) -> None:
+        self._update_buttons()
+        self.status.setText(tr("Cancelled"))
 
     def _update_contact(self) -> None:
         if self._vm is None or self.quality is None:
             return
         self._vm.tick()
         self.quality.refresh()
+        if self.strip is not None:
+            self.strip.refresh()
         known = contacts(self._vm)
         share = float(np.mean([c.grade == "good" for c in known])) if known else 0.0
         if not known:
@@ -353,4 +449,17 @@ class StartWindow(QtWidgets.QDialog):
         self.picker.end()
         if self._running is not None and not self._given:
             run_aside(self, self._service.end, lambda _: None)
+        self._abandoned = True
         event.accept()
+        if not self._given:
+            self.left.emit()
+
+
+def _in_a_row(*widgets: QtWidgets.QWidget) -> QtWidgets.QWidget:
+    """Return a widget with others side by side; the first one takes the space that is left."""
+    made = QtWidgets.QWidget()
+    row = QtWidgets.QHBoxLayout(made)
+    row.setContentsMargins(0, 0, 0, 0)
+    for i, widget in enumerate(widgets):
+        row.addWidget(widget, int(i == 0))
+    return made

@@ -22,10 +22,13 @@ class Panel(QtWidgets.QWidget):
         Name in saved layouts; never translated.
     divisor : int
         The panel is drawn at every `divisor`-th tick.
+    commands_session : bool
+        The panel sends commands, so it is disabled when the session has ended.
     """
 
     key: ClassVar[str] = ""
     divisor: ClassVar[int] = 1
+    commands_session: ClassVar[bool] = False
 
     def __init__(self, vm: ViewModel) -> None:
         super().__init__()

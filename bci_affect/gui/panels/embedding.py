@@ -44,6 +44,7 @@ class EmbeddingPanel(Panel):
 
     key = "embedding"
     divisor = 15
+    commands_session = True
 
     def __init__(self, vm: ViewModel, music: MusicView | None) -> None:
         super().__init__(vm)

@@ -34,6 +34,7 @@ class NowPlayingPanel(Panel):
 
     key = "nowplaying"
     divisor = 5
+    commands_session = True
 
     def __init__(self, vm: ViewModel, music: MusicView | None = None) -> None:
         super().__init__(vm)

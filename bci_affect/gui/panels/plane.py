@@ -21,6 +21,8 @@ JOINED_S = 2.0
 """Longest time in seconds between two readings that are joined by a line."""
 _TRAIL_ANEW_S = 1.0
 _SHADES = 6
+NOT_CALIBRATED = "not calibrated to you"
+"""Beginning of the reason that links to the calibration; see `bci_affect.affect.fusion`."""
 
 
 class PlanePanel(Panel):
@@ -28,10 +30,14 @@ class PlanePanel(Panel):
 
     key = "plane"
     divisor = 3
+    commands_session = True
+
+    calibrate_asked = QtCore.Signal()
 
     def __init__(self, vm: ViewModel) -> None:
         super().__init__(vm)
         self._drag: tuple[float, float] | None = None
+        self._link = QtCore.QRectF()  # the words that lead to the calibration, if they are shown
         self._axes: tuple[Hashable, QtGui.QPixmap] | None = None
         self._trail: tuple[Hashable, float, QtGui.QPixmap] | None = None
         self.setMinimumSize(220, 200)
@@ -286,6 +292,12 @@ class PlanePanel(Panel):
         text = p.fontMetrics().elidedText(
             why, QtCore.Qt.TextElideMode.ElideRight, int(line.width())
         )
+        linked = why.lower().startswith(NOT_CALIBRATED)
+        self._link = line if linked else QtCore.QRectF()
+        if linked:
+            under = p.font()
+            under.setUnderline(True)
+            p.setFont(under)
         p.drawText(line, flag.AlignHCenter, text)
         self._paint_legend(p, t, y + 34)
         p.setPen(colour(t.muted))
@@ -326,7 +338,9 @@ class PlanePanel(Panel):
     # --- steering ------------------------------------------------------------
 
     def mousePressEvent(self, event: QtGui.QMouseEvent) -> None:
-        if event.button() == QtCore.Qt.MouseButton.LeftButton:
+        if self._link.contains(event.position()):
+            self.calibrate_asked.emit()
+        elif event.button() == QtCore.Qt.MouseButton.LeftButton:
             self._drag = self.from_screen(event.position())
             self.update()
 

@@ -129,6 +129,7 @@ class QueuePanel(Panel):
 
     key = "queue"
     divisor = 12
+    commands_session = True
 
     def __init__(self, vm: ViewModel) -> None:
         super().__init__(vm)

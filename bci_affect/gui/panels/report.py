@@ -151,6 +151,7 @@ class ReportPanel(Panel):
 
     key = "report"
     divisor = 25
+    commands_session = True
 
     sent = QtCore.Signal()
 
@@ -165,6 +166,7 @@ class ReportPanel(Panel):
         self.send.setEnabled(False)
         self.send.clicked.connect(self._send)
         self._thanks = label("", "muted")
+        self._thanks.setWordWrap(True)
         for scale in (self.valence, self.arousal):
             scale.chosen.connect(self._changed)
         low = QtWidgets.QHBoxLayout()
@@ -199,8 +201,15 @@ class ReportPanel(Panel):
         for scale in (self.valence, self.arousal):
             scale.reset()
         self.send.setEnabled(False)
-        self._thanks.setText(tr("Stored, thank you"))
+        self._thanks.setText(self._stored_words())
         self.sent.emit()
+
+    def _stored_words(self) -> str:
+        """Return where the report is kept."""
+        recording = self.vm.snapshot.recording
+        if recording is not None and recording.active and not recording.error:
+            return tr("Stored in the recording")
+        return tr("Not recorded: kept for this session's report only. Record (R) keeps the next.")
 
     def refresh(self) -> None:
         """Draw nothing; the panel changes only by input."""

@@ -28,6 +28,7 @@ class SessionBar(Panel):
 
     rate_asked = QtCore.Signal()
     end_asked = QtCore.Signal()
+    folder_asked = QtCore.Signal()
 
     def __init__(self, vm: ViewModel) -> None:
         super().__init__(vm)
@@ -97,6 +98,8 @@ class SessionBar(Panel):
         """Start or finish the recording."""
         if self.recording:
             self.vm.control.stop_recording()
+        elif self.vm.control.record_folder is None:
+            self.folder_asked.emit()
         else:
             self.vm.control.start_recording()
 
@@ -133,9 +136,13 @@ class SessionBar(Panel):
             self.record_button.setText(wanted)
         for button in (
             *(self.pause_button, self.mark_button, self.rate_button),
-            *(self.record_button, self.end_button),
+            *(self.record_button, self.note),
         ):
             button.setEnabled(not s.clock.ended)
+        if s.clock.ended and self.end_button.text() != tr("Summary"):
+            self.end_button.setText(tr("Summary"))
+            self.end_button.setToolTip(tr("Show the summary, and what to do next"))
+            self.end_button.setAccessibleName(tr("Show the summary, and what to do next"))
 
     def apply_theme(self, theme: Theme) -> None:
         super().apply_theme(theme)

@@ -35,6 +35,7 @@ class TracePanel(Panel):
 
     key = "traces"
     divisor = 1
+    commands_session = True
 
     def __init__(self, vm: ViewModel) -> None:
         super().__init__(vm)

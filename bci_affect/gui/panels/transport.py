@@ -58,6 +58,7 @@ class TransportBar(Panel):
 
     key = "transport"
     divisor = 5
+    commands_session = True
 
     def __init__(self, vm: ViewModel, replay: Replay) -> None:
         super().__init__(vm)
