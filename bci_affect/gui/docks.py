@@ -6,8 +6,11 @@ from pyqtgraph.Qt import QtCore, QtWidgets
 
 from bci_affect.gui.icons import icon
 from bci_affect.gui.panels.base import Panel
+from bci_affect.gui.panels.topbar import Elided
 from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import Theme
+
+_NARROWEST_TITLE = 40
 
 
 class Dock(QtWidgets.QDockWidget):
@@ -35,8 +38,10 @@ class _TitleBar(QtWidgets.QWidget):
         row = QtWidgets.QHBoxLayout(self)
         row.setContentsMargins(8, 2, 2, 2)
         row.setSpacing(6)
-        title = QtWidgets.QLabel(panel.title())
-        row.addWidget(title)
+        title = Elided(hugging=True)
+        title.setMinimumWidth(_NARROWEST_TITLE)
+        title.show_text(panel.title())
+        row.addWidget(title, 100)
         row.addStretch(1)
         for tool in panel.tools():
             row.addWidget(tool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 
 from pyqtgraph.Qt import QtCore, QtWidgets
 
@@ -13,8 +14,58 @@ Docks = dict[str, Dock]
 _TOP = QtCore.Qt.DockWidgetArea.TopDockWidgetArea
 _ACROSS = QtCore.Qt.Orientation.Horizontal
 _DOWN = QtCore.Qt.Orientation.Vertical
-WIDE_FROM = 880
-"""Least height at which all panels fit side by side; below it some share a place as tabs."""
+WIDE_FROM = (1280, 880)
+"""Least size at which all panels fit side by side; below it some share a place as tabs."""
+
+
+def is_wide(window: QtWidgets.QMainWindow) -> bool:
+    """Return True if all panels fit side by side."""
+    return window.width() >= WIDE_FROM[0] and window.height() >= WIDE_FROM[1]
+
+
+def overlapping(window: QtWidgets.QMainWindow, docks: Docks) -> list[tuple[str, str]]:
+    """Return the pairs of panels that overlap, and panels that leave the window, by their keys."""
+    shown = {
+        key: dock.geometry()
+        for key, dock in docks.items()
+        if not dock.isFloating() and not dock.visibleRegion().isEmpty()
+    }
+    found = [(a, b) for a, b in combinations(shown, 2) if _overlap(shown[a], shown[b])]
+    found += [(key, "window") for key, box in shown.items() if not window.rect().contains(box)]
+    for bar in window.findChildren(QtWidgets.QToolBar):
+        box = bar.geometry()
+        found += [(key, bar.objectName()) for key, one in shown.items() if _overlap(one, box)]
+    return found
+
+
+def _overlap(one: QtCore.QRect, other: QtCore.QRect) -> bool:
+    common = one.intersected(other)
+    return bool(common.width() > 1 and common.height() > 1)
+
+
+def topology(window: QtWidgets.QMainWindow, docks: Docks) -> tuple[object, ...]:
+    """Return the places of all panels without their sizes: it tells if the user moved one."""
+    names = {dock: key for key, dock in docks.items()}
+    return tuple(
+        (
+            *(key, dock.isHidden() and not window.tabifiedDockWidgets(dock), dock.isFloating()),
+            window.dockWidgetArea(dock),
+            frozenset(names[other] for other in window.tabifiedDockWidgets(dock)),
+        )
+        for key, dock in docks.items()
+    )
+
+
+def add_diagnostics(window: QtWidgets.QMainWindow, docks: Docks) -> None:
+    """Show the diagnostics as a tab of the signal quality, or at the right where it is hidden."""
+    dock, quality = docks["diagnostics"], docks["quality"]
+    if window.dockWidgetArea(dock) == QtCore.Qt.DockWidgetArea.NoDockWidgetArea:
+        if quality.isHidden() and not window.tabifiedDockWidgets(quality):
+            window.addDockWidget(QtCore.Qt.DockWidgetArea.RightDockWidgetArea, dock)
+        else:
+            window.tabifyDockWidget(quality, dock)
+    dock.show()
+    dock.raise_()
 
 
 def _clear(window: QtWidgets.QMainWindow, docks: Docks) -> None:
@@ -36,7 +87,7 @@ def everything(window: QtWidgets.QMainWindow, d: Docks) -> None:
     _clear(window, d)
     window.addDockWidget(_TOP, d["traces"])
     window.splitDockWidget(d["traces"], d["nowplaying"], _DOWN)
-    wide = window.height() >= WIDE_FROM
+    wide = is_wide(window)
     if wide:
         window.splitDockWidget(d["traces"], d["timeline"], _DOWN)
     window.splitDockWidget(d["traces"], d["plane"], _ACROSS)
@@ -100,13 +151,14 @@ def scientist(window: QtWidgets.QMainWindow, d: Docks) -> None:
     _tabs(window, d, "diagnostics", "plane")
     _show(d, "traces", "timeline", "attention", "quality", "bands")
     width, height = window.width(), window.height()
-    if height >= WIDE_FROM:  # on a small screen there is no room; the Panels menu shows it
+    wide = is_wide(window)
+    if wide:  # on a small screen there is no room; the Panels menu shows it
         window.splitDockWidget(d["timeline"], d["nowplaying"], _DOWN)
         _show(d, "nowplaying")
         height -= 128
     parts = [int(width * share) for share in (0.43, 0.31, 0.26)]
     window.resizeDocks([d["traces"], d["attention"], d["quality"]], parts, _ACROSS)
-    low = 200 if height >= WIDE_FROM else 160
+    low = 200 if wide else 160
     upper = height - 90 - low
     window.resizeDocks([d["traces"], d["timeline"]], [upper, low], _DOWN)
     window.resizeDocks([d["attention"], d["bands"]], [int(upper * 0.6), int(upper * 0.4)], _DOWN)

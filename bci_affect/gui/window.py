@@ -18,7 +18,7 @@ from bci_affect.gui.flows.ending import EndPage, may_calibrate, may_end
 from bci_affect.gui.flows.preferences import Preferences, PreferencesDialog
 from bci_affect.gui.help import HelpDialog
 from bci_affect.gui.icons import icon
-from bci_affect.gui.layouts import layouts
+from bci_affect.gui.layouts import add_diagnostics, is_wide, layouts, overlapping, topology
 from bci_affect.gui.pace import FramePacer
 from bci_affect.gui.panels.attention import AttentionPanel
 from bci_affect.gui.panels.bands import BandsPanel
@@ -48,6 +48,8 @@ logger = logging.getLogger(__name__)
 _STATE_VERSION = 3
 _SMALLEST = (1024, 640)
 _MESSAGE_S = 12.0
+_FIT_MS = 150
+"""Delay after a change of the size before the panels are arranged for it."""
 
 
 class MainWindow(QtWidgets.QMainWindow):
@@ -96,6 +98,11 @@ class MainWindow(QtWidgets.QMainWindow):
         self._report_due = 0.0
         self.calibration: CalibrationWindow | None = None
         self.end_page: EndPage | None = None
+        self._arranged: tuple[str, bool, tuple[object, ...]] = ("everything", True, ())
+        self._fitting = QtCore.QTimer(self)
+        self._fitting.setSingleShot(True)
+        self._fitting.setInterval(_FIT_MS)
+        self._fitting.timeout.connect(self.fit)
         self.place_after, self.person_after = "quit", ""
         self._make_panels()
         self._build(size)
@@ -207,6 +214,27 @@ class MainWindow(QtWidgets.QMainWindow):
             for name in ("nowplaying", "queue", "embedding"):
                 self.docks[name].close()  # this session has no music
         self.settings.setValue("arrangement", key)
+        self._arranged = (key, is_wide(self), topology(self, self.docks))
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fitting.start()
+
+    def showEvent(self, event: QtGui.QShowEvent) -> None:
+        super().showEvent(event)
+        self._fitting.start()
+
+    def fit(self) -> None:
+        """Arrange the panels for the present size, if they overlap or were never moved by hand."""
+        if not self.isVisible() or self.isMinimized():
+            return
+        key, wide, places = self._arranged
+        moved = places != topology(self, self.docks)
+        if (wide is not is_wide(self) and not moved) or overlapping(self, self.docks):
+            diagnostics = not self.docks["diagnostics"].visibleRegion().isEmpty()
+            self.arrange(key)
+            if diagnostics:
+                add_diagnostics(self, self.docks)
 
     def reset_layout(self) -> None:
         """Restore the default arrangement."""
@@ -216,13 +244,10 @@ class MainWindow(QtWidgets.QMainWindow):
     def toggle_diagnostics(self) -> None:
         """Open or close the diagnostics drawer at the right."""
         dock = self.docks["diagnostics"]
-        if dock.isVisible():
+        if not dock.visibleRegion().isEmpty():
             dock.close()
-            return
-        if self.dockWidgetArea(dock) == QtCore.Qt.DockWidgetArea.NoDockWidgetArea:
-            self.addDockWidget(QtCore.Qt.DockWidgetArea.RightDockWidgetArea, dock)
-        dock.show()
-        dock.raise_()
+        else:
+            add_diagnostics(self, self.docks)
 
     def toggle_full_screen(self) -> None:
         """Change between full screen and window."""

@@ -12,6 +12,8 @@ from bci_affect.gui.theme import DARK, Theme
 from bci_affect.gui.viewmodel import ViewModel
 from bci_affect.safe_text import plain_text
 
+_NARROWEST_CHOICE = 62
+
 
 class Panel(QtWidgets.QWidget):
     """Part of the window that draws the view model at its own rate.
@@ -159,6 +161,7 @@ def choice(items: list[str], index: int, tip: str) -> Choice:
     box.setCurrentIndex(index)
     box.setToolTip(tip)
     box.setAccessibleName(tip)
+    box.setMinimumWidth(_NARROWEST_CHOICE)  # a narrow panel clips its text
     return box
 
 

@@ -39,7 +39,7 @@ class DiagnosticsPanel(Panel):
         box.setContentsMargins(6, 4, 6, 6)
         box.addWidget(self._table, 5)
         box.addWidget(self._messages, 2)
-        self.setMinimumWidth(300)
+        self.setMinimumWidth(240)
         vm.message_added.connect(self._add)
 
     def title(self) -> str:

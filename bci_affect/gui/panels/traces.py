@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from bci_affect.gui.notes import NoteKind
-from bci_affect.gui.panels.base import Panel, choice, colour, font, label, set_text
+from bci_affect.gui.panels.base import Panel, choice, colour, font
+from bci_affect.gui.panels.topbar import Elided
 from bci_affect.gui.panels.tracelayer import Frame, TraceLayer
 from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import Theme
@@ -66,7 +67,7 @@ class TracePanel(Panel):
             AS_STREAMED,
             tr("Montage of the traces: order of the channels, or each against their mean"),
         )
-        self._state = label("", "muted")
+        self._state = Elided("muted", hugging=True)
         self.setMinimumSize(260, 120)
 
     def title(self) -> str:
@@ -172,7 +173,7 @@ class TracePanel(Panel):
     def _note_state(self) -> None:
         window = self.vm.snapshot.affect.window
         reading = "" if window is None or not window.reasons else window.reasons[0]
-        set_text(self._state, reading if len(reading) < 60 else reading[:57] + "…")
+        self._state.show_text(reading)
 
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
         p = QtGui.QPainter(self)
