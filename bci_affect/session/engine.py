@@ -257,7 +257,7 @@ class LiveSession:
             return
         self.emit_event(SessionStop())
         self._stop_clock()
-        self._lasted_s = local_clock() - self._started
+        self._lasted_s = self._stopped_at - self._started if self._begun else 0.0
         if self._source.health.state not in (ConnectionState.STREAMING, ConnectionState.STOPPED):
             self._last_reason = self._source.health.reason
         self._stop.set()
