@@ -44,7 +44,7 @@ def _overlap(one: QtCore.QRect, other: QtCore.QRect) -> bool:
 
 
 def topology(window: QtWidgets.QMainWindow, docks: Docks) -> tuple[object, ...]:
-    """Return the places of all panels without their sizes: it tells if the user moved one."""
+    """Return the places of all panels without their sizes, to detect a move by the user."""
     names = {dock: key for key, dock in docks.items()}
     return tuple(
         (

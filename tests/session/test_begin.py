@@ -1,4 +1,4 @@
-"""A session that begins after a check of the contact, and records where it is told to."""
+"""Session that begins after a check of the contact, and records to a folder given later."""
 
 from __future__ import annotations
 
