@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from bci_affect.app.demo import DEMO_RECORDING, demo_library, publisher
 from bci_affect.app.run import window_services
@@ -41,7 +41,7 @@ class SessionStarter:
         self._wait_s = wait_s
         self._stack = ExitStack()
 
-    def __enter__(self) -> SessionStarter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

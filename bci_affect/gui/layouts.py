@@ -20,7 +20,7 @@ WIDE_FROM = (1280, 880)
 
 def is_wide(window: QtWidgets.QMainWindow) -> bool:
     """Return True if all panels fit side by side."""
-    return window.width() >= WIDE_FROM[0] and window.height() >= WIDE_FROM[1]
+    return bool(window.width() >= WIDE_FROM[0] and window.height() >= WIDE_FROM[1])
 
 
 def overlapping(window: QtWidgets.QMainWindow, docks: Docks) -> list[tuple[str, str]]:

@@ -3,12 +3,14 @@ from .exchange import import_profile as import_profile
 from .lock import hold_profile as hold_profile
 from .personal_state import PersonalState as PersonalState
 from .personal_state import starting_state as starting_state
+from .records import Profile as Profile
 from .records import model_identity as model_identity
 from .records import normalisation_key as normalisation_key
 from .store import ProfileStore as ProfileStore
 
 __all__ = [
     "PersonalState",
+    "Profile",
     "ProfileStore",
     "export_profile",
     "hold_profile",

@@ -157,7 +157,7 @@ def test_a_profile_is_created_and_calibrated_without_a_command(
     flow.show_verdict(CalibrationResult("Valence is above chance.", report=report))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
-            "bci_affect.gui.flows.calibration.open_with_desktop", lambda p: opened.append(p) or True
+            "bci_affect.gui.flows.calibration.open_with_desktop", opener(opened)
         )
         click(flow.report)
     assert opened == [report], "the report opens in the browser, not inside the window"
@@ -189,7 +189,7 @@ def test_past_sessions_open_their_report_or_replay(
     windows: _Windows, service: ScriptedStart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[Path] = []
-    monkeypatch.setattr(home, "open_with_desktop", lambda p: opened.append(p) or True)
+    monkeypatch.setattr(home, "open_with_desktop", opener(opened))
     first = PastSession(tmp_path / "sub-Mia_eeg.xdf", "Mia", 1e9, 2_000_000, tmp_path / "r.html")
     second = PastSession(tmp_path / "sub-Bo_eeg.xdf", "Bo", 9e8, 1_000_000)
     service.past = [first, second]
@@ -228,6 +228,16 @@ def test_the_program_lists_real_profiles_and_recordings(tmp_path: Path) -> None:
         assert store.names() == ["Ada"]
 
 
+def opener(opened: list[Path]) -> Callable[[Path], bool]:
+    """Return a stand-in for the desktop, which notes what it opens."""
+
+    def open_it(path: Path) -> bool:
+        opened.append(path)
+        return True
+
+    return open_it
+
+
 class Scan:
     """Scan with a status that a test sets."""
 
@@ -252,9 +262,12 @@ def test_adding_music_shows_its_progress_and_closing_asks(
     assert strip is not None
     assert strip.text.text() == "Adding music: 12 of 340 · song.mp3 · about 4:00 left"
     asked: list[dict[str, bool]] = []
-    monkeypatch.setattr(
-        "bci_affect.gui.window.may_end", lambda window, **what: bool(asked.append(what))
-    )
+
+    def stay(window: object, **what: bool) -> bool:
+        asked.append(what)
+        return False
+
+    monkeypatch.setattr("bci_affect.gui.window.may_end", stay)
     window.close()
     assert asked == [{"recording": False, "adding": True}]
     assert window.isVisible()
@@ -282,7 +295,7 @@ def test_record_asks_for_a_folder_once(
     monkeypatch.setattr(QtWidgets.QFileDialog, "getExistingDirectory", choose)
     QtTest.QTest.keyClick(window, KEY.Key_R)
     assert session.record_folder == tmp_path
-    tick(window, session, 8)
+    assert window.control.record_folder == tmp_path
     assert window.sessionbar.recording
     QtTest.QTest.keyClick(window, KEY.Key_R)
     tick(window, session, 8)
@@ -326,7 +339,7 @@ def test_the_end_page_opens_the_folder_of_the_recording(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     opened: list[Path] = []
-    monkeypatch.setattr(ending, "open_with_desktop", lambda p: opened.append(p) or True)
+    monkeypatch.setattr(ending, "open_with_desktop", opener(opened))
     window = open_window(session)
     session.start_recording()
     tick(window, session, 3)

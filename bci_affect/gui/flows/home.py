@@ -104,11 +104,12 @@ class HomeWindow(QtWidgets.QWidget):
 
     def show_place(self, name: str, *_: object) -> None:
         """Show a page: ``start``, ``sessions`` or ``profiles``."""
-        page = {
+        pages: dict[str, _StartPage | SessionsPage | ProfilesPage] = {
             "start": self.start_page,
             "sessions": self.sessions_page,
             "profiles": self.profiles_page,
-        }[name]
+        }
+        page = pages[name]
         for button in self._places:
             button.setChecked(button.property("place") == name)
         self.status.setText("")
