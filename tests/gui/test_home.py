@@ -156,9 +156,7 @@ def test_a_profile_is_created_and_calibrated_without_a_command(
     report = tmp_path / "report.html"
     flow.show_verdict(CalibrationResult("Valence is above chance.", report=report))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(
-            "bci_affect.gui.flows.calibration.open_with_desktop", opener(opened)
-        )
+        patched.setattr("bci_affect.gui.flows.calibration.open_with_desktop", opener(opened))
         click(flow.report)
     assert opened == [report], "the report opens in the browser, not inside the window"
     click(flow.session)
