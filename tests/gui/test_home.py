@@ -292,8 +292,8 @@ def test_record_asks_for_a_folder_once(
 
     monkeypatch.setattr(QtWidgets.QFileDialog, "getExistingDirectory", choose)
     QtTest.QTest.keyClick(window, KEY.Key_R)
-    assert session.record_folder == tmp_path
     assert window.control.record_folder == tmp_path
+    tick(window, session, 8)
     assert window.sessionbar.recording
     QtTest.QTest.keyClick(window, KEY.Key_R)
     tick(window, session, 8)
