@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import subprocess
 import sys
 import tempfile
@@ -90,7 +89,7 @@ def read(path: Path, how: str) -> dict[str, Any]:
     elif how == "pyxdf":
         n = len(pyxdf.load_xdf(path, select_streams=[{"type": "EEG"}])[0][0]["time_series"])
     else:
-        source = XdfSource(path, speed=math.inf)
+        source = XdfSource(path, offline=True)
         source.open()
         n = sum(chunk.times.size for chunk in read_to_end(source))
     return {"seconds": time.perf_counter() - began, "samples": n, **peak.stop()}

@@ -16,6 +16,7 @@ from .fusion import personal_logits as personal_logits
 from .offline import analyse as analyse
 from .offline import features_document as features_document
 from .path import AffectPath as AffectPath
+from .path import model_signal as model_signal
 from .rest import ReferenceKind as ReferenceKind
 from .rest import RestNormaliser as RestNormaliser
 from .step import AffectStep as AffectStep
@@ -40,6 +41,7 @@ __all__ = [
     "decide",
     "features_document",
     "fuse",
+    "model_signal",
     "music_log_odds",
     "personal_logits",
 ]

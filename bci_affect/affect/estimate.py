@@ -44,6 +44,13 @@ class AffectEstimate:
     reference : ReferenceKind or None
         Reference of a model that reads EEG against the person's rest; None for other models, whose
         normalisation follows the person.
+
+    Examples
+    --------
+    >>> embedding, attention = np.zeros(2, np.float32), np.full((2, 1), 0.5, np.float32)
+    >>> numbers = (12.5, 0.2, -0.1, 0.6, 0.45, 0.3)
+    >>> AffectEstimate(*numbers, embedding, attention, quality=1.0, state=State.OK)
+    AffectEstimate(time=12.500, valence=+0.20, arousal=-0.10, confidence=0.30, state=ok)
     """
 
     time: float
@@ -58,6 +65,12 @@ class AffectEstimate:
     state: State
     reading: PersonalReading | None = None
     reference: ReferenceKind | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"AffectEstimate(time={self.time:.3f}, valence={self.valence:+.2f}, "
+            f"arousal={self.arousal:+.2f}, confidence={self.confidence:.2f}, state={self.state})"
+        )
 
     def values(self) -> tuple[float, ...]:
         """Return the numbers that `ESTIMATE_VALUES` names."""

@@ -6,6 +6,13 @@ from .demo import demo_library as demo_library
 from .demo import publisher as publisher
 from .guided import GuidedOptions as GuidedOptions
 from .guided import run_guided as run_guided
+from .live_run import live as live
+from .live_run import load_model as load_model
+from .offline_calibration import calibrate as calibrate
+from .recording_analysis import ProcessedRecording as ProcessedRecording
+from .recording_analysis import RecordingAnalysis as RecordingAnalysis
+from .recording_analysis import features as features
+from .recording_analysis import process as process
 from .run import bring_in_music as bring_in_music
 from .run import run_home as run_home
 from .run import run_session as run_session
@@ -17,8 +24,15 @@ __all__ = [
     "DEMO_RECORDING",
     "BenchmarkResult",
     "GuidedOptions",
+    "ProcessedRecording",
+    "RecordingAnalysis",
     "bring_in_music",
+    "calibrate",
     "demo_library",
+    "features",
+    "live",
+    "load_model",
+    "process",
     "publisher",
     "report_recording",
     "run_benchmark",

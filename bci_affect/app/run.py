@@ -98,10 +98,7 @@ def run_session(
     if place != "quit":
         fresh = replace(options, estimates=None, profile="", bring_in=None, library=None)
         run_home(fresh, wait_s, theme, home=place != "session")
-    if session.failure is not None:
-        if isinstance(session.failure, BciAffectError):
-            raise session.failure
-        raise BciAffectError(f"The session ended early: {session.failure}.")
+    session.raise_failure()
     if missing := session.missing_reading():
         if not missing.too_short:
             raise BciAffectError(missing.text)

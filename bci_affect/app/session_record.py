@@ -121,7 +121,7 @@ def of_recording(
     BciAffectError
         If the file cannot be read or is too short for one estimate.
     """
-    source = XdfSource(path, stream=stream, speed=float("inf"))
+    source = XdfSource(path, stream=stream, offline=True)
     info = source.open(0.0)
     live = make_path(info)
     events = source.recording.events()

@@ -148,17 +148,8 @@ def _from_recordings(
     earlier: bool,
     quiet: bool,
 ) -> dict[str, Any]:
+    from bci_affect.app import calibrate as calibrate_offline
 
-    from bci_affect.config import load_toml
-    from bci_affect.datasets import Labels
-    from bci_affect.model import Predictor
-    from bci_affect.session import model_path
-    from bci_affect.training import calibrate_recordings
-
-    meaning = load_toml(labels, Labels) if labels else Labels()
-    if align:
-        meaning = meaning.model_copy(update={"align": True})
-    weights = model_path(model)
     console = make_console(stderr=True)
     with make_progress(console, hidden=quiet) as bar:
         tasks: dict[str, Any] = {}
@@ -168,16 +159,16 @@ def _from_recordings(
                 tasks[name] = bar.add_task(name, total=1.0)
             bar.update(tasks[name], completed=share)
 
-        return calibrate_recordings(
+        return calibrate_offline(
             files,
-            meaning,
-            Predictor(weights),
-            model_path=weights,
+            labels,
             profile=profile,
+            model=model,
             stream=stream,
+            align=align,
             earlier=earlier,
             report=report,
-            n_permutations=permutations,
+            permutations=permutations,
             seed=seed,
             progress=progress,
         )

@@ -40,36 +40,29 @@ def process(
 
     import numpy as np
 
-    from bci_affect.affect import EstimateCsv, analyse, features_document
+    from bci_affect.affect import EstimateCsv, features_document
+    from bci_affect.app import RecordingAnalysis
     from bci_affect.cli.output import print_json
-    from bci_affect.config import LiveSettings, load_toml
     from bci_affect.errors import BciAffectError
-    from bci_affect.event_log import Breaks, rest_spans
-    from bci_affect.profiles import PersonalState, starting_state
-    from bci_affect.session import load_predictor, model_path, path_factory
     from bci_affect.storage import atomic_file
-    from bci_affect.streams import XdfSource
 
-    settings = load_toml(config, LiveSettings) if config else LiveSettings()
-    source = XdfSource(file, stream=stream, speed=float("inf"), align=align)
-    info = source.open(0.0)
-    began = starting_state(source.recording.events()) if profile else None
-    person = PersonalState(profile, model_path(model), began) if profile else None
-    path = path_factory(load_predictor(model), settings, person)(info)
-    for start, stop in rest_spans(source.recording.events()):
-        path.begin_rest(start, stop)
+    analysis = RecordingAnalysis(
+        file, stream=stream, profile=profile, model=model, align=align, settings=config
+    )
+    source, info = analysis.source, analysis.info
     console = make_console(stderr=True)
     started = time.perf_counter()
     states: Counter[str] = Counter()
     kept = []
     with (
+        analysis,
         atomic_file(out, overwrite=False) as partial,
         make_progress(console) as progress,
     ):
         task = progress.add_task(file.name, total=source.duration_s)
         with EstimateCsv(partial) as rows:
             first = None
-            for step in analyse(source, path, Breaks(source.recording.events())):
+            for step in analysis.steps():
                 window = step.window
                 first = window.time if first is None else first
                 rows.write(step.estimate)
@@ -79,13 +72,10 @@ def process(
                 progress.update(task, completed=window.time - first)
         if features is not None:
             with atomic_file(features, overwrite=False) as partial_features:
-                arrays = features_document(
-                    kept, info.labels, tuple(path.settings.bands), info.rate_hz
-                )
+                arrays = features_document(kept, info.labels, analysis.band_names, info.rate_hz)
                 with partial_features.open("xb") as sink:
                     np.savez(sink, allow_pickle=False, **arrays)
-    reason = source.health.reason
-    source.close()
+        reason = source.health.reason
     seconds = time.perf_counter() - started
     difference = source.recording.clock_difference()
     summary = {
@@ -103,7 +93,7 @@ def process(
     if as_json:
         print_json(summary)
     if not states["ok"]:
-        faults = path.pipeline.quality_reasons.items()
+        faults = analysis.path.pipeline.quality_reasons.items()
         reasons = [reason, *(f"{name}: {', '.join(found)}" for name, found in faults)]
         raise BciAffectError(
             f"{file.name} gives no reading in {sum(states.values())} estimates "

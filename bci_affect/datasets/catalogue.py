@@ -62,6 +62,10 @@ def open_dataset(name: str, root: Path, subjects: Sequence[str] | None = None) -
     ------
     BciAffectError
         If the name is unknown, the folder does not hold the data set, or subjects are missing.
+
+    Examples
+    --------
+    See `bci_affect.load_corpus`.
     """
     if name not in get_args(DatasetName):
         raise BciAffectError(

@@ -103,7 +103,7 @@ class RecordedSessions:
 
     def _segments(self, path: Path) -> tuple[StreamInfo, list[Chunk], list[Segment]]:
         """Return a recording's stream, its continuous EEG, and its clips and rests."""
-        source = XdfSource(path, speed=float("inf"), align=self._labels.align)
+        source = XdfSource(path, offline=True, align=self._labels.align)
         info = source.open()
         try:
             chunks = list(read_to_end(source))

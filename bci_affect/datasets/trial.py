@@ -37,6 +37,14 @@ class Trial:
     index : int
         Position of the trial in the presentation order of its session, in which normalisation
         processes the trials.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import bci_affect as ba
+    >>> cap = ba.make_montage(["C3", "C4"])
+    >>> ba.Trial(np.zeros((2, 500), np.float32), 250.0, cap, "anna", "1", "song")
+    Trial(anna/1, stimulus='song', 2 channels, 2.0 s, ratings={})
     """
 
     eeg: NDArray[np.float32]
@@ -50,3 +58,10 @@ class Trial:
     music: NDArray[np.float32] | None = None
     music_times: NDArray[np.float64] | None = None
     index: int = 0
+
+    def __repr__(self) -> str:
+        n_channels, n_samples = self.eeg.shape
+        return (
+            f"Trial({self.subject}/{self.session}, stimulus={self.stimulus!r}, "
+            f"{n_channels} channels, {n_samples / self.rate_hz:.1f} s, ratings={self.ratings})"
+        )

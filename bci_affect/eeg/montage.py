@@ -83,6 +83,10 @@ class Montage:
         Metres in head coordinates of MNE's ``standard_1005``; NaN if unknown.
     is_eeg : ndarray of bool, shape (n_channels,)
         False for channels that are not EEG (accelerometer, trigger, sample number).
+
+    Examples
+    --------
+    See `make_montage`.
     """
 
     names: tuple[str, ...]
@@ -91,6 +95,9 @@ class Montage:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def __repr__(self) -> str:
+        return f"Montage({', '.join(self.names)}; {int(self.placed.sum())} electrodes placed)"
 
     @property
     def placed(self) -> NDArray[np.bool_]:
@@ -124,6 +131,15 @@ def make_montage(
     ------
     BciAffectError
         If there is no channel, there are too many, or `types` has another length.
+
+    Examples
+    --------
+    >>> import bci_affect as ba
+    >>> montage = ba.make_montage(["EEG Fp1-REF", "T3", "ACC X"])
+    >>> montage
+    Montage(EEG Fp1-REF, T3, ACC X; 2 electrodes placed)
+    >>> montage.is_eeg.tolist()
+    [True, True, False]
     """
     if not names:
         raise BciAffectError("The stream has no channels; check that it is the EEG stream.")

@@ -15,6 +15,11 @@ class State(StrEnum):
     """State of a window, or of an estimate made from it; only ``OK`` is a reading.
 
     ``PAUSED`` is a state of estimates only: one that would be a reading, in a break of the session.
+
+    Examples
+    --------
+    >>> State("ok") is State.OK, State.OK == "ok"
+    (True, True)
     """
 
     OK = "ok"
@@ -54,6 +59,12 @@ class FeatureWindow:
     covariance : ChannelCovariance or None
         Sums of products between all channels per band (0 for channels that are not EEG), for
         `PersonReference`; None unless `SignalSettings.covariance` is on.
+
+    Examples
+    --------
+    >>> bands, mask = np.zeros((12, 2, 5), np.float32), np.array([True, False])
+    >>> FeatureWindow(bands, mask, np.ones(2, np.float32), 7.25, State.OK, 58, 0)
+    FeatureWindow(time=7.250, 12 steps, 1 of 2 channels, 5 bands, state=ok)
     """
 
     bands: NDArray[np.float32]
@@ -65,3 +76,10 @@ class FeatureWindow:
     electrodes_version: int
     reasons: tuple[str, ...] = ()
     covariance: ChannelCovariance | None = None
+
+    def __repr__(self) -> str:
+        n_steps, n_channels, n_bands = self.bands.shape
+        return (
+            f"FeatureWindow(time={self.time:.3f}, {n_steps} steps, {int(self.mask.sum())} of "
+            f"{n_channels} channels, {n_bands} bands, state={self.state})"
+        )

@@ -27,16 +27,32 @@ class Predictor:
     ----------
     model : Path or (AffectModel, ModelCard)
         A model file, or a model in memory with its card.
+    one_thread : bool
+        Limit torch to one thread, for the process.
 
     Notes
     -----
-    A `streaming` or `covariance` model runs in `StreamingInference`, any other in torch. Torch is
-    set to one thread: with two threads on two cores the slowest calls of the same LSTM took 50 to
-    1000 times longer. Concurrent calls from several threads are safe.
+    A `streaming` or `covariance` model runs in `StreamingInference`, any other in torch. With
+    two threads of torch on two cores the slowest calls of the same LSTM took 50 to 1000 times
+    longer than with one. Concurrent calls from several threads are safe.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import bci_affect as ba
+    >>> model = ba.load_model()
+    >>> bands = np.zeros((12, 2, 5), np.float32)  # steps, channels, bands; normalised
+    >>> cap = ba.make_montage(["C3", "C4"])
+    >>> model.predict(bands, np.ones(2, bool), cap.positions).logits.shape
+    (2,)
     """
 
-    def __init__(self, model: Path | str | tuple[AffectModel, ModelCard]) -> None:
-        torch.set_num_threads(1)
+    def __init__(
+        self, model: Path | str | tuple[AffectModel, ModelCard], *, one_thread: bool = True
+    ) -> None:
+        self._one_thread = one_thread
+        if one_thread:
+            torch.set_num_threads(1)
         if isinstance(model, tuple):
             self._model, self.card = model
         else:
@@ -83,7 +99,11 @@ class Predictor:
                 )
             state[name] = torch.from_numpy(np.array(value, np.float32))
         model.load_state_dict(state)
-        return Predictor((model, self.card))
+        return Predictor((model, self.card), one_thread=self._one_thread)
+
+    def __repr__(self) -> str:
+        card = self.card
+        return f"Predictor({card.name!r}, {len(card.bands)} bands, {card.window_s:g} s windows)"
 
     @property
     def space(self) -> int:

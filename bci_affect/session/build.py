@@ -65,6 +65,8 @@ class SessionOptions:
         New CSV file of estimates.
     publish : bool
         Publish results over LSL.
+    realtime : bool
+        Change garbage collection, malloc and thread switching of the process, for low latency.
     seed : int
         Seed of every choice that the session makes.
     settings : LiveSettings
@@ -86,13 +88,17 @@ class SessionOptions:
     record_dir: Path | None = None
     estimates: Path | None = None
     publish: bool = True
+    realtime: bool = True
     seed: int = 0
     settings: LiveSettings = field(default_factory=LiveSettings)
 
 
-def load_predictor(model: Path | None) -> Predictor:
-    """Load a model, by default the shipped one."""
-    return Predictor(model_path(model))
+def load_predictor(model: Path | None = None, *, one_thread: bool = True) -> Predictor:
+    """Load a model, by default the shipped one.
+
+    With `one_thread`, torch is limited to one thread, for the process.
+    """
+    return Predictor(model_path(model), one_thread=one_thread)
 
 
 def model_path(model: Path | None) -> Path:
@@ -147,8 +153,9 @@ def build_session(
         if options.policy != "sham":
             raise BciAffectError("Only a sham is yoked to another session: add --policy sham.")
         read_log(options.yoke)  # fail now, not when the music begins
-    limit_malloc_arenas()
-    predictor = predictor or load_predictor(options.model)
+    if options.realtime:
+        limit_malloc_arenas()
+    predictor = predictor or load_predictor(options.model, one_thread=options.realtime)
     person = PersonalState(options.profile, model_path(options.model)) if options.profile else None
     session_id = new_session_id()
     recording = SessionRecording(
@@ -170,6 +177,7 @@ def build_session(
         estimates=estimates,
         make_music=make_music if options.music else None,
         recording=recording,
+        realtime=options.realtime,
     )
 
 

@@ -16,7 +16,7 @@ import logging
 import math
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,7 +35,7 @@ from bci_affect.affect import (
     ReferenceKind,
     RestNormaliser,
 )
-from bci_affect.eeg import State
+from bci_affect.eeg import FeatureWindow, State
 from bci_affect.errors import BciAffectError
 from bci_affect.event_log import REST_KINDS, Breaks, TimedEvent
 from bci_affect.events import (
@@ -61,6 +61,7 @@ from bci_affect.session.parts import (
     SessionMusic,
 )
 from bci_affect.session.realtime import RealtimeMode
+from bci_affect.session.result_feed import ResultFeed
 from bci_affect.session.result_writer import ResultWriter
 from bci_affect.session.snapshot import (
     AffectStatus,
@@ -125,6 +126,18 @@ class LiveSession:
     normalisers : NormaliserStore, optional
         Saves the normaliser for the person's next session, once a minute and at the end, and gives
         the event that records the session's initial normalisation.
+    realtime : bool
+        Change the process for low latency while the session runs; see `RealtimeMode`.
+
+    Examples
+    --------
+    >>> import bci_affect as ba
+    >>> from bci_affect.resources import shipped
+    >>> with ba.live(ba.XdfSource(shipped("recordings/demo.xdf"), speed=50.0)) as session:
+    ...     session.mark("a note")
+    ...     estimate = next(session.estimates(timeout_s=10.0))
+    >>> session.snapshot().clock.ended
+    True
     """
 
     def __init__(
@@ -140,6 +153,7 @@ class LiveSession:
         estimates: EstimateCsv | None = None,
         recording: Recording | None = None,
         normalisers: NormaliserStore | None = None,
+        realtime: bool = True,
     ) -> None:
         self._source = source
         self._make_path = make_path
@@ -172,7 +186,10 @@ class LiveSession:
         self._played = False  # whether music played when the break began
         self._stop = threading.Event()
         self._ended = threading.Event()
-        self._realtime = RealtimeMode()
+        self._realtime = RealtimeMode() if realtime else None
+        feed = (self._describe_stream, self.raise_failure)
+        self._estimates: ResultFeed[AffectEstimate] = ResultFeed(*feed)
+        self._windows: ResultFeed[FeatureWindow] = ResultFeed(*feed)
         self._started = float("nan")  # time of `begin`
         self._counts_from = math.inf  # time of the first estimate that counts
         self._stopped_at = float("nan")  # this machine's clock
@@ -181,6 +198,11 @@ class LiveSession:
         self._replayed = isinstance(source, XdfSource)
         self._behind = 0.0  # this machine's clock minus the recording's, where one is replayed
         self._music = make_music(self.notify, self._music_event) if make_music else None
+
+    def __repr__(self) -> str:
+        name = self._info.name if self._info else "not started"
+        state = "ended" if self._ended.is_set() else self._source.health.state
+        return f"LiveSession({name!r}, model={self._model.name!r}, {state})"
 
     # ---- life ---------------------------------------------------------------------------------
 
@@ -200,12 +222,14 @@ class LiveSession:
         """
         if record and self._recording:
             self._recording.start(self._source)
-        self._realtime.enable()
+        if self._realtime:
+            self._realtime.enable()
         try:
             info = self._source.open(timeout_s)
             self._path = self._make_path(info)
         except BaseException:
-            self._realtime.disable()
+            if self._realtime:
+                self._realtime.disable()
             self._source.close()
             if self._recording:
                 self._recording.discard()
@@ -269,7 +293,9 @@ class LiveSession:
         self._writer.close()
         if self._recording and not self._begun:
             self._recording.discard()
-        self._realtime.disable()
+        if self._realtime:
+            self._realtime.disable()
+        self._close_feeds()
         self._ended.set()
 
     def wait(self, timeout_s: float | None = None) -> bool:
@@ -324,6 +350,7 @@ class LiveSession:
             self.notify("error", f"The data path failed: {error}. Please report this.")
         finally:
             self._stop_clock()
+            self._close_feeds()
 
     def _emit(self, step: AffectStep, done: float, latency_s: float) -> None:
         """Pass a step on to snapshots, music and writer."""
@@ -335,6 +362,8 @@ class LiveSession:
         if self._music and not self._paused:
             self._music.offer(step.estimate)
         self._writer.put(step.estimate)
+        self._estimates.push(step.estimate)
+        self._windows.push(step.window)
 
     def _poll_pipeline(self, path: AffectPath, time: float) -> None:
         """Pass on the pipeline's messages, and end a baseline that is due."""
@@ -371,6 +400,7 @@ class LiveSession:
         if self._music:
             self._music.offer(lost)
         self._writer.put(lost)
+        self._estimates.push(lost)
 
     def _save_normaliser(self) -> None:
         """Save the person's normalisation.
@@ -509,6 +539,48 @@ class LiveSession:
     def history(self, seconds: float) -> list[AffectEstimate]:
         """Return the newest estimates, oldest first."""
         return self._history.history(seconds)
+
+    def estimates(
+        self, timeout_s: float | None = 10.0, duration_s: float | None = None
+    ) -> Iterator[AffectEstimate]:
+        """Return an iterator over the estimates from now on, which ends with the session.
+
+        Parameters
+        ----------
+        timeout_s : float, optional
+            Longest wait for an estimate; None waits without limit.
+        duration_s : float, optional
+            Seconds after which the iteration ends.
+
+        Raises
+        ------
+        StreamTimeout
+            If no estimate arrived within `timeout_s`.
+        BciAffectError
+            At the end, if the session failed.
+        """
+        return self._estimates.results(timeout_s, duration_s)
+
+    def windows(
+        self, timeout_s: float | None = 10.0, duration_s: float | None = None
+    ) -> Iterator[FeatureWindow]:
+        """Return an iterator over the feature windows from now on; see `estimates`."""
+        return self._windows.results(timeout_s, duration_s)
+
+    def _close_feeds(self) -> None:
+        self._estimates.close()
+        self._windows.close()
+
+    def _describe_stream(self) -> str:
+        health = self._source.health
+        return f"the stream is {health.state}{f' ({health.reason})' if health.reason else ''}"
+
+    def raise_failure(self) -> None:
+        """Raise the error that ended the session, if one did, as `BciAffectError`."""
+        if isinstance(self.failure, BciAffectError):
+            raise self.failure
+        if self.failure is not None:
+            raise BciAffectError(f"The session ended early: {self.failure}.") from self.failure
 
     def estimate_log(self) -> EstimateLog:
         """Return a compact log of all estimates of the session."""

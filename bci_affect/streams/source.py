@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from bci_affect.eeg import Chunk, Montage
+from bci_affect.errors import StreamTimeout
 from bci_affect.events import SessionEvent
 
 if TYPE_CHECKING:
@@ -157,12 +159,66 @@ class EndOfStream(Exception):
     """End of a recording."""
 
 
-def read_to_end(source: Source) -> Iterator[Chunk]:
-    """Yield all chunks of a finite source, such as an `XdfSource` at unlimited speed."""
+def read_to_end(source: Source, timeout_s: float | None = None) -> Iterator[Chunk]:
+    """Yield all chunks of a source until it ends or is closed.
+
+    Parameters
+    ----------
+    source : Source
+        Opened source.
+    timeout_s : float, optional
+        Longest wait for a chunk; by default without limit.
+
+    Raises
+    ------
+    StreamTimeout
+        If no chunk arrived within `timeout_s`.
+    """
+    arrived = time.monotonic()
     while True:
         try:
-            chunk = source.read(1.0)
+            chunk = source.read(1.0 if timeout_s is None else min(timeout_s, 1.0))
         except EndOfStream:
             return
         if chunk is not None:
             yield chunk
+            arrived = time.monotonic()
+        elif source.health.state is ConnectionState.STOPPED:
+            return
+        elif timeout_s is not None and time.monotonic() - arrived >= timeout_s:
+            raise StreamTimeout(
+                f"No EEG arrived within {timeout_s:g} s; the stream is {source.health.state}"
+                f"{f' ({source.health.reason})' if source.health.reason else ''}."
+            )
+
+
+class ManagedSource(Source, Protocol):
+    """Context manager and iteration over chunks, common to the sources.
+
+    ``with`` opens the source on entry and closes it on exit.
+    """
+
+    wait_s: float
+    """Seconds to wait for the stream on entry."""
+
+    def __enter__(self) -> Self:
+        self.open(self.wait_s)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def chunks(self, timeout_s: float | None = None) -> Iterator[Chunk]:
+        """Yield chunks until the source ends or is closed.
+
+        Parameters
+        ----------
+        timeout_s : float, optional
+            Longest wait for a chunk; by default without limit.
+
+        Raises
+        ------
+        StreamTimeout
+            If no chunk arrived within `timeout_s`.
+        """
+        return read_to_end(self, timeout_s)

@@ -5,6 +5,10 @@ from .calibration.simulation import SimulatedListener as SimulatedListener
 from .calibration.simulation import simulate_clips as simulate_clips
 from .calibration.verdict import limit_percent as limit_percent
 from .calibration.workflow import calibrate_recordings as calibrate_recordings
+from .corpus import Corpus as Corpus
+from .corpus import load_corpus as load_corpus
+from .estimator import AffectClassifier as AffectClassifier
+from .estimator import trial_table as trial_table
 from .extract import extract_subject as extract_subject
 from .features import FeatureSet as FeatureSet
 from .report import interval as interval
@@ -35,6 +39,8 @@ __all__ = [
     "LOW",
     "MAX_POINTS",
     "MUSIC",
+    "AffectClassifier",
+    "Corpus",
     "FeatureSet",
     "ObjectiveSettings",
     "SimulatedListener",
@@ -46,6 +52,7 @@ __all__ = [
     "fit",
     "interval",
     "limit_percent",
+    "load_corpus",
     "load_study",
     "measure_power",
     "new_figure",
@@ -57,5 +64,6 @@ __all__ = [
     "simulate_clips",
     "to_svg",
     "topography_figure",
+    "trial_table",
     "write_report",
 ]

@@ -78,6 +78,10 @@ class Corpus:
         Covariance between electrodes by trial; NaN for channels missing in a montage.
     raw_mean, raw_sd : ndarray of float32, shape (n_subjects, n_bands)
         Statistics of each subject's features before normalisation.
+
+    Examples
+    --------
+    See `load_corpus`.
     """
 
     features: FeatureSet
@@ -90,10 +94,16 @@ class Corpus:
     raw_mean: NDArray[np.float32]
     raw_sd: NDArray[np.float32]
 
+    def __repr__(self) -> str:
+        return (
+            f"Corpus({len(self.subjects)} subjects, {len(self.covariance)} trials, "
+            f"{len(self.features)} windows, {len(self.stimuli)} stimuli)"
+        )
+
 
 def load_corpus(
     dataset: Dataset,
-    signal: SignalSettings,
+    signal: SignalSettings | None = None,
     settings: ExtractionSettings | None = None,
     *,
     cache: Path | None = None,
@@ -107,7 +117,7 @@ def load_corpus(
     ----------
     dataset : Dataset
         Data set from `datasets.open_dataset`.
-    signal : SignalSettings
+    signal : SignalSettings, optional
         Settings of the pipeline.
     settings : ExtractionSettings, optional
         Selection of windows.
@@ -124,7 +134,20 @@ def load_corpus(
     ------
     BciAffectError
         If the data of a subject are damaged or inconsistent.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import bci_affect as ba
+    >>> from bci_affect.datasets import SimulationSettings, write_deap
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> small = SimulationSettings(subjects=1, trials=4, seconds=8)
+    >>> _ = write_deap(folder / "deap", small)
+    >>> ba.load_corpus(ba.open_dataset("deap", folder / "deap"), cache=folder)
+    Corpus(1 subjects, 4 trials, 12 windows, 4 stimuli)
     """
+    signal = signal or SignalSettings()
     settings = settings or ExtractionSettings()
     folder = cache if cache is not None else user_home() / "cache" / "features"
     try:

@@ -42,6 +42,10 @@ def trial_table(
         1 for high, 0 for low.
     people : ndarray of int64, shape (n_trials,)
         Subject of each trial, for use as groups.
+
+    Examples
+    --------
+    See `AffectClassifier`.
     """
     features = corpus.features
     column = TARGETS.index(target)
@@ -83,6 +87,22 @@ class AffectClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         The two classes seen in `fit`.
     model_ : bci_affect.model.AffectModel
         Fitted model.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import bci_affect as ba
+    >>> from bci_affect.datasets import SimulationSettings, write_deap
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = write_deap(folder / "deap", SimulationSettings(subjects=2, trials=6, seconds=8))
+    >>> corpus = ba.load_corpus(ba.open_dataset("deap", folder / "deap"), cache=folder)
+    >>> x, y, people = ba.trial_table(corpus, "arousal")
+    >>> x.shape, people.tolist()
+    ((12, 3, 12, 32, 5), [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
+    >>> model = ba.AffectClassifier(positions=corpus.features.positions[0], epochs=1)
+    >>> model.fit(x, y, groups=people).predict_proba(x).shape
+    (12, 2)
     """
 
     def __init__(

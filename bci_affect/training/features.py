@@ -54,6 +54,10 @@ class FeatureSet:
     time_s: NDArray[np.float32]
     person: PersonWindows | None = None
 
+    def __repr__(self) -> str:
+        n_subjects = len(np.unique(self.subject))
+        return f"FeatureSet({len(self)} windows of {self.bands.shape[1:]}, {n_subjects} subjects)"
+
     def __len__(self) -> int:
         return len(self.bands)
 

@@ -158,7 +158,7 @@ class Replay(Target):
         """Push all chunks through a pipeline; features of an ``ok`` window must be finite."""
         path = folder / "case.xdf"
         path.write_bytes(data)
-        source = XdfSource(path, speed=math.inf)
+        source = XdfSource(path, offline=True)
         info = source.open()
         pipeline = Pipeline(
             SignalSettings(low_pass_hz=28.0, bands={"alpha": (8.0, 13.0)}),

@@ -98,7 +98,7 @@ def test_live_run_is_processed_alike_and_its_recording_too(
     assert [row["state"] for row in written] == [e.state.value for e in live]
 
     def offline(path: Path) -> list[AffectEstimate]:
-        source = XdfSource(path, speed=math.inf)
+        source = XdfSource(path, offline=True)
         make = path_factory(predictor, LiveSettings())
         return [step.estimate for step in analyse(source, make(source.open()))]
 

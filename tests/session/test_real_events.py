@@ -220,7 +220,7 @@ def test_the_data_set_has_the_longest_stretch_of_the_trial(run: Run) -> None:
 
 @pytest.fixture(scope="module")
 def offline(run: Run, predictor: Predictor) -> list[AffectEstimate]:
-    source = XdfSource(run.recording, speed=math.inf)
+    source = XdfSource(run.recording, offline=True)
     path = path_factory(predictor, LiveSettings())(source.open())
     return [step.estimate for step in analyse(source, path, Breaks(run.events))]
 

@@ -88,7 +88,7 @@ def test_column_of_codes_by_its_name_or_by_its_values(tmp_path: Path, label: str
     assert found_in(path) == [(110.0, "7"), (130.0, "3")]
     (eeg,) = inspect_xdf(path)["streams"]
     assert eeg["triggers"] == {label: 2}
-    source = XdfSource(path, speed=float("inf"))
+    source = XdfSource(path, offline=True)
     source.open()
     while source.position_s < 40:
         source.read(0.0)

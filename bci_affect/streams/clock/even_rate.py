@@ -33,7 +33,7 @@ def even_rate(stamps: NDArray[np.float64], least_s: float = LEAST_S) -> float:
 
     Examples
     --------
-    >>> even_rate(np.arange(1000) / 220)
+    >>> even_rate(np.arange(2500) / 220)
     220.0
     """
     if stamps.size < 2:

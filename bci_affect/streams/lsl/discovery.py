@@ -112,6 +112,12 @@ def find_streams(
     """Return the visible streams in order of name, after a search of `timeout_s`.
 
     With `accept`, the search ends half a second after the first accepted stream.
+
+    Examples
+    --------
+    >>> import bci_affect as ba
+    >>> [stream.name for stream in ba.find_streams(timeout_s=0.1)]  # doctest: +SKIP
+    ['Muse S']
     """
     return [describe(info) for info in search(timeout_s, accept, settle_s=timeout_s)]
 

@@ -34,7 +34,7 @@ from bci_affect.streams.lsl.recognition import changed, relabelled, returned
 from bci_affect.streams.lsl.search import Wanted
 from bci_affect.streams.marker_port import MarkerPort
 from bci_affect.streams.numeric_markers import is_marker_stream
-from bci_affect.streams.source import ConnectionState, Health, Marker, StreamInfo
+from bci_affect.streams.source import ConnectionState, Health, ManagedSource, Marker, StreamInfo
 from bci_affect.streams.tap import RawTap
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ COUNT_EVERY_S = 0.1
 _yield = getattr(os, "sched_yield", lambda: time.sleep(0))  # not on Windows
 
 
-class LslSource:
+class LslSource(ManagedSource):
     """EEG over LSL as a `Source`; the module's docstring describes its threads.
 
     Parameters
@@ -71,6 +71,8 @@ class LslSource:
         UDP port of this machine at which text markers are received too.
     side_streams : bool
         Pass other streams of the same source id or host (accelerometer, PPG, battery) to the tap.
+    wait_s : float
+        Seconds to wait for the stream on entry to a ``with`` block.
 
     Attributes
     ----------
@@ -81,6 +83,12 @@ class LslSource:
         A sleeping thread wakes late, see `arrivals`. NaN for none.
     due : float
         Expected arrival of that sample, as of the last `read`; NaN if unknown.
+
+    Examples
+    --------
+    >>> import bci_affect as ba
+    >>> with ba.LslSource(name="Muse S") as source:  # doctest: +SKIP
+    ...     chunk = next(source.chunks(timeout_s=5.0))
     """
 
     def __init__(
@@ -93,7 +101,9 @@ class LslSource:
         channels: Sequence[str] | None = None,
         markers_udp: int | None = None,
         side_streams: bool = True,
+        wait_s: float = 10.0,
     ) -> None:
+        self.wait_s = wait_s
         self._wanted = Wanted(name, type, source_id, predicate)
         self._channels = channels
         self.tap: RawTap | None = None
@@ -118,6 +128,9 @@ class LslSource:
             if markers_udp is None
             else MarkerPort(markers_udp, lambda: self.tap, lsl.local_clock)
         )
+
+    def __repr__(self) -> str:
+        return f"LslSource({self._wanted}, {self._health.state})"
 
     # -- Source ----------------------------------------------------------------------------------
 

@@ -57,6 +57,16 @@ def read_xdf(path: str | Path) -> XdfRecording:
     ------
     BciAffectError
         If the file cannot be opened, is not an XDF file, or has no readable stream.
+
+    Examples
+    --------
+    >>> import bci_affect as ba
+    >>> from bci_affect.resources import shipped
+    >>> recording = ba.read_xdf(shipped("recordings/demo.xdf"))
+    >>> recording.find_eeg()
+    XdfStream('Simulated EEG', EEG, 8 channels, 250 Hz, 33000 samples)
+    >>> recording.find_eeg().samples(0, 250).shape
+    (250, 8)
     """
     path = Path(path)
     data, damage = _open(path)

@@ -76,6 +76,13 @@ class XdfStream:
     def __len__(self) -> int:
         return int(self.stamps.size)
 
+    def __repr__(self) -> str:
+        header = self.header
+        return (
+            f"XdfStream({header.name!r}, {header.type}, {header.n_channels} channels, "
+            f"{header.rate_hz:g} Hz, {len(self)} samples)"
+        )
+
     @property
     def rate_note(self) -> str:
         """Sentence about a measured rate that replaces the announced one; "" if none does."""
@@ -149,6 +156,12 @@ class XdfRecording:
     checked: bool
     file_header: str
     _numeric: list[Marker] | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        return (
+            f"XdfRecording({self.path.name!r}, {len(self.streams)} streams, "
+            f"{len(self.damage)} damaged stretches)"
+        )
 
     def clock_difference(self) -> ClockDifference | None:
         """Return the difference of clocks between EEG and markers; None if they share one."""

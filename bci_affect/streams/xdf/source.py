@@ -17,7 +17,14 @@ from bci_affect.eeg import Chunk
 from bci_affect.errors import BciAffectError
 from bci_affect.streams.assemble import Assembler
 from bci_affect.streams.clock.dejitter import UNKNOWN_GAP_S
-from bci_affect.streams.source import ConnectionState, EndOfStream, Health, Marker, StreamInfo
+from bci_affect.streams.source import (
+    ConnectionState,
+    EndOfStream,
+    Health,
+    ManagedSource,
+    Marker,
+    StreamInfo,
+)
 from bci_affect.streams.tap import RawTap
 from bci_affect.streams.xdf.reader import read_xdf
 from bci_affect.streams.xdf.recording import XdfRecording, XdfStream
@@ -28,7 +35,7 @@ PACED_CHUNK_S = 0.04
 FAST_CHUNK_S = 1.0
 
 
-class XdfSource:
+class XdfSource(ManagedSource):
     """EEG stream of an XDF file as a `Source`; times are on the recording's clock.
 
     Samples pass through the same `Assembler` as live ones, with the file's raw stamps and clock
@@ -41,13 +48,24 @@ class XdfSource:
     stream : str, optional
         Name, source id or number of the stream, if the file has several EEG streams.
     speed : float
-        1 for real time; ``math.inf`` for no pacing.
+        Speed relative to real time.
+    offline : bool
+        Read as fast as possible, without pace.
     start_s : float
         Start in seconds from the stream's first sample.
     channels : sequence of str, optional
         Channels to keep, by name.
     align : bool
         Shift streams that are on another clock, where one constant explains it.
+
+    Examples
+    --------
+    >>> from bci_affect import XdfSource
+    >>> from bci_affect.resources import shipped
+    >>> with XdfSource(shipped("recordings/demo.xdf"), offline=True) as source:
+    ...     n_samples = sum(chunk.samples.shape[1] for chunk in source.chunks())
+    >>> source.info.rate_hz, n_samples
+    (250.0, 33000)
     """
 
     def __init__(
@@ -56,11 +74,14 @@ class XdfSource:
         *,
         stream: str | None = None,
         speed: float = 1.0,
+        offline: bool = False,
         start_s: float = 0.0,
         channels: Sequence[str] | None = None,
         align: bool = False,
     ) -> None:
         self._check_speed(speed)
+        self.wait_s = 0.0
+        self._offline = offline
         self._path = Path(path)
         self._wanted = stream
         self._channels = channels
@@ -73,6 +94,10 @@ class XdfSource:
         self._paused = False
         self.tap: RawTap | None = None
         self.awaited = self.due = math.nan  # a file has all samples
+
+    def __repr__(self) -> str:
+        pace = "offline" if self._offline else f"speed={self._speed:g}"
+        return f"XdfSource({str(self._path)!r}, {pace}, {self._health.state})"
 
     # -- Source ----------------------------------------------------------------------------------
 
@@ -224,8 +249,10 @@ class XdfSource:
 
     @staticmethod
     def _check_speed(speed: float) -> None:
-        if not speed > 0:
-            raise BciAffectError("The speed of a replay must be above 0.")
+        if not 0 < speed < math.inf:
+            raise BciAffectError(
+                "The speed of a replay must be above 0 and finite; offline=True reads without pace."
+            )
 
     def _go_to(self, position_s: float) -> None:
         stream: XdfStream = self._stream
@@ -258,7 +285,7 @@ class XdfSource:
                 self._flushed = True
                 self._ready.extend(self._assembler.flush())
                 continue
-            length = FAST_CHUNK_S if math.isinf(self._speed) else PACED_CHUNK_S
+            length = FAST_CHUNK_S if self._offline else PACED_CHUNK_S
             stop = self._at + max(1, round(length * self._rate_hz))
             samples = self._stream.samples(self._at, stop)
             stamps = self._stream.stamps[self._at : stop]
@@ -276,7 +303,7 @@ class XdfSource:
 
     def _due(self, chunk: Chunk) -> float:
         """Wall time at which the chunk's last sample would have arrived."""
-        if math.isinf(self._speed):
+        if self._offline:
             return -math.inf
         newest = float(chunk.times[-1])
         if self._pace is None:

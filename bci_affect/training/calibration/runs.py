@@ -116,7 +116,7 @@ def open_recording(path: Path, labels: Labels, stream: str | None) -> OpenedReco
         If the file cannot be read, its markers contain neither a rated clip nor a rest, or they are
         on another clock than the EEG.
     """
-    source = XdfSource(path, stream=stream, speed=float("inf"), align=labels.align)
+    source = XdfSource(path, stream=stream, offline=True, align=labels.align)
     source.open()
     difference = source.recording.clock_difference()
     if difference is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import signal
 import subprocess
@@ -37,7 +36,7 @@ def _no_process_stays():
 
 
 def replayed(path, **more):
-    source = XdfSource(path, speed=math.inf, **more)
+    source = XdfSource(path, offline=True, **more)
     source.open()
     chunks = []
     while True:
