@@ -17,9 +17,9 @@ def home(
     ] = False,
     theme: Theme = None,
 ) -> None:
-    """Open the home page: sessions, calibration, recordings, profiles.
+    """Open the home page of the window.
 
-    The same page opens when the program is started without a command.
+    It leads to sessions, calibration, recordings and profiles. The same page opens when the program is started without a command.
 
     Example: bci-affect home
     """

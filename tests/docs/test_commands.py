@@ -42,6 +42,7 @@ ELSEWHERE = {
     "./run": "this suite is run by it",
     "python ": "benchmarks and pictures take minutes; their files are compiled here",
     "mkdocs": "tests/docs/test_site.py",
+    "bci-affect home": "opens a window; tests/gui/test_home.py",
     "bci-affect demo": "tests/cli/test_demo.py",
     "bci-affect live": "needs a headset or a screen; tests/cli/test_demo.py (--replay), tests/gui",
     "bci-affect doctor": "tests/cli/test_demo.py",
