@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -37,3 +40,17 @@ def handling_signals(handler: Handler) -> Iterator[None]:
     finally:
         for number, previous in before.items():
             signal.signal(number, previous)
+
+
+def call_at_end_of_input(call: Callable[[], object]) -> None:
+    """Call a function on another thread when standard input ends.
+
+    A parent process that holds the other end of the pipe thereby ends this one, however it ends.
+    """
+
+    def watch() -> None:
+        while os.read(sys.stdin.fileno(), 1):
+            pass
+        call()
+
+    threading.Thread(target=watch, name="bci-parent", daemon=True).start()

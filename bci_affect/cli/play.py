@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from bci_affect.ending import handle_signals
+from bci_affect.ending import call_at_end_of_input, handle_signals
 from bci_affect.safe_text import echo
 
 
@@ -56,13 +53,7 @@ def play(
         player.stop()
 
     if with_parent:
-
-        def watch() -> None:
-            while os.read(sys.stdin.fileno(), 1):  # ends when the parent closes its end
-                pass
-            player.stop()
-
-        threading.Thread(target=watch, name="bci-parent", daemon=True).start()
+        call_at_end_of_input(player.stop)
     handle_signals(stop)
     echo(f"Playing {file} ({player.duration_s:.1f} s).", err=True)
     player.run()

@@ -1,5 +1,8 @@
-from .bridge import BoardSettings as BoardSettings
-from .bridge import Bridge as Bridge
+from .bridge.board import BoardSettings as BoardSettings
+from .bridge.scan import scan_devices as scan_devices
+from .bridge.service import Bridge as Bridge
+from .bridge.service import BridgeOptions as BridgeOptions
+from .bridge.service import BridgeStatus as BridgeStatus
 from .event_stream import EVENT_STREAM as EVENT_STREAM
 from .event_stream import event_header as event_header
 from .event_stream import is_event_stream as is_event_stream
@@ -41,6 +44,8 @@ __all__ = [
     "MARKER_PATIENCE_S",
     "BoardSettings",
     "Bridge",
+    "BridgeOptions",
+    "BridgeStatus",
     "Collector",
     "ConnectionState",
     "EndOfStream",
@@ -70,6 +75,7 @@ __all__ = [
     "read_xdf",
     "record_streams",
     "recording_path",
+    "scan_devices",
     "simulated_event_header",
     "write_lsl_config",
 ]
