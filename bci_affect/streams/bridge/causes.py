@@ -1,4 +1,4 @@
-"""Causes for which a board does not connect or send, in words that say what to do."""
+"""Causes for which a board does not connect or send, with advice for the user."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Cause(StrEnum):
 
 
 class BoardRefusal(BciAffectError):
-    """Refusal of a board, with its cause; the text says what to do."""
+    """Refusal of a board, with its cause and the advice for the user as text."""
 
     def __init__(self, cause: Cause, text: str) -> None:
         super().__init__(text)

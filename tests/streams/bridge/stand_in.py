@@ -135,7 +135,7 @@ class StandInBoard:
 
 
 class StandInMachine:
-    """What the machine's Bluetooth and serial ports show."""
+    """Bluetooth and serial ports of a machine, as the test sets them."""
 
     def __init__(self, state=Bluetooth.ON, devices=(), ports=(), note="", openable=True, group=""):
         self.seen = Seen(state, tuple(devices), note)

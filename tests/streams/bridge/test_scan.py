@@ -1,4 +1,4 @@
-"""The scan lists headsets by the boards that connect them, and says what it could not search."""
+"""The scan lists headsets by the boards that connect them, and names what it could not search."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bci_affect.streams.bridge.stamps import Stamper, UnixToLsl
@@ -48,6 +48,7 @@ def test_a_board_with_a_clock_of_its_own_is_shifted_by_one_constant():
     assert abs(times[-1] - clocks.now) < 1e-6
 
 
+@settings(max_examples=40)
 @given(
     cuts=st.lists(st.integers(1, 40), min_size=1, max_size=30),
     jitter=st.sampled_from([0.0, 0.01, 0.08]),
