@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import tomllib
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -156,6 +156,10 @@ class AffectSettings(Section):
     """Mean electrode quality below which the estimate is held."""
 
 
+Digit = Annotated[str, Field(pattern="^[0-9]$")]
+"""One of the keys 0 to 9."""
+
+
 class LiveSettings(Section):
     """A live session's settings; ``configs/live.toml`` shows them with their defaults."""
 
@@ -165,6 +169,8 @@ class LiveSettings(Section):
     electrodes: dict[str, str] = {}
     """Electrode map: a channel's name to its position in the 10-20 system, or to "" if it is not an
     electrode."""
+    marks: dict[Digit, str] = {}
+    """Notes of the marks that the digit keys set: a digit to its meaning; the digit by default."""
 
 
 Settings = TypeVar("Settings", bound=Section)

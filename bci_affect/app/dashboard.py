@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bci_affect.affect import DIMENSIONS
+from bci_affect.app.keys import mark_on_key, reading_keys
 from bci_affect.safe_text import make_console
 
 if TYPE_CHECKING:
@@ -32,9 +35,21 @@ _STATE_STYLE = {
 }
 
 
-def show(session: LiveSession, duration_s: float | None, console: Console | None = None) -> None:
-    """Show a session until it ends, `duration_s` has passed, or Ctrl-C."""
-    console = console or make_console()
+def show(
+    session: LiveSession,
+    duration_s: float | None,
+    console: Console | None = None,
+    marks: Mapping[str, str] | None = None,
+) -> None:
+    """Show a session until it ends, `duration_s` has passed, or Ctrl-C.
+
+    In a terminal, M sets a mark, and a digit one with its meaning in `marks`.
+    """
+    with reading_keys(partial(mark_on_key, session, marks or {})):
+        _show(session, duration_s, console or make_console())
+
+
+def _show(session: LiveSession, duration_s: float | None, console: Console) -> None:
     until = time.monotonic() + (duration_s if duration_s is not None else float("inf"))
     if console.is_terminal:
         with Live(console=console, refresh_per_second=8, transient=False) as live:

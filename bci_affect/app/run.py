@@ -82,7 +82,7 @@ def run_session(
         if headless:
             from bci_affect.app.dashboard import show
 
-            show(session, duration_s)
+            show(session, duration_s, marks=options.settings.marks)
         else:
             from bci_affect.gui import run_window
 
@@ -191,6 +191,7 @@ def window_services(
         replay=replay,
         calibration=runner,
         report=SessionReport(session),
+        marks=options.settings.marks,
     )
 
 

@@ -91,7 +91,7 @@ def live(
             min=1,
             max=65535,
             metavar="PORT",
-            help="Receive text markers at this UDP port, from programs on this machine.",
+            help="Receive markers (text or OSC) at this UDP port, from this machine.",
         ),
     ] = None,
     choose: Annotated[

@@ -21,6 +21,7 @@ from bci_affect.events import (
     CalibrationStop,
     ClipStart,
     ClipStop,
+    Mark,
     RestStart,
     RestStop,
     SelfReport,
@@ -221,14 +222,20 @@ def _from_name(path: Path, key: str) -> str | None:
 
 def format_marker_names(markers: Iterable[Marker], limit: int = 8) -> str:
     """Format the distinct marker names as a list for a message."""
-    names = list(dict.fromkeys(names_in_marker(marker.text)[0] for marker in markers))
+    names = list(dict.fromkeys(_names(marker)[0] for marker in markers))
     shown = ", ".join(f"'{name[:40]}'" for name in names[:limit])
     return (shown + (", ..." if len(names) > limit else "")) or "none at all"
 
 
+def _names(marker: Marker) -> list[str]:
+    """Return all names of a marker; a mark set by hand is named by its note."""
+    note = marker.event.note if isinstance(marker.event, Mark) else ""
+    return ([note] if note else []) + names_in_marker(marker.text)
+
+
 def _role(marker: Marker, labels: Labels) -> tuple[_Role, str]:
     """Return the role of a marker, and the label or kind of rest that it names."""
-    names = {name.casefold() for name in names_in_marker(marker.text)}
+    names = {name.casefold() for name in _names(marker)}
     for key in labels.labels:
         if key.casefold() in names:
             return _Role.LABEL, key

@@ -8,8 +8,8 @@ window calls a method marked *slow* on a thread of its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -176,7 +176,8 @@ class ScanView(Protocol):
 class Services:
     """All services of a window; None hides the controls that need the service.
 
-    `can_leave` is True where another session or the home page can follow in the same program.
+    `can_leave` is True where another session or the home page can follow in the same program, and
+    `marks` are the meanings of the digit keys.
     """
 
     music: MusicView | None = None
@@ -185,6 +186,7 @@ class Services:
     calibration: CalibrationService | None = None
     scan: ScanView | None = None
     can_leave: bool = False
+    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

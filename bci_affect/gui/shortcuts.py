@@ -9,13 +9,14 @@ from dataclasses import dataclass
 class Shortcut:
     """Keys, the method of the window that they call, and the text in the help.
 
-    Alternative keys are separated by `` / ``.
+    Alternative keys are separated by `` / ``. With `with_key` the method receives the key.
     """
 
     keys: str
     action: str
     text: str
     group: str
+    with_key: bool = False
 
 
 SHORTCUTS: tuple[Shortcut, ...] = (
@@ -24,6 +25,13 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("L", "like", "Like the track, or take it back", "Music"),
     Shortcut("B", "ban", "Never play the track again", "Music"),
     Shortcut("M", "mark", "Mark this moment, with a note if you like", "Session"),
+    Shortcut(
+        " / ".join("0123456789"),
+        "mark_digit",
+        "Mark with a digit, or with its meaning in the settings",
+        "Session",
+        with_key=True,
+    ),
     Shortcut("S", "rate", "Say how you feel (self-report)", "Session"),
     Shortcut("R", "record", "Start or finish the recording", "Session"),
     Shortcut("Ctrl+P", "pause_session", "Take a break, or resume", "Session"),

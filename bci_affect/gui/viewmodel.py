@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bci_affect.affect import AffectEstimate
 from bci_affect.eeg import State
 from bci_affect.event_log import PlayedMusic
+from bci_affect.events import Mark
 from bci_affect.gui.notes import Note, make_note
 from bci_affect.gui.reading import Reading, classify, is_sure
 from bci_affect.gui.texts import tr
@@ -108,7 +109,7 @@ class ViewModel:
     timeline : Timeline
         All estimates so far.
     notes : list of Note
-        All events so far.
+        All events so far, and the markers of other programs.
     music : PlayedMusic
         Music so far.
     manual_bad : set of str
@@ -132,6 +133,7 @@ class ViewModel:
         self.message_added: Event[Message] = Event()
         self.note_added: Event[Note] = Event()
         self.ended: Event[SessionSnapshot] = Event()
+        self._n_events = self._n_markers = 0
         self._messages_seen: set[tuple[float, str]] = set()
         self._stream: object = None
         self._was_ended = False
@@ -192,11 +194,17 @@ class ViewModel:
         self._emit_changes(snapshot)
 
     def _read_events(self) -> None:
-        for time, event in self.control.events()[len(self.notes) :]:
-            note = make_note(time, event)
-            self.notes.append(note)
+        for time, event in self.control.events()[self._n_events :]:
+            self._n_events += 1
             self.music.push(time, event)
-            self.note_added.emit(note)
+            self._add_note(make_note(time, event))
+        for marker in self.control.markers(self._n_markers):
+            self._n_markers += 1
+            self._add_note(make_note(marker.time, Mark(marker.text.replace("\t", " "))))
+
+    def _add_note(self, note: Note) -> None:
+        self.notes.append(note)
+        self.note_added.emit(note)
 
     def _emit_changes(self, snapshot: SessionSnapshot) -> None:
         stream = self.labels if self.info is not None else None

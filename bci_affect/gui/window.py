@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -172,11 +173,13 @@ class MainWindow(QtWidgets.QMainWindow):
         add_bar(self, self.sessionbar, areas.BottomToolBarArea)
         self._menu_button = add_menu(self, self.topbar.corner)
         for shortcut in SHORTCUTS:
-            action = QtGui.QAction(tr(shortcut.text), self)
-            keys = [QtGui.QKeySequence(key) for key in shortcut.keys.split(" / ")]
-            action.setShortcuts(keys)
-            action.triggered.connect(partial(self._do, shortcut.action))
-            self.addAction(action)
+            keys = shortcut.keys.split(" / ")
+            for same in [[key] for key in keys] if shortcut.with_key else [keys]:
+                action = QtGui.QAction(tr(shortcut.text), self)
+                action.setShortcuts([QtGui.QKeySequence(key) for key in same])
+                given = same if shortcut.with_key else ()
+                action.triggered.connect(partial(self._do, shortcut.action, given))
+                self.addAction(action)
         for button in self.findChildren(QtWidgets.QAbstractButton):
             if button.focusPolicy() != QtCore.Qt.FocusPolicy.NoFocus:
                 # Focus by Tab only: a clicked button must not take Space from the music.
@@ -199,11 +202,11 @@ class MainWindow(QtWidgets.QMainWindow):
         if state is not None:
             self.restoreState(state, _STATE_VERSION)
 
-    def _do(self, name: str, *_: object) -> None:
+    def _do(self, name: str, given: Sequence[str], *_: object) -> None:
         if self.vm.snapshot.clock.ended and name in SESSION_ACTIONS:
             self.sessionbar.notify("info", tr("The session has ended; Summary shows what next"))
             return
-        getattr(self, name)()
+        getattr(self, name)(*given)
 
     # --- places -------------------------------------------------------------------------------
 
@@ -322,6 +325,10 @@ class MainWindow(QtWidgets.QMainWindow):
     def mark(self) -> None:
         """Mark this moment."""
         self.sessionbar.mark()
+
+    def mark_digit(self, digit: str) -> None:
+        """Set a mark with the meaning of a digit."""
+        self.control.mark(self.services.marks.get(digit, digit))
 
     def record(self) -> None:
         """Start or finish the recording."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bci_affect.affect import AffectEstimate, EstimateLog
 from bci_affect.event_log import TimedEvent
 from bci_affect.session.snapshot import Policy, SessionSnapshot
+from bci_affect.streams import Marker
 
 PINNED = "pinned by you"
 """Rule of a suggestion that the listener has pinned."""
@@ -91,6 +92,9 @@ class SessionControl(Protocol):
 
     def events(self) -> list[TimedEvent]:
         """Return all events so far: LSL time and event."""
+
+    def markers(self, first: int = 0) -> list[Marker]:
+        """Return the markers of other programs from number `first` on."""
 
     def mark(self, note: str = "") -> None:
         """Put a mark with a note at this moment."""

@@ -76,6 +76,7 @@ from bci_affect.session.snapshot import (
 from bci_affect.streams import (
     ConnectionState,
     EndOfStream,
+    Marker,
     Source,
     StreamInfo,
     XdfSource,
@@ -84,6 +85,7 @@ from bci_affect.streams import (
 
 logger = logging.getLogger(__name__)
 _READ_S = 0.2
+_SHOWN_MARKERS = 2000
 _START_S = 2.0  # a reading may come this much later than the warm-up takes
 
 
@@ -167,6 +169,7 @@ class LiveSession:
         self._messages: deque[Message] = deque(maxlen=50)
         self._events: list[TimedEvent] = []
         self._breaks = Breaks()
+        self._markers: list[Marker] = []
         self._commands: deque[Callable[[AffectPath], None]] = deque()
         self._writer = ResultWriter(
             estimates,
@@ -316,7 +319,7 @@ class LiveSession:
                 while self._commands:
                     self._commands.popleft()(path)
                 # Work that does not need the next samples is done before they arrive.
-                self._source.markers()  # recorded as received; a session ignores them
+                self._keep_markers(self._source.markers())
                 if self._music:
                     path.estimator.set_music(self._music.log_odds())
                 chunk = self._source.read(_READ_S)
@@ -385,6 +388,21 @@ class LiveSession:
             self.notify(
                 "warning", "The EEG has drifted from the calibration: measure a new 60 s baseline."
             )
+
+    def _keep_markers(self, markers: list[Marker]) -> None:
+        """Keep the markers of other programs for the window; the recording has all of them."""
+        for marker in markers:
+            if marker.event is not None or len(self._markers) >= _SHOWN_MARKERS:
+                continue
+            if self._replayed and marker in self._markers:
+                continue  # a replay has moved back
+            self._markers.append(marker)
+            if len(self._markers) == _SHOWN_MARKERS:
+                self.notify(
+                    "warning",
+                    f"More than {_SHOWN_MARKERS:,} markers were received, the last from "
+                    f"'{marker.stream}'; further ones are recorded, and not shown.",
+                )
 
     def _show_baseline(self, path: AffectPath) -> None:
         """Make the bands' mean and spread at rest part of the snapshot."""
@@ -590,6 +608,10 @@ class LiveSession:
         """Return all events so far."""
         with self._lock:
             return list(self._events)
+
+    def markers(self, first: int = 0) -> list[Marker]:
+        """Return the markers of other programs from number `first` on, the first 2,000 at most."""
+        return self._markers[first:]
 
     # ---- SessionControl: commands -------------------------------------------------------------
 

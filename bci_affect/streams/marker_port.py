@@ -1,4 +1,7 @@
-"""Port that receives markers as UDP datagrams, for programs that do not speak LSL."""
+"""Port that receives markers as UDP datagrams, for programs that do not speak LSL.
+
+A datagram is text, or a message or bundle of OSC (Open Sound Control).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import numpy as np
 
 from bci_affect.errors import BciAffectError
 from bci_affect.streams.header import build_header, decode_text
+from bci_affect.streams.numeric_markers import column_texts
 from bci_affect.streams.source import Marker
 from bci_affect.streams.tap import RawTap
 
@@ -30,7 +34,8 @@ class MarkerPort:
     """Receiver of markers: the text of each datagram, at the time of its arrival.
 
     The thread starts with `start`. Each datagram is one marker in UTF-8 or CP1252; white space
-    around it is removed, and an empty one is ignored.
+    around it is removed, and an empty one is ignored. An OSC message is a marker of its address and
+    arguments, see `osc_texts`.
 
     Parameters
     ----------
@@ -107,10 +112,12 @@ class MarkerPort:
             except OSError:  # nothing within the timeout, or a sender that is gone
                 continue
             time = self._clock()
-            text = decode_text(data).strip()
             if len(data) > MAX_BYTES:
                 logger.warning("A marker of more than %d bytes was ignored.", MAX_BYTES)
-            elif text:
+            elif is_osc(data):
+                for text in osc_texts(data):
+                    self._receive(text, time)
+            elif text := decode_text(data).strip():
                 self._receive(text, time)
 
     def _receive(self, text: str, time: float) -> None:
@@ -122,3 +129,39 @@ class MarkerPort:
             tap.texts(UDP_STREAM, [[text]], np.array([time]))
         with self._lock:
             self._markers.append(Marker(time, text, UDP_STREAM))
+
+
+def is_osc(data: bytes) -> bool:
+    """Return whether a datagram is OSC: a bundle, or an address that ends with a zero byte."""
+    return data.startswith(b"#bundle\0") or (data.startswith(b"/") and b"\0" in data)
+
+
+def osc_texts(data: bytes) -> list[str]:
+    r"""Return the text of each message of an OSC packet; none of a damaged packet.
+
+    A text is the address and the arguments, separated by tabs, so that labels may refer to each of
+    them. Numbers have no needless digits; arguments that are neither text, number nor truth value
+    are left out.
+
+    Examples
+    --------
+    >>> osc_texts(b"/marker\0,s\0\0happy\0\0\0")
+    ['/marker\thappy']
+    >>> osc_texts(b"/marker\0,f\0\0\x40\xe0\0\0")
+    ['/marker\t7']
+    """
+    from pythonosc.osc_packet import OscPacket
+
+    try:
+        messages = [timed.message for timed in OscPacket(data).messages]
+    except Exception:  # of various kinds, as the library expects no damage
+        logger.warning("A damaged OSC packet was ignored.")
+        return []
+    return ["\t".join([m.address, *filter(None, map(_argument, m.params))]) for m in messages]
+
+
+def _argument(value: object) -> str:
+    """Return an argument of OSC as text; "" for one that is left out."""
+    if isinstance(value, str):
+        return value.strip()
+    return column_texts([value])[0] if isinstance(value, int | float) else ""

@@ -8,6 +8,7 @@ EEG (or of a regular stream) that holds a code. `Marker.text` is the number as p
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,11 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.streams.header import StreamHeader
+from bci_affect.streams.source import Marker
 
 MOST_CODES = 64
 """Most distinct values of a column that is taken for triggers without such a name."""
 LEAST_IDLE = 0.2
 """Least share of zeros in a column that is taken for triggers without such a name."""
+MOST_CHANGES = 0.2
+"""Most changes per sample of such a column; more are noise of small integers."""
+LEAST_S = 2.0
+"""Seconds of a live stream after which such a column is taken for triggers."""
+MAX_PENDING = 10_000
+"""Most markers of a live column that wait for this."""
 
 _KIND = re.compile(r"(?:markers?|events?|stim(?:ulus|uli)?|trig(?:ger)?s?|annotations?)", re.I)
 _NAMED = re.compile(rf"(?<![a-z]){_KIND.pattern}(?![a-z])", re.I)
@@ -117,6 +125,8 @@ class TriggerColumns:
     ----------
     candidates : list of int
         Columns that may still be triggers.
+    n_samples : int
+        Samples so far.
     """
 
     def __init__(self, header: StreamHeader) -> None:
@@ -134,17 +144,19 @@ class TriggerColumns:
         ]
         self._codes: dict[int, set[float]] = {i: set() for i in self.candidates}
         self._zeros = dict.fromkeys(self.candidates, 0)
-        self._samples = 0
+        self._changes = dict.fromkeys(self.candidates, 0)
+        self.n_samples = 0
 
     def push(self, samples: NDArray[Any]) -> None:
         """Check the next samples (n, n_channels)."""
-        self._samples += len(samples)
+        self.n_samples += len(samples)
         for i in list(self.candidates):
             column = samples[:, i]
             if not (np.isfinite(column).all() and (column == np.trunc(column)).all()):
                 self.candidates.remove(i)
                 continue
             self._zeros[i] += int(np.count_nonzero(column == 0))
+            self._changes[i] += int(np.count_nonzero(column[1:] != column[:-1]))
             if i not in self._named:
                 self._codes[i].update(np.unique(column).tolist())
                 if len(self._codes[i]) > MOST_CODES:
@@ -156,8 +168,79 @@ class TriggerColumns:
             i
             for i in self.candidates
             if i in self._named
-            or (len(self._codes[i]) > 1 and self._zeros[i] >= LEAST_IDLE * self._samples)
+            or (
+                len(self._codes[i]) > 1
+                and self._zeros[i] >= LEAST_IDLE * self.n_samples
+                and self._changes[i] <= MOST_CHANGES * self.n_samples
+            )
         ]
+
+    def is_named(self, column: int) -> bool:
+        """Return True for a column that its label or type names as triggers."""
+        return column in self._named
+
+
+class TriggerReader:
+    """Reader of the trigger columns of a live stream: `push` samples, then `stamp` them.
+
+    A column that is named as triggers gives markers at once. Any other gives those since the start
+    once it is known to hold triggers. A code is idle if it is zero, or the first one before any
+    zero.
+
+    Parameters
+    ----------
+    header : StreamHeader
+        Header of a numeric, regular stream.
+    """
+
+    def __init__(self, header: StreamHeader) -> None:
+        self._header = header
+        self._search = TriggerColumns(header)
+        self._waiting: deque[NDArray[Any]] = deque()  # (n, n_channels), without times yet
+        self._pending = {i: deque[Marker](maxlen=MAX_PENDING) for i in self._search.candidates}
+        self._before: dict[int, float] = {}
+        self._idle: dict[int, float] = {}
+
+    def push(self, samples: NDArray[Any]) -> None:
+        """Append raw samples (n, n_channels)."""
+        if self._search.candidates:
+            self._search.push(samples)
+            self._waiting.append(samples)
+        else:
+            self._waiting.clear()
+
+    def stamp(self, times: NDArray[np.float64]) -> list[Marker]:
+        """Assign times (n,) to the oldest samples without; return the markers among them."""
+        if not self._search.candidates:
+            return []
+        samples = self._next(times.size)
+        for i in self._search.candidates:
+            codes = samples[:, i]
+            idle = 0.0 if not codes.all() else self._idle.get(i, float(codes[0]))
+            at = code_changes(codes, self._before.get(i, np.nan), idle=idle)
+            self._idle[i], self._before[i] = idle, float(codes[-1])
+            texts = column_texts(codes[at].tolist())
+            name = f"{self._header.name} {self._header.labels[i]}"
+            self._pending[i].extend(
+                Marker(float(times[j]), text, name) for j, text in zip(at, texts, strict=True)
+            )
+        late = self._search.n_samples >= LEAST_S * self._header.rate_hz
+        markers = []
+        for i in self._search.found():
+            if late or self._search.is_named(i):
+                markers += self._pending[i]
+                self._pending[i].clear()
+        return sorted(markers, key=lambda marker: marker.time)
+
+    def _next(self, count: int) -> NDArray[Any]:
+        parts = []
+        while count:
+            head = self._waiting.popleft()
+            parts.append(head[:count])
+            if len(head) > count:
+                self._waiting.appendleft(head[count:])
+            count -= len(parts[-1])
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def trigger_columns(header: StreamHeader, blocks: Iterable[NDArray[Any]]) -> list[int]:

@@ -43,7 +43,7 @@ from bci_affect.session.snapshot import (
     SessionSnapshot,
     StreamStatus,
 )
-from bci_affect.streams import ConnectionState, Health, StreamInfo
+from bci_affect.streams import ConnectionState, Health, Marker, StreamInfo
 
 NAMES = {len(names): names for names in CAPS.values()}
 BANDS = ("delta", "theta", "alpha", "beta", "gamma")
@@ -224,6 +224,7 @@ class ScriptedSession:
         self.recording: RecordingStatus | None = None
         self.messages: tuple[Message, ...] = ()
         self.marks: list[TimedEvent] = []
+        self.foreign: list[Marker] = []
         self.estimates: list[AffectEstimate] = []
         self.baseline_left = 0.0
         self.paused = False
@@ -415,6 +416,9 @@ class ScriptedSession:
         for estimate in self.estimates:
             log.add(estimate)
         return log
+
+    def markers(self, first: int = 0) -> list[Marker]:
+        return self.foreign[first:]
 
     def events(self) -> list[TimedEvent]:
         return list(self.marks)

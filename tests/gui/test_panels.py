@@ -14,15 +14,18 @@ from pyqtgraph.Qt import QtCore, QtGui, QtTest, QtWidgets
 from bci_affect.affect import ReferenceKind
 from bci_affect.eeg import State
 from bci_affect.gui.layouts import layouts
+from bci_affect.gui.notes import NoteKind
 from bci_affect.gui.panels.bands import against_baseline
 from bci_affect.gui.panels.embedding import flatten
 from bci_affect.gui.panels.nowplaying import why_words
 from bci_affect.gui.panels.quality import contacts
 from bci_affect.gui.reading import Kind
+from bci_affect.gui.services import Services
 from bci_affect.gui.shortcuts import SHORTCUTS
 from bci_affect.gui.window import MainWindow
 from bci_affect.music import Suggestion
 from bci_affect.session import Message
+from bci_affect.streams import Marker
 from tests.gui.conftest import tick, wait_for
 from tests.gui.scripted import ScriptedSession
 
@@ -55,6 +58,22 @@ def test_a_mark_carries_the_note_that_was_written_before(
     assert window.sessionbar.note.text() == ""
     tick(window, session, 2)
     assert window.vm.notes[-1].text == "moves Space and N too"
+
+
+def test_digits_and_markers_of_other_programs_are_marks(
+    session: ScriptedSession, open_window: Open
+) -> None:
+    window = open_window(session, services=Services(marks={"3": "sad"}))
+    window.setFocus()
+    QtTest.QTest.keyClick(window, KEY.Key_3)
+    QtTest.QTest.keyClick(window, KEY.Key_7)
+    assert session.commands[-2:] == [("mark", "sad"), ("mark", "7")]
+    session.foreign.append(Marker(session.now, "/marker\thappy", "UDP markers"))
+    tick(window, session, 2)
+    texts = [note.text for note in window.vm.notes if note.kind is NoteKind.MARK]
+    assert sorted(texts) == ["/marker happy", "7", "sad"]
+    tick(window, session, 2)
+    assert len([note for note in window.vm.notes if note.kind is NoteKind.MARK]) == 3
 
 
 def test_a_self_report_needs_both_scales_and_suggests_nothing(

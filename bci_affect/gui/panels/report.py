@@ -77,6 +77,16 @@ class Scale(Drawing):
         if event.buttons() & QtCore.Qt.MouseButton.LeftButton:
             self.choose(self._at(event.position().x()))
 
+    def event(self, event: QtCore.QEvent) -> bool:
+        if (
+            event.type() == QtCore.QEvent.Type.ShortcutOverride
+            and isinstance(event, QtGui.QKeyEvent)
+            and event.text().isdigit()
+        ):
+            event.accept()  # a digit chooses here; elsewhere it sets a mark
+            return True
+        return bool(super().event(event))
+
     def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
         keys = QtCore.Qt.Key
         step = {keys.Key_Left: -1.0, keys.Key_Right: 1.0}.get(keys(event.key()))

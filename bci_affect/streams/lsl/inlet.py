@@ -68,7 +68,7 @@ class LslSource(ManagedSource):
     channels : sequence of str, optional
         Channels to keep, by name and in this order.
     markers_udp : int, optional
-        UDP port of this machine at which text markers are received too.
+        UDP port of this machine at which markers (text or OSC) are received too.
     side_streams : bool
         Pass other streams of the same source id or host (accelerometer, PPG, battery) to the tap.
     wait_s : float
@@ -233,8 +233,14 @@ class LslSource(ManagedSource):
             left = deadline - time.monotonic()
 
     def markers(self) -> list[Marker]:
-        """Return markers of other programs since the last call, by stream in order of time."""
+        """Return markers of other programs since the last call, by stream in order of time.
+
+        Those of trigger columns of the EEG are among them.
+        """
         found = self._markers.take()
+        if self._receiver is not None:
+            waiting = self._receiver.markers
+            found += [waiting.popleft() for _ in range(len(waiting))]
         return found if self._port is None else found + self._port.take()
 
     def close(self) -> None:

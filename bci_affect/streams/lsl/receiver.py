@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ from bci_affect.streams.header import StreamHeader, with_processed_rate
 from bci_affect.streams.lsl import discovery as lsl
 from bci_affect.streams.lsl.chunk_queue import ChunkQueue
 from bci_affect.streams.lsl.link import Link
+from bci_affect.streams.numeric_markers import MAX_PENDING, TriggerReader
+from bci_affect.streams.source import Marker
 from bci_affect.streams.tap import RawTap
 
 logger = logging.getLogger(__name__)
@@ -104,6 +107,8 @@ class Receiver:
         Assembler of the chunks.
     queue : ChunkQueue
         Queue of chunks for the reader.
+    markers : deque of Marker
+        Changes of trigger columns that were not read yet.
     announced_to : RawTap or None
         Tap to which the stream was announced.
     fresh_offset : float or None
@@ -125,6 +130,8 @@ class Receiver:
         self._announced_hz = header.rate_hz if announced_hz is None else announced_hz
         self.assembler = Assembler(header, channels)
         self.queue = ChunkQueue(header.rate_hz)
+        self.markers: deque[Marker] = deque(maxlen=MAX_PENDING)
+        self._triggers = TriggerReader(header)
         self.announced_to: RawTap | None = None
         self.fresh_offset: float | None = None
         self.newest = math.nan
@@ -185,7 +192,10 @@ class Receiver:
             self._offset_from(stamps, jumps, link, tap)
         if tap is not None:
             tap.samples(self.key, samples, stamps)
+        self._triggers.push(samples)
         chunks = self.assembler.push(samples, stamps)
+        for chunk in chunks:
+            self.markers.extend(self._triggers.stamp(chunk.times))
         if chunks:
             self.queue.put(chunks)
         self.newest = float(stamps[-1]) + offsets.value

@@ -20,13 +20,14 @@ ROOT = Path(__file__).resolve().parents[3]
 started: list[subprocess.Popen] = []
 
 
-def spawn(module, *args):
+def spawn(module, *args, stdin=None):
     """Start a Python module in another process, in the same LSL session."""
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
         [sys.executable, "-m", module, *map(str, args)],
         cwd=ROOT,
         env=env,
+        stdin=stdin,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -5,6 +5,7 @@ stamp of number n is ``base + n / rate``. A paused publisher catches up afterwar
 a buffer does; one that is restarted continues at the due number. At SIGUSR1 it sets its
 clock 500 s back, at SIGUSR2 9000 s forward. With ``--clock`` all stamps are that much
 later, as Unix time is. With ``--announced`` it claims another rate than it has.
+With ``--trigger LABEL`` the last channel holds 3 and 7 in turn at each full second, for 5 samples.
 Imports little, so that many can be started at once.
 """
 
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--piece", type=float, default=0.01)
     parser.add_argument("--units", default="microvolts")
     parser.add_argument("--type", default="EEG")
+    parser.add_argument("--trigger", default="")
     parser.add_argument("--clock", type=float, default=0.0)
     parser.add_argument("--stamps", choices=["true", "arrival", "random"], default="true")
     args = parser.parse_args()
@@ -39,6 +41,8 @@ def main() -> None:
             signal.signal(getattr(signal, name), lambda *_, jump=jump: jumps.append(jump))
     labels = ["Fz", "Cz", "Pz", "Oz", "C3", "C4", "P3", "P4"][: args.channels]
     labels += [f"X{i}" for i in range(len(labels), args.channels)]
+    if args.trigger:
+        labels[-1] = args.trigger
     info = pylsl.StreamInfo(
         args.name,
         args.type,
@@ -62,6 +66,9 @@ def main() -> None:
             n = np.arange(number, due)
             samples = np.random.default_rng(number).normal(0, 20, (n.size, args.channels))
             samples[:, 0] = n
+            if args.trigger:
+                second = n // args.rate
+                samples[:, -1] = np.where(n - second * args.rate < 5, 3 + 4 * (second % 2), 0)
             stamps = args.base + n / args.rate
             stamps += args.clock + sum(jumps)
             if args.stamps == "arrival":
