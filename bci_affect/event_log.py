@@ -151,6 +151,13 @@ class PlayedMusic:
         return self._played
 
     @property
+    def track(self) -> MusicSpan | None:
+        """Track that plays or is paused; None in silence and during a clip."""
+        if self._clip is not None or self._track is None:
+            return None
+        return self._played[self._track]
+
+    @property
     def audible(self) -> TrackStart | ClipStart | None:
         """Music that is audible now; None in silence."""
         if self._clip is not None:

@@ -348,9 +348,11 @@ class TrackEvent(SessionEvent):
 
 @_event
 class TrackStart(TrackEvent):
-    """First audible frame of a track."""
+    """First audible frame of a track, or the start of a recording in the middle of one."""
 
     KIND = EventKind.TRACK_START
+    earlier: bool | None = None
+    """True where the track began before the recording."""
     valence: Mood = None
     """Valence of the music, -1 to 1."""
     arousal: Mood = None

@@ -37,10 +37,11 @@ from bci_affect.affect import (
 )
 from bci_affect.eeg import FeatureWindow, State
 from bci_affect.errors import BciAffectError
-from bci_affect.event_log import REST_KINDS, Breaks, TimedEvent
+from bci_affect.event_log import REST_KINDS, Breaks, PlayedMusic, TimedEvent
 from bci_affect.events import (
     ChannelUse,
     Mark,
+    MusicPaused,
     RecordingStart,
     RestStart,
     RestStop,
@@ -50,6 +51,7 @@ from bci_affect.events import (
     SessionResume,
     SessionStart,
     SessionStop,
+    TrackStart,
 )
 from bci_affect.session.history import EstimateHistory
 from bci_affect.session.parts import (
@@ -701,8 +703,28 @@ class LiveSession:
             self._recording.start(self._source)
             self.emit_event(RecordingStart(self._model.name))
             self._record_normalisation()
+            self._record_state()
         except BciAffectError as error:
             self.notify("error", str(error))
+
+    def _record_state(self) -> None:
+        """Write into a new recording which track plays, and whether the session is paused."""
+        now, events = self._now(), self.events()
+        state: list[SessionEvent] = []
+        span = PlayedMusic(events).track
+        if span is not None and isinstance(span.music, TrackStart):
+            player = self._music.status().player if self._music else None
+            known = player is not None and player.track_id == span.music.track_id
+            offset = player.position_s if player is not None and known else None
+            state.append(replace(span.music, earlier=True, offset=offset))
+            if span.pauses and math.isinf(span.pauses[-1][1]):
+                one = span.music
+                state.append(MusicPaused(one.track, one.artist, one.track_id, offset))
+        if Breaks(events).covers(now):
+            state.append(SessionPause())
+        for event in state:
+            if self._recording:
+                self._recording.event(event, now)
 
     def stop_recording(self) -> None:
         """Finish the recording's file, with all events so far in it."""

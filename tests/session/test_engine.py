@@ -20,7 +20,17 @@ from bci_affect.affect.estimate import AffectEstimate
 from bci_affect.config import LiveSettings
 from bci_affect.eeg import State
 from bci_affect.errors import BciAffectError
-from bci_affect.events import Mark, RestStart, RestStop, SelfReport, SessionPause, SessionResume
+from bci_affect.event_log import Breaks, PlayedMusic
+from bci_affect.events import (
+    Mark,
+    MusicPaused,
+    RestStart,
+    RestStop,
+    SelfReport,
+    SessionPause,
+    SessionResume,
+    TrackStart,
+)
 from bci_affect.model import Predictor
 from bci_affect.resources import shipped
 from bci_affect.session import path_factory
@@ -173,8 +183,8 @@ def test_a_killed_device_is_said_to_be_lost_and_the_reading_is_held(predictor: P
     session.stop()
 
 
-def test_commands_reach_the_data_path(predictor: Predictor) -> None:
-    session = make_session(predictor)
+def test_commands_reach_the_data_path(predictor: Predictor, tmp_path: Path) -> None:
+    session = make_session(predictor, recording=SessionRecording(tmp_path))
     with playing(RECORDING, "--speed", str(SPEED)):
         info = session.start(60)
         session.set_bad(info.labels[0])
@@ -195,6 +205,9 @@ def test_commands_reach_the_data_path(predictor: Predictor) -> None:
         assert session.snapshot().clock.paused
         count = len(session.history(math.inf))
         assert until(lambda: len(session.history(math.inf)) > count, 60), "EEG goes on in a break"
+        session.emit_event(TrackStart("Sea", artist="A", track_id=4, valence=0.5, offset=0.0))
+        session.emit_event(MusicPaused("Sea", artist="A", track_id=4))
+        session.start_recording()
         session.set_paused(False)
         assert not session.snapshot().clock.paused
         session.stop()
@@ -204,6 +217,15 @@ def test_commands_reach_the_data_path(predictor: Predictor) -> None:
     assert kinds.index(RestStart) < kinds.index(RestStop)
     breaks = [kind for kind in kinds if kind in (SessionPause, SessionResume)]
     assert breaks == [SessionPause, SessionResume]
+    (path,) = tmp_path.rglob("*.xdf")
+    recorded = read_xdf(path).events()
+    assert [span.music for span in PlayedMusic(recorded).played] == [
+        TrackStart("Sea", artist="A", track_id=4, valence=0.5, earlier=True)
+    ]
+    assert PlayedMusic(recorded).played[0].pauses, "the track was paused"
+    ((start, stop),) = Breaks(recorded).spans
+    assert recorded[0][0] <= start < stop < recorded[-1][0]
+    assert kinds.count(TrackStart) == 1, "the session's own list has no second start"
 
 
 def test_no_stream_is_one_sentence(predictor: Predictor) -> None:
