@@ -53,7 +53,7 @@ SHORTCUTS: tuple[Shortcut, ...] = (
 SESSION_ACTIONS = frozenset(
     (
         *("play_or_pause", "skip", "like", "ban"),
-        *("mark", "rate", "record", "pause_session", "baseline", "calibrate", "stop"),
+        *("mark", "mark_digit", "rate", "record", "pause_session", "baseline", "calibrate", "stop"),
     )
 )
 """Actions that need a running session."""

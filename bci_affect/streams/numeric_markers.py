@@ -225,7 +225,7 @@ class TriggerReader:
                 Marker(float(times[j]), text, name) for j, text in zip(at, texts, strict=True)
             )
         late = self._search.n_samples >= LEAST_S * self._header.rate_hz
-        markers = []
+        markers: list[Marker] = []
         for i in self._search.found():
             if late or self._search.is_named(i):
                 markers += self._pending[i]
