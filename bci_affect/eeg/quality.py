@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bci_affect.config import QualitySettings
 from bci_affect.eeg.montage import Montage
+from bci_affect.eeg.not_eeg import NotEegDetector, SpikeDetector, counts
 from bci_affect.eeg.robust import middle, outlier, rms
 
 TICK_S = 1.0
@@ -32,6 +33,8 @@ N_NEIGHBOURS = 4
 TYPICAL_CORRELATION = 0.6
 """Neighbours' median correlation above which a low one is an electrode's fault, not the head's."""
 
+MIRRORED_BELOW = -0.6
+"""Correlation with most of its neighbours below which an electrode's polarity is reversed."""
 
 RAIL_MOVES_UV = 20.0
 """An electrode that moves this far within a tick and yet repeats its values is railed, not flat."""
@@ -46,26 +49,40 @@ class Fault(IntEnum):
     FLAT = 0
     RAILED = 1
     CONTACT = 2
-    NOISY = 3
-    WEAK = 4
-    LINE = 5
-    HIGH_FREQUENCY = 6
-    ALONE = 7
+    COUNTER = 3
+    SPIKES = 4
+    NOISY = 5
+    WEAK = 6
+    LINE = 7
+    HIGH_FREQUENCY = 8
+    ALONE = 9
+    REVERSED = 10
+    COPY = 11
+    TONE = 12
+    NOISE = 13
+    UNRELATED = 14
 
 
 WORDS = {
     Fault.FLAT: "flat",
     Fault.RAILED: "railed",
     Fault.CONTACT: "contact changes",
+    Fault.COUNTER: "counter or ramp",
+    Fault.SPIKES: "spikes of a heartbeat",
     Fault.NOISY: "too large",
     Fault.WEAK: "too small",
     Fault.LINE: "mains hum",
     Fault.HIGH_FREQUENCY: "muscle or high-frequency noise",
     Fault.ALONE: "unlike its neighbours",
+    Fault.REVERSED: "polarity reversed",
+    Fault.COPY: "same signal as another electrode",
+    Fault.TONE: "test signal",
+    Fault.NOISE: "only noise",
+    Fault.UNRELATED: "unrelated to the other electrodes",
 }
 """Names of the faults for users."""
 
-_HARD = np.array([t <= Fault.CONTACT for t in Fault])
+_HARD = np.array([t <= Fault.SPIKES for t in Fault])
 """Tests that vote during blinks and movement too, and twice as fast."""
 
 _SIZES = slice(Fault.NOISY, Fault.HIGH_FREQUENCY + 1)
@@ -107,6 +124,8 @@ class Quality:
         self._covariance = np.zeros((eeg.size, eeg.size))
         self._mix = min(1.0, tick_s / 2.0)
         self._room = np.empty((0, eeg.size))
+        self._spikes = SpikeDetector(eeg.size, tick_s)
+        self._not_eeg = NotEegDetector(eeg.size, tick_s)
 
     def reasons(self, least: float = 0.25) -> dict[str, tuple[str, ...]]:
         """Return, per electrode, the faults found more than a share `least` of the time."""
@@ -162,6 +181,9 @@ class Quality:
         if np.maximum.reduce(total) > s.contact_uv / math.sqrt(n):
             far = np.flatnonzero(total > s.contact_uv / math.sqrt(n))
             hits[Fault.CONTACT, far] = np.abs(hp[:, far]).max(axis=0) > s.contact_uv
+        filled = ~dead & (kept >= s.flat_uv)
+        hits[Fault.COUNTER] = filled & counts(raw)
+        hits[Fault.SPIKES] = filled & self._spikes.update(clean, filled)
         if not artifact:
             alive = ~dead
             amplitudes = np.array([spread, kept, line, top])
@@ -171,7 +193,9 @@ class Quality:
             hits[_SIZES] = large
             # Before the reference, which lends a dead electrode the others' mean.
             hits[Fault.WEAK] = alive & (z[1] < -s.outlier_z)
-            hits[Fault.ALONE] = alive & self._alone(clean)
+            hits[Fault.ALONE : Fault.REVERSED + 1] = alive & self._among_neighbours(clean)
+            hits[Fault.LINE] |= alive & (kept < s.flat_uv)  # nothing but hum
+            hits[Fault.COPY :] = self._not_eeg.update(clean, filled)
         self.votes += (self._pace_hard if artifact else self._pace) * (hits - self.votes)
         self.score = np.multiply.reduce(1.0 - self.votes, axis=0).astype(np.float32)
         self.good = np.where(self.good, self.score >= BAD_BELOW, self.score > GOOD_ABOVE)
@@ -209,10 +233,14 @@ class Quality:
         clipped: NDArray[np.bool_] = np.count_nonzero(above | below, axis=0) > most
         return clipped
 
-    def _alone(self, clean: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Electrodes that agree with none of their neighbours although others do."""
+    def _among_neighbours(self, clean: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Compare electrodes with their neighbours, if others agree with theirs, (2, n_eeg).
+
+        First those that agree with none of their neighbours, then those that mirror most of them.
+        """
+        found = np.zeros((2, clean.shape[1]), np.bool_)
         if self._neighbours is None:
-            return np.zeros(clean.shape[1], np.bool_)
+            return found
         np.copyto(self._room, clean)  # BLAS is slower where it sees a matrix meet itself
         now = clean.T @ self._room
         now /= len(clean)
@@ -220,12 +248,14 @@ class Quality:
         now *= self._mix
         self._covariance += now
         sd = np.sqrt(np.maximum(np.diagonal(self._covariance), 1e-12))
-        shared = np.abs(self._covariance.ravel()[self._neighbours]) / sd[:, None]
-        best = np.maximum.reduce(shared / sd[self._neighbours % len(sd)], axis=1)
+        shared = self._covariance.ravel()[self._neighbours] / sd[:, None]
+        shared /= sd[self._neighbours % len(sd)]
+        best = np.maximum.reduce(np.abs(shared), axis=1)
         if middle(best) < TYPICAL_CORRELATION:
-            return np.zeros(clean.shape[1], np.bool_)
-        low: NDArray[np.bool_] = best < self._settings.min_correlation
-        return low
+            return found
+        found[0] = best < self._settings.min_correlation
+        found[1] = np.count_nonzero(shared < MIRRORED_BELOW, axis=1) > N_NEIGHBOURS / 2
+        return found
 
 
 def _neighbours(positions: NDArray[np.float32]) -> NDArray[np.intp] | None:
