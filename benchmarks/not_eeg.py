@@ -136,7 +136,7 @@ def false_alarms(folder: Path) -> int:
     found: Counter[tuple[str, str, str]] = Counter()
     files = sorted(folder.rglob("*.xdf")) if folder.is_dir() else [folder]
     for file in files:
-        source = XdfSource(file, speed=float("inf"))
+        source = XdfSource(file, offline=True)
         info = source.open(0.0)
         pipeline = Pipeline(SignalSettings(), info.rate_hz, info.montage)
         n_electrodes, pushed = int(info.montage.is_eeg.sum()), 0.0

@@ -66,8 +66,9 @@ def _sine(site: Site, hz: float, uv: float) -> Array:
 def _tones(site: Site) -> Array:
     """Another pair of tones at each electrode."""
     hz = site.rng.uniform(3, 40, (2, len(site.names), 1))
-    waves: Array = 10 * np.sin(2 * np.pi * hz * site.seconds)
-    return waves.sum(axis=0)
+    waves: Array = np.sin(2 * np.pi * hz * site.seconds)
+    both: Array = 10 * (waves[0] + waves[1])
+    return both
 
 
 def _square(site: Site) -> Array:
@@ -136,7 +137,8 @@ def _half_noise(site: Site) -> Array:
 
 def _clipped(site: Site) -> Array:
     eeg = site.eeg() + 60 * np.sin(2 * np.pi * 0.7 * site.seconds)
-    return np.clip(eeg, -40, 40)
+    clipped: Array = np.clip(eeg, -40, 40)
+    return clipped
 
 
 SIGNALS: dict[str, Callable[[Site], Array]] = {
@@ -174,7 +176,7 @@ SIGNALS: dict[str, Callable[[Site], Array]] = {
     "sawtooth, 1 Hz, 50 uV": lambda s: s.all(50.0 * (s.seconds % 1.0)),
     "ramp": lambda s: s.all(30.0 * s.seconds),
     "sample counter": lambda s: s.all(np.arange(s.n, dtype=np.float64)),
-    "sample counter, 0 to 255": lambda s: s.all(np.arange(s.n) % 256.0),
+    "sample counter, 0 to 255": lambda s: s.all(np.arange(s.n, dtype=np.float64) % 256),
     "random integers of the converter, 24 bit": lambda s: s.rng.integers(
         -(2**23), 2**23, s.shape
     ).astype(np.float64),

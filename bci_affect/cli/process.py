@@ -95,7 +95,7 @@ def process(
     if not states["ok"]:
         faults = analysis.path.pipeline.quality_reasons.items()
         reasons = [reason, *(f"{name}: {', '.join(found)}" for name, found in faults)]
-        if not states and source.duration_s > path.pipeline.warm_up_s:
+        if not states and source.duration_s > analysis.path.pipeline.warm_up_s:
             reasons.append("no sample has a finite value in any electrode")
         raise BciAffectError(
             f"{file.name} gives no reading in {sum(states.values())} estimates "

@@ -105,9 +105,9 @@ class NotEegDetector:
         """
         none = np.zeros(len(alive), np.bool_)
         rate_hz = len(clean) / self._tick_s
-        hz = np.fft.rfftfreq(len(clean), 1.0 / rate_hz)
+        hz: Floats = np.fft.rfftfreq(len(clean), 1.0 / rate_hz).astype(np.float64)
         hz = hz[(hz >= BANDS_HZ[0][0]) & (hz < min(BANDS_HZ[-1][1], MOST_OF_RATE * rate_hz))]
-        n_alive = np.count_nonzero(alive)
+        n_alive = int(np.count_nonzero(alive))
         if np.count_nonzero(hz > BANDS_HZ[1][0]) < LEAST_FREQUENCIES or not n_alive:
             return NotEeg(none, none, none, none)
         self._ticks += 1

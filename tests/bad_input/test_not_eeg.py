@@ -82,7 +82,7 @@ def test_eeg_is_not_taken_for_another_signal(predictor: Predictor) -> None:
 
 @pytest.mark.parametrize("place", RECORDINGS)
 def test_real_eeg_is_not_taken_for_another_signal(shared_data: Path, place: str) -> None:
-    source = XdfSource(shared_data / place, speed=float("inf"))
+    source = XdfSource(shared_data / place, offline=True)
     info = source.open(0.0)
     pipeline = Pipeline(SignalSettings(), info.rate_hz, info.montage)
     windows = [w for chunk in islice(read_to_end(source), 100) for w in pipeline.push(chunk)]
