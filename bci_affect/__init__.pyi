@@ -22,6 +22,8 @@ from .streams import find_streams as find_streams
 from .streams import read_xdf as read_xdf
 from .training import AffectClassifier as AffectClassifier
 from .training import Corpus as Corpus
+from .training import LeakReport as LeakReport
+from .training import check_split as check_split
 from .training import load_corpus as load_corpus
 from .training import trial_table as trial_table
 
@@ -34,6 +36,7 @@ __all__ = [
     "Chunk",
     "Corpus",
     "FeatureWindow",
+    "LeakReport",
     "LiveSession",
     "LslSource",
     "Montage",
@@ -45,6 +48,7 @@ __all__ = [
     "XdfSource",
     "__version__",
     "calibrate",
+    "check_split",
     "features",
     "find_streams",
     "live",

@@ -30,6 +30,7 @@ COMMANDS = {
     "filters": "Show the filter of each band: edges, gain, delay, warm-up.",
     "home": "Open the home page of the window.",
     "inspect": "Show the content of a recording and its defects.",
+    "leak-check": "Report the leaks of a split of any program.",
     "live": "Run a live session on an LSL stream of EEG.",
     "music": "Music library: add folders, list, search, like and ban.",
     "play": "Republish a recording over LSL with its original timing.",
@@ -60,7 +61,8 @@ class _OnDemand(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name not in COMMANDS:
             raise KeyError(name)
-        found = getattr(import_module(f"bci_affect.cli.{name}"), name)
+        module = name.replace("-", "_")
+        found = getattr(import_module(f"bci_affect.cli.{module}"), module)
         if isinstance(found, typer.Typer):
             command: Any = get_group(found)
         else:

@@ -11,6 +11,9 @@ from .estimator import AffectClassifier as AffectClassifier
 from .estimator import trial_table as trial_table
 from .extract import extract_subject as extract_subject
 from .features import FeatureSet as FeatureSet
+from .leak_check import LeakReport as LeakReport
+from .leak_check import check_split as check_split
+from .leak_page import read_split as read_split
 from .report import interval as interval
 from .report import write_report as write_report
 from .settings import ObjectiveSettings as ObjectiveSettings
@@ -42,12 +45,14 @@ __all__ = [
     "AffectClassifier",
     "Corpus",
     "FeatureSet",
+    "LeakReport",
     "ObjectiveSettings",
     "SimulatedListener",
     "TrainSettings",
     "break_at_gaps",
     "calibrate",
     "calibrate_recordings",
+    "check_split",
     "extract_subject",
     "fit",
     "interval",
@@ -59,6 +64,7 @@ __all__ = [
     "predict",
     "prepare_study",
     "quality_figure",
+    "read_split",
     "reevaluate",
     "run_study",
     "simulate_clips",

@@ -15,7 +15,7 @@ class LeakError(BciAffectError):
     """Raised if parts of a split overlap."""
 
 
-def check_split(features: FeatureSet, split: Split) -> None:
+def refuse_leak(features: FeatureSet, split: Split) -> None:
     """Refuse a split whose parts share a window, or a unit that its scheme keeps apart.
 
     Parameters

@@ -2,7 +2,7 @@
 
 Every function yields `Split`s over the windows of one `FeatureSet`. The test part is separated
 first; the validation part is then taken from the rest by the same unit as the test part (people if
-the test is on other people, stimuli if the test is on other stimuli). `leakage.check_split` refuses
+the test is on other people, stimuli if the test is on other stimuli). `leakage.refuse_leak` refuses
 every split that violates its scheme.
 
 Tracks and trials are stratified by emotion, so that every part has about the overall shares of high
@@ -92,7 +92,7 @@ def make_splits(
     BciAffectError
         If there are too few subjects, sessions, stimuli or trials for the scheme.
     """
-    from bci_affect.training.leakage import check_split
+    from bci_affect.training.leakage import refuse_leak
 
     if protocol not in _SPLITTERS:
         raise BciAffectError(
@@ -100,7 +100,7 @@ def make_splits(
         )
     splits = list(_SPLITTERS[protocol](features, folds, validation, seed))
     for split in splits:
-        check_split(features, split)
+        refuse_leak(features, split)
     return splits
 
 

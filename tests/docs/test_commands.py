@@ -214,7 +214,7 @@ def test_python_on_the_pages_runs(
         result = run(app, words)
         assert result.exit_code == 0, result.output
     assert np.load("features.npz")["bands"].ndim == 4
-    for page in ("replay.md", "python.md", "other-programs.md", "extending.md"):
+    for page in ("replay.md", "python.md", "leak-check.md", "other-programs.md", "extending.md"):
         blocks = python_blocks(page)
         assert blocks, page
         for block in blocks:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bci_affect.errors import BciAffectError
 from bci_affect.training.features import FeatureSet
-from bci_affect.training.leakage import LeakError, check_split
+from bci_affect.training.leakage import LeakError, refuse_leak
 from bci_affect.training.splits import FORBIDDEN, SPLIT_SCHEMES, Split, make_splits
 from tests.training.conftest import make_features
 
@@ -98,14 +98,14 @@ def test_leaks_are_refused(protocol: str, unit: str, pair: tuple[str, str]) -> N
     first, second = (getattr(split, part) for part in pair)
     values[second[0]] = values[first[0]]
     with pytest.raises(LeakError, match=unit):
-        check_split(replace(features, **{unit: values}), split)
+        refuse_leak(replace(features, **{unit: values}), split)
 
 
 def test_shared_window_is_refused(features: FeatureSet) -> None:
     split = make_splits(features, "loso")[0]
     leaky = replace(split, train=np.append(split.train, split.test[:1]))
     with pytest.raises(LeakError, match="window"):
-        check_split(features, leaky)
+        refuse_leak(features, leaky)
 
 
 def test_random_windows_are_refused(features: FeatureSet) -> None:
@@ -113,7 +113,7 @@ def test_random_windows_are_refused(features: FeatureSet) -> None:
     rows = np.random.default_rng(0).permutation(len(features))
     thirds = [np.sort(part) for part in np.array_split(rows, 3)]
     with pytest.raises(LeakError):
-        check_split(features, Split("random", "within-subject", *thirds))
+        refuse_leak(features, Split("random", "within-subject", *thirds))
 
 
 @pytest.mark.parametrize(
