@@ -206,7 +206,7 @@ def check_split(
     features : array_like, shape (n, ...), optional
         Features of the rows, to find identical rows.
     new : sequence of {"subject", "session", "stimulus"}
-        Units that the claim says are new in the test, so that sharing them is a leak.
+        Units that are claimed to be new in the test, so that sharing them is a leak.
     seed : int
         Seed of permutations and bootstrap.
 
@@ -226,7 +226,7 @@ def check_split(
     >>> trials = np.repeat(np.arange(20), 5)  # 20 trials of five windows
     >>> folds = np.arange(100) % 5  # windows of one trial in all folds
     >>> ba.check_split(folds, trials % 2, trials=trials)
-    LeakReport(100 rows, 5 folds: The split leaks: trial.)
+    LeakReport(100 rows, 5 folds: The split leaks: trial, order.)
     """
     given = {"subject": subjects, "session": sessions, "trial": trials, "stimulus": stimuli}
     n, parts = _parts(folds, [labels, times, features, *given.values()])
@@ -498,7 +498,7 @@ def _order_and_baselines(
     meanings = {
         "person mean": "people differ in their share of classes, and the split shows it",
         "stimulus mean": "the label can be known from the stimulus, without the person",
-        "place in the sitting": "the order of presentation is alike for all and tells the class",
+        "place in the sitting": "the order of presentation is alike for all and reveals the class",
         "nearest in time": "neighbours in time have the same class, and training has them",
     }
     for baseline in baselines:
@@ -550,7 +550,7 @@ def _blocks(trials: _Trials, usable: Bools, seed: int) -> LeakFinding:
         f"{drawn.mean():.0f} times are expected (p = {p:.3f})"
     )
     if p <= ALPHA:
-        text += ": classes come in blocks, which slow drift of the EEG tells apart."
+        text += ": classes come in blocks, which slow drift of the EEG distinguishes."
         return LeakFinding("caution", "blocks", text)
     return LeakFinding("ok", "blocks", f"{text}.")
 

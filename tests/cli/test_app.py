@@ -31,7 +31,7 @@ def test_version() -> None:
 def test_the_table_says_what_the_commands_say() -> None:
     for name, line in COMMANDS.items():
         module = name.replace("-", "_")
-            found = getattr(import_module(f"bci_affect.cli.{module}"), module)
+        found = getattr(import_module(f"bci_affect.cli.{module}"), module)
         said = found.info.help if isinstance(found, typer.Typer) else getdoc(found)
         assert said.splitlines()[0] == line, name
 
