@@ -3,7 +3,8 @@
 Rest is kept in channel space, as sums per window, so that the reference can be computed again when
 electrodes fail or return. The reference never follows the EEG once rest is recorded: a state that
 lasts stays visible. Only gain is followed: a change of one electrode's power that is common to all
-bands, less the mean over electrodes, is attributed to its contact and removed from every window.
+bands, less the mean over electrodes, is attributed to its contact and removed from every window, as
+far as neighbouring electrodes differ by more than they do at rest (`gain_share`).
 A population prior counts as a small number of windows. Without any rest the prior alone is used,
 at the scale of the EEG received so far.
 """
@@ -48,6 +49,9 @@ PRIOR_WINDOWS = 1.0
 
 REST_GROUPS = 8
 """Groups of neighbouring rest windows whose logarithms are averaged: bounds the cost of a mask."""
+
+GAIN_NOISE_FACTOR = 2.0
+"""Variance of the gain at rest, as a multiple of the measured one, that is not removed."""
 
 _SCALE_WINDOWS = 100.0
 """Windows after which the scale of EEG without a rest hardly changes."""
@@ -107,6 +111,8 @@ class RestStatistics:
         ``exp(-log_mean / 2)``.
     log_power : ndarray of float64, shape (n_bands, n)
         Mean log power of the electrodes at rest, with the prior.
+    gain_noise : float
+        Variance of the rough part of gain between windows of rest; 0 if rest is too short.
     """
 
     projection: Projection
@@ -114,6 +120,7 @@ class RestStatistics:
     log_mean: Floats
     whitener: Floats
     log_power: Floats
+    gain_noise: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +294,12 @@ class PersonReference:
         """
         self._check(window)
         rest = self.statistics(mask & present(window))
-        covariance, gain = remove_gain(window.matrix(rest.projection.electrodes), rest.log_power)
+        covariance, gain = remove_gain(
+            window.matrix(rest.projection.electrodes),
+            rest.log_power,
+            rest.projection.rough,
+            rest.gain_noise,
+        )
         sites = site_covariance(covariance, rest.projection, rest.scale_uv2, self.kappa)
         logs = spd_log(rest.whitener @ sites @ rest.whitener)
         away = (log_power(covariance) - rest.log_power) / 2
@@ -380,8 +392,10 @@ class PersonReference:
         prior = self.prior.at_electrodes(projection)  # (n_bands, n, n)
         prior_log = _mean_log(prior[None], projection, np.ones(self._n_bands), self.kappa)
         prior_power = log_power(prior)
+        gain_noise = 0.0
         if self.has_rest:
             windows = self._rest_of(electrodes)
+            gain_noise = _gain_noise(windows, projection)
             rest = np.stack([group.matrix(electrodes) for group in _grouped(windows)])
             log_scale = np.log(mean_power(rest)).mean(axis=0)
             n = max(1.0, len(windows) * (1.0 - self.overlap))
@@ -399,6 +413,7 @@ class PersonReference:
             log_mean=log_mean,
             whitener=spd_exp(-log_mean / 2),
             log_power=share * own_power + (1 - share) * (prior_power + log_scale[:, None]),
+            gain_noise=gain_noise,
         )
 
     def _rest_of(self, electrodes: NDArray[np.int64]) -> list[ChannelCovariance]:
@@ -429,7 +444,9 @@ def present(window: ChannelCovariance) -> Bools:
     return there
 
 
-def remove_gain(covariance: Floats, rest_log_power: Floats) -> tuple[Floats, Floats]:
+def remove_gain(
+    covariance: Floats, rest_log_power: Floats, rough: Floats, noise: float = 0.0
+) -> tuple[Floats, Floats]:
     """Remove changes of single electrodes' power that are common to all bands.
 
     Parameters
@@ -438,6 +455,10 @@ def remove_gain(covariance: Floats, rest_log_power: Floats) -> tuple[Floats, Flo
         Of one window.
     rest_log_power : ndarray of float64, shape (n_bands, n)
         Mean log power at rest.
+    rough : ndarray of float64, shape (n, n)
+        `Projection.rough` of the electrodes.
+    noise : float
+        `RestStatistics.gain_noise`; 0 removes all of the change.
 
     Returns
     -------
@@ -450,14 +471,53 @@ def remove_gain(covariance: Floats, rest_log_power: Floats) -> tuple[Floats, Flo
     --------
     >>> import numpy as np
     >>> power = np.array([[4.0, 1.0, 1.0]])
-    >>> _, gain = remove_gain(np.array([np.diag(power[0])]), np.zeros((1, 3)))
+    >>> _, gain = remove_gain(np.array([np.diag(power[0])]), np.zeros((1, 3)), np.eye(3))
     >>> gain.round(3).tolist()
     [0.462, -0.231, -0.231]
     """
     change = (log_power(covariance) - rest_log_power).mean(axis=0) / 2
     gain = change - change.mean()
+    gain = gain * gain_share(rough @ gain, noise)
     factor = np.exp(-gain)
     return centred(covariance * factor[:, None] * factor), gain
+
+
+def gain_share(rough_gain: Floats, noise: float) -> float:
+    """Return the share of the apparent gain that is attributed to contacts, 0 to 1.
+
+    Contacts drift independently, whereas the EEG of neighbouring electrodes changes together. Gain
+    is therefore removed only as far as its rough part exceeds its variance at rest; otherwise
+    changes of the EEG itself would be removed where no contact drifts.
+
+    Parameters
+    ----------
+    rough_gain : ndarray of float64, shape (n,)
+        Rough part of the apparent gain, in nats.
+    noise : float
+        Variance of the rough part at rest.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> gain_share(np.full(4, 0.1), noise=0.01), gain_share(np.full(4, 0.4), noise=0.01)
+    (0.0, 0.875)
+    """
+    variance = float(np.mean(rough_gain**2))
+    if not variance:
+        return 0.0
+    return max(0.0, 1.0 - GAIN_NOISE_FACTOR * noise / variance)
+
+
+def _gain_noise(windows: list[ChannelCovariance], projection: Projection) -> float:
+    """Return `RestStatistics.gain_noise` of windows of rest, 0 with fewer than three."""
+    n = len(windows)
+    if n < MIN_REST_WINDOWS:
+        return 0.0
+    power = np.stack([log_power(one.matrix(projection.electrodes)) for one in windows])
+    change = (power - power.mean(axis=0)).mean(axis=1) / 2  # (n_windows, n)
+    rough = (change - change.mean(axis=1, keepdims=True)) @ projection.rough.T
+    # A new window differs from the mean of n windows by (n + 1) / (n - 1) times this variance.
+    return float((rough**2).mean() * (n + 1) / (n - 1))
 
 
 def _mean_log(covariance: Floats, projection: Projection, scale: Floats, kappa: float) -> Floats:

@@ -124,6 +124,8 @@ class Projection:
         Predicted potential at the electrodes, from the sites.
     field : ndarray of float64, shape (16, n)
         Coefficients of spherical harmonics of a quantity measured at the electrodes.
+    rough : ndarray of float64, shape (n, n)
+        Part of that quantity that its harmonics do not explain, such as the gain of a contact.
     """
 
     electrodes: NDArray[np.int64]
@@ -131,6 +133,7 @@ class Projection:
     unseen: Floats
     from_sites: Floats
     field: Floats
+    rough: Floats
 
 
 class SiteProjector:
@@ -225,4 +228,5 @@ def _projection(electrodes: NDArray[np.int64], directions: Floats) -> Projection
         unseen=(unseen + unseen.T) / 2,
         from_sites=from_sites,
         field=field,
+        rough=np.eye(n) - code @ field,
     )

@@ -81,8 +81,28 @@ def test_gain_of_single_contacts_is_removed(seed):
 def test_what_all_electrodes_share_is_no_gain_of_a_contact():
     covariance = window(0).matrix(np.arange(N))
     rest_power = np.log(np.diagonal(covariance, axis1=1, axis2=2))
-    _, gain = remove_gain(4 * covariance, rest_power)
+    _, gain = remove_gain(4 * covariance, rest_power, np.eye(N))
     np.testing.assert_allclose(gain, 0, atol=1e-9)
+
+
+def test_a_smooth_change_of_the_eeg_is_not_removed_as_gain():
+    """Power that rises in all bands over the back of the head is EEG, drift of contacts is not."""
+    reference = rested()
+    rest = reference.statistics(ALL)
+    back = np.exp(0.1 * rest.projection.field[2] / np.abs(rest.projection.field[2]).max())
+    drift = np.exp(0.35 * np.random.default_rng(3).normal(size=N))
+    shares = {}
+    for name, gain in (("none", np.ones(N)), ("back", back), ("drift", drift)):
+        removed = []
+        for seed in range(700, 712):
+            plain = window(seed)
+            moved = ChannelCovariance(plain.sums * gain[:, None] * gain, plain.samples)
+            away = reference.features(moved, ALL).gain
+            removed.append(np.abs(away).mean())
+        shares[name] = np.mean(removed)
+    assert shares["back"] < 0.05
+    assert shares["drift"] > 0.2
+    assert shares["none"] < 0.02
 
 
 @settings(max_examples=15, deadline=None)

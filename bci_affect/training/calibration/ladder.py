@@ -5,9 +5,10 @@ plus a deviation whose weights (an intercept ``b``, a change of gain ``g``, and 
 principal components ``t`` of the person's own embeddings) all have a normal prior around zero. A
 strong prior gives the population head, intercept included. The number of components and the
 strength of the prior are chosen by leave-one-clip-out within the training clips, rung by rung:
-population, then offset and gain, then two components, then four. A rung is accepted only if its
-error on the left-out clips is lower than that of the rung below by more than `MARGIN_SE` standard
-errors.
+population, then the offset alone, then offset and gain, then two components, then four. The offset
+is the shrunk mean residual of the clips: people whose EEG is ordered rightly often lack only this
+number. A rung is accepted only if its error on the left-out clips is lower than that of the rung
+below by more than `MARGIN_SE` standard errors.
 
 The inner leave-one-clip-out uses the first Newton step of the fit with Boehning's bound of the
 logistic curvature (1/4): the step is linear in the labels and its leave-one-out predictions have a
@@ -28,7 +29,9 @@ from bci_affect.affect import MAX_LOGIT, Array
 Index = NDArray[np.int64]
 
 MAX_COMPONENTS = 4
-COMPONENTS = (0, 2, 4)
+OFFSET_ONLY = -1
+COMPONENTS = (OFFSET_ONLY, 0, 2, 4)
+"""Components of each rung besides offset and gain; `OFFSET_ONLY` is the offset without the gain."""
 PRECISIONS = (2.0, 8.0, 32.0)
 """Prior precision (1 / variance) of every weight, for features of unit variance."""
 MARGIN_SE = 0.5
@@ -83,7 +86,8 @@ def fit_basis(embedding: Array, logit: Array) -> Basis:
 class Head:
     """Personal head as a linear function: ``gain * z + bias + weights @ embedding``.
 
-    ``components`` and ``precision`` identify the rung; None and infinity for the population head.
+    ``components`` (one of `COMPONENTS`) and ``precision`` identify the rung; None and infinity for
+    the population head.
     """
 
     gain: float
@@ -97,6 +101,8 @@ class Head:
         """Name of the rung in words."""
         if self.components is None:
             return "population head"
+        if self.components == OFFSET_ONLY:
+            return "personal offset"
         if self.components == 0:
             return "personal offset and gain"
         return f"personal head ({self.components} components)"
