@@ -44,7 +44,9 @@ def evaluate(
     -------
     dict
         ``results[variant][phase]`` and ``baselines[name]`` hold ``valence`` and ``arousal``, each
-        by unit (``trial``, ``window``), for models also ``retrieval`` and ``insight``.
+        by unit (``trial``, ``window``), for models also ``retrieval``, ``insight`` and
+        ``modality_probe``: balanced accuracy of a linear classifier that separates EEG from music
+        in the common space.
         ``comparisons`` holds paired differences, ``people`` the values per person.
     """
     tables: dict[str, Table] = {}
@@ -52,6 +54,7 @@ def evaluate(
     for variant in config.variant_names:
         per_phase: dict[str, list[Table]] = {}
         extra: dict[str, list[dict[str, Any]]] = {}
+        folds_of: dict[str, list[list[PhaseResult]]] = {}
         for seed in config.study.seeds:
             own = [task for task in tasks if (task.variant, task.seed) == (variant, seed)]
             folds = [folder.read_fold(task.key) for task in own]
@@ -60,6 +63,7 @@ def evaluate(
                 table = _model_table(corpus, config, phases_of_folds)
                 per_phase.setdefault(phase, []).append(table)
                 extra.setdefault(phase, []).append(_interpretability(corpus, phases_of_folds))
+                folds_of.setdefault(phase, []).append(phases_of_folds)
         results[variant] = {}
         for phase, seeds in per_phase.items():
             table = _mean_of_seeds(seeds)
@@ -68,6 +72,7 @@ def evaluate(
                 **_summarise(table),
                 "p": _p_values(folder, config, corpus, tasks, variant, phase),
                 "insight": _mean_of_numbers(extra[phase]),
+                "modality_probe": _modality_probe(folds_of[phase]),
                 "seeds": {
                     f"{target}/trial/balanced_accuracy": [
                         bootstrap_mean(list(one[f"{target}/trial/balanced_accuracy"].values())).mean
@@ -267,6 +272,18 @@ def _interpretability(corpus: Corpus, results: list[PhaseResult]) -> dict[str, A
             for name in names
         }
     return found
+
+
+def _modality_probe(seeds: list[list[PhaseResult]]) -> dict[str, Any]:
+    """Return the probe that separates EEG of held-out windows from music; 0.5 is an aligned space.
+
+    The mean over folds, each with its own model, with the interval over folds; seeds are averaged.
+    """
+    by_fold = [
+        [result.interpretability.get("domain", {}).get("after", np.nan) for result in folds]
+        for folds in zip(*seeds, strict=True)
+    ]
+    return bootstrap_mean([_nanmean(values) for values in by_fold]).as_dict()
 
 
 def _p_values(

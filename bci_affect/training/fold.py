@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,7 +123,11 @@ def run_fold(corpus: Corpus, config: StudyConfig, task: FoldTask) -> FoldResult:
     features = hide_targets(corpus.features, config)
     settings = fit_to_data(config.training(task.variant, "pretrain"), corpus)
     first = _fit(features, task.split, settings, task, "pretrain", None, history)
-    phases = {"pretrain": _test_models(corpus, features, [(task.split, first)], task.seed)}
+    phases = {
+        "pretrain": _test_models(
+            corpus, features, [(task.split, first)], task.seed, settings.centre
+        )
+    }
     weights = {"pretrain": _weights(first.model)}
     if config.study.cotrain:
         settings = fit_to_data(config.training(task.variant, "cotrain"), corpus)
@@ -131,7 +135,7 @@ def run_fold(corpus: Corpus, config: StudyConfig, task: FoldTask) -> FoldResult:
             (split, _fit(features, split, settings, task, "cotrain", first, history))
             for split in cotrain_splits(features, task.split, config)
         ]
-        phases["cotrain"] = _test_models(corpus, features, later, task.seed)
+        phases["cotrain"] = _test_models(corpus, features, later, task.seed, settings.centre)
         weights["cotrain"] = _weights(later[-1][1].model)
     return FoldResult(task.key, phases, history, weights)
 
@@ -196,7 +200,7 @@ def _fit(
     history: list[dict[str, Any]],
 ) -> FitResult:
     seed = fold_seed(task, phase, split.name)
-    train, valid = features.select(split.train), features.select(split.validation)
+    train, valid = training_parts(features, split.train, split.validation, settings)
     result = fit(train, valid, settings, seed, start=start.model if start else None)
     if start is not None:
         result = replace(result, rest_calibration=start.rest_calibration)
@@ -205,8 +209,28 @@ def _fit(
     return result
 
 
+def training_parts(
+    features: FeatureSet,
+    train: NDArray[np.int64],
+    validation: NDArray[np.int64],
+    settings: TrainSettings,
+) -> tuple[FeatureSet, FeatureSet | None]:
+    """Return the training and the validation windows.
+
+    A fit without gradient descent chooses nothing on validation data (`person_fit` has inner folds
+    of its own), so it trains on both.
+    """
+    if settings.linear_only:
+        return features.select(np.union1d(train, validation)), None
+    return features.select(train), features.select(validation)
+
+
 def _test_models(
-    corpus: Corpus, features: FeatureSet, parts: list[tuple[Split, FitResult]], seed: int
+    corpus: Corpus,
+    features: FeatureSet,
+    parts: list[tuple[Split, FitResult]],
+    seed: int,
+    centre: Literal["rest", "past"],
 ) -> PhaseResult:
     """Run each model on its test windows and on the music catalogue."""
     columns: dict[str, list[NDArray[Any]]] = {}
@@ -214,7 +238,7 @@ def _test_models(
     interpretability: dict[str, Any] = {}
     for number, (split, result) in enumerate(parts):
         test = features.select(split.test)
-        prediction = predict(result.model, test, result.rest_calibration)
+        prediction = predict(result.model, test, result.rest_calibration, centre)
         embedding, probability = _project_catalogue(result.model, corpus.catalogue)
         known = np.union1d(features.stimulus[split.train], features.stimulus[split.validation])
         one: dict[str, NDArray[Any]] = {
@@ -233,7 +257,9 @@ def _test_models(
         if number == 0:  # the other models of the phase differ by a few trials only
             interpretability = {
                 "deletion": deletion_test(result.model, test, prediction, seed),
-                "domain": domain_separability(result.model, test, corpus.catalogue, seed),
+                "domain": domain_separability(
+                    result.model, test, prediction.embedding, corpus.catalogue, seed
+                ),
             }
     joined = {name: np.concatenate(values) for name, values in columns.items()}
     mean_attention = np.asarray(attention / max(counts, 1), np.float32)

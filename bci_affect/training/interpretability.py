@@ -67,20 +67,38 @@ def deletion_test(
 
 
 def domain_separability(
-    model: AffectModel, test: FeatureSet, catalogue: MusicCatalogue, seed: int
+    model: AffectModel,
+    test: FeatureSet,
+    embedding: NDArray[np.float32],
+    catalogue: MusicCatalogue,
+    seed: int,
 ) -> dict[str, float]:
     """Measure how well a linear probe separates EEG from music in the common space.
 
     The probe is a logistic regression; its balanced accuracy is cross-validated over tracks, in the
     space of the trained model (``after``) and of an untrained one with the same settings
     (``before``). 0.5 means that the modalities are not linearly separable.
+
+    Parameters
+    ----------
+    model : AffectModel
+        Trained model.
+    test : FeatureSet
+        Windows not used in training.
+    embedding : ndarray of float32, shape (n, space)
+        EEG embeddings of `test`.
+    catalogue : MusicCatalogue
+        Music embeddings.
+    seed : int
+        Seed of the samples and of the untrained model.
     """
     import torch
 
     nan = {"before": float("nan"), "after": float("nan")}
     if not len(catalogue) or not (test.stimulus >= 0).any():
         return nan
-    sample = test.select(_sample_rows(len(test), seed))
+    rows = _sample_rows(len(test), seed)
+    sample = test.select(rows)
     items = _sample_rows(len(catalogue), seed + 1)
     music = torch.from_numpy(catalogue.embeddings[items])
     groups = np.concatenate([sample.stimulus, catalogue.stimulus[items]])
@@ -90,10 +108,13 @@ def domain_separability(
     scales = {k: v for k, v in model.named_buffers() if k.startswith(("music_", "encoder.field_"))}
     untrained.load_state_dict(scales, strict=False)
     accuracy = {}
-    for name, candidate in (("before", untrained), ("after", model)):
+    for name, candidate, eeg in (
+        ("before", untrained, predict(untrained, sample).embedding),
+        ("after", model, embedding[rows]),
+    ):
         with torch.inference_mode():
             projected = candidate.project_music(music).embedding.numpy()
-        accuracy[name] = linear_probe(predict(candidate, sample).embedding, projected, groups)
+        accuracy[name] = linear_probe(eeg, projected, groups)
     return accuracy
 
 

@@ -44,6 +44,12 @@ class TrainSettings(Section):
     linear_start: bool = True
     """Initialise the linear path of the encoder with a converged linear fit; see
     `training.linear_initialisation`."""
+    aligned_start: bool = True
+    """Start EEG and music in the same part of the common space, and centre each modality there
+    after training; see `training.common_space`."""
+    centre: Literal["rest", "past"] = "rest"
+    """Zero of the predictions for people held out: their rest, or the mean of their earlier trials
+    (causal; for protocols of many short trials, where states do not last)."""
     linear_only: bool = False
     """Keep the linear initialisation: no gradient descent."""
     patience: int = Field(6, ge=1)

@@ -22,7 +22,14 @@ from bci_affect.training.corpus import Corpus, load_corpus
 from bci_affect.training.evaluation import evaluate
 from bci_affect.training.executors import run_tasks
 from bci_affect.training.figure_data import collect_figure_data, write_figure_data
-from bci_affect.training.fold import FoldTask, fit_to_data, fold_seed, hide_targets, run_fold
+from bci_affect.training.fold import (
+    FoldTask,
+    fit_to_data,
+    fold_seed,
+    hide_targets,
+    run_fold,
+    training_parts,
+)
 from bci_affect.training.music_head import fit_music_head
 from bci_affect.training.run_folder import MUSIC_HEAD, RunFolder
 from bci_affect.training.splits import Split, make_splits
@@ -259,7 +266,7 @@ def write_final_model(study: Study, metrics: dict[str, Any]) -> Path:
     rest = np.setdiff1d(np.arange(len(features)), held_out)
     seed = fold_seed(FoldTask(variant, config.study.seeds[0], first), "final", "everybody")
     settings = fit_to_data(config.training(variant), corpus)
-    result = fit(features.select(rest), features.select(held_out), settings, seed)
+    result = fit(*training_parts(features, rest, held_out, settings), settings, seed)
     card = replace(
         _model_card(study, variant, result.model, metrics), rest_calibration=result.rest_calibration
     )

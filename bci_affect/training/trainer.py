@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -28,9 +29,11 @@ from bci_affect.model import (
     RestScore,
     calibrate,
 )
+from bci_affect.training.common_space import centre_modalities, start_aligned
 from bci_affect.training.features import FeatureSet
 from bci_affect.training.linear_initialisation import initialise_linear_path
 from bci_affect.training.loop import TrainingLoop
+from bci_affect.training.metrics import per_trial
 from bci_affect.training.person_fit import PersonGroup, grouped_vectors, initialise_person_path
 from bci_affect.training.settings import TrainSettings
 from bci_affect.training.windows import WindowTensors, has_music
@@ -143,13 +146,20 @@ def fit(
             initialised = start is not None or initialise_linear_path(
                 model, loop.data, held_out, settings, loop.augmentation
             )
+        if settings.aligned_start and initialised and start is None:
+            start_aligned(model, train)
         history, best_epoch = _run(loop, held_out, settings, on_epoch, initialised)
+        if settings.aligned_start and start is None:
+            _centre(model, loop.data)
     return FitResult(model.cpu().eval(), tuple(history), best_epoch, calibration)
 
 
 @torch.inference_mode()
 def predict(
-    model: AffectModel, features: FeatureSet, calibration: tuple[RestCalibration, ...] | None = None
+    model: AffectModel,
+    features: FeatureSet,
+    calibration: tuple[RestCalibration, ...] | None = None,
+    centre: Literal["rest", "past"] = "rest",
 ) -> Prediction:
     """Run a model on every window of a set; the arrays of the result have a leading window axis.
 
@@ -162,6 +172,8 @@ def predict(
     calibration : tuple of RestCalibration, optional
         `FitResult.rest_calibration`: the log-odds of a model that needs the person's rest are then
         measured from rest, as in a live session. By default they are the network's output.
+    centre : {"rest", "past"}
+        "past" moves each trial in the common space by the mean of the person's earlier trials.
     """
     device = next(model.parameters()).device
     model = model.eval()
@@ -182,11 +194,44 @@ def predict(
         for name, default in zip(("embedding", "attention", "logits"), empty, strict=True)
     ]
     prediction = Prediction(*(value.numpy() for value in joined))
+    if centre == "past" and parts:
+        common = torch.cat([part.common for part in parts]).float()
+        moved = common - torch.from_numpy(_mean_of_past(common.cpu().numpy(), features)).to(common)
+        prediction = replace(
+            prediction,
+            embedding=torch.nn.functional.normalize(moved, dim=-1).cpu().numpy(),
+            logits=model.heads(moved).cpu().numpy(),
+        )
     if calibration is None or not groups:
         return prediction
     return replace(
-        prediction, logits=_against_rest(model, features, prediction, groups, calibration)
+        prediction, logits=_against_rest(model, features, prediction, groups, calibration, centre)
     )
+
+
+def _mean_of_past(common: NDArray[np.float32], features: FeatureSet) -> NDArray[np.float32]:
+    """Return the mean of each person's earlier trials, (n, space); 0 counts as one more trial."""
+    trials, means = per_trial(common, features.trial)  # in chronological order
+    _, subject = per_trial(features.subject, features.trial)
+    past = np.empty_like(means)
+    for person in np.unique(subject):
+        own = np.flatnonzero(subject == person)
+        before = np.cumsum(means[own], axis=0) - means[own]
+        past[own] = before / np.arange(1, len(own) + 1)[:, None]
+    found: NDArray[np.float32] = past[np.searchsorted(trials, features.trial)].astype(np.float32)
+    return found
+
+
+@torch.inference_mode()
+def _centre(model: AffectModel, data: WindowTensors) -> None:
+    """Centre the modalities of a trained model on its training windows."""
+    model.eval()
+    rows = torch.nonzero(data.has_music).squeeze(1)
+    if not len(rows):
+        return
+    eeg = [model(*data.eeg(index), data.person_of(index)).common for index in data.batches()]
+    music = model.project_music(data.music[rows]).common
+    centre_modalities(model, torch.cat(eeg)[rows], music)
 
 
 def _person_features(
@@ -205,8 +250,13 @@ def _against_rest(
     prediction: Prediction,
     groups: list[PersonGroup],
     calibration: tuple[RestCalibration, ...],
+    centre: Literal["rest", "past"],
 ) -> NDArray[np.float32]:
-    """Return log-odds measured from rest, with the bands of rest at 0, as a live session does."""
+    """Return log-odds measured from rest, with the bands of rest at 0, as a live session does.
+
+    Predictions measured from the past are in units of the spread at rest, with the zero as the
+    threshold.
+    """
     logits = prediction.logits.copy()
     positions = torch.from_numpy(features.positions)
     for group in groups:
@@ -219,9 +269,12 @@ def _against_rest(
                 positions[features.montage[group.rows[0]]][None],
                 torch.from_numpy(group.rest),
             ).logits.numpy()
-        score = RestScore.from_rest(rest)
+        score, rows = RestScore.from_rest(rest), calibration
+        if centre == "past":
+            score = replace(score, centre=np.zeros(2))
+            rows = tuple(replace(one, threshold=(0.0, 0.0)) for one in calibration)
         logits[group.rows] = calibrate(
-            calibration, prediction.logits[group.rows], score, int(group.mask.sum())
+            rows, prediction.logits[group.rows], score, int(group.mask.sum())
         )
     return logits
 
