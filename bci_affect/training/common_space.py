@@ -116,7 +116,7 @@ def centre_modalities(model: AffectModel, eeg: Tensor, music: Tensor) -> None:
         for rows, branch in ((eeg, layers), (music, (last,))):
             shift = back @ blind @ rows.double().mean(dim=0)
             for layer in branch:
-                layer.bias -= shift.to(layer.bias)
+                layer.bias.sub_(shift.to(layer.bias))
 
 
 def _music_maps(
@@ -130,7 +130,7 @@ def _music_maps(
     x = (catalogue.embeddings - mean) / sd
     maps = []
     for target in range(N_EMOTIONS):
-        y = catalogue.labels[:, target]
+        y = catalogue.labels[:, target].astype(np.float64)
         known = np.isfinite(y)
         tracks = catalogue.stimulus[known]
         fewest = min(len(np.unique(tracks[y[known] == value])) for value in (0.0, 1.0))
