@@ -98,7 +98,7 @@ def test_past_predictions_lose_what_all_trials_of_a_person_share() -> None:
     shifted = replace(
         test,
         bands=test.bands + np.float32([0, 0, 1.5, 0, 0]),
-        subject=np.zeros_like(test.subject),  # every person hears all moods
+        subject=np.zeros_like(test.subject),  # one person with all moods
     )
     late = test.trial >= 40
     high = test.labels[late] > 0.5
