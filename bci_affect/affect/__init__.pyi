@@ -20,6 +20,7 @@ from .path import model_signal as model_signal
 from .rest import ReferenceKind as ReferenceKind
 from .rest import RestNormaliser as RestNormaliser
 from .step import AffectStep as AffectStep
+from .step import BreakHold as BreakHold
 
 __all__ = [
     "DIMENSIONS",
@@ -28,6 +29,7 @@ __all__ = [
     "AffectEstimate",
     "AffectPath",
     "AffectStep",
+    "BreakHold",
     "Array",
     "DimensionModel",
     "EstimateCsv",

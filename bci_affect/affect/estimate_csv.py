@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 from pathlib import Path
 from typing import TextIO
 
 from bci_affect.affect.estimate import ESTIMATE_VALUES, AffectEstimate
+from bci_affect.eeg import State
 from bci_affect.errors import BciAffectError
 from bci_affect.safe_text import csv_text
 from bci_affect.storage import private
 
-COLUMNS = ("time", *ESTIMATE_VALUES, "state", "track")
+DECIDED = {"high": "high", "low": "low", "unsure": "undecided"}
+"""Names of decisions in files."""
+COLUMNS = (
+    *("time", *ESTIMATE_VALUES, "state", "track"),
+    *("elapsed_s", "decided_valence", "decided_arousal", "calibrated", "reason"),
+    *("music_valence_prob", "music_arousal_prob", "fused_valence_prob", "fused_arousal_prob"),
+)
+"""Columns in their order; new ones are appended only."""
 
 
 class EstimateCsv:
@@ -32,6 +41,7 @@ class EstimateCsv:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: TextIO | None = None
+        self._first = math.nan
         if path.exists():
             raise BciAffectError(
                 f"{path} exists already and is not overwritten; choose another name."
@@ -51,12 +61,16 @@ class EstimateCsv:
         """Append one estimate; an unknown number is an empty cell."""
         if self._file is None:
             self._file = self._open()
+        if math.isnan(self._first):
+            self._first = estimate.time
         csv.writer(self._file).writerow(
             [
                 f"{estimate.time:.6f}",
-                *("" if value != value else f"{value:.7f}" for value in estimate.values()),
+                *map(_number, estimate.values()),
                 estimate.state.value,
                 csv_text(track),
+                f"{estimate.time - self._first:.3f}",
+                *_judgement(estimate),
             ]
         )
 
@@ -76,3 +90,21 @@ class EstimateCsv:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.7f}"
+
+
+def _judgement(estimate: AffectEstimate) -> list[str]:
+    """Return the columns of decisions, reason, music and fusion; empty where it is no reading."""
+    reading = estimate.reading
+    if reading is None or estimate.state is not State.OK:
+        calibrated = "" if reading is None else str(int(reading.calibrated))
+        return ["", "", calibrated, "", "", "", "", ""]
+    return [
+        *(DECIDED[decision] for decision in reading.decision),
+        str(int(reading.calibrated)),
+        csv_text("; ".join(reading.reasons)),
+        *map(_number, (*reading.music_prob.tolist(), *reading.fused_prob.tolist())),
+    ]

@@ -164,6 +164,9 @@ class PersonalReading:
         Distance from the calibration's data: up to 1 is inside, NaN where unknown.
     reasons : tuple of str
         Why confidence is low or a weight is zero, in words for the screen.
+    calibrated : bool
+        True for a personal model; the population's probabilities and confidence have not been
+        tested on this person.
     """
 
     eeg_prob: Array
@@ -175,6 +178,7 @@ class PersonalReading:
     decision: tuple[Decision, Decision]
     novelty: float
     reasons: tuple[str, ...]
+    calibrated: bool = True
 
 
 def personal_logits(personal: PersonalModel, logits: Array, embedding: Array) -> Array:
@@ -327,6 +331,7 @@ class Personalisation:
             decision=(decision[0], decision[1]),
             novelty=distance,
             reasons=trust.reasons + self._permanent_reasons(music),
+            calibrated=not self.personal.is_population,
         )
 
     def _permanent_reasons(self, music: Array | None) -> tuple[str, ...]:

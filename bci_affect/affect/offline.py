@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.affect.path import AffectPath
-from bci_affect.affect.step import AffectStep
+from bci_affect.affect.step import AffectStep, BreakHold
 from bci_affect.eeg import FeatureWindow
 from bci_affect.event_log import Breaks
 from bci_affect.streams import Source, read_to_end
@@ -28,10 +28,10 @@ def analyse(source: Source, path: AffectPath, breaks: Breaks | None = None) -> I
     breaks : Breaks, optional
         Breaks of the session, in which no estimate is a reading.
     """
-    breaks = breaks or Breaks()
+    hold = BreakHold(breaks or Breaks())
     for chunk in read_to_end(source):
         for step in path.push(chunk):
-            yield step.outside_of(breaks)
+            yield hold.apply(step)
 
 
 def features_document(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.affect.estimate import AffectEstimate
-from bci_affect.eeg import FeatureWindow
+from bci_affect.eeg import FeatureWindow, State
 from bci_affect.event_log import Breaks
 
 
@@ -40,7 +40,38 @@ class AffectStep:
     estimate: AffectEstimate
     person: NDArray[np.float32] | None = None
 
-    def outside_of(self, breaks: Breaks) -> AffectStep:
-        """Return the step, with an estimate that is no reading if it lies in a break."""
-        estimate = self.estimate.outside_of(breaks)
-        return self if estimate is self.estimate else replace(self, estimate=estimate)
+
+class BreakHold:
+    """Hold of the last reading during the breaks of a session.
+
+    No estimate in a break is a reading, and its numbers are those of the last reading before it.
+    Live and offline runs apply the same object, so both have the same readings.
+
+    Parameters
+    ----------
+    breaks : Breaks
+        Breaks so far, or of the recording.
+    """
+
+    def __init__(self, breaks: Breaks) -> None:
+        self._breaks = breaks
+        self._last: AffectEstimate | None = None
+
+    def apply(self, step: AffectStep) -> AffectStep:
+        """Return the step, with a held estimate if it lies in a break."""
+        now = step.estimate
+        if not self._breaks.covers(now.time):
+            if now.state is State.OK:
+                self._last = now
+            return step
+        if self._last is None:
+            return replace(step, estimate=now.outside_of(self._breaks))
+        held = replace(
+            self._last,
+            time=now.time,
+            quality=now.quality,
+            confidence=0.0,
+            state=State.PAUSED if now.state is State.OK else now.state,
+            reference=now.reference,
+        )
+        return replace(step, estimate=held)

@@ -340,7 +340,21 @@ def _verdict(document: dict[str, Any]) -> CalibrationResult:
     )
 
 
-def _words(document: dict[str, object]) -> tuple[list[str], list[tuple[str, str]]]:
+def brought_words(name: str, found: dict[str, Any]) -> str:
+    """Return the use of a calibrated dimension in sessions, and advice where there is none."""
+    text = (
+        f"{name.capitalize()}: your EEG decides in {found['n_decided']} of {found['n_clips']} clips"
+    )
+    if found["eeg_weight"] > 0:
+        return f"{text}."
+    return (
+        f"{text}. It has no weight next to the music, which decides alone: improve the contact, "
+        "calibrate with more clips or in a further session, and choose music with a stronger "
+        "effect on you."
+    )
+
+
+def _words(document: dict[str, Any]) -> tuple[list[str], list[tuple[str, str]]]:
     """Sentences and figures of a calibration for the screen."""
     from bci_affect.training import limit_percent
 
@@ -352,7 +366,7 @@ def _words(document: dict[str, object]) -> tuple[list[str], list[tuple[str, str]
         if "refused" in found:
             sentences.append(found["refused"])
             continue
-        sentences += [found["verdict"], *found["advice"]]
+        sentences += [brought_words(name, found), found["verdict"], *found["advice"]]
         eeg = found["eeg"]
         low, high = eeg["balanced_accuracy_interval"]
         figures += [

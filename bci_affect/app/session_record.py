@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.affect import AffectPath, Array, EstimateLog, music_log_odds
+from bci_affect.affect import AffectPath, Array, BreakHold, EstimateLog, music_log_odds
 from bci_affect.eeg import Chunk
 from bci_affect.errors import BciAffectError
 from bci_affect.event_log import Breaks, MusicSpan, PlayedMusic, TimedEvent, uninterrupted
@@ -125,7 +125,7 @@ def of_recording(
     info = source.open(0.0)
     live = make_path(info)
     events = source.recording.events()
-    breaks = Breaks(events)
+    hold = BreakHold(Breaks(events))
     begin = next((at for at, event in events if isinstance(event, SessionStart)), -math.inf)
     music = PlayedMusic()
     estimates = EstimateLog()
@@ -137,7 +137,7 @@ def of_recording(
             live.estimator.set_music(_log_odds(music.audible))
             for step in live.push(piece):
                 if step.estimate.time >= begin:  # before it the contact was checked
-                    estimates.add(step.estimate.outside_of(breaks))
+                    estimates.add(hold.apply(step).estimate)
         progress(source.position_s / max(source.duration_s, 1e-9))
     source.close()
     if not len(estimates):

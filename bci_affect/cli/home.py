@@ -19,7 +19,8 @@ def home(
 ) -> None:
     """Open the home page of the window.
 
-    It leads to sessions, calibration, recordings and profiles. The same page opens when the program is started without a command.
+    It leads to sessions, calibration, recordings and profiles. The same page opens when the program
+    is started without a command.
 
     Example: bci-affect home
     """

@@ -53,6 +53,10 @@ class Reading:
         ``high``, ``low`` or ``unsure`` for valence and arousal; "" without a decision.
     fused : tuple of float, or None
         EEG and music weighed by their measured reliability, in [-1, 1]; None without music.
+    probabilities, confidences : tuple of float
+        Probability of high, and confidence, of valence and arousal by the EEG alone.
+    calibrated : bool
+        False where probabilities and confidence have not been tested on this person.
     """
 
     kind: Kind
@@ -63,6 +67,9 @@ class Reading:
     age_s: float
     decisions: tuple[str, str] = ("", "")
     fused: tuple[float, float] | None = None
+    probabilities: tuple[float, float] = (math.nan, math.nan)
+    confidences: tuple[float, float] = (math.nan, math.nan)
+    calibrated: bool = False
 
 
 def is_sure(estimate: AffectEstimate) -> bool:
@@ -113,7 +120,17 @@ def classify(snapshot: SessionSnapshot) -> Reading:
         age,
         decisions=estimate.reading.decision if estimate.reading is not None else ("", ""),
         fused=_fused(estimate) if kind is not Kind.HELD else None,
+        probabilities=(estimate.valence_prob, estimate.arousal_prob),
+        confidences=_confidences(estimate),
+        calibrated=estimate.reading is not None and estimate.reading.calibrated,
     )
+
+
+def _confidences(estimate: AffectEstimate) -> tuple[float, float]:
+    if estimate.reading is None:
+        return estimate.confidence, estimate.confidence
+    valence, arousal = (float(value) for value in estimate.reading.eeg_confidence)
+    return valence, arousal
 
 
 def _standing(estimate: AffectEstimate) -> str:

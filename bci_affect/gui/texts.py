@@ -27,6 +27,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
 
 
+def percent(share: float) -> str:
+    """Return a share as a percentage without decimals ("55 %"); "-" if it is unknown."""
+    return "-" if share != share else f"{100 * share:.0f} %"
+
+
 def size(n_bytes: int) -> str:
     """Return a file size with its unit."""
     value = float(n_bytes)

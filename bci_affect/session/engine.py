@@ -28,6 +28,7 @@ from bci_affect.affect import (
     AffectEstimate,
     AffectPath,
     AffectStep,
+    BreakHold,
     EstimateCsv,
     EstimateLog,
     Personalisation,
@@ -172,6 +173,7 @@ class LiveSession:
         self._events: list[TimedEvent] = []
         self._breaks = Breaks()
         self._markers: list[Marker] = []
+        self._hold = BreakHold(self._breaks)
         self._commands: deque[Callable[[AffectPath], None]] = deque()
         self._writer = ResultWriter(
             estimates,
@@ -359,7 +361,7 @@ class LiveSession:
 
     def _emit(self, step: AffectStep, done: float, latency_s: float) -> None:
         """Pass a step on to snapshots, music and writer."""
-        step = step.outside_of(self._breaks)
+        step = self._hold.apply(step)
         begun = self._begun and step.estimate.time >= self._counts_from
         self._history.add(step.window, step.estimate, done, latency_s, logged=begun)
         if not begun:

@@ -216,6 +216,7 @@ class ScriptedSession:
         self.reasons: tuple[str, ...] = ()
         self.confidence = 0.55
         self.standing: tuple[str, ...] = ()
+        self.calibrated = True
         self.bad: set[str] = set()
         self.electrodes_version = 0
         self.commands: list[tuple[object, ...]] = []
@@ -324,6 +325,7 @@ class ScriptedSession:
             decision=("high" if v > 0 else "low", "unsure") if sure else ("unsure", "unsure"),
             novelty=0.4,
             reasons=self.standing,
+            calibrated=self.calibrated,
         )
 
     def _mask(self) -> NDArray[np.bool_]:

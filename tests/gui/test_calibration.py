@@ -104,6 +104,7 @@ def test_a_simulated_listener_is_led_to_a_real_verdict(qapp: object, tmp_path: P
         assert "clips" in shown
         assert "8" in shown
         assert "chance 50 %" in shown
+        assert "your EEG decides in" in shown
         assert (tmp_path / "report.html").exists()
         with ProfileStore() as store:
             assert store.load("Ada").personal is not None, "the verdict is kept in the profile"

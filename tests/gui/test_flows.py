@@ -384,7 +384,7 @@ def test_the_end_page_says_what_there_was(
     assert page is not None
     lines = dict(summary(window.vm))
     assert lines["Marks and self-reports"] == "1, 0"
-    assert "100% readings" in lines["Estimates"]
+    assert "100 % valid" in lines["Estimates"]
     click(page.save)
     assert wait_for(lambda: "report.html" in page.status.text())
     page.close()

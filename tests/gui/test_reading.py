@@ -25,7 +25,12 @@ from tests.gui.scripted import ScriptedSession, montage_of, names_of
 def test_a_good_estimate_is_a_reading(session: ScriptedSession) -> None:
     reading = classify(session.snapshot())
     assert reading.kind is Kind.READING
-    assert "confidence 55%" in reading_words(reading)
+    valence, arousal = reading_words(reading)
+    side = "high" if reading.valence > 0 else "low"
+    likely = max(reading.probabilities[0], 1 - reading.probabilities[0])
+    assert valence.endswith(f"{side}, probability {100 * likely:.0f} %, confidence 55 %")
+    assert "undecided, probability of high" in arousal
+    assert "confidence" not in arousal, "a confidence belongs to a decision"
 
 
 def test_low_confidence_is_unsure_and_says_so(session: ScriptedSession) -> None:
@@ -33,8 +38,17 @@ def test_low_confidence_is_unsure_and_says_so(session: ScriptedSession) -> None:
     session.advance(1)
     reading = classify(session.snapshot())
     assert reading.kind is Kind.UNSURE
-    assert "unsure" in reading_words(reading)
-    assert "confidence" not in reading_words(reading)
+    for words in reading_words(reading):
+        assert "undecided" in words
+        assert "confidence" not in words
+
+
+def test_without_a_calibration_no_dimension_has_a_confidence(session: ScriptedSession) -> None:
+    session.confidence, session.calibrated = 0.94, False
+    session.advance(1)
+    for words in reading_words(classify(session.snapshot())):
+        assert words.endswith("not calibrated")
+        assert "confidence" not in words
 
 
 @pytest.mark.parametrize("state", [State.ARTIFACT, State.GAP, State.WARMING, State.LOST])
@@ -44,7 +58,7 @@ def test_whatever_is_not_ok_is_held_with_its_reason(session: ScriptedSession, st
     reading = classify(session.snapshot())
     assert reading.kind is Kind.HELD
     assert reading.why == "jaw clench"
-    assert "held" in reading_words(reading)
+    assert all(words.endswith("held") for words in reading_words(reading))
 
 
 def test_a_lost_stream_holds_even_a_confident_estimate(session: ScriptedSession) -> None:
@@ -62,7 +76,7 @@ def test_an_old_estimate_is_held(session: ScriptedSession) -> None:
 def test_before_the_first_estimate_there_are_no_figures() -> None:
     reading = classify(ScriptedSession(4).snapshot())
     assert reading.kind is Kind.NONE
-    assert not any(c.isdigit() for c in reading_words(reading))
+    assert reading_words(reading) == ["no estimate"]
 
 
 def test_the_fused_point_is_the_sessions_and_only_of_a_reading(session: ScriptedSession) -> None:
@@ -81,9 +95,9 @@ def test_decisions_and_what_limits_them_are_said(session: ScriptedSession) -> No
     reading = classify(session.snapshot())
     assert reading.kind is Kind.READING
     assert reading.why == "Your EEG is not above chance for arousal, so the music decides"
-    assert "arousal" in reading_words(reading)
-    assert "unsure" in reading_words(reading)
-    assert ("high" in reading_words(reading)) == (reading.valence > 0)
+    valence, arousal = reading_words(reading)
+    assert ("high" if reading.valence > 0 else "low") in valence
+    assert "undecided" in arousal
 
 
 def test_the_ellipse_has_the_spread_of_the_readings() -> None:

@@ -44,6 +44,7 @@ from bci_affect.events import (
     TrackStart,
     TrackStop,
 )
+from bci_affect.gui.flows.ending import summary
 from bci_affect.gui.notes import NoteKind
 from bci_affect.gui.viewmodel import ViewModel
 from bci_affect.model import Predictor
@@ -238,6 +239,30 @@ def test_a_break_has_no_reading_in_the_csv_files(run: Run, offline: list[AffectE
     assert "ok" not in inside, "blinks leave artifacts in it, but no reading"
     assert all(s != "paused" for at, s in live.items() if not run.pause[0] <= at < run.pause[1])
     assert list(live.values()).count("ok") > 10
+
+
+def test_held_numbers_do_not_move_in_a_break(run: Run, offline: list[AffectEstimate]) -> None:
+    """Live and reprocessed alike, the numbers are those of the last reading before the break."""
+    with run.estimates.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    at = np.array([float(row["time"]) for row in rows])
+    valid = np.array([row["state"] == "ok" for row in rows])
+    last = int(np.flatnonzero(valid & (at < run.pause[0]))[-1])
+    inside = np.flatnonzero((at >= run.pause[0]) & (at < run.pause[1]))
+    assert len(inside) > 8
+    assert {rows[i]["valence"] for i in inside} == {rows[last]["valence"]}
+    assert {rows[i]["decided_valence"] for i in inside} == {""}
+    held = [e for e in offline if run.pause[0] <= e.time < run.pause[1]]
+    assert len({e.valence for e in held}) == 1
+    assert {e.confidence for e in held} == {0.0}
+
+
+def test_end_page_and_report_have_one_count(run: Run) -> None:
+    vm = ViewModel(run.session)
+    vm.tick()
+    record = of_session(run.session)
+    words = dict(summary(vm))["Estimates"]
+    assert words.startswith(f"{len(record.time)}, of these {100 * record.ok.mean():.0f} % valid")
 
 
 @pytest.mark.parametrize("kind", ["live", "reprocessed"])

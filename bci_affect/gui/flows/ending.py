@@ -14,7 +14,7 @@ from bci_affect.gui.notes import NoteKind
 from bci_affect.gui.opening import open_with_desktop
 from bci_affect.gui.panels.base import Caption, label
 from bci_affect.gui.services import Services
-from bci_affect.gui.texts import clock, size, tr
+from bci_affect.gui.texts import clock, percent, size, tr
 from bci_affect.gui.viewmodel import ViewModel
 
 
@@ -61,16 +61,17 @@ def summary(vm: ViewModel) -> list[tuple[str, str]]:
         lines.append(
             (tr("Samples"), tr("{n} received, {share:.2%} lost", n=health.received, share=share))
         )
-    if len(rows):
-        good, sure = float((rows[:, 4] > 0).mean()), float((rows[:, 4] > 1).mean())
+    log = vm.control.estimate_log()
+    if len(log):
+        decided = float((rows[:, 4] > 1).mean()) if len(rows) else 0.0
         lines.append(
             (
                 tr("Estimates"),
                 tr(
-                    "{n}, of these {good:.0%} readings and {sure:.0%} sure",
-                    n=len(rows),
-                    good=good,
-                    sure=sure,
+                    "{n}, of these {good} valid and {decided} decided",
+                    n=len(log),
+                    good=percent(float(log.ok.mean())),
+                    decided=percent(decided),
                 ),
             )
         )

@@ -11,7 +11,7 @@ from pyqtgraph.Qt import QtCore, QtGui
 
 from bci_affect.gui.panels.base import Panel, colour, font
 from bci_affect.gui.reading import Kind, Reading, spread_ellipse
-from bci_affect.gui.texts import tr
+from bci_affect.gui.texts import percent, tr
 from bci_affect.gui.theme import Theme
 from bci_affect.gui.viewmodel import ViewModel
 
@@ -50,7 +50,7 @@ class PlanePanel(Panel):
         self.update()
 
     def _square(self) -> QtCore.QRectF:
-        words = 88.0  # lines below the plane
+        words = 104.0  # lines below the plane
         side = max(60.0, min(self.width() - 44.0, self.height() - words - 22.0))
         top = 20 + max(0.0, (self.height() - words - 22.0 - side) / 2)
         return QtCore.QRectF((self.width() - side) / 2, top, side, side)
@@ -271,20 +271,17 @@ class PlanePanel(Panel):
         s = self._square()
         y = s.bottom() + 19
         flag = QtCore.Qt.AlignmentFlag
-        line = QtCore.QRectF(6, y, self.width() - 12, 17)
-        words = reading_words(reading)
-        for size in (
-            13,
-            12,
-            11,
-            10,
-            9,
-        ):  # smaller font, never truncated numbers
-            p.setFont(font(self, size, bold=True))
-            if p.fontMetrics().horizontalAdvance(words) <= line.width():
-                break
+        lines = reading_words(reading)
         p.setPen(colour(t.text if reading.kind is Kind.READING else t.muted))
-        p.drawText(line, flag.AlignHCenter, words)
+        for size in (13, 12, 11, 10, 9):  # smaller font, never truncated numbers
+            p.setFont(font(self, size, bold=True))
+            widest = max(p.fontMetrics().horizontalAdvance(words) for words in lines)
+            if widest <= self.width() - 12:
+                break
+        for words in lines:
+            p.drawText(QtCore.QRectF(6, y, self.width() - 12, 17), flag.AlignHCenter, words)
+            y += 16
+        y += 1 - 17 + 16 * (2 - len(lines))
         p.setFont(font(self, 11))
         line = QtCore.QRectF(6, y + 17, self.width() - 12, 15)
         p.setPen(colour(t.fair))
@@ -372,23 +369,37 @@ class PlanePanel(Panel):
         self.vm.music_command(lambda music: music.set_target(*moved))
 
 
-def reading_words(reading: Reading) -> str:
-    """Return the estimate in figures, with its certainty in words."""
+def reading_words(reading: Reading) -> list[str]:
+    """Return a line per dimension: value, decision, and how certain it is.
+
+    A confidence belongs to a decision, so an undecided dimension has none.
+    """
     if reading.kind is Kind.NONE:
-        return tr("no estimate")
-    names = (tr("valence"), tr("arousal"))
-    parts = []
-    for name, value, decision in zip(
-        names, (reading.valence, reading.arousal), reading.decisions, strict=True
-    ):
-        decided = reading.kind is Kind.READING and decision
-        parts.append(f"{name} {value:+.2f}" + (f" {tr(decision)}" if decided else ""))
-    figures = "   ".join(parts)
-    if reading.kind is Kind.HELD:
-        return tr("{figures}   held", figures=figures)
-    if reading.kind is Kind.UNSURE:
-        return tr("{figures}   unsure", figures=figures)
-    return tr("{figures}   confidence {c:.0%}", figures=figures, c=reading.confidence)
+        return [tr("no estimate")]
+    lines = []
+    for i, name in enumerate((tr("valence"), tr("arousal"))):
+        value = (reading.valence, reading.arousal)[i]
+        figure = f"{name} {value:+.2f}"
+        if reading.kind is Kind.HELD:
+            lines.append(tr("{figure} · held", figure=figure))
+            continue
+        prob, decision = reading.probabilities[i], reading.decisions[i]
+        likely = tr("probability of high {p}", p=percent(prob))
+        if not reading.calibrated:
+            lines.append(tr("{figure} · {likely}, not calibrated", figure=figure, likely=likely))
+        elif decision in ("high", "low"):
+            lines.append(
+                tr(
+                    "{figure} · {side}, probability {p}, confidence {c}",
+                    figure=figure,
+                    side=tr(decision),
+                    p=percent(max(prob, 1 - prob)),
+                    c=percent(reading.confidences[i]),
+                )
+            )
+        else:
+            lines.append(tr("{figure} · undecided, {likely}", figure=figure, likely=likely))
+    return lines
 
 
 def _diamond(at: QtCore.QPointF, r: float) -> QtGui.QPolygonF:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from bci_affect import __version__
-from bci_affect.affect import DIMENSIONS
+from bci_affect.affect import DIMENSIONS, decide
 from bci_affect.storage import write_atomically
 from bci_affect.training.calibration import figures
 from bci_affect.training.calibration.clips import select_labelled
@@ -52,6 +53,9 @@ def summary(calibration: Calibration) -> dict[str, Any]:
             "rung": model.rung,
             "eeg_weight": model.eeg_weight,
             "music_weight": model.music_weight,
+            "n_decided": sum(
+                decide(float(prob), model.conformal) != "unsure" for prob in expit(e.eeg_logit)
+            ),
         }
     return {"n_clips": calibration.personal.n_clips, "dimensions": dimensions}
 
