@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from bci_affect.events import (
     ClipStart,
     ClipStop,
+    Mark,
+    MarkRemoved,
     MusicPaused,
     MusicResumed,
     RestStart,
@@ -48,6 +50,7 @@ def uninterrupted(start: float, stop: float, breaks: Iterable[Span]) -> tuple[Sp
     return tuple((begin, end) for begin, end in found if end > begin)
 
 
+_SAME_MARK_S = 1e-6
 REST_KINDS = ("rest", "open", "eyes_open")
 """Kinds of a rest that serve as a person's reference: awake, eyes open."""
 
@@ -55,7 +58,8 @@ REST_KINDS = ("rest", "open", "eyes_open")
 def rest_spans(events: Iterable[TimedEvent]) -> tuple[Span, ...]:
     """Return the rests of a session that serve as a person's reference, in order.
 
-    A rest of a planned length ends as planned, any other at its `RestStop`.
+    A rest of a planned length ends as planned, any other at its `RestStop`. One that is interrupted
+    before its planned end does not count.
 
     Examples
     --------
@@ -68,6 +72,8 @@ def rest_spans(events: Iterable[TimedEvent]) -> tuple[Span, ...]:
             found.append((time, math.inf if event.seconds is None else time + event.seconds))
         elif isinstance(event, RestStop) and found and math.isinf(found[-1][1]):
             found[-1] = (found[-1][0], time)
+        elif isinstance(event, RestStop) and event.complete is False:
+            found = [span for span in found if span[1] <= time]
     return tuple(found)
 
 
@@ -224,3 +230,20 @@ class PlayedMusic:
         elif one.pauses and math.isinf(one.pauses[-1][1]):
             pauses = (*one.pauses[:-1], (one.pauses[-1][0], time))
             self._played[self._track] = replace(one, pauses=pauses)
+
+
+def marks(events: Iterable[TimedEvent]) -> list[tuple[float, Mark]]:
+    """Return the marks that were set and not removed, in order of their times.
+
+    Examples
+    --------
+    >>> marks([(1.0, Mark("")), (2.0, MarkRemoved(1.0)), (1.0, Mark("a door"))])
+    [(1.0, Mark(note='a door'))]
+    """
+    found: list[tuple[float, Mark]] = []
+    for time, event in events:
+        if isinstance(event, Mark):
+            found.append((time, event))
+        elif isinstance(event, MarkRemoved):
+            found = [one for one in found if abs(one[0] - event.time) > _SAME_MARK_S]
+    return sorted(found, key=lambda one: one[0])

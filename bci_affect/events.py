@@ -38,6 +38,7 @@ class EventKind(StrEnum):
     RECORDING_START = "recording_start"
     NORMALISATION = "normalisation"
     MARK = "mark"
+    MARK_REMOVED = "mark_removed"
     RATING = "rating"
     CHANNEL = "channel"
     REST_START = "rest_start"
@@ -184,6 +185,15 @@ class Mark(SessionEvent):
     KIND = EventKind.MARK
     note: Text = ""
     """Free text."""
+
+
+@_event
+class MarkRemoved(SessionEvent):
+    """Mark that was deleted by hand, or replaced by one with a note."""
+
+    KIND = EventKind.MARK_REMOVED
+    time: float
+    """Time of the mark, in seconds on the LSL clock."""
 
 
 @_event

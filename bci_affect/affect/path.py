@@ -77,6 +77,7 @@ class AffectPath:
         self.pipeline = Pipeline(self.settings, rate_hz, montage)
         self._predictor = predictor
         self._montage = montage
+        self._before_baseline: Normaliser | None = None
         self.estimator = AffectEstimator(
             self.tuned(personal.personal) if personal else predictor,
             montage,
@@ -123,8 +124,18 @@ class AffectPath:
         if isinstance(self.estimator.normaliser, RestNormaliser):
             self.begin_rest(start, stop)
         else:
+            self._before_baseline = self.estimator.normaliser
             self.estimator.normaliser = self._normaliser()
         self.estimator.personal.rebaselined()
+
+    def cancel_baseline(self) -> None:
+        """Discard the baseline that is being measured; the earlier normalisation continues."""
+        normaliser = self.estimator.normaliser
+        if isinstance(normaliser, RestNormaliser):
+            normaliser.cancel()
+        elif self._before_baseline is not None:
+            self.estimator.normaliser = self._before_baseline
+            self._before_baseline = None
 
     def begin_rest(self, start: float, stop: float = np.inf) -> None:
         """Note a rest between two LSL times, for models that need the person's rest."""

@@ -136,6 +136,12 @@ class RestNormaliser:
             start, planned = self._spans[-1]
             self._spans[-1] = (start, min(stop, planned))
 
+    def cancel(self) -> None:
+        """Discard the rest that is being measured; the reference stays as it is."""
+        if self._spans:
+            self._spans.clear()
+            self._measured = None
+
     def apply(self, window: FeatureWindow) -> RestWindow:
         """Update the reference where the window belongs to rest; return it against the reference.
 

@@ -75,6 +75,7 @@ class Home(SessionStarter):
 
         options = replace(self._options, music=False, profile="", record_dir=None, publish=False)
         source = XdfSource(path)
+        source.hold_at_end = True
         with ExitStack() as stack:
             progress("Loading the model")
             predictor = load_predictor(options.model)

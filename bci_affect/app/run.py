@@ -62,6 +62,7 @@ def run_session(
     """
     from bci_affect.profiles import hold_profile
     from bci_affect.session import build_session, load_predictor
+    from bci_affect.streams import XdfSource
 
     if not headless:
         check_display()
@@ -79,6 +80,8 @@ def run_session(
         with console.status("Looking for the EEG stream ..."):
             session.start(wait_s, record=options.record_dir is not None)
         echo(published(options), err=True)
+        if isinstance(source, XdfSource) and not headless and duration_s is None:
+            source.hold_at_end = True
         if headless:
             from bci_affect.app.dashboard import show
 

@@ -18,7 +18,8 @@ import numpy as np
 from bci_affect import __version__
 from bci_affect.affect import DIMENSIONS
 from bci_affect.app.session_record import Heard, SessionRecord, heard
-from bci_affect.events import Mark, MusicChoice, MusicCommand, SessionStart
+from bci_affect.event_log import marks
+from bci_affect.events import MusicChoice, MusicCommand, SessionStart
 from bci_affect.storage import write_atomically
 from bci_affect.training import (
     GREY,
@@ -92,12 +93,14 @@ def render(record: SessionRecord, calibration: Mapping[str, Any] | None = None) 
         n_reports=sum(math.isfinite(one.reported[0]) for one in tracks),
         quality_figure=quality_figure(record.time, record.quality),
         topography_figure=topography_figure(record.channels, record.positions, record.attention),
-        marks=[
-            (f"{(at - start) / 60:.1f}", event.note)
-            for at, event in record.events
-            if isinstance(event, Mark)
-        ],
+        marks=[(minutes(at - start), event.note) for at, event in marks(record.events)],
     )
+
+
+def minutes(seconds: float) -> str:
+    """Return seconds as ``m:ss``."""
+    whole = round(seconds)
+    return f"{'-' if whole < 0 else ''}{abs(whole) // 60}:{abs(whole) % 60:02d}"
 
 
 def reveal(record: SessionRecord, tracks: Sequence[Heard]) -> list[str]:

@@ -17,6 +17,7 @@ from bci_affect.events import (
     DeviceLost,
     InvalidEvent,
     Mark,
+    MarkRemoved,
     MusicChoice,
     MusicCommand,
     MusicPaused,
@@ -68,7 +69,7 @@ KINDS: dict[type[SessionEvent], NoteKind] = {
     **dict.fromkeys(
         (
             *(SessionStart, SessionStop, RecordingStart, Normalisation, ChannelUse),
-            *(RestStop, TrackStop, MusicChoice, MusicCommand),
+            *(MarkRemoved, RestStop, TrackStop, MusicChoice, MusicCommand),
         ),
         NoteKind.HIDDEN,
     ),

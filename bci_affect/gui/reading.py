@@ -84,7 +84,7 @@ _STATE_WORDS = {
     State.ARTIFACT: "Artifacts in the signal",
     State.GAP: "Samples are missing",
     State.LOST: "The stream is gone",
-    State.PAUSED: "The session is paused",
+    State.PAUSED: "Break: the numbers are held",
 }
 
 
@@ -101,7 +101,7 @@ def classify(snapshot: SessionSnapshot) -> Reading:
     if lost:
         kind, why = Kind.HELD, lost
     elif snapshot.clock.paused:
-        kind, why = Kind.HELD, tr("The session is paused")
+        kind, why = Kind.HELD, tr("Break: the numbers are held")
     elif estimate.state is not State.OK:
         kind, why = Kind.HELD, _state_reason(snapshot, estimate)
     elif age > STALE_S:

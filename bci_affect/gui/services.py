@@ -64,6 +64,10 @@ class Replay(Protocol):
     def position_s(self) -> float:
         """Present position in seconds."""
 
+    @property
+    def at_end(self) -> bool:
+        """True once every sample was read; the replay is paused there."""
+
     def seek(self, position_s: float) -> None:
         """Move to a position in seconds."""
 

@@ -20,11 +20,11 @@ class Shortcut:
 
 
 SHORTCUTS: tuple[Shortcut, ...] = (
-    Shortcut("Space", "play_or_pause", "Play or pause the music", "Music"),
+    Shortcut("Space", "play_or_pause", "Play music, or pause it", "Music"),
     Shortcut("N", "skip", "Next track", "Music"),
     Shortcut("L", "like", "Like the track, or take it back", "Music"),
     Shortcut("B", "ban", "Never play the track again", "Music"),
-    Shortcut("M", "mark", "Mark this moment, with a note if you like", "Session"),
+    Shortcut("M", "mark", "Mark this moment; then write a note and press Enter", "Session"),
     Shortcut(
         " / ".join("0123456789"),
         "mark_digit",
@@ -34,8 +34,8 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     ),
     Shortcut("S", "rate", "Say how you feel (self-report)", "Session"),
     Shortcut("R", "record", "Start or finish the recording", "Session"),
-    Shortcut("Ctrl+P", "pause_session", "Take a break, or resume", "Session"),
-    Shortcut("Ctrl+B", "baseline", "Measure a rest baseline", "Session"),
+    Shortcut("Ctrl+P", "pause_session", "Take a break, or end it", "Session"),
+    Shortcut("Ctrl+B", "baseline", "Measure a rest baseline, or cancel it", "Session"),
     Shortcut("P", "pause_replay", "Pause or resume a replay", "Session"),
     Shortcut("Ctrl+K", "calibrate", "Calibrate to this person", "Session"),
     Shortcut("Ctrl+E", "stop", "End the session", "Session"),

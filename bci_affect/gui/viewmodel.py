@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bci_affect.affect import AffectEstimate
 from bci_affect.eeg import State
 from bci_affect.event_log import PlayedMusic
-from bci_affect.events import Mark
+from bci_affect.events import Mark, MarkRemoved, SessionPause
 from bci_affect.gui.notes import Note, make_note
 from bci_affect.gui.reading import Reading, classify, is_sure
 from bci_affect.gui.texts import tr
@@ -90,6 +90,10 @@ class Timeline:
         return rows[np.searchsorted(rows[:, 0], time) :]
 
 
+def _is_mark_at(note: Note, time: float) -> bool:
+    return isinstance(note.event, Mark) and abs(note.time - time) < 1e-6
+
+
 class ViewModel:
     """State that the panels draw.
 
@@ -137,11 +141,20 @@ class ViewModel:
         self._messages_seen: set[tuple[float, str]] = set()
         self._stream: object = None
         self._was_ended = False
+        self._ignore_until_jump: AffectEstimate | None = None  # the estimate before a seek
 
     @property
     def started(self) -> float:
         """LSL time at which the session began."""
         return self.snapshot.clock.time - self.snapshot.clock.elapsed_s
+
+    @property
+    def break_since(self) -> float | None:
+        """LSL time at which the present break began; None outside of a break."""
+        if not self.snapshot.clock.paused:
+            return None
+        starts = [note.time for note in self.notes if isinstance(note.event, SessionPause)]
+        return starts[-1] if starts else self.snapshot.clock.time
 
     @property
     def info(self) -> StreamInfo | None:
@@ -188,14 +201,20 @@ class ViewModel:
         self._read_events()
         before = self.timeline.newest
         gone = snapshot.clock.time - before if np.isfinite(before) else snapshot.clock.elapsed_s
-        if gone > 0:
-            self.timeline.add(self.control.history(gone + 1.0))
+        stale = snapshot.affect.estimate is self._ignore_until_jump
+        if gone > 0 and not stale:
+            self._ignore_until_jump = None
+            self.timeline.add(
+                [e for e in self.control.history(gone + 1.0) if e.time <= snapshot.clock.time + 1.0]
+            )
         self.reading = classify(snapshot)
         self._emit_changes(snapshot)
 
     def _read_events(self) -> None:
         for time, event in self.control.events()[self._n_events :]:
             self._n_events += 1
+            if isinstance(event, MarkRemoved):
+                self.notes = [n for n in self.notes if not _is_mark_at(n, event.time)]
             self.music.push(time, event)
             self._add_note(make_note(time, event))
         for marker in self.control.markers(self._n_markers):
@@ -220,6 +239,11 @@ class ViewModel:
         if snapshot.clock.ended and not self._was_ended:
             self._was_ended = True
             self.ended.emit(snapshot)
+
+    def clear_course(self) -> None:
+        """Forget the course of the estimates, because a replay is moved: it is drawn again."""
+        self.timeline.clear()
+        self._ignore_until_jump = self.snapshot.affect.estimate
 
     def toggle_bad(self, channel: str) -> None:
         """Exclude a channel by hand, or return it to automatic quality control."""

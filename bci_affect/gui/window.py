@@ -43,6 +43,7 @@ from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import THEMES, style_sheet
 from bci_affect.gui.viewmodel import ViewModel
 from bci_affect.resources import user_home
+from bci_affect.safe_text import plain_text
 from bci_affect.session import Message, SessionControl, SessionSnapshot
 
 logger = logging.getLogger(__name__)
@@ -120,7 +121,7 @@ class MainWindow(QtWidgets.QMainWindow):
 
     def _make_panels(self) -> None:
         vm, music = self.vm, self.services.music
-        self.topbar = TopBar(vm)
+        self.topbar = TopBar(vm, self.services.replay)
         self.sessionbar = SessionBar(vm)
         replay = self.services.replay
         self.transport = TransportBar(vm, replay) if replay is not None else None
@@ -277,10 +278,22 @@ class MainWindow(QtWidgets.QMainWindow):
                 if panel in seen and (fresh or self.pace.due(panel.divisor)):
                     panel.refresh()
             self._seen = seen
+        self._show_title()
         self._prompt_report()
         if self.calibration is not None:
             self.calibration.tick()
         self.pace.after_tick(time.perf_counter() - began, time.thread_time())
+
+    def _show_title(self) -> None:
+        """Show stream and recording in the title of the window, which the task bar shows."""
+        parts = ["bci-affect"]
+        if self.vm.info is not None:
+            parts.insert(0, plain_text(self.vm.info.name))
+        if self.sessionbar.recording:
+            parts.insert(0, tr("● REC"))
+        title = " - ".join(parts)
+        if title != self.windowTitle():
+            self.setWindowTitle(title)
 
     def apply_theme(self, name: str) -> None:
         """Apply the colours of a theme."""

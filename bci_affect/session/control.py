@@ -71,6 +71,9 @@ class SessionControl(Protocol):
     def snapshot(self) -> SessionSnapshot:
         """Return the session's state at this moment."""
 
+    def electrode_faults(self) -> dict[str, tuple[str, ...]]:
+        """Return electrodes with faults, used or not, and the faults in words."""
+
     def due_in_s(self) -> float:
         """Return in how many seconds the EEG is expected that the next estimate needs.
 
@@ -96,8 +99,11 @@ class SessionControl(Protocol):
     def markers(self, first: int = 0) -> list[Marker]:
         """Return the markers of other programs from number `first` on."""
 
-    def mark(self, note: str = "") -> None:
-        """Put a mark with a note at this moment."""
+    def mark(self, note: str = "", time: float | None = None) -> float:
+        """Put a mark with a note at an LSL time, now where None; return its time."""
+
+    def remove_mark(self, time: float) -> None:
+        """Remove the mark of this LSL time; the recording keeps both events."""
 
     def rate(self, valence: float, arousal: float, **other: float) -> None:
         """Store a self-report on 1-9; `other` may be dominance, familiarity and liking."""
@@ -106,7 +112,10 @@ class SessionControl(Protocol):
         """Exclude a channel by hand, or return it to automatic quality control."""
 
     def baseline(self, seconds: float = 60.0) -> None:
-        """Measure a rest baseline from now on; the normalisation restarts from it."""
+        """Measure a rest baseline from now on, without music, and normalise by it."""
+
+    def cancel_baseline(self) -> None:
+        """Discard the baseline that is being measured; the earlier normalisation continues."""
 
     def set_paused(self, paused: bool) -> None:
         """Pause or resume the session.

@@ -42,6 +42,7 @@ from bci_affect.event_log import REST_KINDS, Breaks, PlayedMusic, TimedEvent
 from bci_affect.events import (
     ChannelUse,
     Mark,
+    MarkRemoved,
     MusicPaused,
     RecordingStart,
     RestStart,
@@ -190,6 +191,7 @@ class LiveSession:
         self._baseline_end: float | None = None
         self._baseline: NDArray[np.float32] | None = None
         self._paused = False
+        self._plays_after_baseline = False
         self._played = False  # whether music played when the break began
         self._stop = threading.Event()
         self._ended = threading.Event()
@@ -388,6 +390,7 @@ class LiveSession:
             self._show_baseline(path)
             self.emit_event(RestStop(), time)
             self.notify("info", "The baseline is measured.")
+            self._play_after_baseline()
         if path.estimator.personal.wants_baseline:
             self.notify(
                 "warning", "The EEG has drifted from the calibration: measure a new 60 s baseline."
@@ -461,6 +464,14 @@ class LiveSession:
         """Return the time on the clock of the EEG: the recording's, where one is replayed."""
         return self._wall() - self._behind
 
+    def _elapsed_s(self) -> float:
+        """Return the length of the session so far; the place in the file where one is replayed."""
+        if not self._begun:
+            return 0.0
+        if isinstance(self._source, XdfSource) and math.isinf(self._counts_from):
+            return self._source.position_s
+        return max(0.0, self._wall() - self._started)
+
     def _stop_clock(self) -> None:
         if math.isnan(self._stopped_at):
             self._stopped_at = local_clock()
@@ -503,12 +514,11 @@ class LiveSession:
         music = self._music.status() if self._music else None
         affect = AffectStatus(*self._history.newest(), *self._history.latency_ms())
         over = bool(self._thread and self._thread.ident and not self._thread.is_alive())
-        begun = self._begun
         with self._lock:
             return SessionSnapshot(
                 clock=SessionClock(
                     time=now,
-                    elapsed_s=max(0.0, self._wall() - self._started) if begun else 0.0,
+                    elapsed_s=self._elapsed_s(),
                     paused=self._paused,
                     ended=self._ended.is_set() or over,
                 ),
@@ -543,6 +553,10 @@ class LiveSession:
         return MissingReading(
             f"The session gave no reading in {len(log)} estimates ({reasons.rstrip('.')}).", False
         )
+
+    def electrode_faults(self) -> dict[str, tuple[str, ...]]:
+        """Return electrodes with faults, used or not, and the faults in words."""
+        return self._path.pipeline.quality_reasons if self._path else {}
 
     def due_in_s(self) -> float:
         """Return in how many seconds the EEG is expected that the next estimate needs."""
@@ -619,9 +633,15 @@ class LiveSession:
 
     # ---- SessionControl: commands -------------------------------------------------------------
 
-    def mark(self, note: str = "") -> None:
-        """Put a mark with a note at this moment."""
-        self.emit_event(Mark(note))
+    def mark(self, note: str = "", time: float | None = None) -> float:
+        """Put a mark with a note at an LSL time, now where None; return its time."""
+        at = self._now() if time is None else time
+        self.emit_event(Mark(note), at)
+        return at
+
+    def remove_mark(self, time: float) -> None:
+        """Remove the mark of this LSL time; the recording keeps both events."""
+        self.emit_event(MarkRemoved(time))
 
     def rate(self, valence: float, arousal: float, **other: float) -> None:
         """Store a self-report on 1-9."""
@@ -665,12 +685,30 @@ class LiveSession:
         self._commands.append(lambda path: path.personalise(Personalisation(personal), predictor))
 
     def baseline(self, seconds: float = 60.0) -> None:
-        """Measure a rest baseline from now on; the normalisation restarts from it."""
+        """Measure a rest baseline from now on, without music, and normalise by it."""
         start = self._now()
+        if self._music and self._music.status().player.playing:
+            self._music.pause()
+            self._plays_after_baseline = True
         self._commands.append(lambda path: path.baseline(start, start + seconds))
         self._baseline_end = start + seconds
         self.emit_event(RestStart(seconds=seconds), start)
         self.notify("info", f"Baseline: sit still with open eyes for {seconds:.0f} s.")
+
+    def cancel_baseline(self) -> None:
+        """Discard the baseline that is being measured; the earlier normalisation continues."""
+        if self._baseline_end is None:
+            return
+        self._baseline_end = None
+        self._commands.append(lambda path: path.cancel_baseline())
+        self.emit_event(RestStop(complete=False))
+        self.notify("info", "The baseline was cancelled; the earlier one is used.")
+        self._play_after_baseline()
+
+    def _play_after_baseline(self) -> None:
+        if self._plays_after_baseline and self._music and not self._paused:
+            self._music.play()
+        self._plays_after_baseline = False
 
     def set_paused(self, paused: bool) -> None:
         """Pause or resume the session; EEG and recording continue in any case."""

@@ -17,6 +17,7 @@ _HISTORY = (
     8 * 60 * 3
 )  # three minutes: an estimate weighs 4 kB, and old ones leave holes in the heap
 _LATENCY_WINDOW_S = 60.0
+_JUMP_S = 1.0
 _MADE_AT_ONCE = (State.OK, State.ARTIFACT, State.PAUSED)  # in other states samples are awaited
 
 
@@ -51,6 +52,9 @@ class EstimateHistory:
             self._window = window
             self._estimate = estimate
             if logged:
+                if self._history and estimate.time < self._history[-1].time - _JUMP_S:
+                    self._history.clear()  # a replay was moved back: time runs on from there
+                    self._log = EstimateLog()
                 self._history.append(estimate)
                 self._log.add(estimate)
             if estimate.state in _MADE_AT_ONCE:

@@ -60,6 +60,10 @@ class SteppedListener(XdfSource):
             assert self._more.wait_for(lambda: self._sent >= self._granted, 60)
 
     @property
+    def position_s(self) -> float:
+        return self._sent / RATE
+
+    @property
     def info(self) -> StreamInfo:
         return self._about
 

@@ -22,6 +22,7 @@ from bci_affect.eeg import CAPS, FeatureWindow, Montage, State, make_montage
 from bci_affect.event_log import TimedEvent
 from bci_affect.events import (
     Mark,
+    MarkRemoved,
     RestStart,
     SelfReport,
     SessionEvent,
@@ -410,6 +411,9 @@ class ScriptedSession:
     def history(self, seconds: float) -> list[AffectEstimate]:
         return [e for e in self.estimates if e.time >= self.now - seconds]
 
+    def electrode_faults(self) -> dict[str, tuple[str, ...]]:
+        return {name: ("line noise 50 Hz",) for name in self.names[3::5]}
+
     def due_in_s(self) -> float:
         return float("nan")
 
@@ -430,9 +434,19 @@ class ScriptedSession:
         self._note(SessionPause() if paused else SessionResume())
         self.commands.append(("set_paused", paused))
 
-    def mark(self, note: str = "") -> None:
-        self._note(Mark(note))
+    def mark(self, note: str = "", time: float | None = None) -> float:
+        at = self.now if time is None else time
+        self.marks.append((at, Mark(note)))
         self.commands.append(("mark", note))
+        return at
+
+    def remove_mark(self, time: float) -> None:
+        self._note(MarkRemoved(time))
+        self.commands.append(("remove_mark", time))
+
+    def cancel_baseline(self) -> None:
+        self.baseline_left = 0.0
+        self.commands.append(("cancel_baseline",))
 
     def rate(self, valence: float, arousal: float, **other: float) -> None:
         self._note(SelfReport(valence, arousal, **other))  # type: ignore[arg-type]

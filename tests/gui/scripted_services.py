@@ -166,6 +166,7 @@ class ScriptedReplay:
         self.speed = 1.0
         self.duration_s = 640.0
         self.position_s = 95.0
+        self.at_end = False
 
     def seek(self, position_s: float) -> None:
         self.position_s = position_s

@@ -246,7 +246,7 @@ def say_something(window: MainWindow, session: SessionControl) -> None:
     assert wait_for(left_out)
     control = QtCore.Qt.KeyboardModifier.ControlModifier
     QtTest.QTest.keyClick(window, KEY.Key_P, control)
-    assert wait_for(lambda: window.vm.reading.why == "The session is paused")
+    assert wait_for(lambda: window.vm.reading.why == "Break: the numbers are held")
     assert wait_for(lambda: not window.vm.player.playing)  # type: ignore[union-attr]
     QtTest.QTest.keyClick(window, KEY.Key_P, control)
     assert wait_for(lambda: window.vm.player.playing)  # type: ignore[union-attr]
@@ -317,6 +317,7 @@ def nothing_is_missing(path: Path) -> None:
 def test_a_recording_is_replayed_with_transport(predictor: Predictor) -> None:
     """The display uses the recording's clock: readings are no older than live ones."""
     source = XdfSource(shipped("recordings/demo.xdf"), speed=4.0, start_s=20.0)
+    source.hold_at_end = True
     session = LiveSession(
         source,
         path_factory(predictor, LiveSettings()),
@@ -342,6 +343,17 @@ def test_a_recording_is_replayed_with_transport(predictor: Predictor) -> None:
         QtTest.QTest.keyClick(window, KEY.Key_P)
         assert wait_for(lambda: len(vm.timeline) > 0 and vm.timeline.newest < before - 5)
         assert wait_for(lambda: vm.reading.kind in (Kind.READING, Kind.UNSURE)), vm.reading
+        assert "REPLAY 4×" in window.topbar._state.text()
+        first = vm.snapshot.clock.time - vm.started
+        assert first == pytest.approx(source.position_s, abs=1.0), "the strip has the file's time"
+        window.transport.ruler.sought.emit(source.duration_s - 1.0)
+        assert wait_for(lambda: source.at_end and source.paused)
+        assert wait_for(lambda: "at the end" in window.transport.length.text())
+        assert not vm.snapshot.clock.ended, "the end of the file is no end of the session"
+        window.transport.ruler.sought.emit(30.0)
+        assert wait_for(lambda: 0 < len(vm.timeline) and source.position_s > 32)
+        zero = vm.snapshot.clock.time - source.position_s
+        assert (vm.timeline.rows[:, 0] - zero < 60).all(), "nothing of before the seek is left"
     finally:
         window.end_and_close()
         wait_for(lambda: session.snapshot().clock.ended)

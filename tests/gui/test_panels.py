@@ -255,13 +255,13 @@ def test_a_break_is_held_and_left_out(session: ScriptedSession, open_window: Ope
     tick(window, session, 16)
     held = window.vm.reading
     assert held.kind is Kind.HELD
-    assert held.why == "The session is paused"
-    assert window.sessionbar.pause_button.text() == "Resume"
+    assert held.why == "Break: the numbers are held"
+    assert window.sessionbar.pause_button.text() == "End the break"
     QtTest.QTest.mouseClick(window.sessionbar.pause_button, LEFT)
     tick(window, session, 8)
     resumed = window.vm.reading
     assert resumed.kind is Kind.READING
-    assert window.sessionbar.pause_button.text() == "Pause"
+    assert window.sessionbar.pause_button.text() == "Take a break"
     ranks = window.vm.timeline.rows[:, 4]
     assert list(ranks[-24:-8]) == [0.0] * 16, "no estimate of the break counts as a reading"
     assert (ranks[:-24] == 2).all()

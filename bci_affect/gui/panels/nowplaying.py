@@ -49,7 +49,7 @@ class NowPlayingPanel(Panel):
                 QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed
             )
         self._device = label("", "muted")
-        self._play = _button("", tr("Play or pause the music (Space)"), self.play_or_pause)
+        self._play = _button("", tr("Play music, or pause it (Space)"), self.play_or_pause)
         self._play.setObjectName("primary")
         self._play.setFixedWidth(44)
         self._next = _button("", tr("Next track (N)"), self.skip)

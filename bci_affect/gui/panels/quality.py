@@ -10,8 +10,8 @@ from pyqtgraph.Qt import QtCore, QtGui
 
 from bci_affect.gui import heads
 from bci_affect.gui.panels.attention import paint_head
-from bci_affect.gui.panels.base import Panel, colour, font
-from bci_affect.gui.texts import tr
+from bci_affect.gui.panels.base import Panel, colour, font, set_tip
+from bci_affect.gui.texts import percent, tr
 from bci_affect.gui.theme import Theme
 from bci_affect.gui.viewmodel import ViewModel
 from bci_affect.streams import ConnectionState
@@ -39,11 +39,13 @@ def contacts(vm: ViewModel) -> list[Contact]:
     if info is None or window is None or len(window.quality) != len(info.labels):
         return []
     rows = []
+    faults = vm.control.electrode_faults()
     for i, name in enumerate(info.labels):
         if not info.montage.is_eeg[i]:
             continue
         value = float(window.quality[i])
         reason = next((r for r in window.reasons if _names(r, name)), "")
+        reason = reason or ", ".join(faults.get(name, ()))
         if silent:
             rows.append(Contact(name, "none", 0.0, ""))
         elif name in vm.manual_bad:
@@ -52,6 +54,8 @@ def contacts(vm: ViewModel) -> list[Contact]:
             rows.append(Contact(name, "bad", value, reason or tr("not used")))
         else:
             grade = "good" if value >= GOOD else "fair" if value >= FAIR else "bad"
+            if grade != "good":
+                reason = reason or tr("its signal is clean {q} of the time", q=percent(value))
             rows.append(Contact(name, grade, value, reason))
     return rows
 
@@ -60,6 +64,12 @@ def _names(reason: str, name: str) -> bool:
     """Return True if a reason (``"TP9, TP10: flat"``) names this electrode."""
     head = reason.partition(":")[0]
     return name in [part.strip() for part in head.split(",")]
+
+
+def contact_words(contact: Contact) -> str:
+    """Return an electrode's name, grade and reason in one line."""
+    grade = tr(_WORDS.get(contact.grade, "no signal"))
+    return f"{contact.name}: {grade}" + (f" ({contact.reason})" if contact.reason else "")
 
 
 _WORDS = {"good": "good", "fair": "fair", "bad": "bad", "off": "off"}
@@ -75,6 +85,8 @@ class QualityPanel(Panel):
         super().__init__(vm)
         self._contacts: list[Contact] = []
         self._places = np.zeros((0, 2))
+        self._spots: list[tuple[Contact, QtCore.QPointF]] = []  # as painted, for tool tips
+        self.setMouseTracking(True)
         self.setMinimumSize(170, 150)
         vm.stream_changed.connect(lambda _: self.place())
 
@@ -90,6 +102,16 @@ class QualityPanel(Panel):
     def refresh(self) -> None:
         self._contacts = contacts(self.vm)
         self.update()
+
+    def mouseMoveEvent(self, event: QtGui.QMouseEvent) -> None:
+        at = event.position()
+        near = [
+            (math.hypot(spot.x() - at.x(), spot.y() - at.y()), contact)
+            for contact, spot in self._spots
+        ]
+        away, contact = min(near, key=lambda one: one[0], default=(math.inf, None))
+        shown = contact is not None and away < 14
+        set_tip(self, contact_words(contact) if shown and contact is not None else "")
 
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
         super().paintEvent(event)
@@ -126,19 +148,19 @@ class QualityPanel(Panel):
         self, p: QtGui.QPainter, t: Theme, centre: QtCore.QPointF, radius: float
     ) -> None:
         n = len(self._contacts)
+        self._spots.clear()
         r = float(np.clip(radius * 0.9 / math.sqrt(n) * 0.5, 3.5, 10))
-        written = radius / math.sqrt(n) > 19
-        p.setFont(font(self, 10))
+        p.setFont(font(self, float(np.clip(radius / math.sqrt(n) * 0.5, 8, 10))))
         for contact, (x, y) in zip(self._contacts, self._places, strict=False):
             if not np.isfinite(x):
                 continue
             at = QtCore.QPointF(centre.x() + x * radius, centre.y() - y * radius)
             paint_mark(p, t, at, r, contact.grade)
-            if written:
-                p.setPen(colour(t.text))
-                inside = math.hypot(x, y - (r + 12) / radius) < 1
-                box = QtCore.QRectF(at.x() - 30, at.y() + (r if inside else -r - 13), 60, 13)
-                p.drawText(box, QtCore.Qt.AlignmentFlag.AlignHCenter, contact.name)
+            self._spots.append((contact, at))
+            p.setPen(colour(t.text))
+            inside = math.hypot(x, y - (r + 12) / radius) < 1
+            box = QtCore.QRectF(at.x() - 30, at.y() + (r if inside else -r - 13), 60, 13)
+            p.drawText(box, QtCore.Qt.AlignmentFlag.AlignHCenter, contact.name)
 
     def _paint_list(self, p: QtGui.QPainter, t: Theme, top: float) -> None:
         good = sum(c.grade == "good" for c in self._contacts)

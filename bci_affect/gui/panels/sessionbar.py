@@ -9,7 +9,7 @@ from pyqtgraph.Qt import QtCore, QtWidgets
 from bci_affect.gui.icons import icon
 from bci_affect.gui.panels.base import Panel
 from bci_affect.gui.panels.topbar import Elided
-from bci_affect.gui.texts import tr
+from bci_affect.gui.texts import clock, tr
 from bci_affect.gui.theme import Theme
 from bci_affect.gui.viewmodel import ViewModel
 from bci_affect.session import Level
@@ -35,17 +35,26 @@ class SessionBar(Panel):
         self.setObjectName("bar")
         self.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
         self.pause_button = self._button(
-            tr("Pause"), tr("Take a break, or resume (Ctrl+P)"), self.pause
+            tr("Take a break"),
+            tr("No music and no valid estimates until the break ends (Ctrl+P)"),
+            self.pause,
         )
+        self.pause_button.setMinimumWidth(118)
         self.pause_button.setCheckable(True)
         self.baseline_button = self._button(
-            tr("Baseline"), tr("Rest for a minute (Ctrl+B)"), self.baseline
+            tr("Baseline"), tr("Rest for a minute without music (Ctrl+B)"), self.baseline
         )
+        self.baseline_button.setMinimumWidth(118)
         self.note = QtWidgets.QLineEdit()
         self.note.setPlaceholderText(tr("note for a mark"))
         self.note.setMaximumWidth(220)
-        self.note.setMinimumWidth(150)
-        self.note.returnPressed.connect(self.mark)
+        self.note.setMinimumWidth(110)
+        self.note.returnPressed.connect(self._note_given)
+        self.undo_mark = self._button(
+            tr("Delete mark"), tr("Delete the mark that was set last"), self.delete_mark
+        )
+        self._mark_at: float | None = None  # the last mark, which can be deleted
+        self._waits_for_note = False
         self.mark_button = self._button(tr("Mark"), tr("Mark this moment (M)"), self.mark)
         self.rate_button = self._button(
             tr("Self-report"), tr("Say how you feel (S)"), self.rate_asked.emit
@@ -64,6 +73,7 @@ class SessionBar(Panel):
         row.setSpacing(6)
         for widget in (self.pause_button, self.baseline_button, self.mark_button, self.note):
             row.addWidget(widget)
+        row.addWidget(self.undo_mark)
         for widget in (self.rate_button, self.record_button, self.end_button):
             row.addWidget(widget)
         row.addSpacing(8)
@@ -85,14 +95,48 @@ class SessionBar(Panel):
         self.vm.control.set_paused(not self.vm.snapshot.clock.paused)
 
     def baseline(self) -> None:
-        """Measure a rest baseline."""
-        self.vm.control.baseline(BASELINE_S)
+        """Measure a rest baseline, or cancel the one that is measured."""
+        if self.vm.snapshot.baseline.left_s > 0:
+            self.vm.control.cancel_baseline()
+        else:
+            self.vm.control.baseline(BASELINE_S)
 
     def mark(self) -> None:
-        """Set a mark with the note in the field, and clear the field."""
-        self.vm.control.mark(self.note.text().strip())
+        """Set a mark at this moment with the note in the field; an empty note can be added."""
+        text = self.note.text().strip()
+        self._mark_at = self.vm.control.mark(text)
+        self.note.clear()
+        self._waits_for_note = not text
+        if text:
+            self.note.clearFocus()
+            return
+        at = clock(self._mark_at - self.vm.started)
+        self.note.setPlaceholderText(tr("note for {at}, Enter", at=at))
+        self.note.setFocus()
+
+    def _note_given(self) -> None:
+        """Add the note to the mark that waits for one; its time stays that of the key press."""
+        text = self.note.text().strip()
+        if not self._waits_for_note or self._mark_at is None:
+            self.mark()
+            return
+        if text:
+            self.vm.control.remove_mark(self._mark_at)
+            self.vm.control.mark(text, self._mark_at)
+        self._end_note()
+
+    def _end_note(self) -> None:
+        self._waits_for_note = False
         self.note.clear()
         self.note.clearFocus()
+        self.note.setPlaceholderText(tr("note for a mark"))
+
+    def delete_mark(self) -> None:
+        """Delete the mark that was set last."""
+        if self._mark_at is not None:
+            self.vm.control.remove_mark(self._mark_at)
+            self._mark_at = None
+            self._end_note()
 
     def record(self) -> None:
         """Start or finish the recording."""
@@ -122,14 +166,15 @@ class SessionBar(Panel):
         if s.clock.time > self._until:
             self.message.show_text("")
         self.pause_button.setChecked(s.clock.paused)
-        wanted = tr("Resume") if s.clock.paused else tr("Pause")
+        wanted = tr("End the break") if s.clock.paused else tr("Take a break")
         if self.pause_button.text() != wanted:
             self.pause_button.setText(wanted)
         left = s.baseline.left_s
-        text = tr("Baseline {s:.0f} s", s=left) if left > 0 else tr("Baseline")
+        text = tr("Cancel ({s:.0f} s left)", s=left) if left > 0 else tr("Baseline")
         if self.baseline_button.text() != text:
             self.baseline_button.setText(text)
-        self.baseline_button.setEnabled(left <= 0 and not s.clock.ended)
+        self.baseline_button.setEnabled(not s.clock.ended)
+        self.undo_mark.setVisible(self._mark_at is not None and not s.clock.ended)
         self.record_button.setChecked(self.recording)
         wanted = tr("Finish recording") if self.recording else tr("Record")
         if self.record_button.text() != wanted:

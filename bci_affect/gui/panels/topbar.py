@@ -8,9 +8,11 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from bci_affect.affect import ReferenceKind
 from bci_affect.gui.panels.base import Panel, colour, label, set_text, set_tip
+from bci_affect.gui.services import Replay
 from bci_affect.gui.texts import clock, size, tr
 from bci_affect.gui.theme import Theme
 from bci_affect.gui.viewmodel import ViewModel
+from bci_affect.safe_text import plain_text
 from bci_affect.session import SessionSnapshot
 from bci_affect.streams import ConnectionState, Health
 
@@ -64,8 +66,9 @@ class TopBar(Panel):
     key = "topbar"
     divisor = 10
 
-    def __init__(self, vm: ViewModel) -> None:
+    def __init__(self, vm: ViewModel, replay: Replay | None = None) -> None:
         super().__init__(vm)
+        self._replay = replay
         self.setObjectName("bar")
         self.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
         self._badge = label(tr("DEMO DATA"), "badge", tr("This EEG is simulated or replayed"))
@@ -73,11 +76,13 @@ class TopBar(Panel):
         self._state = label("", "number", tr("State of the connection"))
         self._rate = label("", "", tr("Effective and nominal sampling rate"))
         self._loss = label("", "", tr("Share of samples that never came"))
-        self._latency = label(
-            "", "", tr("Newest sample to estimate: median and 99th percentile of the last minute")
-        )
+        self._latency = label("")
         self._reference = Elided("muted", hugging=True)
-        self._model = Elided("muted", hugging=True)
+        self._model = QtWidgets.QToolButton()
+        self._model.setText("ⓘ")
+        self._model.setObjectName("flat")
+        self._model.setAccessibleName(tr("About the model"))
+        self._model.clicked.connect(self._show_model)
         self._profile = Elided("muted", hugging=True)
         self._clock = label("", "number", tr("Session clock"))
         self._record = label("", "", tr("Recording: time and size of the file"))
@@ -88,12 +93,12 @@ class TopBar(Panel):
         row.addWidget(self._source, 50)
         for widget in (self._state, self._rate, self._loss, self._latency):
             row.addWidget(widget)
+        row.addWidget(self._profile, 40)
         row.addWidget(self._reference, 30)
-        row.addWidget(self._model, 40)
-        row.addWidget(self._profile, 30)
-        row.addStretch(1)  # only what those three leave
-        row.addWidget(self._clock)
+        row.addWidget(self._model)
+        row.addStretch(1)  # only what those leave
         row.addWidget(self._record)
+        row.addWidget(self._clock)
         self.corner = QtWidgets.QHBoxLayout()
         self.corner.setSpacing(2)
         row.addLayout(self.corner)
@@ -111,19 +116,25 @@ class TopBar(Panel):
             n = int(info.montage.is_eeg.sum())
             self._source.show_text(tr("{name} · {n} ch", name=info.name, n=n))
         self._show_health(health)
-        set_text(self._latency, _latency(s))
+        streaming = health is not None and health.state in _GOOD
+        set_text(self._latency, _latency(s) if streaming else tr("latency -"))
+        set_tip(self._latency, _latency_tip(s))
         estimate = s.affect.estimate
         reference = None if estimate is None else estimate.reference
         self._reference.setVisible(reference is not None)
         self._reference.show_text("" if reference is None else reference_words(reference))
-        self._model.show_text(
-            tr("{name}: {what}", name=s.model.name, what=s.model.summary) if s.model.name else ""
-        )
+        self._model.setVisible(bool(s.model.name))
+        set_tip(self._model, model_words(s))
         self._profile.show_text(
             tr("Profile {name}", name=s.model.profile) if s.model.profile else tr("No profile")
         )
         set_text(self._clock, clock(s.clock.elapsed_s))
         self._show_recording(s)
+
+    def _show_model(self) -> None:
+        text = model_words(self.vm.snapshot)
+        at = self._model.mapToGlobal(QtCore.QPoint(0, self._model.height()))
+        QtWidgets.QToolTip.showText(at, plain_text(text), self._model)
 
     def _show_health(self, health: Health | None) -> None:
         t = self.theme
@@ -135,6 +146,16 @@ class TopBar(Panel):
         text = f"{_MARKS[grade]} {tr(health.state.value).upper()}"
         if grade != "good" and math.isfinite(age):
             text += f" {clock(age)}"
+        break_since = self.vm.break_since
+        if break_since is not None and grade == "good":
+            grade = "fair"
+            now = self.vm.snapshot.clock.time
+            text = tr("‖ BREAK {t}", t=clock(now - break_since))
+        if self._replay is not None:
+            sign = "‖" if self._replay.paused else "▶"
+            text = tr("{sign} REPLAY {speed:g}×", sign=sign, speed=self._replay.speed)
+        if self.vm.snapshot.clock.ended:
+            grade, text = "bad", tr("■ ENDED")
         set_text(self._state, text)
         set_tip(self._state, health.reason or tr("State of the connection"))
         self._state.setStyleSheet(f"color: {getattr(t, grade)};")
@@ -145,7 +166,9 @@ class TopBar(Panel):
         else:
             set_text(self._rate, f"{health.nominal_hz:g} Hz")
         share = health.lost / health.expected if health.expected else 0.0
-        set_text(self._loss, tr("loss {share:.2%}", share=share))
+        streaming = health.state in _GOOD
+        loss = tr("loss {p:.2f} %", p=100 * share) if streaming else tr("loss -")
+        set_text(self._loss, loss)
         self._loss.setStyleSheet(f"color: {t.bad if share > 0.01 else t.text};")
 
     def _show_recording(self, s: SessionSnapshot) -> None:
@@ -181,6 +204,19 @@ def reference_words(kind: ReferenceKind) -> str:
 
 
 def _latency(s: SessionSnapshot) -> str:
-    if not (math.isfinite(s.affect.latency_p50_ms) and math.isfinite(s.affect.latency_p99_ms)):
+    """Return the median: an interruption does not stay in it, as it would in a percentile."""
+    if not math.isfinite(s.affect.latency_p50_ms):
         return tr("latency -")
-    return tr("latency {a:.0f} / {b:.0f} ms", a=s.affect.latency_p50_ms, b=s.affect.latency_p99_ms)
+    return tr("latency {a:.0f} ms", a=s.affect.latency_p50_ms)
+
+
+def _latency_tip(s: SessionSnapshot) -> str:
+    what = tr("From the newest sample to the estimate: median of the last minute")
+    if not math.isfinite(s.affect.latency_p99_ms):
+        return what
+    return tr("{what}; 99 % within {b:.0f} ms", what=what, b=s.affect.latency_p99_ms)
+
+
+def model_words(s: SessionSnapshot) -> str:
+    """Return the model's name and description."""
+    return tr("Model {name}: {what}", name=s.model.name, what=s.model.summary)

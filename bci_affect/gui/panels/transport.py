@@ -92,11 +92,18 @@ class TransportBar(Panel):
 
     def pause_or_go(self) -> None:
         """Pause or resume the replay."""
+        if self._replay.at_end:
+            self._seek(0.0)  # once more from the beginning
+            return
         self._replay.paused = not self._replay.paused
         self.refresh()
 
     def _seek(self, position_s: float) -> None:
+        ended = self._replay.at_end
         self._replay.seek(position_s)
+        self.vm.clear_course()
+        if ended:
+            self._replay.paused = False
         self.refresh()
 
     def _set_speed(self, index: int) -> None:
@@ -105,7 +112,8 @@ class TransportBar(Panel):
     def refresh(self) -> None:
         length = self._replay.duration_s
         set_text(self.place, clock(self._replay.position_s))
-        set_text(self.length, clock(length))
+        end = tr("{t}, at the end", t=clock(round(length)))
+        set_text(self.length, end if self._replay.at_end else clock(round(length)))
         self.ruler.duration_s = length
         self.ruler.share = min(1.0, self._replay.position_s / length) if length > 0 else 0.0
         self.ruler.update()

@@ -58,6 +58,11 @@ class XdfSource(ManagedSource):
     align : bool
         Shift streams that are on another clock, where one constant explains it.
 
+    Attributes
+    ----------
+    hold_at_end : bool
+        Pause at the end of the file, from where one can seek, instead of ending the stream.
+
     Examples
     --------
     >>> from bci_affect import XdfSource
@@ -92,6 +97,7 @@ class XdfSource(ManagedSource):
         self._recording: XdfRecording | None = None
         self._health = Health(ConnectionState.SEARCHING, "", 0.0, 0.0, math.nan)
         self._paused = False
+        self.hold_at_end = False
         self.tap: RawTap | None = None
         self.awaited = self.due = math.nan  # a file has all samples
 
@@ -170,7 +176,7 @@ class XdfSource(ManagedSource):
             with self._lock:
                 if self._recording is None or self._health.state is ConnectionState.STOPPED:
                     raise EndOfStream
-                if not self._paused:
+                if not self._paused and not self._holds():
                     chunk = self._peek()
                     wait = self._due(chunk) - time.monotonic()
                     if wait <= 0:
@@ -245,6 +251,13 @@ class XdfSource(ManagedSource):
             self._go_to(position_s)
             self._seam = True
 
+    @property
+    def at_end(self) -> bool:
+        """True once every sample of the file was read."""
+        with self._lock:
+            done = self._recording is not None and self._at >= len(self._stream)
+            return done and self._flushed and not self._ready
+
     # -- inside ----------------------------------------------------------------------------------
 
     @staticmethod
@@ -275,6 +288,16 @@ class XdfSource(ManagedSource):
 
     def _restart_pace(self) -> None:
         self._pace: tuple[float, float] | None = None  # wall time, recording's time
+
+    def _holds(self) -> bool:
+        """Pause at the end of the file where that is asked for; return whether it is reached."""
+        if not self.hold_at_end:
+            return False
+        try:
+            self._peek()
+        except EndOfStream:
+            self._paused = True
+        return self._paused
 
     def _peek(self) -> Chunk:
         """Return the next chunk without removing it."""
