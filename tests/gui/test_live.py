@@ -351,7 +351,7 @@ def test_a_recording_is_replayed_with_transport(predictor: Predictor) -> None:
         assert wait_for(lambda: "at the end" in window.transport.length.text())
         assert not vm.snapshot.clock.ended, "the end of the file is no end of the session"
         window.transport.ruler.sought.emit(30.0)
-        assert wait_for(lambda: 0 < len(vm.timeline) and source.position_s > 32)
+        assert wait_for(lambda: len(vm.timeline) > 0 and source.position_s > 32)
         zero = vm.snapshot.clock.time - source.position_s
         assert (vm.timeline.rows[:, 0] - zero < 60).all(), "nothing of before the seek is left"
     finally:
