@@ -93,7 +93,7 @@ class TransportBar(Panel):
     def pause_or_go(self) -> None:
         """Pause or resume the replay."""
         if self._replay.at_end:
-            self._seek(0.0)  # once more from the beginning
+            self._seek(0.0)  # again from the beginning
             return
         self._replay.paused = not self._replay.paused
         self.refresh()
