@@ -348,7 +348,8 @@ def test_a_recording_is_replayed_with_transport(predictor: Predictor) -> None:
         assert first == pytest.approx(source.position_s, abs=1.0), "the strip has the file's time"
         window.transport.ruler.sought.emit(source.duration_s - 1.0)
         assert wait_for(lambda: source.at_end and source.paused)
-        assert wait_for(lambda: "at the end" in window.transport.length.text())
+        bar = window.transport
+        assert wait_for(lambda: "at the end" in bar.length.text())
         assert not vm.snapshot.clock.ended, "the end of the file is no end of the session"
         window.transport.ruler.sought.emit(30.0)
         assert wait_for(lambda: len(vm.timeline) > 0 and source.position_s > 32)
