@@ -293,10 +293,11 @@ class XdfSource(ManagedSource):
         """Pause at the end of the file where that is asked for; return whether it is reached."""
         if not self.hold_at_end:
             return False
-        try:
-            self._peek()
-        except EndOfStream:
-            self._paused = True
+        if not self._ready and self._at >= len(self._stream):
+            if not self._flushed:
+                self._flushed = True
+                self._ready.extend(self._assembler.flush())
+            self._paused = not self._ready
         return self._paused
 
     def _peek(self) -> Chunk:
