@@ -112,7 +112,7 @@ class RecordedSessions:
             source.close()
         end = float(chunks[-1].times[-1]) if chunks else 0.0
         segments = find_segments(markers, end, self._labels)
-        if not any(map(_is_rated, segments)):
+        if not any(segment.rest or _is_rated(segment) for segment in segments):
             logger.warning(
                 "%s: no marker (%s) starts a rated trial; add its markers to %s",
                 path.name, format_marker_names(markers), LABELS_FILE,

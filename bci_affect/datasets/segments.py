@@ -190,7 +190,8 @@ def find_segments(markers: Iterable[Marker], end: float, labels: Labels) -> list
             kind = event.kind if isinstance(event, RestStart) else label
             segment = replace(_segment(marker.time, stop, "rest"), rest=kind)
         elif role is _Role.MUSIC and played is not None:
-            segment = _clip(played, _end_time(ordered, roles, i, end, _OUTSIDE))
+            stop = _end_time(ordered, roles, i, end, _OUTSIDE)
+            segment = _clip(played, stop, marker.text)
         elif role is _Role.RATING and isinstance(event, SelfReport):
             _assign_rating(segments, event)
         if segment is not None:
@@ -282,12 +283,16 @@ def _labelled(start: float, stop: float, name: str, labels: Labels) -> Segment:
     return replace(made, valence=label.valence, arousal=label.arousal)
 
 
-def _clip(played: MusicSpan, end: float) -> Segment:
-    """Create a clip, with the mood of the music, from what was played until `end` at most."""
+def _clip(played: MusicSpan, end: float, text: str) -> Segment:
+    """Create a clip, with the mood of the music, from what was played until `end` at most.
+
+    Other programs name the stimulus of a `clip_start` without music in a field `stimulus`.
+    """
     music = played.music
+    named = (object_in_marker(text) or {}).get("stimulus", "")
     made = replace(
         _segment(played.start, min(played.stop, end), _title(music)),
-        stimulus=music.track,
+        stimulus=music.track or (named if isinstance(named, str) else ""),
         breaks=played.pauses,
     )
     valence, arousal = music.mood

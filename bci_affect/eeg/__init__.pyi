@@ -1,6 +1,10 @@
 from .caps import CAPS as CAPS
 from .chunk import Chunk as Chunk
 from .covariance import ChannelCovariance as ChannelCovariance
+from .covariance import log_power as log_power
+from .covariance import mean_power as mean_power
+from .covariance import spd_exp as spd_exp
+from .covariance import spd_log as spd_log
 from .doubt import unit_doubt as unit_doubt
 from .export import to_mne as to_mne
 from .montage import Montage as Montage
@@ -36,8 +40,12 @@ __all__ = [
     "State",
     "eeg_scales",
     "known_places",
+    "log_power",
     "make_montage",
     "map_electrodes",
+    "mean_power",
+    "spd_exp",
+    "spd_log",
     "to_mne",
     "unique_names",
     "unit_doubt",

@@ -14,6 +14,10 @@ from .features import FeatureSet as FeatureSet
 from .leak_check import LeakReport as LeakReport
 from .leak_check import check_split as check_split
 from .leak_page import read_split as read_split
+from .people.benchmark import benchmark_people as benchmark_people
+from .people.page import PEOPLE_FILES as PEOPLE_FILES
+from .people.page import people_table as people_table
+from .people.page import write_people_page as write_people_page
 from .report import interval as interval
 from .report import write_report as write_report
 from .settings import ObjectiveSettings as ObjectiveSettings
@@ -42,6 +46,7 @@ __all__ = [
     "LOW",
     "MAX_POINTS",
     "MUSIC",
+    "PEOPLE_FILES",
     "AffectClassifier",
     "Corpus",
     "FeatureSet",
@@ -49,6 +54,7 @@ __all__ = [
     "ObjectiveSettings",
     "SimulatedListener",
     "TrainSettings",
+    "benchmark_people",
     "break_at_gaps",
     "calibrate",
     "calibrate_recordings",
@@ -61,6 +67,7 @@ __all__ = [
     "load_study",
     "measure_power",
     "new_figure",
+    "people_table",
     "predict",
     "prepare_study",
     "quality_figure",
@@ -71,5 +78,6 @@ __all__ = [
     "to_svg",
     "topography_figure",
     "trial_table",
+    "write_people_page",
     "write_report",
 ]

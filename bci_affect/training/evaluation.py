@@ -18,7 +18,7 @@ from bci_affect.training.corpus import Corpus
 from bci_affect.training.features import FeatureSet
 from bci_affect.training.fold import FoldTask, PhaseResult
 from bci_affect.training.interpretability import within_track_variance
-from bci_affect.training.metrics import balanced_accuracy, classification, per_trial
+from bci_affect.training.metrics import classification, per_trial
 from bci_affect.training.retrieval import (
     chance_level,
     cosine,
@@ -321,11 +321,10 @@ def _p_values(
 
         rated = np.isfinite(pair).all(axis=1)
         people = person_of[rated]
-        members = [np.flatnonzero(people == person) for person in np.unique(people)]
         result[target] = permutation_p(
             pair[rated, 0],
             pair[rated, 1],
-            partial(_mean_balanced_accuracy, members),
+            partial(mean_balanced_accuracy, np.unique(people, return_inverse=True)[1]),
             groups=people,
             n_permutations=config.study.permutations,
             seed=config.study.split_seed,
@@ -333,11 +332,25 @@ def _p_values(
     return result
 
 
-def _mean_balanced_accuracy(
-    members: list[NDArray[np.int64]], labels: NDArray[np.float64], probability: NDArray[np.float64]
+def mean_balanced_accuracy(
+    person: NDArray[np.int64], labels: NDArray[np.float64], probability: NDArray[np.float64]
 ) -> float:
-    """Return the balanced accuracy averaged over people, given the rows of each person."""
-    return _nanmean([balanced_accuracy(labels[rows], probability[rows]) for rows in members])
+    """Return the balanced accuracy averaged over people with both classes; NaN without any.
+
+    Parameters
+    ----------
+    person : ndarray of int64, shape (n,)
+        Number of the person, from 0.
+    labels, probability : ndarray of float64, shape (n,)
+        Without NaN.
+    """
+    high = labels > 0.5
+    correct = (probability >= 0.5) == high
+    shares = []
+    for side in (high, ~high):
+        with np.errstate(invalid="ignore"):
+            shares.append(np.bincount(person, correct & side) / np.bincount(person, side))
+    return _nanmean(list((shares[0] + shares[1]) / 2))
 
 
 def _comparisons(tables: Mapping[str, Table], config: StudyConfig) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ not see, one for each size of montage.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -82,6 +82,38 @@ class ElectrodeSetRows:
 
 
 @dataclass(frozen=True)
+class ElectrodeSets:
+    """Person features of the training people for all their electrode sets.
+
+    They depend on the settings only through the number and size of the sets, so that fits with
+    other settings or labels can share them.
+
+    Attributes
+    ----------
+    rows : tuple of ElectrodeSetRows
+        One for each person and electrode set.
+    population : ndarray of float64, shape (n_bands, n_sites, n_sites), or None
+        Mean rest of the training people; None if no rest is known.
+    """
+
+    rows: tuple[ElectrodeSetRows, ...]
+    population: Floats | None
+
+    def complete(self) -> ElectrodeSets:
+        """Return the rows with all electrodes of a montage only."""
+        return replace(self, rows=tuple(row for row in self.rows if row.full))
+
+    def with_labels(self, train: FeatureSet) -> ElectrodeSets:
+        """Return the same features with the labels of `train`, which holds the same windows."""
+        return replace(
+            self,
+            rows=tuple(
+                replace(row, labels=train.labels[train.subject == row.subject]) for row in self.rows
+            ),
+        )
+
+
+@dataclass(frozen=True)
 class PersonGroup:
     """Windows of one person with the same valid electrodes.
 
@@ -126,7 +158,11 @@ def grouped_vectors(
 
 
 def initialise_person_path(
-    model: AffectModel, train: FeatureSet, settings: TrainSettings, seed: int
+    model: AffectModel,
+    train: FeatureSet,
+    settings: TrainSettings,
+    seed: int,
+    sets: ElectrodeSets | None = None,
 ) -> tuple[RestCalibration, ...]:
     """Set the linear map, the scales and the population's rest of a covariance model.
 
@@ -137,9 +173,12 @@ def initialise_person_path(
     train : FeatureSet
         Training windows, with `FeatureSet.person`.
     settings : TrainSettings
-        Number and size of electrode sets, and targets for which rest counts as low.
+        Number and size of electrode sets, blocks of features, pairing, and targets for which rest
+        counts as low.
     seed : int
         Seed of the electrode sets.
+    sets : ElectrodeSets, optional
+        Result of `draw_electrode_sets` for the same windows; drawn by default.
 
     Returns
     -------
@@ -148,14 +187,16 @@ def initialise_person_path(
     """
     encoder = model.encoder
     assert isinstance(encoder, CovarianceEncoder)
-    rows, population = _electrode_sets(train, settings, seed)
+    if sets is None:
+        sets = draw_electrode_sets(train, settings, seed)
+    rows, population = sets.rows, sets.population
     half = encoder.population.shape[0] * N_TANGENT
-    scale = _block_scale(rows, half)
+    scale = _block_scale(rows, half, settings.person_blocks)
     weights = np.zeros((2, 2, len(scale) + 1))  # (penalty, target, feature): few electrodes first
     tables: list[list[tuple[float, float]]] = []
     for target, name in enumerate(_TARGETS):
         low_at_rest = name in settings.rest_low
-        gram, moments = _moments(rows, scale, target, low_at_rest)
+        gram, moments = _moments(rows, scale, target, low_at_rest, settings.paired_fit)
         tables.append([(0.0, 1.0)] * (len(SIZES) + 1))
         if not gram:
             continue
@@ -187,10 +228,18 @@ def initialise_person_path(
     )
 
 
-def _electrode_sets(
-    train: FeatureSet, settings: TrainSettings, seed: int
-) -> tuple[list[ElectrodeSetRows], Floats | None]:
-    """Return the rows of all people and electrode sets, and the population's rest."""
+def draw_electrode_sets(train: FeatureSet, settings: TrainSettings, seed: int) -> ElectrodeSets:
+    """Return the person features of all people for all electrodes and for random sets of them.
+
+    Parameters
+    ----------
+    train : FeatureSet
+        Training windows, with `FeatureSet.person`.
+    settings : TrainSettings
+        Number and size of electrode sets.
+    seed : int
+        Seed of the electrode sets.
+    """
     person = train.person
     assert person is not None
     subjects = [int(subject) for subject in np.unique(train.subject)]
@@ -220,11 +269,14 @@ def _electrode_sets(
                     train.trial[own],
                 )
             )
-    return rows, None if prior is None else prior.covariance
+    return ElectrodeSets(tuple(rows), None if prior is None else prior.covariance)
 
 
-def _block_scale(rows: Sequence[ElectrodeSetRows], half: int) -> Floats:
-    """Return one scale for covariance and one for power: both weigh the same in the fit."""
+def _block_scale(rows: Sequence[ElectrodeSetRows], half: int, blocks: Sequence[str]) -> Floats:
+    """Return one scale for covariance and one for power: both weigh the same in the fit.
+
+    A block that is not among `blocks` has an infinite scale, so that its features are 0.
+    """
     means = np.concatenate(
         [
             np.stack([row.x[row.trial == trial].mean(axis=0) for trial in np.unique(row.trial)])
@@ -232,13 +284,18 @@ def _block_scale(rows: Sequence[ElectrodeSetRows], half: int) -> Floats:
         ]
     )
     n = means.shape[1]
-    parts = [np.full(size, block.std() * np.sqrt(size / 100) or 1.0)
-             for size, block in ((half, means[:, :half]), (n - half, means[:, half:]))]  # fmt: skip
+    parts = [
+        np.full(size, (block.std() * np.sqrt(size / 100) or 1.0) if name in blocks else np.inf)
+        for name, size, block in (
+            ("covariance", half, means[:, :half]),
+            ("power", n - half, means[:, half:]),
+        )
+    ]
     return np.concatenate(parts)
 
 
 def _moments(
-    rows: Sequence[ElectrodeSetRows], scale: Floats, target: int, low_at_rest: bool
+    rows: Sequence[ElectrodeSetRows], scale: Floats, target: int, low_at_rest: bool, paired: bool
 ) -> tuple[dict[int, Floats], dict[int, Floats]]:
     """Return the Gram matrix and the moments of each person with both classes."""
     gram: dict[int, Floats] = {}
@@ -251,7 +308,7 @@ def _moments(
         if not (high.any() and low.any()):
             continue
         x = row.x / scale
-        middle = (x[high].mean(axis=0) + x[low].mean(axis=0)) / 2
+        middle = (x[high].mean(axis=0) + x[low].mean(axis=0)) / 2 if paired else np.float32(0)
         share = weight_full[row.subject] if row.full else 1.0
         share /= sets[row.subject] - 1 + weight_full[row.subject]
         known = high | low

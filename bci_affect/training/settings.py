@@ -61,6 +61,10 @@ class TrainSettings(Section):
     electrode_sets: int = Field(10, ge=1)
     """Electrode sets per person in the linear start of `covariance`: all electrodes, then random
     sets, half of which are those of real headsets."""
+    person_blocks: tuple[Literal["covariance", "power"], ...] = ("covariance", "power")
+    """Blocks of person features that the linear start of `covariance` uses."""
+    paired_fit: bool = True
+    """Subtract each person's midpoint between the classes in the linear start of `covariance`."""
     rest_low: tuple[Literal["valence", "arousal"], ...] = ()
     """Targets for which a person's rest counts as one more trial of the low class."""
     noise: float = Field(0.0, ge=0)

@@ -34,7 +34,12 @@ from bci_affect.training.features import FeatureSet
 from bci_affect.training.linear_initialisation import initialise_linear_path
 from bci_affect.training.loop import TrainingLoop
 from bci_affect.training.metrics import per_trial
-from bci_affect.training.person_fit import PersonGroup, grouped_vectors, initialise_person_path
+from bci_affect.training.person_fit import (
+    ElectrodeSets,
+    PersonGroup,
+    grouped_vectors,
+    initialise_person_path,
+)
 from bci_affect.training.settings import TrainSettings
 from bci_affect.training.windows import WindowTensors, has_music
 
@@ -89,6 +94,7 @@ def fit(
     *,
     start: AffectModel | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
+    sets: ElectrodeSets | None = None,
 ) -> FitResult:
     """Fit a model.
 
@@ -112,6 +118,8 @@ def fit(
         Model to start from, not modified; its settings must equal `settings.model`.
     on_epoch : callable, optional
         Called with the record of each epoch.
+    sets : ElectrodeSets, optional
+        `person_fit.draw_electrode_sets` of `train`, to share it between fits; drawn by default.
 
     Raises
     ------
@@ -136,7 +144,7 @@ def fit(
         if model.needs_person and train.person is not None:
             initialised = True
             if start is None:
-                calibration = initialise_person_path(model.cpu(), train, settings, seed)
+                calibration = initialise_person_path(model.cpu(), train, settings, seed, sets)
                 model.to(device)
             if not settings.linear_only:
                 loop.data.set_person(_person_features(model, train)[0])

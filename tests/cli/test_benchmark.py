@@ -73,3 +73,26 @@ def test_mistakes_are_found_before_anything_is_measured(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "not overwritten" in done.stderr
     assert (tmp_path / "old.json").read_text() == "{}"
+
+
+def test_mistakes_with_people_are_one_line(tmp_path: Path) -> None:
+    people = ("benchmark", "--only", "people")
+    for words in (
+        people,
+        (*people, "--data", str(tmp_path), "--out", "page.txt"),
+        (*people, "--data", str(tmp_path), "--timeout", "9"),
+        (*people, "--data", str(tmp_path), "--quick", "--seeds", "2"),
+        ("benchmark", "--only", "people,live"),
+        ("benchmark", "--only", "live", "--data", str(tmp_path)),
+    ):
+        assert run_inside(*words).returncode == 2
+    done = run_inside(*people, "--data", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"bci-affect: {tmp_path} holds no recordings (*.xdf), nor do its folders; give the "
+        "folder of the recorded data sets."
+    ]
+    (tmp_path / "old.svg").write_text("")
+    done = run_inside(*people, "--data", str(tmp_path), "--out", str(tmp_path / "old.html"))
+    assert done.returncode == 1
+    assert "not overwritten" in done.stderr

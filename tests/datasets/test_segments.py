@@ -114,6 +114,19 @@ def test_events_of_this_program_with_ratings() -> None:
     assert np.isnan(second.music_valence)
 
 
+def test_the_stimulus_of_another_program() -> None:
+    text = '{"event": "clip_start", "stimulus": "situation1"}'
+    markers = [
+        Marker(1.0, text, event=read(text)),
+        *events((9, ClipStop()), (10, SelfReport(3, 4))),
+    ]
+    (clip,) = find_segments(markers, 60.0, Labels())
+    assert (clip.start, clip.stop, clip.stimulus, clip.arousal) == (1, 9, "situation1", 4)
+    odd = text.replace('"situation1"', "[1]")
+    (clip,) = find_segments([Marker(1.0, odd, event=read(odd))], 60.0, Labels())
+    assert clip.stimulus == ""
+
+
 def test_a_rating_out_of_range_is_ignored() -> None:
     markers = events((0, ClipStart(track="a")), (9, ClipStop()))
     text = '{"event": "rating", "valence": 11, "arousal": 2}'

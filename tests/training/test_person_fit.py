@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from bci_affect.eeg import CAPS, make_montage
-from bci_affect.model import ModelSettings
+from bci_affect.model import N_TANGENT, ModelSettings
 from bci_affect.training.features import FeatureSet
 from bci_affect.training.person import PersonWindows, draw_electrodes, pack, unpack
+from bci_affect.training.person_fit import draw_electrode_sets
 from bci_affect.training.settings import ObjectiveSettings, TrainSettings
 from bci_affect.training.trainer import fit, predict
 
@@ -122,3 +123,24 @@ def test_packed_sums_are_those_that_were_packed():
     sums = np.random.default_rng(0).normal(size=(3, 2, 5, 5))
     sums = sums + sums.swapaxes(-1, -2)
     np.testing.assert_allclose(unpack(pack(sums)), sums, rtol=1e-6)
+
+
+def test_ablations_share_the_electrode_sets_of_the_complete_fit():
+    train, test = people(8, seed=4), people(4, seed=5)
+    sets = draw_electrode_sets(train, SETTINGS, seed=0)
+    complete = fit(train, None, SETTINGS, seed=0)
+    shared = fit(train, None, SETTINGS, seed=0, sets=sets)
+    for one, other in zip(complete.model.parameters(), shared.model.parameters(), strict=True):
+        np.testing.assert_array_equal(one.detach(), other.detach())
+    half = N_BANDS * N_TANGENT
+    for block, unused in (("covariance", slice(half, None)), ("power", slice(half))):
+        settings = SETTINGS.model_copy(update={"person_blocks": (block,)})
+        result = fit(train, None, settings, seed=0, sets=sets)
+        assert not result.model.encoder.many.weight[:2, unused].any()
+        prediction = predict(result.model, test, result.rest_calibration)
+        assert balanced(prediction.logits, test.labels) > 0.75
+    assert len(sets.complete().rows) == 8
+    turned = replace(train, labels=1 - train.labels)
+    result = fit(turned, None, SETTINGS, seed=0, sets=sets.with_labels(turned))
+    prediction = predict(result.model, test, result.rest_calibration)
+    assert balanced(prediction.logits, 1 - test.labels) > 0.75
