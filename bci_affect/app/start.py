@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from bci_affect.resources import shipped, user_home
 
 if TYPE_CHECKING:
     from bci_affect.session import SessionOptions
-    from bci_affect.streams import FoundStream, Source
+    from bci_affect.streams import FoundStream, LslSource, Source
 
 logger = logging.getLogger(__name__)
 _SEARCH_S = 1.0
@@ -40,6 +40,7 @@ class SessionStarter:
         self._options = options
         self._wait_s = wait_s
         self._stack = ExitStack()
+        self._found: list[FoundStream] = []
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +56,14 @@ class SessionStarter:
         """Return the visible EEG streams (slow: about a second)."""
         from bci_affect.streams import find_streams
 
-        return [found for found in find_streams(_SEARCH_S) if found.type.upper() == "EEG"]
+        self._found = find_streams(_SEARCH_S)
+        return [found for found in self._found if found.type.upper() == "EEG"]
+
+    def side_streams(self, stream: FoundStream) -> list[FoundStream]:
+        """Return the other streams of a device, as of the last `find`."""
+        from bci_affect.streams import accompanies
+
+        return [found for found in self._found if accompanies(stream, found)]
 
     def profiles(self) -> list[str]:
         """Return the names of all profiles."""
@@ -96,7 +104,7 @@ class SessionStarter:
             if choice.stream is None:
                 source, options = _demonstration(choice, options, stack)
             else:
-                source = _source_of(choice.stream)
+                source = source_of(choice.stream, self._found, choice.left_out)
             scan = _scan_of(choice)
             if scan is not None and choice.music_folder is not None:
                 options = replace(options, music_dirs=(choice.music_folder.resolve(),))
@@ -161,10 +169,28 @@ def _demonstration(
     return source, options
 
 
-def _source_of(found: FoundStream) -> Source:
+def source_of(
+    chosen: FoundStream, others: Sequence[FoundStream] = (), left_out: Sequence[str] = ()
+) -> LslSource:
+    """Return the source of a chosen stream.
+
+    Equal headsets are told apart by the uid of their outlets. A device that has restarted since the
+    choice has another one: it is known by name, type, host and source id, and is none of `others`,
+    which were visible next to it.
+    """
     from bci_affect.streams import LslSource
 
-    return LslSource(name=found.name, type=found.type, source_id=found.source_id or None)
+    unlike = {other.uid for other in others} - {chosen.uid}
+
+    def device(found: FoundStream) -> tuple[str, str, str, str]:
+        return found.name, found.type, found.hostname, found.source_id
+
+    return LslSource(
+        name=chosen.name,
+        type=chosen.type,
+        left_out=left_out,
+        accept=lambda found: found.uid not in unlike and device(found) == device(chosen),
+    )
 
 
 def _scan_of(choice: StartChoice) -> FolderScan | None:

@@ -47,7 +47,7 @@ def _show(document: dict[str, Any]) -> None:
         console.print()
         console.print(
             f"{stream['id']}. {stream['name']} ({stream['type'] or 'no type'}, "
-            f"{stream['channels']} ch, {stream['format']})",
+            f"{stream['channels']} ch, {stream['format']}): {stream['role']}",
             style="bold",
         )
         rate = "irregular"

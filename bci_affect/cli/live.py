@@ -119,6 +119,10 @@ def live(
             help="Record the device's other streams too (accelerometer, PPG, battery, ...).",
         ),
     ] = True,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(help="Side stream to leave out, by name, type or NAME/TYPE; repeatable."),
+    ] = None,
     headless: Headless = False,
     duration: Duration = None,
     estimates: Estimates = None,
@@ -169,6 +173,7 @@ def live(
             source_id=source_id,
             markers_udp=markers_udp,
             side_streams=side_streams,
+            left_out=tuple(leave_out or ()),
         )
     )
     run_session(

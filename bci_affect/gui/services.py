@@ -213,6 +213,8 @@ class StartChoice:
         Record from the first sample on; otherwise once the user presses Record.
     calibrate : bool
         Calibrate `profile`: no music and no estimate of an earlier calibration.
+    left_out : tuple of str
+        Side streams of the device that are not received, as NAME/TYPE.
     """
 
     stream: FoundStream | None
@@ -222,6 +224,7 @@ class StartChoice:
     record_dir: Path | None = None
     record: bool = False
     calibrate: bool = False
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -237,6 +240,9 @@ class StartService(Protocol):
 
     def find(self) -> list[FoundStream]:
         """Return the visible EEG streams (slow: about a second)."""
+
+    def side_streams(self, stream: FoundStream) -> list[FoundStream]:
+        """Return the other streams of a device, as of the last `find`."""
 
     def profiles(self) -> list[str]:
         """Return the names of all profiles."""

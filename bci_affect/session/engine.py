@@ -510,7 +510,11 @@ class LiveSession:
         """Return the session's state at this moment."""
         now = self._now()
         info = self._info
-        stream = StreamStatus(info, self._source.health) if info else None
+        stream = (
+            StreamStatus(info, self._source.health, tuple(self._source.side_streams()))
+            if info
+            else None
+        )
         music = self._music.status() if self._music else None
         affect = AffectStatus(*self._history.newest(), *self._history.latency_ms())
         over = bool(self._thread and self._thread.ident and not self._thread.is_alive())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bci_affect.affect import AffectEstimate
 from bci_affect.eeg import FeatureWindow
 from bci_affect.music import PlayerState, Suggestion, Track
-from bci_affect.streams import Health, StreamInfo
+from bci_affect.streams import Health, SideStream, StreamInfo
 
 Policy = Literal["follow", "steer", "sham", "music-only", "manual"]
 Level = Literal["info", "warning", "error"]
@@ -41,10 +41,11 @@ class SessionClock:
 
 @dataclass(frozen=True, slots=True)
 class StreamStatus:
-    """EEG stream: its description and its health."""
+    """EEG stream: its description and its health; and the streams that are received with it."""
 
     info: StreamInfo
     health: Health
+    sides: tuple[SideStream, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

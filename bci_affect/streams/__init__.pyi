@@ -19,11 +19,13 @@ from .lsl.isolation import write_lsl_config as write_lsl_config
 from .lsl.outlet import EventOutlet as EventOutlet
 from .lsl.outlet import FloatOutlet as FloatOutlet
 from .lsl.outlet import RawOutlet as RawOutlet
+from .lsl.recognition import accompanies as accompanies
 from .record import record_streams as record_streams
 from .source import ConnectionState as ConnectionState
 from .source import EndOfStream as EndOfStream
 from .source import Health as Health
 from .source import Marker as Marker
+from .source import SideStream as SideStream
 from .source import Source as Source
 from .source import StreamInfo as StreamInfo
 from .source import read_to_end as read_to_end
@@ -58,12 +60,14 @@ __all__ = [
     "RawOutlet",
     "RawTap",
     "Recorder",
+    "SideStream",
     "Source",
     "StreamHeader",
     "StreamInfo",
     "XdfPlayer",
     "XdfSource",
     "XdfWriter",
+    "accompanies",
     "build_header",
     "event_header",
     "find_streams",

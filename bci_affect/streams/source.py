@@ -112,6 +112,33 @@ class Health:
     clock_offset_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class SideStream:
+    """Stream that is received next to the EEG.
+
+    Attributes
+    ----------
+    name, type : str
+        As on LSL.
+    n_channels : int
+        Channels of one sample.
+    nominal_hz, effective_hz : float
+        Announced rate (0 for none), and samples per second so far (NaN before the second one).
+    received : int
+        Samples so far.
+    age_s : float
+        Age of the newest sample; NaN before the first.
+    """
+
+    name: str
+    type: str
+    n_channels: int
+    nominal_hz: float
+    effective_hz: float
+    received: int
+    age_s: float
+
+
 class Source(Protocol):
     """Source of EEG chunks. One thread calls `read`; any thread may call `health`.
 
@@ -150,6 +177,9 @@ class Source(Protocol):
 
     def markers(self) -> list[Marker]:
         """Return events that arrived since the last call."""
+
+    def side_streams(self) -> list[SideStream]:
+        """Return the other streams that are received now; a recording has none."""
 
     def close(self) -> None:
         """Release everything; safe to call twice and from any thread."""

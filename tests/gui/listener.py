@@ -17,6 +17,7 @@ from bci_affect.streams import (
     Health,
     Marker,
     RawTap,
+    SideStream,
     StreamInfo,
     XdfSource,
     build_header,
@@ -99,6 +100,10 @@ class SteppedListener(XdfSource):
             tap.open_stream("eeg", header)
             tap.clock_offset("eeg", float(stamps[0]), 0.0)
         tap.samples("eeg", block.T, stamps)
+
+    def side_streams(self) -> list[SideStream]:
+        """Return no stream: there is none next to the EEG."""
+        return []
 
     def markers(self) -> list[Marker]:
         return []

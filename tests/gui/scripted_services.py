@@ -43,6 +43,7 @@ class ScriptedStart:
 
     def __init__(self) -> None:
         self.streams: list[FoundStream] = []
+        self.sides: list[FoundStream] = []
         self.searches = self.answers = 0
         self.released = threading.Event()  # a search ends when this is set
         self.released.set()
@@ -62,6 +63,9 @@ class ScriptedStart:
         self.released.wait(30)
         self.answers += 1
         return list(self.streams)
+
+    def side_streams(self, stream: FoundStream) -> list[FoundStream]:
+        return [one for one in self.sides if one.hostname == stream.hostname]
 
     def profiles(self) -> list[str]:
         return sorted(self.names)

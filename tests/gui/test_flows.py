@@ -17,6 +17,7 @@ from bci_affect.errors import BciAffectError
 from bci_affect.gui.app import run_start
 from bci_affect.gui.flows.ending import EndPage, summary
 from bci_affect.gui.flows.start import StartWindow
+from bci_affect.gui.flows.streampicker import STAYS
 from bci_affect.gui.services import Services, Started
 from bci_affect.gui.window import MainWindow
 from bci_affect.session.guided.calibration import Step, Timing
@@ -438,3 +439,35 @@ def test_help_lists_every_shortcut(session: ScriptedSession, open_window: Open) 
     texts = {label.text() for label in dialog.findChildren(QtWidgets.QLabel)}
     assert {s.keys for s in SHORTCUTS} | {s.text for s in SHORTCUTS} <= texts
     dialog.close()
+
+
+def test_equal_headsets_have_two_rows_and_their_side_streams_can_be_left_out(
+    service: ScriptedStart, start: StartWindow
+) -> None:
+    twin = replace(found("Muse", "A"), source_id="muse")
+    service.streams = [twin, replace(twin, uid="B", created=2.0)]
+    acc = replace(twin, uid="acc", type="ACC", n_channels=3, rate_hz=52.0)
+    service.sides = [acc, replace(acc, uid="ppg", type="PPG", rate_hz=64.0)]
+    start.go_to(1)
+    picker = start.picker
+    for _ in range(STAYS):
+        assert wait_for(lambda: not picker._busy, 5)
+        assert len(picker._streams) == 1, "a restarted device is seen twice for some seconds"
+        picker.search()
+    assert wait_for(lambda: len(picker._streams) == 2, 5)
+    texts = [picker.list.item(i).text() for i in range(2)]
+    assert ["id B" in texts[0], "id A" in texts[1], "on lab-pc" in texts[0]] == [True] * 3
+    picker.list.setCurrentRow(1)
+    assert start.choice().stream == service.streams[0]
+    assert [box.text() for box in picker.sides.boxes.values()] == [
+        f"{acc.name} · ACC, 3 channels, 52 Hz",
+        f"{acc.name} · PPG, 3 channels, 64 Hz",
+    ]
+    assert all(box.isChecked() for box in picker.sides.boxes.values())
+    assert start.choice().left_out == ()
+    picker.sides.boxes[f"{acc.name}/PPG"].click()
+    picker.search()
+    assert wait_for(lambda: not picker._busy, 5)
+    assert start.choice().left_out == (f"{acc.name}/PPG",)
+    picker.choose_demonstration()
+    assert picker.sides.isHidden()

@@ -21,7 +21,15 @@ import numpy as np
 
 from bci_affect.eeg import CAPS, Chunk, make_montage
 from bci_affect.simulation import EegSimulator, SimulatedPerson
-from bci_affect.streams import ConnectionState, Health, Marker, RawTap, StreamInfo, local_clock
+from bci_affect.streams import (
+    ConnectionState,
+    Health,
+    Marker,
+    RawTap,
+    SideStream,
+    StreamInfo,
+    local_clock,
+)
 
 RATE_HZ = 250.0
 CHANNELS = (8, 32, 64)
@@ -82,6 +90,10 @@ class SimulatedSource:
         times = self._start + (self._sent + np.arange(due)) / RATE_HZ
         self._sent += due
         return Chunk(np.asarray(block, dtype=np.float32), times)
+
+    def side_streams(self) -> list[SideStream]:
+        """Return no stream: there is none next to the EEG."""
+        return []
 
     def markers(self) -> list[Marker]:
         """Return nothing: there are none."""

@@ -290,6 +290,7 @@ class StartWindow(QtWidgets.QDialog):
             record_dir=Path(self.record_folder.text()).expanduser() if self._record_text else None,
             record=self.record.isChecked(),
             calibrate=self.calibrate,
+            left_out=self.picker.left_out,
         )
 
     @property

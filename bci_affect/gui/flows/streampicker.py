@@ -18,6 +18,9 @@ REFRESH_MS = 2000
 GONE_AFTER = 3
 """Searches in a row that must miss a stream until it counts as gone; one may miss it by chance."""
 
+STAYS = 4
+"""Searches in a row after which two equal streams are two devices."""
+
 Identity = tuple[str, ...]
 
 
@@ -29,6 +32,49 @@ def identity(stream: FoundStream) -> Identity:
     if stream.source_id:
         return (stream.source_id, stream.name, stream.type, stream.hostname)
     return (stream.uid,)
+
+
+class SideStreamList(QtWidgets.QGroupBox):
+    """Check boxes of the side streams of the chosen device; all are checked at first."""
+
+    def __init__(self) -> None:
+        super().__init__(tr("Recorded with it"))
+        self.boxes: dict[str, QtWidgets.QCheckBox] = {}
+        self._left_out: set[str] = set()
+        self._box = QtWidgets.QVBoxLayout(self)
+        self.hide()
+
+    def show_streams(self, streams: list[FoundStream]) -> None:
+        """Show the side streams of a device; hide the list if it has none."""
+        named = {f"{stream.name}/{stream.type}": stream for stream in streams}
+        if list(named) != list(self.boxes):
+            for box in self.boxes.values():
+                self._box.removeWidget(box)
+                box.deleteLater()
+            self.boxes = {key: self._check_box(key, stream) for key, stream in named.items()}
+        self.setVisible(bool(named))
+
+    def _check_box(self, key: str, stream: FoundStream) -> QtWidgets.QCheckBox:
+        text = tr(
+            "{name} · {type}, {n} channels, {rate:g} Hz",
+            name=stream.name,
+            type=stream.type or tr("no type"),
+            n=stream.n_channels,
+            rate=stream.rate_hz,
+        )
+        box = QtWidgets.QCheckBox(text.replace("&", "&&"))
+        box.setChecked(key not in self._left_out)
+        box.toggled.connect(lambda kept: self._keep(key, kept))
+        self._box.addWidget(box)
+        return box
+
+    def _keep(self, key: str, kept: bool) -> None:
+        (self._left_out.discard if kept else self._left_out.add)(key)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Shown side streams that are not checked, as NAME/TYPE."""
+        return tuple(key for key in self.boxes if key in self._left_out)
 
 
 class StreamPicker(QtWidgets.QWidget):
@@ -47,6 +93,7 @@ class StreamPicker(QtWidgets.QWidget):
         self._ever_chosen = False
         self._streams: dict[Identity, FoundStream] = {}
         self._missed: dict[Identity, int] = {}
+        self._seen: dict[str, int] = {}  # searches in a row, by uid
         self._rows: list[Identity | None] = []  # None is the demonstration
         self.list = QtWidgets.QListWidget()
         self.list.setObjectName("streams")
@@ -54,7 +101,9 @@ class StreamPicker(QtWidgets.QWidget):
         self.status = Caption(tr("Searching for EEG streams"))
         box = QtWidgets.QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
+        self.sides = SideStreamList()
         box.addWidget(self.list, 1)
+        box.addWidget(self.sides)
         box.addWidget(self.status)
         self._timer = QtCore.QTimer(self)
         self._timer.setInterval(REFRESH_MS)
@@ -79,12 +128,22 @@ class StreamPicker(QtWidgets.QWidget):
 
     def _choose(self) -> None:
         self._ever_chosen = self._ever_chosen or self.chosen
+        self._show_sides()
         self.picked.emit()
+
+    def _show_sides(self) -> None:
+        stream = self.stream
+        self.sides.show_streams(self._service.side_streams(stream) if stream else [])
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Side streams that the user has excluded, as NAME/TYPE."""
+        return self.sides.left_out
 
     def _found(self, streams: list[FoundStream]) -> None:
         self._busy = False
         chosen = self.stream
-        found = {identity(stream): stream for stream in streams}
+        found = self._told_apart(streams)
         for key in set(self._streams) - set(found):
             self._missed[key] = self._missed.get(key, 0) + 1
             if self._missed[key] >= GONE_AFTER:
@@ -103,6 +162,21 @@ class StreamPicker(QtWidgets.QWidget):
                 "machines must be in one network. The list refreshes every two seconds."
             )
         self.status.setText(text)
+
+    def _told_apart(self, streams: list[FoundStream]) -> dict[Identity, FoundStream]:
+        """Return the streams by identity; two equal headsets have two.
+
+        A device that has restarted is seen twice as well, as the old stream stays visible for some
+        seconds: only streams that stay are told apart, and the newest one is the device.
+        """
+        self._seen = {s.uid: self._seen.get(s.uid, 0) + 1 for s in streams}
+        found: dict[Identity, FoundStream] = {}
+        for stream in sorted(streams, key=lambda stream: -stream.created):
+            key = identity(stream)
+            if key in found and min(self._seen[s.uid] for s in (stream, found[key])) > STAYS:
+                key = (*key, stream.uid)
+            found.setdefault(key, stream)
+        return dict(sorted(found.items(), key=lambda item: streams.index(item[1])))
 
     def _failed(self, error: Exception) -> None:
         self._busy = False
@@ -125,6 +199,7 @@ class StreamPicker(QtWidgets.QWidget):
             self._ever_chosen = True
             self.list.setCurrentRow(0)
         self.list.blockSignals(blocked)
+        self._show_sides()
         self.picked.emit()
 
     def _text(self, key: Identity | None) -> str:
@@ -139,6 +214,11 @@ class StreamPicker(QtWidgets.QWidget):
             rate=stream.rate_hz,
             host=stream.hostname,
         )
+        alike = [s for s in self._streams.values() if s.name == stream.name]
+        if len(alike) > 1:
+            twins = [s for s in alike if s.source_id == stream.source_id]
+            name = stream.source_id if stream.source_id and len(twins) == 1 else stream.uid[:8]
+            text += tr(" · id {id}", id=name)
         missing = tr(" · not found by the last search") if key in self._missed else ""
         return text + missing
 

@@ -72,6 +72,19 @@ class DiagnosticsPanel(Panel):
                 ),
                 (tr("Clock offset"), f"{h.clock_offset_s * 1000:+.3f} ms"),
             ]
+            rows += [
+                (
+                    f"{side.name} · {side.type or '-'}",
+                    tr(
+                        "{hz:.1f} of {nominal:g} Hz, {n} samples, newest {age:.1f} s old",
+                        hz=side.effective_hz,
+                        nominal=side.nominal_hz,
+                        n=side.received,
+                        age=side.age_s,
+                    ),
+                )
+                for side in s.stream.sides
+            ]
         if s.affect.window is not None:
             rows += [
                 (tr("Window"), f"#{s.affect.window.index} {s.affect.window.state.value}"),

@@ -36,7 +36,7 @@ from bci_affect.streams.numeric_markers import (
     has_markers,
     marker_texts,
 )
-from bci_affect.streams.source import Marker
+from bci_affect.streams.source import Marker, SideStream
 from bci_affect.streams.tap import RawTap
 
 logger = logging.getLogger(__name__)
@@ -77,11 +77,26 @@ class _Taken:
         self.announced_to: RawTap | None = None
         self.codes = [math.nan] * header.n_channels  # newest of a regular stream of codes
         self.news = True  # the offset has not been passed on yet
+        self.received = 0
+        self.began = math.nan  # stamp of the first sample
 
     @property
     def offset(self) -> float:
         """Seconds to add to the sender's stamps."""
         return self.measured + (0.0 if math.isnan(self.shift) else self.shift)
+
+    def described(self) -> SideStream:
+        """Return what is known of the stream; any thread may call."""
+        span, header = self.reached - self.began, self.header
+        return SideStream(
+            name=header.name,
+            type=header.type,
+            n_channels=header.n_channels,
+            nominal_hz=header.rate_hz,
+            effective_hz=(self.received - 1) / span if span > 0 else math.nan,
+            received=self.received,
+            age_s=lsl.local_clock() - self.reached - self.offset if self.received else math.nan,
+        )
 
     def note_first(self, stamps: Floats) -> None:
         """Compare the first stamps (n,) with the present; fresh samples are seconds old at most."""
@@ -176,6 +191,12 @@ class Collector:
         """Streams that are connected now."""
         with self._lock:
             return tuple(taken.header for _, taken in self._taken.values())
+
+    def streams(self) -> list[SideStream]:
+        """Return the streams that are connected now, with rate and age, in order of name."""
+        with self._lock:
+            taken = [one for _, one in self._taken.values()]
+        return sorted((one.described() for one in taken), key=lambda one: (one.name, one.type))
 
     def _run(self) -> None:
         last_offset = lsl.local_clock()
@@ -288,7 +309,10 @@ class Collector:
                 since = first if first > taken.reached else np.nextafter(taken.reached, np.inf)
                 tap.clock_offset(key, float(since), taken.offset)
                 taken.news = False
+        if not taken.received:
+            taken.began = float(stamps[0])
         taken.reached = float(stamps[-1])
+        taken.received += len(stamps)
         if not taken.header.is_text:
             if tap is not None:
                 tap.samples(key, raw, stamps)

@@ -13,7 +13,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,11 +30,24 @@ from bci_affect.streams.lsl.collector import Collector
 from bci_affect.streams.lsl.discovery import FoundStream
 from bci_affect.streams.lsl.link import PATIENCE_S, Link
 from bci_affect.streams.lsl.receiver import Receiver
-from bci_affect.streams.lsl.recognition import changed, relabelled, returned
+from bci_affect.streams.lsl.recognition import (
+    accompanies,
+    changed,
+    is_named,
+    relabelled,
+    returned,
+)
 from bci_affect.streams.lsl.search import Wanted
 from bci_affect.streams.marker_port import MarkerPort
 from bci_affect.streams.numeric_markers import is_marker_stream
-from bci_affect.streams.source import ConnectionState, Health, ManagedSource, Marker, StreamInfo
+from bci_affect.streams.source import (
+    ConnectionState,
+    Health,
+    ManagedSource,
+    Marker,
+    SideStream,
+    StreamInfo,
+)
 from bci_affect.streams.tap import RawTap
 
 logger = logging.getLogger(__name__)
@@ -70,7 +83,12 @@ class LslSource(ManagedSource):
     markers_udp : int, optional
         UDP port of this machine at which markers (text or OSC) are received too.
     side_streams : bool
-        Pass other streams of the same source id or host (accelerometer, PPG, battery) to the tap.
+        Receive other streams of the same source id or host (accelerometer, PPG, battery), and pass
+        them to the tap.
+    left_out : collection of str
+        Side streams to leave out, by name, type, or NAME/TYPE.
+    accept : callable, optional
+        Returns True for a stream that may be used; a further requirement.
     wait_s : float
         Seconds to wait for the stream on entry to a ``with`` block.
 
@@ -101,10 +119,12 @@ class LslSource(ManagedSource):
         channels: Sequence[str] | None = None,
         markers_udp: int | None = None,
         side_streams: bool = True,
+        left_out: Collection[str] = (),
+        accept: Callable[[FoundStream], bool] | None = None,
         wait_s: float = 10.0,
     ) -> None:
         self.wait_s = wait_s
-        self._wanted = Wanted(name, type, source_id, predicate)
+        self._wanted = Wanted(name, type, source_id, predicate, accept)
         self._channels = channels
         self.tap: RawTap | None = None
         self.awaited = self.due = math.nan
@@ -121,7 +141,10 @@ class LslSource(ManagedSource):
         self._link: Link | None = None
         self._count_next = 0.0
         self._threads: list[threading.Thread] = []
-        self._side_streams = side_streams
+        self._keep_sides = side_streams
+        self._left_out = tuple(left_out)
+        self._seen: set[str] = set()  # uids that were visible a moment ago
+        self._others: set[str] = set()  # uids that are not the device: it sent while they did
         self._markers = Collector(self._accompanies, lambda: self.tap)
         self._port = (
             None
@@ -243,6 +266,10 @@ class LslSource(ManagedSource):
             found += [waiting.popleft() for _ in range(len(waiting))]
         return found if self._port is None else found + self._port.take()
 
+    def side_streams(self) -> list[SideStream]:
+        """Return the other streams that are received: of the device, and of markers."""
+        return self._markers.streams()
+
     def close(self) -> None:
         """Disconnect; safe to call twice and from any thread."""
         self._stop.set()
@@ -298,13 +325,11 @@ class LslSource(ManagedSource):
                     return
 
     def _accompanies(self, found: FoundStream) -> bool:
-        """Return True for markers, and while recording for the side streams of the device."""
+        """Return True for markers, and for the side streams of the device that are kept."""
         if is_marker_stream(found.name, found.type, found.format, found.rate_hz):
             return True
-        eeg = self._known
-        near = found.source_id == eeg.source_id != "" or found.hostname == eeg.hostname
-        other_eeg = found.type.casefold() in ("eeg", eeg.type.casefold())
-        return self._side_streams and self.tap is not None and near and not other_eeg
+        kept = self._keep_sides and not is_named(found, self._left_out)
+        return kept and accompanies(self._known, found)
 
     def _streams(self) -> bool:
         return self._health.state is ConnectionState.STREAMING
@@ -378,7 +403,8 @@ class LslSource(ManagedSource):
                     link = None
             else:
                 self._stop.wait(PULL_S)
-            infos = {info.uid(): info for info in lsl.visible() if info.uid() not in refused}
+            unusable = refused | self._others
+            infos = {info.uid(): info for info in lsl.visible() if info.uid() not in unusable}
             if link is not None and link.uid in infos:
                 continue  # visible but silent: a stall
             back = returned(known, [lsl.describe(info) for info in infos.values()])
@@ -420,6 +446,7 @@ class LslSource(ManagedSource):
         self._known = link.found
         link.shift = self._receiver.constant
         self._receiver.fresh_offset = link.measured
+        self._seen = self._others = {info.uid() for info in lsl.visible()} - {link.uid}
         self._link = link
 
     def _watch_clock(self) -> None:
@@ -431,6 +458,8 @@ class LslSource(ManagedSource):
                 tap.health(receiver.key, self._health)
             if link is None or not self._streams():
                 continue
+            seen = {info.uid() for info in lsl.visible()} - {link.uid}
+            self._others, self._seen = self._seen & seen, seen
             value = link.measure(1.0)
             if value is not None and link is self._link:
                 receiver.fresh_offset = value

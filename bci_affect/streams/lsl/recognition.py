@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from bci_affect.streams.header import StreamHeader
 from bci_affect.streams.lsl import discovery as lsl
 from bci_affect.streams.lsl.discovery import FoundStream
+from bci_affect.streams.numeric_markers import is_marker_stream
 
 
 def returned(known: FoundStream, seen: Sequence[FoundStream]) -> tuple[FoundStream, str] | None:
@@ -36,6 +37,20 @@ def returned(known: FoundStream, seen: Sequence[FoundStream]) -> tuple[FoundStre
         if len(matching) == 1:
             return matching[0], how
     return None
+
+
+def accompanies(eeg: FoundStream, seen: FoundStream) -> bool:
+    """Return True for a side stream of a device: same source id or host, not EEG, no markers."""
+    near = seen.source_id == eeg.source_id != "" or seen.hostname == eeg.hostname
+    other_eeg = seen.type.casefold() in ("eeg", eeg.type.casefold())
+    markers = is_marker_stream(seen.name, seen.type, seen.format, seen.rate_hz)
+    return near and not other_eeg and not markers
+
+
+def is_named(stream: FoundStream, names: Collection[str]) -> bool:
+    """Return True if names include a stream by NAME, TYPE or NAME/TYPE."""
+    name, kind = stream.name.casefold(), stream.type.casefold()
+    return not {name, kind, f"{name}/{kind}"}.isdisjoint(each.casefold() for each in names)
 
 
 def _is_kind_of(known: FoundStream, seen: FoundStream) -> bool:
@@ -75,7 +90,8 @@ def changed(found: FoundStream, before: StreamHeader) -> str:
         return ""
     return (
         f"The device came back with {' and '.join(differences)}; "
-        "it is not used. End this session and start a new one."
+        "it is not used. The session continues once it returns as it was; to use it as it is, "
+        "start a new session."
     )
 
 
@@ -84,6 +100,6 @@ def relabelled(header: StreamHeader, before: StreamHeader) -> str:
     if header.labels == before.labels:
         return ""
     return (
-        f"The device came back with other channels ({', '.join(header.labels)}); end this session "
-        "and start a new one."
+        f"The device came back with other channels ({', '.join(header.labels)}); it is not used. "
+        "The session continues once it returns as it was; to use it as it is, start a new session."
     )

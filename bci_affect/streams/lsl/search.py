@@ -30,12 +30,15 @@ class Wanted:
         Source id on LSL, or the uid of an outlet.
     predicate : str or None
         XPath predicate over the stream's description, as in liblsl.
+    accept : callable or None
+        Further requirement.
     """
 
     name: str | None = None
     type: str | None = None
     source_id: str | None = None
     predicate: str | None = None
+    accept: Callable[[FoundStream], bool] | None = None
 
     def __str__(self) -> str:
         """Return the requirements in words."""
@@ -58,6 +61,7 @@ class Wanted:
             and self.name in (None, found.name, f"{found.name}@{found.hostname}")
             and (self.type is None or found.type.lower() == self.type.lower())
             and self.source_id in (None, found.source_id, found.uid)
+            and (self.accept is None or self.accept(found))
         )
 
     def connect(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bci_affect.eeg import UNIT_NAMES, eeg_scales, unit_doubt, with_inferred
+from bci_affect.streams.header import StreamHeader
 from bci_affect.streams.numeric_markers import has_markers
 from bci_affect.streams.xdf.reader import read_xdf
 from bci_affect.streams.xdf.recording import XdfRecording, XdfStream, triggers
@@ -62,6 +63,7 @@ def _describe(recording: XdfRecording, stream: XdfStream) -> dict[str, Any]:
     described: dict[str, Any] = {
         "id": stream.id,
         "name": header.name,
+        "role": _role(header),
         "type": header.type,
         "source_id": header.source_id,
         "format": header.format,
@@ -98,6 +100,15 @@ def _describe(recording: XdfRecording, stream: XdfStream) -> dict[str, Any]:
     if numeric_eeg and times.size:
         described["quality"] = _quality(stream, notes)
     return described
+
+
+def _role(header: StreamHeader) -> str:
+    """Return the role of a stream: EEG, markers, results of a session, or side stream."""
+    if header.is_text or has_markers(header):
+        return "markers"
+    if header.type.upper() == "EEG":
+        return "EEG"
+    return "results" if header.name.startswith("bci_affect.") else "side stream"
 
 
 def _quality(stream: XdfStream, notes: list[str]) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from bci_affect.streams.source import (
     Health,
     ManagedSource,
     Marker,
+    SideStream,
     StreamInfo,
 )
 from bci_affect.streams.tap import RawTap
@@ -189,6 +190,10 @@ class XdfSource(ManagedSource):
             if left <= 0:
                 return None
             time.sleep(min(wait, left, 0.05))
+
+    def side_streams(self) -> list[SideStream]:
+        """Return no stream: there is none next to the EEG."""
+        return []
 
     def markers(self) -> list[Marker]:
         """Return events up to the last sample read, since the last call."""

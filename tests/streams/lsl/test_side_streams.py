@@ -18,21 +18,30 @@ def _no_process_stays():
     end()
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_side_streams_are_recorded_unless_unwanted(tmp_path, kept):
+@pytest.mark.parametrize(
+    ("kept", "left_out"), [(True, ()), (False, ()), (True, ("sided/acc",)), (True, ("ppg",))]
+)
+def test_side_streams_are_recorded_unless_unwanted(tmp_path, kept, left_out):
     base = now()
     publisher("Sided", "sided-1", base)
     publisher("Sided", "sided-1", base, "--type", "ACC", "--rate", 52, "--channels", 3)
     publisher("Other", "other-1", base)
-    reader = opened("Sided", side_streams=kept)
+    reader = opened("Sided", side_streams=kept, left_out=left_out)
+    kept = kept and left_out != ("sided/acc",)
     reader.source.tap = recorder = Recorder(tmp_path / "s.xdf")
     if kept:
         wait = reader.source._markers
         assert reader.wait_for(lambda: sum(wait.counts.values()) > 52, 30)
+        (side,) = reader.source.side_streams()
+        assert (side.name, side.type, side.n_channels, side.nominal_hz) == ("Sided", "ACC", 3, 52)
+        assert side.effective_hz == pytest.approx(52, rel=0.1)
+        assert 0 <= side.age_s < 1
     else:
-        time.sleep(3.0)
+        time.sleep(1.5)
     reader.finish()
     recorder.stop()
-    found = [(s["name"], s["type"]) for s in inspect_xdf(tmp_path / "s.xdf")["streams"]]
-    assert sorted(found) == [("Sided", "ACC"), ("Sided", "EEG")][not kept :]
+    streams = inspect_xdf(tmp_path / "s.xdf")["streams"]
+    found = [(s["name"], s["type"], s["role"]) for s in streams]
+    wanted = [("Sided", "ACC", "side stream"), ("Sided", "EEG", "EEG")]
+    assert sorted(found) == wanted[not kept :]
     assert read_xdf(tmp_path / "s.xdf").find_eeg("Sided").header.type == "EEG"
