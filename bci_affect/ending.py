@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -29,6 +29,25 @@ def handle_signals(handler: Handler) -> dict[signal.Signals, Any]:
         for number in SIGNALS
         if signal.getsignal(number) != signal.SIG_IGN
     }
+
+
+def stopped_line(number: int) -> str:
+    """Return the line of a command that a signal has ended."""
+    return f"bci-affect: stopped by {signal.Signals(number).name}; what was finished is kept."
+
+
+def end_at_once_on_signals() -> None:
+    """End the process at a signal with one line and its status, while no work has begun.
+
+    An exception in the middle of an import could be turned into another one.
+    """
+
+    def end(number: int, _: FrameType | None) -> None:
+        with suppress(OSError):  # the terminal may be closed
+            os.write(2, f"{stopped_line(number)}\n".encode())
+        os._exit(128 + number)
+
+    handle_signals(end)
 
 
 @contextmanager

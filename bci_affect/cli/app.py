@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from collections import namedtuple
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -16,7 +17,7 @@ from typer.main import get_command, get_group
 
 from bci_affect import __version__
 from bci_affect.cli.output import TYPER
-from bci_affect.ending import handle_signals
+from bci_affect.ending import handle_signals, stopped_line
 from bci_affect.errors import BciAffectError
 from bci_affect.safe_text import SafeFormatter, echo
 
@@ -141,19 +142,29 @@ TYPER_INTERRUPTED = 130
 def _interrupt_on_signals() -> list[int]:
     """End commands by SIGTERM and SIGHUP as by Ctrl-C; return the list of received signals.
 
-    A second one may not interrupt the end.
+    Each Ctrl-C interrupts; a second one of the others may not interrupt the end.
     """
     received: list[int] = []
 
     def interrupt(number: int, _: object) -> None:
         received.append(number)
-        if len(received) == 1:
+        if len(received) == 1 or number == signal.SIGINT:
             raise KeyboardInterrupt
 
-    for number in handle_signals(interrupt):
-        if number == signal.SIGINT:
-            signal.signal(number, signal.default_int_handler)  # each Ctrl-C interrupts
+    handle_signals(interrupt)
     return received
+
+
+def _end_stopped(number: int) -> NoReturn:
+    """End a command that a signal has interrupted: one line, and 128 plus its number."""
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a further Ctrl-C ends even a slow end
+    with suppress(OSError):  # the terminal may be closed
+        echo(stopped_line(number), err=True)
+    # CPython ends by SIGINT, not with the given status, if the interrupt has left code compiled
+    # from text (as in many imports), until such code runs to its end.
+    namedtuple("_End", "")
+    sys.exit(128 + number)
 
 
 def main() -> None:
@@ -162,19 +173,21 @@ def main() -> None:
     A `BciAffectError` becomes one line on stderr and exit status 1. A signal that ends a command
     becomes one line and 128 plus its number, unless the command itself ends by signals.
     """
-    received = _interrupt_on_signals()
+    received: list[int] = []
     try:
+        received = _interrupt_on_signals()
         app(prog_name="bci-affect")
     except SystemExit as ending:
         if ending.code != TYPER_INTERRUPTED:
             raise
-        number = signal.Signals(received[0] if received else signal.SIGINT)
-        with suppress(OSError):  # the terminal may be closed
-            echo(f"bci-affect: stopped by {number.name}; what was finished is kept.", err=True)
-        sys.exit(128 + number)
+        _end_stopped(received[0] if received else signal.SIGINT)
     except BciAffectError as error:
         echo(f"bci-affect: {error}", err=True)
         sys.exit(1)
     except BrokenPipeError:  # the reader of our output went away (`| head`)
         sys.stderr.close()
         sys.exit(1)
+    except BaseException:
+        if not received:
+            raise
+        _end_stopped(received[0])  # libraries turn an interrupt into errors of their own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from bci_affect.cli.output import print_json
-from bci_affect.ending import handle_signals
+from bci_affect.ending import handling_signals
+from bci_affect.errors import BciAffectError
 from bci_affect.safe_text import echo, make_console
 
 
@@ -43,26 +45,36 @@ def record(
     if out.is_dir() or out.suffix.lower() != ".xdf":
         out = recording_path(out, participant, session)
     stop = threading.Event()
+    received: list[int] = []
 
-    def end(*_: Any) -> None:
+    def end(number: int, _: Any) -> None:
+        received.append(number)
         stop.set()
-
-    handle_signals(end)
 
     from rich.text import Text
 
     console = make_console(stderr=True, highlight=False)
-    with console.status("Searching for streams ...") as line:
-        result = record_streams(
-            out,
-            wanted=tuple(stream or ()),
-            duration_s=duration,
-            timeout_s=timeout,
-            stop=stop,
-            progress=lambda text, missing: line.update(
-                Text.assemble(text, (f" missing: {', '.join(missing)}" if missing else "", "red"))
-            ),
-        )
+    result: dict[str, Any] | None = None
+    with handling_signals(end), console.status("Searching for streams ...") as line:
+        try:
+            result = record_streams(
+                out,
+                wanted=tuple(stream or ()),
+                duration_s=duration,
+                timeout_s=timeout,
+                stop=stop,
+                progress=lambda text, missing: line.update(
+                    Text.assemble(
+                        text, (f" missing: {', '.join(missing)}" if missing else "", "red")
+                    )
+                ),
+            )
+        except BciAffectError:
+            if not received:
+                raise
+    if result is None:  # ended while it waited for the streams
+        signal.raise_signal(received[0])
+        return
     if as_json:
         print_json(result)
     else:

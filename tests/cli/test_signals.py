@@ -173,3 +173,46 @@ def test_a_stopped_training_ends_with_one_line(tmp_path: Path) -> None:
     status, _, messages = finish(process, signal.SIGINT)
     assert status == 128 + signal.SIGINT
     assert stopped_line(messages, signal.SIGINT)
+
+
+RECORDING = shipped("recordings/demo.xdf")
+LONG = {
+    "live": ("live", "--headless", "--no-music", "--wait", 60, "--record", "rec"),
+    "record": ("record", "new.xdf", "--timeout", 60),
+    "process": ("process", RECORDING, "--out", "e.csv"),
+    "train": ("train", shipped("configs/eeg-only.toml"), "--data", "none", "--out", "run"),
+    "music": ("music", "add", "."),
+    "calibrate": ("calibrate", "--from", RECORDING, "--profile", "Ada"),
+    "benchmark": ("benchmark", "--only", "retrieval", "--quick", "--out", "b.json"),
+    "report": ("report", RECORDING, "--out", "r.html"),
+}
+MOMENTS = {"live": 2.0, "record": 1.2, "calibrate": 0.8, "report": 1.0, "benchmark": 0.4}
+
+
+def handles_signals(process: subprocess.Popen[str]) -> bool:
+    """Return whether the process has got so far as to handle signals (at once elsewhere)."""
+    status = Path(f"/proc/{process.pid}/status")
+    if not status.exists():
+        return True
+    (caught,) = (line.split()[1] for line in status.open() if line.startswith("SigCgt"))
+    return bool(int(caught, 16) >> (signal.SIGHUP - 1) & 1)
+
+
+@pytest.mark.parametrize("command", LONG)
+def test_a_signal_at_any_moment_of_a_long_command_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Also while it is imported or waits for a device; no half file is left."""
+    monkeypatch.chdir(tmp_path)
+    number = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)[list(LONG).index(command) % 3]
+    process = begin(*LONG[command])
+    wait_until(process, lambda: handles_signals(process))
+    time.sleep(MOMENTS.get(command, 0.05))
+    status, _, messages = finish(process, number)
+    assert status == 128 + number, messages
+    assert stopped_line(messages, number)
+    assert len(messages.splitlines()) <= 1 + (command == "benchmark"), "its progress is a line"
+    left = [
+        path.name for path in tmp_path.rglob("*") if path.is_file() and "home" not in path.parts
+    ]
+    assert set(left) <= {"b.json"}
