@@ -194,7 +194,9 @@ def handles_signals(process: subprocess.Popen[str]) -> bool:
     status = Path(f"/proc/{process.pid}/status")
     if not status.exists():
         return True
-    (caught,) = (line.split()[1] for line in status.open() if line.startswith("SigCgt"))
+    (caught,) = (
+        line.split()[1] for line in status.read_text().splitlines() if line.startswith("SigCgt")
+    )
     return bool(int(caught, 16) >> (signal.SIGHUP - 1) & 1)
 
 
