@@ -23,6 +23,7 @@ from .streams import read_xdf as read_xdf
 from .training import AffectClassifier as AffectClassifier
 from .training import Corpus as Corpus
 from .training import LeakReport as LeakReport
+from .training import WindowTransformer as WindowTransformer
 from .training import check_split as check_split
 from .training import load_corpus as load_corpus
 from .training import trial_table as trial_table
@@ -45,6 +46,7 @@ __all__ = [
     "State",
     "StreamTimeout",
     "Trial",
+    "WindowTransformer",
     "XdfSource",
     "__version__",
     "calibrate",

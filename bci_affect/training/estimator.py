@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from bci_affect.eeg import make_montage
 from bci_affect.errors import BciAffectError
 from bci_affect.training.corpus import Corpus
 from bci_affect.training.features import FeatureSet
@@ -27,6 +28,16 @@ from bci_affect.training.settings import TrainSettings
 from bci_affect.training.study_settings import TARGETS, Target, load_study
 
 Floats = NDArray[np.float32]
+
+_INPUT: dict[str, Any] = {
+    "allow_nd": True,
+    "dtype": np.float32,
+    "ensure_all_finite": "allow-nan",
+}
+
+
+class TrialsError(BciAffectError, ValueError):
+    """Error in the trials or labels, also a `ValueError` as scikit-learn expects."""
 
 
 def trial_table(
@@ -126,7 +137,8 @@ class AffectClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ----------
         x : array_like, shape (n_trials, n_windows, n_steps, n_channels, n_bands)
             Trials from `trial_table`; shape (n_trials, n_steps, n_channels, n_bands) means one
-            window per trial.
+            window per trial, and (n_trials, n_features) one electrode at the vertex with
+            `n_features` bands and one step.
         y : array_like, shape (n_trials,)
             Labels of two classes.
         groups : array_like, shape (n_trials,), optional
@@ -137,46 +149,63 @@ class AffectClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         BciAffectError
             If shapes do not match, there are not two classes, or a trial has no window.
         """
+        from sklearn.utils.multiclass import check_classification_targets
+        from sklearn.utils.validation import validate_data
+
+        from bci_affect.music import single_threaded_torch
         from bci_affect.training.trainer import fit
 
-        windows = _validated(x)
-        target = np.asarray(y)
-        if target.shape != (len(windows),):
-            raise BciAffectError(
-                f"There are {len(windows)} trials, but y has shape {target.shape}; give one label "
-                "per trial."
+        if getattr(x, "ndim", 2) > 2 and np.shape(y) != np.shape(x)[:1]:
+            raise TrialsError(
+                f"There are {len(np.asarray(x))} trials, but y has shape {np.shape(y)}; give one "
+                "label per trial."
             )
+        x, target = validate_data(self, x, y, **_INPUT)
+        check_classification_targets(target)
+        windows = _as_windows(np.asarray(x))
         self.classes_, labels = np.unique(target, return_inverse=True)
         if len(self.classes_) != 2:
-            raise BciAffectError(
-                f"AffectClassifier needs labels of two classes; y has {len(self.classes_)}."
+            raise TrialsError(
+                "Only binary classification is supported. AffectClassifier needs two classes; y "
+                f"has {len(self.classes_)} class{'es' * (len(self.classes_) != 1)}."
             )
         units = np.arange(len(windows)) if groups is None else np.asarray(groups)
         valid = np.isin(units, self._choose_validation_units(units, labels))
         features = self._features(windows, labels.astype(np.float32))
         held_out = valid[features.trial]
         settings = self._settings(features)
-        result = fit(features.select(~held_out), features.select(held_out), settings, self.seed)
+        with single_threaded_torch():
+            result = fit(features.select(~held_out), features.select(held_out), settings, self.seed)
         self.model_ = result.model
-        self.n_features_in_ = int(np.prod(windows.shape[1:]))
+        self.n_steps_, self.n_channels_, self.n_bands_ = windows.shape[2:]
         return self
 
     def predict_proba(self, x: ArrayLike) -> NDArray[np.float64]:
         """Return the class probabilities, (n_trials, 2), averaged over the windows of a trial."""
-        from sklearn.utils.validation import check_is_fitted
+        from sklearn.utils.validation import check_is_fitted, validate_data
 
+        from bci_affect.music import single_threaded_torch
         from bci_affect.training.trainer import predict
 
         check_is_fitted(self, "model_")
-        windows = _validated(x)
+        if np.asarray(x).ndim < 3:  # the number of windows of a trial may differ from the fit's
+            x = validate_data(self, x, reset=False, **_INPUT)
+        windows = _as_windows(np.asarray(x, np.float32))
+        if windows.shape[2:] != (self.n_steps_, self.n_channels_, self.n_bands_):
+            raise TrialsError(
+                f"The windows have the shape {windows.shape[2:]}; AffectClassifier was fitted on "
+                f"{(self.n_steps_, self.n_channels_, self.n_bands_)}."
+            )
         features = self._features(windows, np.full(len(windows), np.nan, np.float32))
-        logits = predict(self.model_, features).logits[:, 0].astype(np.float64)
+        with single_threaded_torch():
+            logits = predict(self.model_, features).logits[:, 0].astype(np.float64)
         _, high = per_trial(expit(logits), features.trial)
         return np.stack([1 - high, high], axis=1)
 
     def predict(self, x: ArrayLike) -> NDArray[Any]:
         """Return the more probable class of each trial."""
-        chosen: NDArray[Any] = self.classes_[(self.predict_proba(x)[:, 1] >= 0.5).astype(int)]
+        high = self.predict_proba(x)[:, 1] >= 0.5
+        chosen: NDArray[Any] = self.classes_[high.astype(int)]
         return chosen
 
     def score(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -185,6 +214,11 @@ class AffectClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         return float(balanced_accuracy_score(y, self.predict(x), sample_weight=sample_weight))
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
     def _choose_validation_units(
         self, units: NDArray[Any], labels: NDArray[np.int64]
     ) -> NDArray[Any]:
@@ -192,7 +226,9 @@ class AffectClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rng = np.random.default_rng(self.seed)
         names = np.unique(units)
         if len(names) < 2:
-            raise BciAffectError("At least two trials (or groups) are needed to fit and validate.")
+            raise TrialsError(
+                "At least two trials (or groups) are needed to fit and validate, not 1 sample."
+            )
         if len(names) < len(units):
             n = min(max(1, round(self.validation * len(names))), len(names) - 1)
             chosen: NDArray[Any] = rng.permutation(names)[:n]
@@ -222,7 +258,7 @@ class AffectClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         usable: NDArray[np.bool_] = np.asarray(np.isfinite(windows).all(axis=(2, 4)))
         present: NDArray[np.bool_] = np.asarray(usable.any(axis=2))
         if not present.any(axis=1).all():
-            raise BciAffectError(
+            raise TrialsError(
                 f"Trial {int(np.flatnonzero(~present.any(axis=1))[0])} has no window without NaN; "
                 "leave it out."
             )
@@ -230,10 +266,12 @@ class AffectClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         bands = np.nan_to_num(windows[present])
         n, n_channels = len(trial), windows.shape[3]
         positions = np.full((n_channels, 3), np.nan, np.float32)
+        if n_channels == 1:
+            positions = make_montage(["Cz"]).positions
         if self.positions is not None:
             positions = np.asarray(self.positions, np.float32)
             if positions.shape != (n_channels, 3):
-                raise BciAffectError(
+                raise TrialsError(
                     f"The trials have {n_channels} channels, but positions have shape "
                     f"{positions.shape}."
                 )
@@ -256,12 +294,15 @@ class AffectClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
 
 
-def _validated(x: ArrayLike) -> Floats:
+def _as_windows(x: NDArray[Any]) -> Floats:
+    """Return trials as (n_trials, n_windows, n_steps, n_channels, n_bands)."""
     windows = np.asarray(x, np.float32)
+    if windows.ndim == 2:
+        windows = windows[:, None, None, :]
     if windows.ndim == 4:
         windows = windows[:, None]
     if windows.ndim != 5 or not len(windows):
-        raise BciAffectError(
+        raise TrialsError(
             "x must be (n_trials, n_windows, n_steps, n_channels, n_bands), from trial_table; it "
             f"has shape {windows.shape}."
         )

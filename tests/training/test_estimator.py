@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_score
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bci_affect.errors import BciAffectError
 from bci_affect.training.estimator import AffectClassifier, trial_table
@@ -80,3 +82,9 @@ def test_invalid_input_is_refused(table: tuple[np.ndarray, ...]) -> None:
     unrated = replace(corpus.features, labels=np.full_like(corpus.features.labels, np.nan))
     with pytest.raises(BciAffectError, match="no ratings of arousal"):
         trial_table(replace(corpus, features=unrated), "arousal")
+
+
+@parametrize_with_checks([AffectClassifier(epochs=1)])
+def test_passes_the_checks_of_scikit_learn(estimator: AffectClassifier, check: Any) -> None:
+    """All checks apply, since a table of two dimensions is one electrode with bands."""
+    check(estimator)
