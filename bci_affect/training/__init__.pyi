@@ -1,8 +1,8 @@
 from .calibration.personal_model import calibrate as calibrate
 from .calibration.power import measure_power as measure_power
 from .calibration.simulation import EFFECTS as EFFECTS
-from .calibration.simulation import simulate_clips as simulate_clips
 from .calibration.simulation import SimulatedListener as SimulatedListener
+from .calibration.simulation import simulate_clips as simulate_clips
 from .calibration.verdict import limit_percent as limit_percent
 from .calibration.workflow import calibrate_recordings as calibrate_recordings
 from .corpus import Corpus as Corpus
@@ -11,8 +11,8 @@ from .estimator import AffectClassifier as AffectClassifier
 from .estimator import trial_table as trial_table
 from .extract import extract_subject as extract_subject
 from .features import FeatureSet as FeatureSet
-from .leak_check import check_split as check_split
 from .leak_check import LeakReport as LeakReport
+from .leak_check import check_split as check_split
 from .leak_page import read_split as read_split
 from .people.benchmark import benchmark_people as benchmark_people
 from .people.page import PEOPLE_FILES as PEOPLE_FILES
@@ -26,12 +26,12 @@ from .study import prepare_study as prepare_study
 from .study import reevaluate as reevaluate
 from .study import run_study as run_study
 from .study_settings import load_study as load_study
-from .svg_figures import break_at_gaps as break_at_gaps
 from .svg_figures import GREY as GREY
 from .svg_figures import HIGH as HIGH
 from .svg_figures import LOW as LOW
 from .svg_figures import MAX_POINTS as MAX_POINTS
 from .svg_figures import MUSIC as MUSIC
+from .svg_figures import break_at_gaps as break_at_gaps
 from .svg_figures import new_figure as new_figure
 from .svg_figures import quality_figure as quality_figure
 from .svg_figures import to_svg as to_svg
