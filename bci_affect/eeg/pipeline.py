@@ -172,6 +172,15 @@ class Pipeline:
         """Electrodes with faults, excluded or not, and the faults in words."""
         return self._monitor.quality.reasons()
 
+    @property
+    def contact(self) -> NDArray[np.float32]:
+        """Contact per channel in the last second alone, 0 to 1, (n_channels,).
+
+        By the swing of the high-passed EEG, without votes: movement of an electrode lowers it at
+        once. NaN before the filters have settled; 0 for channels that are not EEG.
+        """
+        return self._spread(self._monitor.quality.contact)
+
     def set_bad(self, channel: str | int, bad: bool = True) -> None:
         """Exclude a channel by hand, or return it to automatic quality control."""
         try:

@@ -35,6 +35,8 @@ TYPICAL_CORRELATION = 0.6
 
 MIRRORED_BELOW = -0.6
 """Correlation with most of its neighbours below which an electrode's polarity is reversed."""
+CONTACT_SWING_UV = 250.0
+"""Swing within a tick at which the contact is 0.5, after a headset's own contact values."""
 
 RAIL_MOVES_UV = 20.0
 """An electrode that moves this far within a tick and yet repeats its values is railed, not flat."""
@@ -115,6 +117,8 @@ class Quality:
         """Electrodes in use, (n_eeg,)."""
         self.score = np.ones(eeg.size, np.float32)
         """Quality per electrode, 0 to 1, (n_eeg,)."""
+        self.contact = np.full(eeg.size, np.nan, np.float32)
+        """Contact per electrode in the last tick alone, 0 to 1, (n_eeg,); NaN before the first."""
         self._pace = np.where(_HARD, 2, 1)[:, None] * min(1.0, tick_s / settings.vote_s)
         self._pace_hard = np.where(_HARD[:, None], self._pace, 0.0)
         self._most = np.array(
@@ -175,6 +179,9 @@ class Quality:
         same = self._still(raw)
         dead = (total < s.flat_uv) | (same & ~moved)
         hits[Fault.FLAT] = dead
+        swing = np.maximum.reduce(hp) - np.minimum.reduce(hp)
+        self.contact = np.where(dead, 0.0, 1 / (1 + (swing / CONTACT_SWING_UV) ** 2))
+        self.contact = self.contact.astype(np.float32)
         most = max(6, s.clipped_share * n)
         hits[Fault.RAILED] = moved & (same | self._clipped(raw, highest, lowest, most))
         # No value is larger than the root of all values' squares together.
