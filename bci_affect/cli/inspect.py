@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,9 @@ import typer
 
 from bci_affect.cli.output import print_json
 from bci_affect.safe_text import make_console
+
+SHOWN = 20
+"""Most gaps, clock resets and channels of a stream that are printed."""
 
 
 def inspect(
@@ -33,7 +37,7 @@ def inspect(
 
 def _show(document: dict[str, Any]) -> None:
 
-    console = make_console(highlight=False)
+    console = make_console(highlight=False, soft_wrap=True)
     console.print(f"{document['file']}  {document['bytes']:,} bytes", style="bold")
     covered = "checksums cover the samples" if document["checksums"] else "no checksums"
     console.print("healthy" if document["healthy"] else "damaged", f"({covered})")
@@ -58,10 +62,19 @@ def _show(document: dict[str, Any]) -> None:
                 f"clock resets: {len(stream['clock_resets'])}"
             )
         console.print(f"   {stream['samples']:,} samples in {stream['duration_s']:.1f} s, {rate}")
-        for gap in stream["gaps"][:20]:
+        for gap in stream["gaps"][:SHOWN]:
             console.print(f"   gap of {gap['seconds']:.3f} s before {gap['time']:.3f}")
-        for reset in stream["clock_resets"][:20]:
+        for reset in stream["clock_resets"][:SHOWN]:
             console.print(f"   clock jumped by {reset['seconds']:.3f} s at {reset['time']:.3f}")
+        more = max(0, len(stream["gaps"]) - SHOWN) + max(0, len(stream["clock_resets"]) - SHOWN)
+        if more:
+            console.print(f"   and {more} more gaps and clock resets (--json lists them all)")
+        for text, count in document["markers"].get(stream["name"], {}).items():
+            console.print(f"   {count:>6} x {text}")
+        if "quality" not in stream and "events" not in stream:
+            pairs = zip(stream["labels"], stream["units"], strict=True)
+            named = (f"{label} ({unit})" if unit else label for label, unit in pairs)
+            console.print(f"   channels: {', '.join(islice(named, SHOWN))}")
         for note in stream["notes"]:
             console.print(f"   note: {note}")
         for channel in stream.get("quality", ()):

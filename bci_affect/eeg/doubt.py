@@ -9,6 +9,8 @@ from bci_affect.eeg.units import PLAUSIBLE_SD_UV, UNIT_NAMES
 
 PEDESTAL_UV = 500.0
 """Least offset common to all channels that indicates raw values of a converter."""
+MUSE_UV = (680.0, 920.0)
+"""Offsets of a Muse whose scale is right: the middle of its converter's range."""
 COMMON_SHARE = 0.05
 """Most spread of such offsets, as a share of them."""
 LEAST_CHANNELS = 3
@@ -63,7 +65,7 @@ def unit_doubt(eeg: NDArray[np.floating], name: str, scale: float = 1.0) -> str:
         return f"The EEG of '{name}' changes by {typical:.1g} microvolts by its unit{guess}."
     level = float(np.median(offsets))
     common = len(offsets) >= LEAST_CHANNELS and np.ptp(offsets) < COMMON_SHARE * abs(level)
-    if abs(level) < PEDESTAL_UV or not common:
+    if abs(level) < PEDESTAL_UV or not common or MUSE_UV[0] < level < MUSE_UV[1]:
         return ""
     text = (
         f"All EEG channels of '{name}' have the same offset of {level:.0f} microvolts, as raw "

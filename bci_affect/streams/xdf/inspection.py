@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bci_affect.eeg import UNIT_NAMES, eeg_scales, unit_doubt, with_inferred
 from bci_affect.streams.header import StreamHeader
@@ -14,6 +16,10 @@ from bci_affect.streams.numeric_markers import has_markers
 from bci_affect.streams.xdf.reader import read_xdf
 from bci_affect.streams.xdf.recording import XdfRecording, XdfStream, triggers
 
+MARKERS_SHOWN, MARKER_LENGTH = 20, 60
+UNSTEADY_UV, UNSTEADY_SHARE = 250.0, 0.3
+"""Swing of a second, and the share of such seconds above which a channel is unsteady."""
+MAINS_PERIOD_S = 0.02
 RAILED_SHARE = 0.01
 FLAT_UV = 0.1
 
@@ -38,7 +44,17 @@ def inspect_xdf(path: str | Path) -> dict[str, Any]:
         ],
         "clocks": difference.text if difference else "",
         "streams": [_describe(recording, stream) for stream in recording.streams],
+        "markers": _count_markers(recording),
     }
+
+
+def _count_markers(recording: XdfRecording) -> dict[str, dict[str, int]]:
+    """Count the markers of each stream by text, events by kind; the most frequent ones."""
+    found: dict[str, Counter[str]] = {}
+    for marker in recording.markers():
+        what = marker.event.KIND.value if marker.event else marker.text[:MARKER_LENGTH]
+        found.setdefault(marker.stream, Counter())[what] += 1
+    return {stream: dict(counts.most_common(MARKERS_SHOWN)) for stream, counts in found.items()}
 
 
 def _describe(recording: XdfRecording, stream: XdfStream) -> dict[str, Any]:
@@ -132,6 +148,7 @@ def _quality(stream: XdfStream, notes: list[str]) -> list[dict[str, Any]]:
         doubt = unit_doubt(eeg, header.name, scales[is_eeg][0])
         if doubt:
             notes.append(doubt)
+    swings = _swings(stream, header.rate_hz) * scales
     found: list[dict[str, Any]] = []
     for i, label in enumerate(header.labels):
         values = samples[:, i] * scales[i]
@@ -146,15 +163,40 @@ def _quality(stream: XdfStream, notes: list[str]) -> list[dict[str, Any]]:
         spread = float(np.median(np.abs(moved)) * 1.4826 / math.sqrt(2))
         edges = np.mean((finite == finite.max()) | (finite == finite.min()))
         railed = bool(edges > RAILED_SHARE and finite.max() > finite.min())
+        with np.errstate(invalid="ignore"):
+            unsteady = float(np.mean(swings[:, i] > UNSTEADY_UV)) if len(swings) else 0.0
         verdict = "railed" if railed else "flat" if spread < FLAT_UV else "ok"
+        if verdict == "ok" and unsteady > UNSTEADY_SHARE:
+            verdict = "unsteady"
         found.append(
             {
                 "label": label,
                 "is_eeg": bool(info.montage.is_eeg[i]),
-                "offset_uv": offset,
+                "offset_uv": offset + 0.0,  # no -0
                 "spread_uv": spread,
+                "unsteady_share": unsteady,
                 "not_finite": int(values.size - finite.size),
                 "verdict": verdict if info.montage.is_eeg[i] else "not EEG",
             }
         )
     return found
+
+
+def _swings(stream: XdfStream, rate_hz: float) -> NDArray[np.float64]:
+    """Return the swing of each second after its trend, without mains hum, (n_seconds, n_channels).
+
+    In the stream's own unit.
+    """
+    per_block = max(1, round(MAINS_PERIOD_S * rate_hz))
+    per_second = round(1.0 / MAINS_PERIOD_S)
+    size = per_block * per_second
+    found = [np.empty((0, stream.header.n_channels))]
+    for start in range(0, len(stream) - size + 1, 100 * size):
+        stop = start + min(100, (len(stream) - start) // size) * size
+        with np.errstate(invalid="ignore", over="ignore"):
+            raw = stream.samples(start, stop).astype(np.float64)
+            blocks = raw.reshape(-1, per_second, per_block, raw.shape[1]).mean(axis=2)
+            trend = np.linspace(0.0, 1.0, per_second)[:, None]
+            blocks -= blocks[:, :1] + trend * (blocks[:, -1:] - blocks[:, :1])
+            found.append(blocks.max(axis=1) - blocks.min(axis=1))
+    return np.concatenate(found)
