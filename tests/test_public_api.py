@@ -22,6 +22,12 @@ def test_the_page_lists_exactly_the_public_names() -> None:
     assert len(rows) > 25
 
 
+def test_the_reference_has_every_public_name() -> None:
+    page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    entries = re.findall(r"^::: bci_affect\.(\w+)$", page, re.MULTILINE)
+    assert sorted([*entries, "__version__"]) == sorted(ba.__all__)
+
+
 @pytest.mark.parametrize("name", ba.__all__)
 def test_every_public_name_is_there_with_a_docstring(name: str) -> None:
     value = getattr(ba, name)
