@@ -14,6 +14,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bci_affect.errors import BciAffectError
+from bci_affect.resources import read_document
 
 CLASSIC_BANDS: dict[str, tuple[float, float]] = {
     "delta": (1.0, 4.0),
@@ -186,9 +187,11 @@ def load_toml(path: Path, section: type[Settings]) -> Settings:
         the first of them.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw = tomllib.loads(read_document(path))
     except OSError as error:
         raise BciAffectError(f"Cannot read {path}: {error.strerror or error}.") from None
+    except RecursionError:
+        raise BciAffectError(f"{path} is not valid: its values are nested too deeply.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BciAffectError(f"{path} is not valid TOML: {error}.") from None
     try:

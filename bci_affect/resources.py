@@ -1,4 +1,4 @@
-"""Paths of shipped files and of the user's data.
+"""Paths of shipped files and of the user's data, and reading of small documents.
 
 Weights, presets and the demonstration recording are next to the package in the repository
 (``models/``, ``configs/``, ``recordings/``) and inside it, under ``_data``, in an installed wheel.
@@ -12,6 +12,9 @@ from pathlib import Path
 from bci_affect.errors import BciAffectError
 
 _PACKAGE = Path(__file__).resolve().parent
+
+DOCUMENT_BYTES = 32 << 20
+"""Largest text document (settings, labels, profile) that is read."""
 
 
 def shipped(relative: str) -> Path:
@@ -57,3 +60,23 @@ def user_home() -> Path:
             "folder that you may write."
         ) from None
     return home
+
+
+def read_document(path: Path) -> str:
+    """Return the text of a file, which is UTF-8.
+
+    Raises
+    ------
+    BciAffectError
+        If it is larger than `DOCUMENT_BYTES`.
+    OSError, UnicodeDecodeError
+        If it cannot be read.
+    """
+    with path.open("rb") as file:
+        data = file.read(DOCUMENT_BYTES + 1)
+    if len(data) > DOCUMENT_BYTES:
+        raise BciAffectError(
+            f"{path} is larger than {DOCUMENT_BYTES >> 20} MB, which no such file is; "
+            "choose another file."
+        )
+    return data.decode("utf-8")

@@ -106,6 +106,17 @@ class _Measures:
     peak_dbfs: float
 
 
+def decode_for_encoder(path: Path, rate_hz: int) -> NDArray[np.float32]:
+    """Return at most an hour of a file as mono at a rate, (n,), block by block.
+
+    Raises
+    ------
+    DecodeError
+        If it cannot be decoded.
+    """
+    return _decode_and_measure(path, rate_hz, lambda: False)[0]
+
+
 def _decode_and_measure(
     path: Path, rate_hz: int, cancelled: CancelCheck
 ) -> tuple[NDArray[np.float32], _Measures]:

@@ -22,7 +22,12 @@ SUFFIXES = PLAIN_SUFFIXES + AV_SUFFIXES
 MAX_ANALYSED_S = 3600.0
 """Maximum duration of the analysis; longer files (mixes, audio books) are played completely."""
 _BLOCK_S = 10.0
-_RATES_HZ = (1_000, 1_000_000)  # range of valid sampling rates
+_RATES_HZ = (1_000, 768_000)  # range of valid sampling rates
+MAX_CHANNELS = 32
+"""Most channels of an audio file."""
+MAX_DURATION_S = 24 * 3600.0
+"""Longest audio file."""
+_MAX_VALUES = 1 << 24  # of one block, all channels together
 
 
 class DecodeError(BciAffectError):
@@ -155,6 +160,15 @@ def open_audio(path: Path) -> Reader:
     if not _RATES_HZ[0] <= reader.rate_hz <= _RATES_HZ[1]:
         reader.close()
         raise DecodeError(f"its sampling rate of {reader.rate_hz} Hz is not valid")
+    if not 1 <= reader.n_channels <= MAX_CHANNELS:
+        reader.close()
+        raise DecodeError(f"it has {reader.n_channels} channels, and {MAX_CHANNELS} is the most")
+    if reader.duration_s > MAX_DURATION_S:
+        reader.close()
+        raise DecodeError(
+            f"it announces {reader.duration_s / 3600:.0f} hours, and {MAX_DURATION_S / 3600:.0f} "
+            "is the most"
+        )
     return reader
 
 
@@ -166,8 +180,12 @@ def read_blocks(path: Path, seconds: float = _BLOCK_S) -> Iterator[tuple[NDArray
     """
     reader = open_audio(path)
     try:
-        size = max(1, int(seconds * reader.rate_hz))
+        size = min(int(seconds * reader.rate_hz), _MAX_VALUES // reader.n_channels)
+        size, n_frames = max(1, size), 0
         while len(block := reader.read(size)):
+            n_frames += len(block)
+            if n_frames > MAX_DURATION_S * reader.rate_hz:
+                raise DecodeError(f"it is longer than {MAX_DURATION_S / 3600:.0f} hours")
             if not np.isfinite(block).all():
                 block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
             yield block, reader.rate_hz

@@ -8,10 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
-from bci_affect.music.analysis import single_threaded_torch
-from bci_affect.music.audio import MAX_ANALYSED_S, DecodeError, analysis_audio, decode
+from bci_affect.music.analysis import decode_for_encoder, single_threaded_torch
+from bci_affect.music.audio import (
+    MAX_ANALYSED_S,
+    DecodeError,
+    analysis_audio,
+    decode,
+    open_audio,
+)
 from bci_affect.music.encoders import load_encoder
+from bci_affect.music.loudness import normalise_loudness
 from bci_affect.storage import atomic_file
+
+AT_ONCE = 64_000_000
+"""Most values of a file, all channels together, that are decoded in one piece (256 MB)."""
 
 
 def embed_file(
@@ -33,13 +43,24 @@ def embed_file(
     BciAffectError
         If the file cannot be decoded.
     """
+    chosen = load_encoder(encoder)
     try:
-        frames, rate_hz = decode(path, MAX_ANALYSED_S)
+        mono = _mono(path, chosen.rate_hz, as_is=as_is)
     except DecodeError as error:
         raise BciAffectError(f"Cannot read {path}: {error}.") from None
-    chosen = load_encoder(encoder)
     with single_threaded_torch():
-        return chosen.embed(analysis_audio(frames, rate_hz, chosen.rate_hz, as_is=as_is))
+        return chosen.embed(mono)
+
+
+def _mono(path: Path, rate_hz: int, *, as_is: bool) -> NDArray[np.float32]:
+    """Return the encoder's input: of a long file block by block, else in one piece."""
+    reader = open_audio(path)
+    reader.close()
+    if reader.duration_s * reader.rate_hz * reader.n_channels <= AT_ONCE:
+        frames, found_hz = decode(path, MAX_ANALYSED_S)
+        return analysis_audio(frames, found_hz, rate_hz, as_is=as_is)
+    mono = decode_for_encoder(path, rate_hz)
+    return mono if as_is else normalise_loudness(mono, rate_hz)
 
 
 def save_embeddings(

@@ -13,6 +13,7 @@ from bci_affect.profiles.personal_model import join, split
 from bci_affect.profiles.records import Profile
 from bci_affect.profiles.schema import PROFILES
 from bci_affect.profiles.store import ProfileStore
+from bci_affect.resources import read_document
 from bci_affect.storage import decode, encode, write_atomically
 
 FORMAT = "bci_affect profile"
@@ -75,7 +76,7 @@ def import_profile(store: ProfileStore, path: Path, name: str | None = None) -> 
         If the file is damaged, of a newer version, or the name is taken.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(read_document(path))
         json.dumps(document, ensure_ascii=False).encode()  # half a character cannot be stored
         if document["format"] != FORMAT:
             raise ValueError("another format")
@@ -102,6 +103,8 @@ def import_profile(store: ProfileStore, path: Path, name: str | None = None) -> 
         note, created = str(document["note"]), float(document["created"])
     except OSError as error:
         raise BciAffectError(f"Cannot read {path} ({error.strerror}).") from None
+    except RecursionError:
+        raise BciAffectError(f"{path} is no profile: its values are nested too deeply.") from None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         reason = " ".join(str(error).split())[:200]
         raise BciAffectError(f"{path} is no profile, or it is damaged ({reason}).") from None

@@ -7,6 +7,7 @@ from .atomic import PRIVATE as PRIVATE
 from .atomic import atomic_file as atomic_file
 from .atomic import private as private
 from .atomic import write_atomically as write_atomically
+from .bounded import read_arrays as read_arrays
 from .database import Connection as Connection
 from .database import Database as Database
 from .database import Schema as Schema
@@ -30,6 +31,7 @@ __all__ = [
     "from_bytes",
     "plain",
     "private",
+    "read_arrays",
     "safe_name",
     "to_bytes",
     "unique_name",

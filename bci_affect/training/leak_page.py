@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bci_affect import __version__
 from bci_affect.errors import BciAffectError
-from bci_affect.storage import write_atomically
+from bci_affect.storage import read_arrays, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,8 +101,7 @@ def read_split(path: Path, renamed: Mapping[str, str] | None = None) -> dict[str
 def _read(path: Path) -> dict[str, Column]:
     try:
         if path.suffix.casefold() == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in arrays.files}
+            return dict(read_arrays(path))
         with path.open(newline="", encoding="utf-8-sig") as file:
             head = file.readline()
             file.seek(0)

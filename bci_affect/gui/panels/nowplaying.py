@@ -232,6 +232,30 @@ class Slider(QtWidgets.QSlider):
         p.end()
 
 
+MAX_COVER_BYTES = 16 << 20
+MAX_COVER_PIXELS = 40_000_000
+"""Largest cover picture that is decoded: a small file can announce gigabytes of pixels."""
+COVER_SIDE = 512
+
+
+def load_cover(data: bytes) -> QtGui.QPixmap | None:
+    """Return a cover picture, at most `COVER_SIDE` pixels wide and high; None for no picture."""
+    if len(data) > MAX_COVER_BYTES:
+        return None
+    buffer = QtCore.QBuffer()
+    buffer.setData(QtCore.QByteArray(data))
+    buffer.open(QtCore.QIODevice.OpenModeFlag.ReadOnly)
+    reader = QtGui.QImageReader(buffer)
+    size = reader.size()
+    if not size.isValid() or size.width() * size.height() > MAX_COVER_PIXELS:
+        return None
+    if max(size.width(), size.height()) > COVER_SIDE:
+        side = QtCore.QSize(COVER_SIDE, COVER_SIDE)
+        reader.setScaledSize(size.scaled(side, QtCore.Qt.AspectRatioMode.KeepAspectRatio))
+    image = reader.read()
+    return None if image.isNull() else QtGui.QPixmap.fromImage(image)
+
+
 class _Cover(Drawing):
     """Cover picture, or a pattern derived from the track's name."""
 
@@ -247,10 +271,7 @@ class _Cover(Drawing):
             return
         self._track, self._picture = track, None
         data = self._music.cover(track.id) if self._music is not None and track else None
-        if data:
-            picture = QtGui.QPixmap()
-            if picture.loadFromData(data):
-                self._picture = picture
+        self._picture = load_cover(data) if data else None
         self.update()
 
     def draw(self, p: QtGui.QPainter, t: Theme) -> None:

@@ -27,6 +27,7 @@ from bci_affect.streams.numeric_markers import has_markers
 from bci_affect.streams.xdf.format import CHECKSUM_TYPE, Bytes
 from bci_affect.streams.xdf.recording import XdfRecording, XdfStream
 from bci_affect.streams.xdf.scan import (
+    MAX_TEXTS,
     Damage,
     SampleChunk,
     Scan,
@@ -201,6 +202,8 @@ def _stream(
         problem = _sum_problem(data, chunk.offset, chunk.stop, sums)
         rows: list[tuple[str, ...]] = []
         part = np.zeros(0)
+        if header.is_text and (len(texts) + chunk.count) * header.n_channels > MAX_TEXTS:
+            problem = f"more than {MAX_TEXTS:,} texts of '{header.name}', which are not read"
         if not problem:
             part, rows = _chunk_stamps(data, chunk, header, last, period)
             if not (np.abs(part) < FAR_STAMP_S).all():

@@ -19,6 +19,11 @@ from bci_affect.errors import BciAffectError
 from bci_affect.streams.header import StreamHeader, decode_text, parse_header
 from bci_affect.streams.xdf.format import BOUNDARY, MAGIC, Bytes, Tag, read_varlen
 
+MAX_HEADER_BYTES = 16 << 20
+"""Longest description of a file or stream."""
+MAX_TEXTS = 1_000_000
+"""Most texts of one stream: each takes a hundred bytes or more of memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Damage:
@@ -185,6 +190,8 @@ def _is_cut(data: Bytes, at: int) -> bool:
 
 def _take(data: Bytes, chunk: _Chunk, found: Scan) -> str:
     """Assign a chunk to its stream; return its fault, or ""."""
+    if chunk.tag == Tag.FILE_HEADER and _too_long(chunk):
+        return f"a file header of more than {MAX_HEADER_BYTES >> 20} MB"
     if chunk.tag == Tag.FILE_HEADER:
         found.file_header = _decode(data, chunk.start, chunk.stop)
         return ""
@@ -219,7 +226,14 @@ def _take(data: Bytes, chunk: _Chunk, found: Scan) -> str:
     return ""
 
 
+def _too_long(chunk: _Chunk) -> bool:
+    """Return True for a description that exceeds the limit."""
+    return chunk.stop - chunk.start > MAX_HEADER_BYTES
+
+
 def _take_header(data: Bytes, chunk: _Chunk, stream_id: int, found: Scan) -> str:
+    if _too_long(chunk):
+        return f"a header of stream {stream_id} of more than {MAX_HEADER_BYTES >> 20} MB"
     if stream_id in found.streams:
         return f"a second header of stream {stream_id}"
     try:
@@ -238,6 +252,8 @@ def _samples(data: Bytes, chunk: _Chunk, header: StreamHeader) -> SampleChunk | 
     smallest = 1 + (header.n_channels * 2 if header.is_text else header.dtype.itemsize)
     if count[0] * smallest > chunk.stop - count[1]:
         return f"a chunk of '{header.name}' that is too short for its samples"
+    if header.is_text and count[0] * header.n_channels > MAX_TEXTS:
+        return f"a chunk of '{header.name}' with more than {MAX_TEXTS:,} texts"
     samples = SampleChunk(chunk.offset, count[1], chunk.stop, count[0])
     if header.is_text:
         whole = text_samples(data, samples, header.n_channels) is not None
