@@ -78,7 +78,7 @@ def main() -> int:
         try:
             said = subprocess.run(
                 [
-                    *(*PROGRAM, "live", "--headless", "--no-music"),
+                    *(*PROGRAM, "live", "--accept-notice", "--headless", "--no-music"),
                     *("--duration", str(wanted.seconds), "--estimates", str(live)),
                 ],
                 env=environment,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from bci_affect.profiles import store_consent
 from bci_affect.streams import write_lsl_config
 
 # The same examples in every run; `--hypothesis-profile=default` searches for new ones.
@@ -63,6 +64,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BCI_AFFECT_HOME", str(tmp_path / "home"))
+    for person in ("", "Ada", "nobody"):  # tests of the notice remove it
+        store_consent(person)
 
 
 @pytest.fixture(scope="session")

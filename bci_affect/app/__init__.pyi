@@ -1,9 +1,11 @@
 from .benchmarks import BENCHMARKS as BENCHMARKS
 from .benchmarks.runner import BenchmarkResult as BenchmarkResult
 from .benchmarks.runner import run_benchmark as run_benchmark
+from .consent import require_consent as require_consent
 from .demo import DEMO_RECORDING as DEMO_RECORDING
 from .demo import demo_library as demo_library
 from .demo import publisher as publisher
+from .find_stream import find_stream as find_stream
 from .guided import GuidedOptions as GuidedOptions
 from .guided import run_guided as run_guided
 from .live_run import live as live
@@ -30,11 +32,13 @@ __all__ = [
     "calibrate",
     "demo_library",
     "features",
+    "find_stream",
     "live",
     "load_model",
     "process",
     "publisher",
     "report_recording",
+    "require_consent",
     "run_benchmark",
     "run_guided",
     "run_home",

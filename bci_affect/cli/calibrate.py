@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bci_affect.cli.live import AcceptNotice
 from bci_affect.safe_text import echo, make_console, make_progress
 
 
@@ -68,6 +69,7 @@ def calibrate(
     permutations: Annotated[int, typer.Option(min=19, help="Permutations of the test.")] = 999,
     seed: Annotated[int, typer.Option(help="Seed of all random choices.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    accept_notice: AcceptNotice = False,
 ) -> None:
     """Fit a model to one listener and test whether it beats chance.
 
@@ -100,8 +102,9 @@ def calibrate(
             "Give recordings with --from FILE.xdf, or --profile NAME for a guided calibration."
         )
     else:
-        from bci_affect.app import GuidedOptions, run_guided
+        from bci_affect.app import GuidedOptions, require_consent, run_guided
 
+        require_consent(profile, accept=accept_notice, ask=not headless)
         found = run_guided(
             GuidedOptions(
                 profile=profile,

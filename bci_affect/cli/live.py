@@ -39,6 +39,9 @@ def parse_theme(text: str | None) -> str | None:
     return text
 
 
+AcceptNotice = Annotated[
+    bool, typer.Option("--accept-notice", help="Agree to the notice for the measured person.")
+]
 # Options that `live` and `demo` share, in the form that Typer takes.
 Profile = Annotated[str, typer.Option(help="Name of a calibrated profile.")]
 Model = Annotated[Path | None, typer.Option(help="Model file; default: the shipped one.")]
@@ -131,14 +134,16 @@ def live(
     config: Config = None,
     seed: Seed = 0,
     theme: Theme = None,
+    accept_notice: AcceptNotice = False,
 ) -> None:
     """Run a live session on an LSL stream of EEG.
 
     Example: bci-affect live --stream "Muse S" --music ~/Music --record ~/sessions
     """
-    from bci_affect.app import bring_in_music, run_home, run_session
+    from bci_affect.app import bring_in_music, find_stream, require_consent, run_home, run_session
     from bci_affect.config import LiveSettings, load_toml
     from bci_affect.errors import BciAffectError
+    from bci_affect.safe_text import make_console
     from bci_affect.session import SessionOptions
     from bci_affect.streams import LslSource, XdfSource
 
@@ -164,6 +169,12 @@ def live(
             raise BciAffectError("--choose needs the window; omit --headless.")
         run_home(options, wait, theme, home=False)
         return
+    if replay is None:
+        require_consent(profile, accept=accept_notice, ask=not headless and duration is None)
+    if stream is not None and replay is None and source_id is None and "@" not in stream:
+        console = make_console(stderr=True)
+        with console.status(f"Searching for {type_} stream '{stream}'") as status:
+            stream = find_stream(stream, type_, wait, status.update)
     source = (
         XdfSource(replay, stream=stream, speed=speed)
         if replay

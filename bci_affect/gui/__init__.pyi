@@ -1,4 +1,5 @@
 from .app import application as application
+from .app import ask_consent as ask_consent
 from .app import run_start as run_start
 from .app import run_window as run_window
 from .desktop import write_desktop_entry as write_desktop_entry
@@ -25,6 +26,7 @@ __all__ = [
     "StartChoice",
     "Started",
     "application",
+    "ask_consent",
     "check_display",
     "has_display",
     "run_start",

@@ -365,6 +365,20 @@ def run_start(service: HomeService, *, theme: str | None = None, home: bool = Fa
     return 0
 
 
+def ask_consent(person: str) -> bool:
+    """Show the notice in a dialog; return True if the person agrees.
+
+    Raises
+    ------
+    BciAffectError
+        If there is no screen.
+    """
+    application()
+    from bci_affect.gui.flows.start import NoticeDialog
+
+    return bool(NoticeDialog(person).exec())
+
+
 def save_picture(window: Any, path: Path) -> None:
     """Save a picture of the window as PNG.
 

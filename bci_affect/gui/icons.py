@@ -127,7 +127,14 @@ def _menu(p: QtGui.QPainter, tone: QtGui.QColor) -> None:
         p.drawLine(QtCore.QPointF(0.18, y), QtCore.QPointF(0.82, y))
 
 
+def _info(p: QtGui.QPainter, tone: QtGui.QColor) -> None:
+    p.drawEllipse(QtCore.QPointF(0.5, 0.5), 0.38, 0.38)
+    p.drawLine(QtCore.QPointF(0.5, 0.48), QtCore.QPointF(0.5, 0.7))
+    p.drawLine(QtCore.QPointF(0.5, 0.3), QtCore.QPointF(0.5, 0.31))
+
+
 _LINES = {
+    "info": _info,
     "heart": _heart,
     "ban": _ban,
     "pin": _pin,

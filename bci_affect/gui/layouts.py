@@ -147,8 +147,11 @@ def scientist(window: QtWidgets.QMainWindow, d: Docks) -> None:
     window.splitDockWidget(d["traces"], d["attention"], _ACROSS)
     window.splitDockWidget(d["attention"], d["quality"], _ACROSS)
     window.splitDockWidget(d["attention"], d["bands"], _DOWN)
-    window.splitDockWidget(d["quality"], d["diagnostics"], _DOWN)
-    _tabs(window, d, "diagnostics", "plane")
+    if is_wide(window):
+        window.splitDockWidget(d["quality"], d["diagnostics"], _DOWN)
+        _tabs(window, d, "diagnostics", "plane")
+    else:
+        _tabs(window, d, "quality", "diagnostics", "plane")
     _show(d, "traces", "timeline", "attention", "quality", "bands")
     width, height = window.width(), window.height()
     wide = is_wide(window)

@@ -90,7 +90,7 @@ def style_sheet(t: Theme) -> str:
     return f"""
 * {{ outline: none; }}
 QWidget {{ color: {t.text}; font-size: 12px; }}
-QMainWindow, QDialog {{ background: {t.back}; }}
+QMainWindow, QDialog, #home {{ background: {t.back}; }}
 QMainWindow::separator {{ background: {t.back}; width: 5px; height: 5px; }}
 QMainWindow::separator:hover {{ background: {t.accent}; }}
 QToolTip {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line}; padding: 4px; }}
@@ -135,6 +135,7 @@ QListView, QTableView, QTreeView, QPlainTextEdit, QTextBrowser {{ background: {t
 QListView#streams::item {{ padding: 9px 12px; }}
 QListView::item:selected, QTableView::item:selected {{ background: {t.accent};
     color: {t.back if t.dark else "#FFFFFF"}; }}
+QHeaderView {{ background: {t.raised}; border: none; }}
 QHeaderView::section {{ background: {t.raised}; border: none; padding: 3px 6px; }}
 QComboBox {{ padding-right: 18px; }}
 QComboBox::drop-down {{ border: none; width: 18px; }}

@@ -120,3 +120,21 @@ def test_a_window_without_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run("live", "--no-music", "--wait", "1")
     assert result.returncode == 1
     assert "--headless" in one_line(result.stderr)
+
+
+@pytest.mark.parametrize("command", [("live", "--no-music"), ("calibrate", "--profile", "Ada")])
+def test_nobody_is_measured_without_the_notice(command: tuple[str, ...]) -> None:
+    """Headless it is printed, and one option agrees to it, once per person."""
+    from bci_affect.profiles import has_consented
+    from bci_affect.resources import user_home
+
+    (user_home() / "consent.json").unlink()
+    result = run(*command, "--headless", "--wait", "1")
+    assert result.returncode == 1
+    assert "not a medical device" in result.stderr
+    assert "add --accept-notice" in result.stderr
+    result = run(*command, "--headless", "--wait", "1", "--accept-notice")
+    assert "not a medical device" in result.stderr
+    assert "accept-notice" not in result.stderr
+    assert has_consented("Ada" if "Ada" in command else "")
+    assert "medical" not in run(*command, "--headless", "--wait", "1").stderr

@@ -20,6 +20,8 @@ from bci_affect.gui.flows.start import StartWindow
 from bci_affect.gui.flows.streampicker import STAYS
 from bci_affect.gui.services import Services, Started
 from bci_affect.gui.window import MainWindow
+from bci_affect.profiles import has_consented
+from bci_affect.resources import user_home
 from bci_affect.session.guided.calibration import Step, Timing
 from tests.gui.conftest import tick, wait_for
 from tests.gui.scripted import ScriptedSession
@@ -44,6 +46,7 @@ def service() -> ScriptedStart:
 
 @pytest.fixture
 def start(service: ScriptedStart) -> Iterator[StartWindow]:
+    (user_home() / "consent.json").unlink()
     window = StartWindow(service, "dark")
     window.show()
     yield window
@@ -63,6 +66,26 @@ def test_nobody_is_measured_without_consent(start: StartWindow, service: Scripte
     again = StartWindow(service, "dark")
     assert again.pages.currentIndex() == 1, "consent is remembered"
     again.close()
+
+
+def test_every_person_agrees_once(service: ScriptedStart) -> None:
+    service.streams = [found("Muse S", "a")]
+    window = StartWindow(service, "dark")
+    window.show()
+    search(window)
+    window.go_to(2)
+    window.without.setChecked(True)
+    window.profile.setCurrentIndex(1)
+    click(window.next)
+    assert window.pages.currentIndex() == 0, "P01 has not read the notice"
+    assert not window.next.isEnabled()
+    window.agree.setChecked(True)
+    click(window.next)
+    assert has_consented("p01")
+    click(window.next)
+    assert wait_for(lambda: window.pages.currentIndex() == 3)
+    window.close()
+    wait_for(lambda: service.session.ended)
 
 
 def test_streams_appear_by_themselves_and_the_search_never_blocks(

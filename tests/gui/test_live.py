@@ -122,6 +122,7 @@ def start_by_clicks(start: StartWindow, folder: Path) -> Started:
     """Go from the notice to a session that records, as a user does."""
     given: list[Started] = []
     start.started.connect(given.append)
+    start.go_to(0)
     start.show()
     assert not start.next.isEnabled()
     QtTest.QTest.mouseClick(start.agree, LEFT, pos=QtCore.QPoint(8, start.agree.height() // 2))

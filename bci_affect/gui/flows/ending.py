@@ -59,7 +59,7 @@ def summary(vm: ViewModel) -> list[tuple[str, str]]:
     if health is not None and health.expected:
         share = health.lost / health.expected
         lines.append(
-            (tr("Samples"), tr("{n} received, {share:.2%} lost", n=health.received, share=share))
+            (tr("Samples"), tr("{n} received, {p:.2f} % lost", n=health.received, p=100 * share))
         )
     log = vm.control.estimate_log()
     if len(log):
@@ -160,7 +160,7 @@ class EndPage(QtWidgets.QDialog):
         )
         box.addWidget(self.status)
         box.addLayout(row)
-        self.setMinimumWidth(560)
+        self.setMinimumWidth(760)
 
     def _save_or_open(self) -> None:
         if self._report is not None:

@@ -79,6 +79,7 @@ class HomeWindow(QtWidgets.QWidget):
             self.pages.addWidget(page)
             button = QtWidgets.QPushButton(text)
             button.setCheckable(True)
+            button.setMinimumWidth(180)  # its text is bold while it is chosen
             button.setProperty("place", name)
             button.clicked.connect(partial(self.show_place, name))
             group.addButton(button)

@@ -27,8 +27,6 @@ class Preferences:
         Minutes between prompts for a self-report; 0 never asks.
     hide_reasons : bool
         Hide the reasons for the choice of music, for blind comparisons.
-    consented : bool
-        True once the user has agreed to the notice.
     music_folder, record_folder : str
         Last chosen folders.
     """
@@ -37,7 +35,6 @@ class Preferences:
     manikins: bool = False
     ask_every_min: int = 0
     hide_reasons: bool = False
-    consented: bool = False
     music_folder: str = ""
     record_folder: str = str(Path.home() / "bci-affect-recordings")
 
@@ -54,7 +51,6 @@ class Preferences:
             manikins=str(settings.value("manikins", "false")).lower() == "true",
             ask_every_min=every,
             hide_reasons=str(settings.value("hide_reasons", "false")).lower() == "true",
-            consented=str(settings.value("consented", "false")).lower() == "true",
             music_folder=str(settings.value("music_folder", "")),
             record_folder=str(settings.value("record_folder", cls().record_folder)),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -21,25 +22,11 @@ from bci_affect.gui.services import StartChoice, Started, StartService
 from bci_affect.gui.texts import tr
 from bci_affect.gui.theme import THEMES, style_sheet
 from bci_affect.gui.viewmodel import ViewModel
+from bci_affect.profiles import NOTICE, has_consented, store_consent
 from bci_affect.resources import user_home
 
 logger = logging.getLogger(__name__)
 GOOD_SHARE = 0.75
-
-NOTICE = """
-<p>This program reads the electrical activity of the brain (EEG) from a headset and estimates how
-pleasant (valence) and how activated (arousal) you seem to feel. It plays music that fits.</p>
-<ul>
-<li>The estimate is uncertain. For a person who has not been calibrated it may be no better than
-chance; the screen shows its confidence, and when it is not a reading.</li>
-<li>It is not a medical device and makes no statement about health.</li>
-<li>Everything stays on this computer. Recordings are made only when you ask for them, and you can
-delete them.</li>
-<li>Estimating emotions from body signals is regulated in places. In the European Union it may not
-be used on people at work or in education, and the measured person has to be informed.</li>
-<li>You can stop at any time, with one key.</li>
-</ul>
-"""
 
 
 class StartWindow(QtWidgets.QDialog):
@@ -77,7 +64,8 @@ class StartWindow(QtWidgets.QDialog):
         self._vm: ViewModel | None = None
         self.quality: QualityPanel | None = None
         self._given = False
-        self._starting = self._abandoned = False
+        self._starting = self._abandoned = self._agreed = False
+        self._after_notice = 1
         self.strip: ScanStrip | None = None
         self._lines: deque[str] = deque()  # progress of a running start, set by its thread
         self.pages = QtWidgets.QStackedWidget()
@@ -96,7 +84,8 @@ class StartWindow(QtWidgets.QDialog):
         self._timer.setInterval(200)
         self._timer.timeout.connect(self._poll)
         self.resize(860, 600)
-        self.go_to(1 if self.preferences.consented else 0)
+        self._person = profile  # who is asked on the first page
+        self.go_to(1 if has_consented(profile) else 0)
 
     # --- pages --------------------------------------------------------------------------------
 
@@ -133,16 +122,9 @@ class StartWindow(QtWidgets.QDialog):
         return page
 
     def _notice(self) -> QtWidgets.QWidget:
-        text = QtWidgets.QTextBrowser()
-        text.document().setDefaultStyleSheet(
-            "body { font-size: 15px; line-height: 135%; } li { margin-bottom: 8px; }"
-        )
-        text.document().setDocumentMargin(18)
-        text.document().setIndentWidth(22)
-        text.setHtml(f"<body>{tr(NOTICE)}</body>")
+        text = notice_text()
         self.agree = QtWidgets.QCheckBox(tr("I have read this, and I agree to be measured"))
-        self.agree.setChecked(self.preferences.consented)
-        self.agree.toggled.connect(self._consent)
+        self.agree.toggled.connect(self._update_buttons)
         return self._page(tr("Before you start"), text, self.agree)
 
     def _eeg(self) -> QtWidgets.QWidget:
@@ -239,15 +221,33 @@ class StartWindow(QtWidgets.QDialog):
     def go_on(self) -> None:
         """Show the next page, start the session, or switch to it."""
         index = self.pages.currentIndex()
-        if index < 2:
+        if index == 0:
+            store_consent(self._person)
+            self._agreed = True
+            self.go_to(self._after_notice)
+        elif index < 2:
             self.go_to(index + 1)
         elif index == 2:
-            self._start()
+            self._start_if_agreed()
         elif self._running is not None:
             self._given = True
             self._running.control.begin()
             self.started.emit(self._running)
             self.close()
+
+    def _start_if_agreed(self) -> None:
+        """Start, after the notice where the chosen person has not agreed to it yet."""
+        person = self.choice().profile
+        if self.picker.stream is None or has_consented(person):
+            self._start()
+        elif self._agreed:  # read in this same sitting
+            store_consent(person)
+            self._start()
+        else:
+            self._person, self._after_notice = person, 2
+            self.agree.setChecked(False)
+            self.go_to(0)
+            self.status.setText(tr("{name} has not agreed to this notice yet", name=person))
 
     def go_back(self) -> None:
         """Show the page before; on the contact page, end the session that was started."""
@@ -296,11 +296,6 @@ class StartWindow(QtWidgets.QDialog):
     @property
     def _record_text(self) -> str:
         return str(self.record_folder.text().strip())
-
-    def _consent(self, agreed: bool) -> None:
-        self.preferences = replace(self.preferences, consented=agreed)
-        self.preferences.save(self._settings)
-        self._update_buttons()
 
     def _list_profiles(self, chosen: str) -> None:
         """List all profiles and choose one."""
@@ -454,6 +449,46 @@ class StartWindow(QtWidgets.QDialog):
         event.accept()
         if not self._given:
             self.left.emit()
+
+
+def notice_text() -> QtWidgets.QTextBrowser:
+    """Return the notice for the measured person."""
+    text = QtWidgets.QTextBrowser()
+    text.document().setDefaultStyleSheet(
+        "body { font-size: 15px; line-height: 135%; } li { margin-bottom: 8px; }"
+    )
+    text.document().setDocumentMargin(18)
+    text.document().setIndentWidth(22)
+    first, *others = (escape(tr(sentence)) for sentence in NOTICE)
+    points = "".join(f"<li>{sentence}</li>" for sentence in others)
+    text.setHtml(f"<body><p>{first}</p><ul>{points}</ul></body>")
+    return text
+
+
+class NoticeDialog(QtWidgets.QDialog):
+    """Dialog with the notice, before a session that was started by a command."""
+
+    def __init__(self, person: str) -> None:
+        super().__init__()
+        self.setWindowTitle("bci-affect")
+        self.setStyleSheet(style_sheet(THEMES["dark"]))
+        self.agree = QtWidgets.QPushButton(tr("I have read this, and I agree to be measured"))
+        self.agree.setObjectName("primary")
+        self.agree.clicked.connect(self.accept)
+        leave = QtWidgets.QPushButton(tr("Cancel"))
+        leave.clicked.connect(self.reject)
+        row = QtWidgets.QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(leave)
+        row.addWidget(self.agree)
+        title = tr("Before you start, {name}", name=person) if person else tr("Before you start")
+        box = QtWidgets.QVBoxLayout(self)
+        box.setContentsMargins(26, 22, 26, 20)
+        box.setSpacing(12)
+        box.addWidget(label(title, "heading"))
+        box.addWidget(notice_text(), 1)
+        box.addLayout(row)
+        self.resize(760, 520)
 
 
 def _in_a_row(*widgets: QtWidgets.QWidget) -> QtWidgets.QWidget:

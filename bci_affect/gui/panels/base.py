@@ -12,7 +12,7 @@ from bci_affect.gui.theme import DARK, Theme
 from bci_affect.gui.viewmodel import ViewModel
 from bci_affect.safe_text import plain_text
 
-_NARROWEST_CHOICE = 62
+_NARROWEST_CHOICE = 74
 
 
 class Panel(QtWidgets.QWidget):
@@ -161,7 +161,9 @@ def choice(items: list[str], index: int, tip: str) -> Choice:
     box.setCurrentIndex(index)
     box.setToolTip(tip)
     box.setAccessibleName(tip)
-    box.setMinimumWidth(_NARROWEST_CHOICE)  # a narrow panel clips its text
+    box.setMinimumWidth(
+        min(_NARROWEST_CHOICE, box.sizeHint().width())
+    )  # a narrow panel clips its text
     return box
 
 

@@ -7,6 +7,7 @@ import math
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from bci_affect.affect import ReferenceKind
+from bci_affect.gui.icons import icon
 from bci_affect.gui.panels.base import Panel, colour, label, set_text, set_tip
 from bci_affect.gui.services import Replay
 from bci_affect.gui.texts import clock, size, tr
@@ -45,9 +46,18 @@ class Elided(QtWidgets.QLabel):
         if text != self.text():
             self.setText(text)
             set_tip(self, text)
-            if self._hugging:
-                self.ensurePolished()  # the style's font, not the default one
-                self.setMaximumWidth(max(30, self.fontMetrics().horizontalAdvance(text) + 2))
+            self._hug()
+
+    def _hug(self) -> None:
+        if self._hugging:
+            self.ensurePolished()  # the style's font, not the default one
+            self.setMaximumWidth(max(30, self.fontMetrics().horizontalAdvance(self.text()) + 4))
+
+    def changeEvent(self, event: QtCore.QEvent) -> None:
+        super().changeEvent(event)
+        kinds = QtCore.QEvent.Type
+        if event.type() in (kinds.FontChange, kinds.StyleChange):
+            self._hug()
 
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
         p = QtGui.QPainter(self)
@@ -79,7 +89,6 @@ class TopBar(Panel):
         self._latency = label("")
         self._reference = Elided("muted", hugging=True)
         self._model = QtWidgets.QToolButton()
-        self._model.setText("ⓘ")
         self._model.setObjectName("flat")
         self._model.setAccessibleName(tr("About the model"))
         self._model.clicked.connect(self._show_model)
@@ -190,6 +199,7 @@ class TopBar(Panel):
     def apply_theme(self, theme: Theme) -> None:
         super().apply_theme(theme)
         self._source.setStyleSheet(f"color: {colour(theme.text).name()};")
+        self._model.setIcon(icon("info", theme.muted))
 
 
 def reference_words(kind: ReferenceKind) -> str:
