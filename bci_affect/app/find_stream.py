@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from bci_affect.errors import BciAffectError
 
-EVERY_S = 2.0
+EVERY_S = 1.0
 
 
 def find_stream(name: str, type_: str, wait_s: float, show: Callable[[str], None]) -> str:
@@ -22,7 +22,7 @@ def find_stream(name: str, type_: str, wait_s: float, show: Callable[[str], None
     wait_s : float
         Longest search in seconds.
     show : callable
-        Called every two seconds with what is searched for and what is visible.
+        Called every second with what is searched for and what is visible.
 
     Raises
     ------

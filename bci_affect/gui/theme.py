@@ -124,6 +124,7 @@ QPushButton#primary:disabled {{ background: {t.raised}; color: {t.muted};
     border-color: {t.grid}; }}
 QToolButton::menu-indicator {{ image: none; }}
 QToolButton#flat {{ background: transparent; border: 1px solid transparent; padding: 1px 4px; }}
+QToolButton#flat:checked {{ background: transparent; border-color: {t.accent}; }}
 QToolButton#flat:hover, QToolButton#flat:focus {{ border-color: {t.accent}; }}
 QComboBox, QLineEdit, QSpinBox, QDoubleSpinBox {{ background: {t.raised};
     border: 1px solid {t.line}; border-radius: 5px; padding: 2px 6px; min-height: 18px;

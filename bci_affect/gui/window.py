@@ -128,7 +128,7 @@ class MainWindow(QtWidgets.QMainWindow):
         scan = self.services.scan
         self.scan_strip = ScanStrip(vm, scan) if scan is not None else None
         self.traces = TracePanel(vm)
-        self.plane = PlanePanel(vm)
+        self.plane = PlanePanel(vm, music)
         self.quality = QualityPanel(vm)
         self.attention = AttentionPanel(vm)
         self.timeline = TimelinePanel(vm)
@@ -154,6 +154,7 @@ class MainWindow(QtWidgets.QMainWindow):
         self.sessionbar.folder_asked.connect(self._choose_record_folder)
         self.report.sent.connect(self._schedule_report)
         self.plane.calibrate_asked.connect(self.calibrate)
+        self.nowplaying.target_asked.connect(self._ask_target)
 
     def _build(self, size: tuple[int, int] | None) -> None:
         options = QtWidgets.QMainWindow.DockOption
@@ -372,6 +373,12 @@ class MainWindow(QtWidgets.QMainWindow):
         dock.show()
         dock.raise_()
         self.report.valence.setFocus()
+
+    def _ask_target(self) -> None:
+        """Bring the plane to the front, where the target of steering is set."""
+        self.docks["plane"].show()
+        self.docks["plane"].raise_()
+        self.sessionbar.notify("info", self.plane.steering_words())
 
     def _schedule_report(self) -> None:
         self._report_due = self.vm.snapshot.clock.elapsed_s + 60 * self.preferences.ask_every_min

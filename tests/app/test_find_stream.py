@@ -20,6 +20,6 @@ def test_a_part_of_the_name_in_any_case_finds_the_stream() -> None:
     with pytest.raises(BciAffectError, match=r"fits several streams: EPOC Anna, Muse S Anna"):
         find_stream("anna", "EEG", 10.0, shown.append)
     with pytest.raises(BciAffectError, match=r"named 'Cyton' .* Visible: .*EPOC Anna"):
-        find_stream("Cyton", "EEG", 2.5, shown.append)
+        find_stream("Cyton", "EEG", 1.2, shown.append)
     assert "visible: " in shown[-1]
     del epoc, muse

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 
+import pytest
 from pyqtgraph.Qt import QtCore, QtTest, QtWidgets
 
 from bci_affect.event_log import marks
 from bci_affect.events import Mark
 from bci_affect.gui.notes import NoteKind
 from bci_affect.gui.panels.quality import contact_words, contacts
+from bci_affect.gui.services import Services
+from bci_affect.gui.steering import lacking_words
+from bci_affect.gui.theme import THEMES
 from bci_affect.gui.window import MainWindow
 from bci_affect.streams import ConnectionState
 from tests.gui.conftest import tick
-from tests.gui.scripted import ScriptedSession
+from tests.gui.scripted import ScriptedSession, tracks
+from tests.gui.scripted_services import ScriptedLibrary
 from tests.gui.test_flows import click
 
 Open = Callable[..., MainWindow]
@@ -101,3 +108,46 @@ def test_a_fair_electrode_has_a_reason(session: ScriptedSession, open_window: Op
     fair = [c for c in contacts(window.vm) if c.grade == "fair"]
     assert fair
     assert all("line noise" in contact_words(c) for c in fair)
+
+
+def test_steering_asks_for_a_target_and_names_what_is_missing(
+    session: ScriptedSession, open_window: Open
+) -> None:
+    window = open_window(session, services=Services(music=ScriptedLibrary()))
+    steer = next(b for b in window.nowplaying._policy.buttons() if b.property("policy") == "steer")
+    click(steer)
+    tick(window, session, 9)
+    assert "set the target" in window.sessionbar.message.text()
+    plane = window.plane
+    assert "set the target" in plane.steering_words()
+    at = plane.to_screen(0.5, -0.5).toPoint()
+    QtTest.QTest.mouseClick(plane, QtCore.Qt.MouseButton.LeftButton, pos=at)
+    tick(window, session, 2)
+    away = math.dist((window.vm.reading.valence, window.vm.reading.arousal), window.vm.target or ())
+    assert plane.steering_words().startswith(f"target +0.50, -0.50 · {away:.2f} away")
+    sad = [replace(t, valence=-0.5, arousal=-0.5) for t in tracks(8)]
+    happy = replace(sad[0], valence=0.4)
+    assert lacking_words((0.6, -0.4), [*sad, happy]) == "1 song is happier than neutral here"
+    assert lacking_words((-0.6, 0.0), sad) == ""
+
+
+@pytest.mark.parametrize("theme", sorted(THEMES))
+def test_active_icons_are_visible(
+    session: ScriptedSession, open_window: Open, theme: str
+) -> None:
+    """A liked or pinned track's icon differs from the ground of its flat button."""
+    window = open_window(session, theme=theme)
+    window.docks["queue"].raise_()
+    tick(window, session, 14)
+    row = window.queue._rows[0]
+    for button in (row.pin, row.like):
+        button.setChecked(True)
+        image = button.grab().toImage()
+        ground = image.pixelColor(2, image.height() // 2)
+        inside = [
+            image.pixelColor(x, y)
+            for x in range(6, image.width() - 6)
+            for y in range(4, image.height() - 4)
+        ]
+        most = max(abs(c.lightness() - ground.lightness()) for c in inside)
+        assert most > 50, button.accessibleName()

@@ -36,6 +36,8 @@ class NowPlayingPanel(Panel):
     divisor = 5
     commands_session = True
 
+    target_asked = QtCore.Signal()
+
     def __init__(self, vm: ViewModel, music: MusicView | None = None) -> None:
         super().__init__(vm)
         self._cover = _Cover(music)
@@ -119,6 +121,8 @@ class NowPlayingPanel(Panel):
 
     def _set_policy(self, policy: Policy) -> None:
         self.vm.music_command(lambda music: music.set_policy(policy))
+        if policy == "steer" and self.vm.target is None:
+            self.target_asked.emit()
 
     def like(self) -> None:
         track = self.vm.track
@@ -179,7 +183,7 @@ class NowPlayingPanel(Panel):
         self._play.setIcon(icon("pause" if self._shows_playing else "play", back))
         self._next.setIcon(icon("next", t.text))
         self._like.setIcon(icon("heart", t.muted, back))
-        self._ban.setIcon(icon("ban", t.muted))
+        self._ban.setIcon(icon("ban", t.muted, back))
 
 
 def _credits(track: Track) -> str:

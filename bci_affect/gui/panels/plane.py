@@ -11,6 +11,8 @@ from pyqtgraph.Qt import QtCore, QtGui
 
 from bci_affect.gui.panels.base import Panel, colour, font
 from bci_affect.gui.reading import Kind, Reading, spread_ellipse
+from bci_affect.gui.services import MusicView
+from bci_affect.gui.steering import lacking_words, target_words
 from bci_affect.gui.texts import percent, tr
 from bci_affect.gui.theme import Theme
 from bci_affect.gui.viewmodel import ViewModel
@@ -34,8 +36,10 @@ class PlanePanel(Panel):
 
     calibrate_asked = QtCore.Signal()
 
-    def __init__(self, vm: ViewModel) -> None:
+    def __init__(self, vm: ViewModel, music: MusicView | None = None) -> None:
         super().__init__(vm)
+        self._music = music
+        self._lacking: tuple[object, str] = (None, "")
         self._drag: tuple[float, float] | None = None
         self._link = QtCore.QRectF()  # the words that lead to the calibration, if they are shown
         self._axes: tuple[Hashable, QtGui.QPixmap] | None = None
@@ -297,14 +301,35 @@ class PlanePanel(Panel):
             p.setFont(under)
         p.drawText(line, flag.AlignHCenter, text)
         self._paint_legend(p, t, y + 34)
-        p.setPen(colour(t.muted))
-        p.setFont(font(self, 10))
+        p.setPen(colour(t.target if self.steers else t.muted))
+        p.setFont(font(self, 11 if self.steers else 10))
         last = QtCore.QRectF(6, y + 51, self.width() - 12, 13)
         right = QtCore.Qt.TextElideMode.ElideRight
         steady = p.fontMetrics().elidedText(self._steadiness(), right, int(last.width()))
         p.drawText(last, flag.AlignHCenter, steady)
 
+    @property
+    def steers(self) -> bool:
+        """True while music leads towards the target."""
+        music = self.vm.snapshot.music
+        return music is not None and music.policy == "steer"
+
+    def steering_words(self) -> str:
+        """Return the target, its distance, and what the library lacks; a request without one."""
+        target = self._drag or self.vm.target
+        if target is None:
+            return tr("Click in the plane to set the target of steering")
+        reading = self.vm.reading
+        present = None if reading.kind is Kind.NONE else (reading.valence, reading.arousal)
+        parts = [target_words(target, present)]
+        if self._lacking[0] != target:
+            tracks = self._music.tracks() if self._music is not None else []
+            self._lacking = (target, lacking_words(target, tracks) if tracks else "")
+        return " · ".join(part for part in (*parts, self._lacking[1]) if part)
+
     def _steadiness(self) -> str:
+        if self.steers:
+            return self.steering_words()
         smoothing = self.vm.snapshot.model.smoothing_s
         if math.isfinite(smoothing):
             return tr("smoothed over {s:g} s; ellipse: spread of the last 10 s", s=smoothing)

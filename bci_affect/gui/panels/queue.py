@@ -102,12 +102,11 @@ class _QueueRow(QtWidgets.QWidget):
         super().resizeEvent(event)
 
     def apply_theme(self, theme: Theme) -> None:
-        back = theme.back if theme.dark else "#FFFFFF"
         self._bar.theme = theme
         self.play.setIcon(icon("play", theme.text))
-        self.pin.setIcon(icon("pin", theme.muted, back))
-        self.like.setIcon(icon("heart", theme.muted, back))
-        self.ban.setIcon(icon("ban", theme.muted))
+        self.pin.setIcon(icon("pin", theme.muted, theme.accent))  # flat buttons have no ground
+        self.like.setIcon(icon("heart", theme.muted, theme.accent))
+        self.ban.setIcon(icon("ban", theme.muted, theme.bad))
 
 
 class _Bar(Drawing):
