@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bci_affect.app.library_editor import LibraryEditor
 from bci_affect.app.run import window_services
 from bci_affect.app.session_report import report_recording
 from bci_affect.app.start import SessionStarter
@@ -47,6 +48,11 @@ class Home(SessionStarter):
             )
         newest = sorted(found.values(), key=lambda one: -one.modified)
         return newest[:_MOST_SESSIONS]
+
+    @property
+    def library(self) -> LibraryEditor:
+        """Music library of the user."""
+        return LibraryEditor(self._options.library)
 
     def write_report(self, recording: Path) -> Path:
         """Write the report of a recording next to it, and return its file.

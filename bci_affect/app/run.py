@@ -161,6 +161,7 @@ def window_services(
         Profile to calibrate, where it is not the session's own.
     """
     from bci_affect.app.calibration import CalibrationOptions, CalibrationRunner
+    from bci_affect.app.library_editor import LibraryEditor
     from bci_affect.app.library_view import LibraryView
     from bci_affect.app.session_report import SessionReport
     from bci_affect.gui import Services
@@ -181,18 +182,21 @@ def window_services(
                 within=options.music_dirs,
                 device=options.device,
                 volume=options.volume,
-                seed=options.seed,
+                seed=options.seed or 0,
             ),
         )
         stack.callback(runner.close)
     music: LibraryView | None = None
+    editor: LibraryEditor | None = None
     if options.music:
+        editor = LibraryEditor(options.library)
         music = LibraryView(Library(options.library), predictor)
         stack.callback(music.close)
     return Services(
         music=music,
         replay=replay,
         calibration=runner,
+        library=editor,
         report=SessionReport(session),
         marks=options.settings.marks,
     )

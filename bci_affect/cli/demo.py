@@ -42,7 +42,7 @@ def demo(
     screenshot: Screenshot = None,
     after: After = 0.0,
     config: Config = None,
-    seed: Seed = 0,
+    seed: Seed = None,
     theme: Theme = None,
 ) -> None:
     """Run a complete session without hardware.

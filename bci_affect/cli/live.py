@@ -69,7 +69,9 @@ NoPublish = Annotated[
 ]
 Volume = Annotated[float, typer.Option(min=0.0, max=1.0, help="Loudness of the music, 0 to 1.")]
 Audio = Annotated[str, typer.Option(help="Part of an audio device's name; 'none' for silence.")]
-Seed = Annotated[int, typer.Option(help="Seed of all random choices.")]
+Seed = Annotated[
+    int | None, typer.Option(help="Seed of all random choices; default: another one every time.")
+]
 Theme = Annotated[
     str | None,
     typer.Option(callback=parse_theme, help="dark or light; default: the last one used."),
@@ -132,7 +134,7 @@ def live(
     screenshot: Screenshot = None,
     after: After = 0.0,
     config: Config = None,
-    seed: Seed = 0,
+    seed: Seed = None,
     theme: Theme = None,
     accept_notice: AcceptNotice = False,
 ) -> None:

@@ -48,6 +48,8 @@ def add_menu(window: MainWindow, place: QtWidgets.QHBoxLayout) -> QtWidgets.QToo
     menu.addAction(tr("Preferences"), window.open_preferences)
     if window.services.calibration is not None:
         menu.addAction(tr("Calibrate"), window.calibrate)
+    if window.services.library is not None:
+        menu.addAction(tr("Music library"), window.open_library)
     menu.addAction(tr("Shortcuts"), window.help)
     menu.addSeparator()
     menu.addAction(tr("End the session"), window.stop)

@@ -37,6 +37,31 @@ class MusicView(Protocol):
         """Return track ids and their positions in the common space, shape (n, d), or None."""
 
 
+class LibraryService(Protocol):
+    """Music library as the user edits it."""
+
+    def entries(self) -> list[tuple[Track, bool]]:
+        """Return all tracks, each with whether its file exists."""
+
+    def like(self, track_id: int, liked: bool) -> None:
+        """Like a track, or remove the like."""
+
+    def ban(self, track_id: int, banned: bool) -> None:
+        """Ban a track, or lift the ban."""
+
+    def remove(self, track_id: int) -> None:
+        """Remove a track from the library; its file is kept."""
+
+    def add_folder(self, folder: Path) -> ScanView:
+        """Add the music of a folder in the background.
+
+        Raises
+        ------
+        BciAffectError
+            If the folder has no music.
+        """
+
+
 class ReportWriter(Protocol):
     """Report writer of a session."""
 
@@ -189,6 +214,7 @@ class Services:
     replay: Replay | None = None
     calibration: CalibrationService | None = None
     scan: ScanView | None = None
+    library: LibraryService | None = None
     can_leave: bool = False
     marks: Mapping[str, str] = field(default_factory=dict)
 
@@ -323,6 +349,10 @@ class HomeService(StartService, Protocol):
 
     def past_sessions(self, folders: Sequence[Path]) -> list[PastSession]:
         """Return the recordings in folders, newest first (slow)."""
+
+    @property
+    def library(self) -> LibraryService:
+        """Music library of the user."""
 
     def write_report(self, recording: Path) -> Path:
         """Write the report of a recording and return its file (slow).

@@ -22,6 +22,8 @@ class Shortcut:
 SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("Space", "play_or_pause", "Play music, or pause it", "Music"),
     Shortcut("N", "skip", "Next track", "Music"),
+    Shortcut("Shift+N", "previous", "Previous track", "Music"),
+    Shortcut("Ctrl+L", "open_library", "Music library: search, play, like, ban", "Music"),
     Shortcut("L", "like", "Like the track, or take it back", "Music"),
     Shortcut("B", "ban", "Never play the track again", "Music"),
     Shortcut("M", "mark", "Mark this moment; then write a note and press Enter", "Session"),
@@ -52,7 +54,7 @@ SHORTCUTS: tuple[Shortcut, ...] = (
 
 SESSION_ACTIONS = frozenset(
     (
-        *("play_or_pause", "skip", "like", "ban"),
+        *("play_or_pause", "skip", "previous", "like", "ban"),
         *("mark", "mark_digit", "rate", "record", "pause_session", "baseline", "calibrate", "stop"),
     )
 )

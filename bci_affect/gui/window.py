@@ -16,6 +16,7 @@ from bci_affect.gui.chrome import add_bar, add_menu
 from bci_affect.gui.docks import Dock
 from bci_affect.gui.flows.calibration import CalibrationWindow
 from bci_affect.gui.flows.ending import EndPage, may_calibrate, may_end
+from bci_affect.gui.flows.library import LibraryDialog
 from bci_affect.gui.flows.preferences import Preferences, PreferencesDialog
 from bci_affect.gui.help import HelpDialog
 from bci_affect.gui.icons import icon
@@ -426,6 +427,18 @@ class MainWindow(QtWidgets.QMainWindow):
     def help(self) -> None:
         """Show all shortcuts."""
         HelpDialog(self).show()
+
+    def open_library(self) -> None:
+        """Open the music library in a window that is not modal."""
+        if self.services.library is None:
+            self.sessionbar.notify("info", tr("This session has no music"))
+            return
+        player = None if self.vm.snapshot.clock.ended else self.control.music
+        LibraryDialog(self.services.library, player, self.theme, self).show()
+
+    def previous(self) -> None:
+        """Play the track before the present one again."""
+        self.nowplaying.previous()
 
     def open_preferences(self) -> None:
         """Open the preferences in a dialog that is not modal."""

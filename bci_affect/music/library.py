@@ -95,6 +95,16 @@ class Library:
         self._listed = {k: v for k, v in self._listed.items() if k[0] == key[0]} | {key: listed}
         return list(listed)
 
+    def missing_tracks(self) -> list[Track]:
+        """Return the tracks of which no file exists now, by title."""
+        rows = self.database.read(
+            f"SELECT {TRACK_COLUMNS} FROM whole_track t JOIN whole_place p ON p.path = "
+            "(SELECT path FROM whole_place WHERE track_id = t.id ORDER BY path LIMIT 1) "
+            "WHERE NOT EXISTS (SELECT 1 FROM whole_place WHERE track_id = t.id AND present) "
+            "ORDER BY t.title COLLATE NOCASE, t.id"
+        )
+        return [to_track(row) for row in rows]
+
     def track(self, track_id: int) -> Track:
         """Return one track.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -67,8 +68,9 @@ class SessionOptions:
         Publish results over LSL.
     realtime : bool
         Change garbage collection, malloc and thread switching of the process, for low latency.
-    seed : int
-        Seed of every choice that the session makes.
+    seed : int or None
+        Seed of every choice that the session makes; another one every time if None, so that the
+        same track does not open every session. Choices are recorded with their seed.
     settings : LiveSettings
         Filters and smoothing.
     """
@@ -89,7 +91,7 @@ class SessionOptions:
     estimates: Path | None = None
     publish: bool = True
     realtime: bool = True
-    seed: int = 0
+    seed: int | None = None
     settings: LiveSettings = field(default_factory=LiveSettings)
 
 
@@ -203,7 +205,7 @@ def _music(predictor: Predictor, options: SessionOptions) -> Prepare:
             player,
             library,
             policy=options.policy,
-            seed=options.seed,
+            seed=secrets.randbelow(2**31) if options.seed is None else options.seed,
             target=options.target,
             yoke=yoke(options.yoke, library) if options.yoke else None,
             log=log,

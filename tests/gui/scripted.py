@@ -248,7 +248,7 @@ class ScriptedSession:
         return self._music
 
     def _note_track(self, track: Track) -> None:
-        self._note(TrackStart(track=track.title))
+        self._note(TrackStart(track=track.title, track_id=track.id))
 
     def _eeg(self, n: int) -> NDArray[np.float32]:
         t = np.arange(n) / self.rate_hz

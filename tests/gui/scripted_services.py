@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from bci_affect.app.library_editor import LibraryEditor
 from bci_affect.errors import BciAffectError
 from bci_affect.gui.services import (
     CalibrationResult,
+    LibraryService,
     PastSession,
     ProfileSummary,
     Services,
@@ -82,6 +84,10 @@ class ScriptedStart:
 
     def past_sessions(self, folders: Sequence[Path]) -> list[PastSession]:
         return list(self.past)
+
+    @property
+    def library(self) -> LibraryService:
+        return LibraryEditor()
 
     def write_report(self, recording: Path) -> Path:
         return recording.with_suffix(".html")

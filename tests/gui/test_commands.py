@@ -132,9 +132,7 @@ def test_steering_asks_for_a_target_and_names_what_is_missing(
 
 
 @pytest.mark.parametrize("theme", sorted(THEMES))
-def test_active_icons_are_visible(
-    session: ScriptedSession, open_window: Open, theme: str
-) -> None:
+def test_active_icons_are_visible(session: ScriptedSession, open_window: Open, theme: str) -> None:
     """A liked or pinned track's icon differs from the ground of its flat button."""
     window = open_window(session, theme=theme)
     window.docks["queue"].raise_()

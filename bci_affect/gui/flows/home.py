@@ -12,6 +12,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from bci_affect.errors import BciAffectError
 from bci_affect.gui.aside import run_aside
+from bci_affect.gui.flows.library import LibraryPage
 from bci_affect.gui.flows.preferences import Preferences, PreferencesDialog
 from bci_affect.gui.opening import open_with_desktop
 from bci_affect.gui.panels.base import Caption, label
@@ -53,6 +54,7 @@ class HomeWindow(QtWidgets.QWidget):
         self.start_page = _StartPage(self)
         self.sessions_page = SessionsPage(self)
         self.profiles_page = ProfilesPage(self)
+        self.music_page = _MusicPage(self)
         self.status = Caption("")
         self._places: list[QtWidgets.QPushButton] = []
         self._lay_out()
@@ -75,6 +77,7 @@ class HomeWindow(QtWidgets.QWidget):
             ("start", tr("Start"), self.start_page),
             ("sessions", tr("Sessions and reports"), self.sessions_page),
             ("profiles", tr("Profiles"), self.profiles_page),
+            ("music", tr("Music"), self.music_page),
         ):
             self.pages.addWidget(page)
             button = QtWidgets.QPushButton(text)
@@ -104,11 +107,12 @@ class HomeWindow(QtWidgets.QWidget):
         row.addLayout(right, 1)
 
     def show_place(self, name: str, *_: object) -> None:
-        """Show a page: ``start``, ``sessions`` or ``profiles``."""
-        pages: dict[str, _StartPage | SessionsPage | ProfilesPage] = {
+        """Show a page: ``start``, ``sessions``, ``profiles`` or ``music``."""
+        pages: dict[str, _StartPage | SessionsPage | ProfilesPage | _MusicPage] = {
             "start": self.start_page,
             "sessions": self.sessions_page,
             "profiles": self.profiles_page,
+            "music": self.music_page,
         }
         page = pages[name]
         for button in self._places:
@@ -169,6 +173,7 @@ class HomeWindow(QtWidgets.QWidget):
 
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:
         event.accept()
+        self.music_page.end()
         self.quit_asked.emit()
 
 
@@ -219,6 +224,33 @@ class _StartPage(QtWidgets.QWidget):
 
     def refresh(self) -> None:
         """Do nothing; the page has no data."""
+
+
+class _MusicPage(QtWidgets.QWidget):
+    """Music library, opened when the page is first shown."""
+
+    def __init__(self, home: HomeWindow) -> None:
+        super().__init__()
+        self._home = home
+        self.library: LibraryPage | None = None
+        self._box = QtWidgets.QVBoxLayout(self)
+        self._box.setContentsMargins(0, 0, 0, 0)
+
+    def refresh(self) -> None:
+        """Read the library."""
+        try:
+            if self.library is None:
+                self.library = LibraryPage(self._home.service.library)
+                self._box.addWidget(self.library)
+            else:
+                self.library.refresh()
+        except BciAffectError as error:
+            self._home.status.setText(str(error))
+
+    def end(self) -> None:
+        """Cancel a running scan."""
+        if self.library is not None:
+            self.library.end()
 
 
 class SessionsPage(QtWidgets.QWidget):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
+from bci_affect.events import TrackStart
 from bci_affect.gui.icons import icon
 from bci_affect.gui.panels.base import Drawing, Panel, colour, font, label, set_text
 from bci_affect.gui.services import MusicView
@@ -54,6 +55,7 @@ class NowPlayingPanel(Panel):
         self._play = _button("", tr("Play music, or pause it (Space)"), self.play_or_pause)
         self._play.setObjectName("primary")
         self._play.setFixedWidth(44)
+        self._previous = _button("", tr("Previous track (Shift+N)"), self.previous)
         self._next = _button("", tr("Next track (N)"), self.skip)
         self._like = _button(tr("Like"), tr("Like this track, or take it back (L)"), self.like)
         self._like.setCheckable(True)
@@ -79,7 +81,7 @@ class NowPlayingPanel(Panel):
         texts.addWidget(self._why)
         buttons = QtWidgets.QHBoxLayout()
         buttons.setSpacing(4)
-        for widget in (self._play, self._next, self._like, self._ban):
+        for widget in (self._previous, self._play, self._next, self._like, self._ban):
             buttons.addWidget(widget)
         buttons.addStretch(1)
         buttons.addWidget(label(tr("Volume"), "muted"))
@@ -115,6 +117,19 @@ class NowPlayingPanel(Panel):
 
     def skip(self) -> None:
         self.vm.music_command(lambda music: music.skip())
+
+    def previous(self) -> None:
+        """Play the track before the present one again, if there was one."""
+        played = [one.music for one in self.vm.music.played if isinstance(one.music, TrackStart)]
+        present = self.vm.track
+        earlier = [
+            one.track_id
+            for one in played
+            if one.track_id is not None and (present is None or one.track_id != present.id)
+        ]
+        if earlier:
+            track_id = earlier[-1]
+            self.vm.music_command(lambda music: music.choose(track_id))
 
     def _set_volume(self, percent: int) -> None:
         self.vm.music_command(lambda music: music.set_volume(percent / 100))
@@ -182,6 +197,7 @@ class NowPlayingPanel(Panel):
         back = t.back if t.dark else "#FFFFFF"
         self._play.setIcon(icon("pause" if self._shows_playing else "play", back))
         self._next.setIcon(icon("next", t.text))
+        self._previous.setIcon(icon("previous", t.text))
         self._like.setIcon(icon("heart", t.muted, back))
         self._ban.setIcon(icon("ban", t.muted, back))
 
