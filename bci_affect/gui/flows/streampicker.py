@@ -167,7 +167,7 @@ class StreamPicker(QtWidgets.QWidget):
         """Return the streams by identity; two equal headsets have two.
 
         A device that has restarted is seen twice as well, as the old stream stays visible for some
-        seconds: only streams that stay are told apart, and the newest one is the device.
+        seconds: only streams that stay are distinguished, and the newest one is the device.
         """
         self._seen = {s.uid: self._seen.get(s.uid, 0) + 1 for s in streams}
         found: dict[Identity, FoundStream] = {}
