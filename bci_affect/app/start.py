@@ -174,9 +174,9 @@ def source_of(
 ) -> LslSource:
     """Return the source of a chosen stream.
 
-    Equal headsets are distinguished by the uid of their outlets. A device that has restarted since the
-    choice has another one: it is known by name, type, host and source id, and is none of `others`,
-    which were visible next to it.
+    Equal headsets are distinguished by the uid of their outlets. A device that has restarted since
+    the choice has another one: it is known by name, type, host and source id, and is none of
+    `others`, which were visible next to it.
     """
     from bci_affect.streams import LslSource
 
