@@ -40,7 +40,7 @@ class _Item(QtWidgets.QTableWidgetItem):
         self.key = key
 
     def __lt__(self, other: QtWidgets.QTableWidgetItem) -> bool:
-        return bool(self.key < other.key)  # type: ignore[attr-defined]
+        return bool(self.key < other.key)
 
 
 class LibraryPage(QtWidgets.QWidget):
