@@ -5,7 +5,6 @@ from .consent import require_consent as require_consent
 from .demo import DEMO_RECORDING as DEMO_RECORDING
 from .demo import demo_library as demo_library
 from .demo import publisher as publisher
-from .find_stream import find_stream as find_stream
 from .guided import GuidedOptions as GuidedOptions
 from .guided import run_guided as run_guided
 from .live_run import live as live
@@ -20,6 +19,7 @@ from .run import run_home as run_home
 from .run import run_session as run_session
 from .scan import scan_with_progress as scan_with_progress
 from .session_report import report_recording as report_recording
+from .stream_search import find_stream as find_stream
 
 __all__ = [
     "BENCHMARKS",

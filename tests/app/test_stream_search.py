@@ -5,7 +5,7 @@ from __future__ import annotations
 import pylsl
 import pytest
 
-from bci_affect.app.find_stream import find_stream
+from bci_affect.app.stream_search import find_stream
 from bci_affect.errors import BciAffectError
 
 
