@@ -33,7 +33,7 @@ def benchmark(
         typer.Option(metavar="ROOT", help="Folder of recorded data sets, for --only people."),
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(min=1, max=20, help="Repetitions of --only people; default: 3.")
+        int | None, typer.Option(min=1, max=20, help="Repetitions of --only people; default: 2.")
     ] = None,
     out: Annotated[
         Path | None,
@@ -154,7 +154,7 @@ def _people(
                 )
     began = time.monotonic()
     with study_progress() as progress:
-        result = benchmark_people(data, seeds=seeds or 3, quick=quick, progress=progress)
+        result = benchmark_people(data, seeds=seeds or 2, quick=quick, progress=progress)
     if out is not None:
         write_people_page(result, out)
     if as_json:

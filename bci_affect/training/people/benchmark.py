@@ -1,8 +1,8 @@
 """Benchmark of people: every recorded data set under a folder, people held out.
 
 The encoder is that of the preset ``people``, fitted by `trainer.fit` and read by `trainer.predict`.
-The features of a recording are extracted once; electrodes, references, bands and labels are changed
-afterwards. Only the conditions that change the EEG (drifting gain, sittings) are extracted again.
+The features of a recording are extracted once, with the covariance of every window and of rest in
+channel space; electrodes, gains, sittings, references, bands and labels are changed afterwards.
 """
 
 from __future__ import annotations
@@ -63,9 +63,6 @@ CONTROLS = ("effort", "eyes")
 """Data sets that come first: physiology that is known to generalise to other people."""
 
 FOLDS = 5
-DRIFT_SEEDS = 2
-"""Seeds with gains of their own; features are extracted again for each."""
-
 LEAST_PEOPLE = 4
 """People with both classes that a target needs."""
 
@@ -103,7 +100,7 @@ def find_sets(root: Path) -> dict[str, Path]:
 def benchmark_people(
     root: Path,
     *,
-    seeds: int = 3,
+    seeds: int = 2,
     quick: bool = False,
     config: StudyConfig | None = None,
     cache: Path | None = None,
@@ -118,7 +115,7 @@ def benchmark_people(
     seeds : int
         Repetitions with other folds, electrode sets, failing electrodes, gains and orders.
     quick : bool
-        One seed, three folds, no ablations, and no condition that extracts features again.
+        One seed, three folds, and no ablations.
     config : StudyConfig, optional
         Subjects, signal and training; by default the preset ``people``. The targets are those with
         both classes.
@@ -239,7 +236,7 @@ class _SetBenchmark:
         self._settings = fit_to_data(config.train, self._corpus)
         self._rows: dict[str, Row] = {}
         self._low = self._with_bands(self._features)
-        self._own: Corpus | None = None  # with a sitting of its own for each state
+        self._own = self._corpus  # later with a sitting of its own for each state
 
     def run(self) -> dict[str, Any]:
         """Return the result of the data set."""
@@ -341,15 +338,9 @@ class _SetBenchmark:
         central = self._central()
         if central is not None:
             tests[CENTRAL] = conditions.with_electrodes(features, central)
-        if not self._quick:
-            threshold = self._config.features.threshold
-            if self._own is None:
-                own = conditions.OwnSittings(self._dataset, threshold, seed)
-                self._own = self._load(own)
-            tests[SITTINGS] = self._labelled(self._own)
-        if not self._quick and seed in self._seeds[:DRIFT_SEEDS]:
-            drifting = conditions.DriftingGain(self._dataset, conditions.DRIFT_DB, seed)
-            tests[DRIFT] = self._labelled(self._load(drifting))
+        self._own = conditions.with_own_sittings(corpus, seed)
+        tests[SITTINGS] = self._labelled(self._own)
+        tests[DRIFT] = conditions.with_drifting_gain(corpus, features, conditions.DRIFT_DB, seed)
         return tests
 
     def _headsets(self) -> dict[str, dict[int, NDArray[np.bool_]]]:
@@ -564,7 +555,7 @@ class _SetBenchmark:
                 )  # fmt: skip
         self._study_baseline("majority", MAJORITY, CHECK, self._corpus, features, people, seed)
         for name, corpus in {RIEMANN: self._corpus, f"{RIEMANN}, {SITTINGS}": self._own}.items():
-            if corpus is not None and len(corpus.channels) == 1 and find_spec("pyriemann"):
+            if len(corpus.channels) == 1 and find_spec("pyriemann"):
                 self._study_baseline(
                     "riemann", name, PLAIN, corpus, self._labelled(corpus), people, seed
                 )

@@ -1,18 +1,18 @@
-"""Conditions of the benchmark of people: changed data sets, electrodes and references."""
+"""Conditions of the benchmark of people: sittings, gains, electrodes, bands and references."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_affect.datasets import Dataset, Trial, rests_of
 from bci_affect.eeg import CAPS, make_montage
 from bci_affect.training.corpus import Corpus
 from bci_affect.training.features import FeatureSet
+from bci_affect.training.person import pack
 
 Bools = NDArray[np.bool_]
 
@@ -24,143 +24,87 @@ DRIFT_DB = 3.0
 """Standard deviation of each electrode's gain in the condition with drift."""
 
 _FARTHEST_M = 0.055
-_DRIFT_STEP_S = 15.0
 _DRIFT_CORRELATION = 0.8
-_MAX_REST_STEPS = 64
+_REST_WINDOWS_A_STEP = 5
+"""Windows of rest, 3 s apart, between steps of the gain."""
+
 _START_WINDOWS = 8
 """Windows of the first half minute, 3 s apart."""
 
 
-@dataclass(frozen=True)
-class OwnSittings:
-    """Data set in which each state is a session of its own, in an order of each person's own.
+def with_own_sittings(corpus: Corpus, seed: int) -> Corpus:
+    """Return the corpus with each state in a session of its own, in an order of each person's own.
 
-    Trials with the same high and low ratings form one session; rest comes before all of them.
-
-    Attributes
-    ----------
-    dataset : Dataset
-        Data set to change.
-    threshold : float
-        Ratings above it are high.
-    seed : int
-        Seed of the orders.
+    Trials with the same high and low ratings form one session; rest comes before all of them. The
+    features are those of the recording: between trials the signal path starts again in any case.
     """
-
-    name = "recorded, own sittings"
-
-    dataset: Dataset
-    threshold: float
-    seed: int
-
-    @property
-    def subjects(self) -> tuple[str, ...]:
-        """Names of the subjects."""
-        return self.dataset.subjects
-
-    @property
-    def simulated(self) -> bool:
-        """True if the data are simulated."""
-        return self.dataset.simulated
-
-    def content_key(self, subject: str) -> str:
-        """Return a key of the subject's changed trials."""
-        return f"{self.dataset.content_key(subject)}|sittings {self.threshold} {self.seed}"
-
-    def trials(self, subject: str) -> list[Trial]:
-        """Return the trials state by state, each state a session."""
-        states: dict[tuple[tuple[str, bool], ...], list[Trial]] = {}
-        for trial in self.dataset.trials(subject):
-            rated = {
-                key: trial.ratings[key] for key in ("valence", "arousal") if key in trial.ratings
-            }
-            state = tuple(sorted((key, value > self.threshold) for key, value in rated.items()))
-            states.setdefault(state, []).append(trial)
-        order = _generator(subject, self.seed).permutation(len(states))
-        by_state = list(states.values())
-        sittings = [(number, trial) for number in order for trial in by_state[number]]
-        return [
-            replace(trial, session=f"state {number + 1}", index=index)
-            for index, (number, trial) in enumerate(sittings)
-        ]
-
-    def rests(self, subject: str) -> list[Trial]:
-        """Return the rests of the subject."""
-        return rests_of(self.dataset, subject)
+    features = corpus.features
+    trials, first = np.unique(features.trial, return_index=True)
+    subject, labels = features.subject[first], features.labels[first]
+    new_trial = np.arange(len(corpus.covariance))
+    new_session = np.zeros(len(new_trial), np.int64)
+    sessions: list[tuple[str, str]] = []
+    for person in np.unique(subject):
+        own = np.flatnonzero(subject == person)
+        states, state = np.unique(np.nan_to_num(labels[own], nan=-1.0), axis=0, return_inverse=True)
+        order = _generator(corpus.subjects[person], seed).permutation(len(states))
+        ordered = np.concatenate([own[state.ravel() == number] for number in order])
+        new_trial[trials[ordered]] = trials[own]
+        for number in order:
+            new_session[trials[own[state.ravel() == number]]] = len(sessions)
+            sessions.append((corpus.subjects[person], f"state {number + 1}"))
+    rows = np.argsort(new_trial[features.trial], kind="stable")
+    changed = features.select(rows)
+    covariance = corpus.covariance.copy()
+    covariance[new_trial] = corpus.covariance
+    return replace(
+        corpus,
+        features=replace(
+            changed, trial=new_trial[changed.trial], session=new_session[changed.trial]
+        ),
+        sessions=tuple(sessions),
+        covariance=covariance,
+    )
 
 
-@dataclass(frozen=True)
-class DriftingGain:
-    """Data set in which the gain of each electrode walks from trial to trial.
+def with_drifting_gain(
+    corpus: Corpus, features: FeatureSet, gain_db: float, seed: int
+) -> FeatureSet:
+    """Return the windows with a gain of each electrode that walks from trial to trial.
 
-    During rest it walks every 15 s. The walk is stationary, with correlation .8 between steps.
+    It multiplies the EEG against the mean of all electrodes. During rest it walks every 15 s. The
+    walk is stationary, with correlation .8 between steps.
 
-    Attributes
+    Parameters
     ----------
-    dataset : Dataset
-        Data set to change.
+    corpus : Corpus
+        Names of the people.
+    features : FeatureSet
+        Windows of the corpus, with the covariances of their people's rest.
     gain_db : float
         Standard deviation of the gain.
     seed : int
         Seed of the gains.
     """
-
-    name = "recorded, drifting gain"
-
-    dataset: Dataset
-    gain_db: float
-    seed: int
-
-    @property
-    def subjects(self) -> tuple[str, ...]:
-        """Names of the subjects."""
-        return self.dataset.subjects
-
-    @property
-    def simulated(self) -> bool:
-        """True if the data are simulated."""
-        return self.dataset.simulated
-
-    def content_key(self, subject: str) -> str:
-        """Return a key of the subject's changed trials."""
-        return f"{self.dataset.content_key(subject)}|drift {self.gain_db} {self.seed}"
-
-    def trials(self, subject: str) -> list[Trial]:
-        """Return the trials, each with a gain per electrode."""
-        trials = self.dataset.trials(subject)
-        if not trials:
-            return []
-        gains = self._gains(subject, len(trials[0].montage), len(trials))[_MAX_REST_STEPS:]
-        return [
-            replace(trial, eeg=(trial.eeg * gain[:, None]).astype(np.float32))
-            for trial, gain in zip(trials, gains, strict=True)
-        ]
-
-    def rests(self, subject: str) -> list[Trial]:
-        """Return the rests, with gains that walk up to those of the first trial."""
-        rests = rests_of(self.dataset, subject)
-        if not rests:
-            return []
-        gains = self._gains(subject, len(rests[0].montage), 0)
-        steps = [int(trial.eeg.shape[1] / trial.rate_hz / _DRIFT_STEP_S) + 1 for trial in rests]
-        first = max(0, len(gains) - sum(steps))
-        changed = []
-        for trial, n in zip(rests, steps, strict=True):
-            at = first + (np.arange(trial.eeg.shape[1]) / trial.rate_hz / _DRIFT_STEP_S).astype(int)
-            gain = gains[np.minimum(at, len(gains) - 1)].T  # (n_channels, n_samples)
-            changed.append(replace(trial, eeg=(trial.eeg * gain).astype(np.float32)))
-            first += n
-        return changed
-
-    def _gains(self, subject: str, n_channels: int, n_trials: int) -> NDArray[np.float64]:
-        """Return the gains of rest and trials, (_MAX_REST_STEPS + n_trials, n_channels)."""
-        rng = _generator(subject, self.seed)
-        walk = rng.normal(size=(_MAX_REST_STEPS + n_trials, n_channels))
-        for step in range(1, len(walk)):
+    person = features.person
+    assert person is not None
+    sums, rest_sums = person.sums.copy(), list(person.rest_sums)
+    for subject in np.unique(features.subject):
+        own = np.flatnonzero(features.subject == subject)
+        _, trial = np.unique(features.trial[own], return_inverse=True)
+        rest = np.arange(len(rest_sums[subject])) // _REST_WINDOWS_A_STEP
+        n_rest = int(rest.max(initial=-1)) + 1
+        steps = n_rest + int(trial.max()) + 1
+        rng = _generator(corpus.subjects[subject], seed)
+        walk = rng.normal(size=(steps, features.mask.shape[1]))
+        for step in range(1, steps):
             walk[step] *= np.sqrt(1 - _DRIFT_CORRELATION**2)
             walk[step] += _DRIFT_CORRELATION * walk[step - 1]
-        gains: NDArray[np.float64] = 10 ** (self.gain_db * walk / 20)
-        return gains
+        gain = 10 ** (gain_db * walk / 20)
+        products = pack(gain[:, :, None] * gain[:, None])[:, None]  # (steps, 1, n_pairs)
+        sums[own] *= products[n_rest + trial.ravel()]
+        rest_sums[subject] = rest_sums[subject] * products[rest]
+    return replace(features, person=replace(person, sums=sums, rest_sums=tuple(rest_sums)))
 
 
 def headset_electrodes(positions: NDArray[np.float32], cap: str) -> Bools | None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from bci_affect.datasets import Trial
 from bci_affect.eeg import CAPS, make_montage
+from bci_affect.training.corpus import Corpus, build_catalogue
 from bci_affect.training.people.conditions import (
-    DriftingGain,
-    OwnSittings,
     central_electrodes,
     failing_electrodes,
     headset_electrodes,
     permute_labels,
     with_bands,
+    with_drifting_gain,
+    with_own_sittings,
     with_start_as_rest,
 )
+from bci_affect.training.person import unpack
 from tests.training.test_person_fit import people
 
 TEN_TWENTY = (
@@ -23,65 +24,72 @@ TEN_TWENTY = (
     "P4", "P8", "O1", "O2",
 )  # fmt: skip
 CAP = make_montage(TEN_TWENTY)
-N_TRIALS = 8
 
 
-class Recorded:
-    """Three people with eight trials of ones, low first, after a rest of 40 s."""
-
-    name = "recorded"
-    simulated = False
-    subjects = ("a", "b", "c")
-
-    def content_key(self, subject: str) -> str:
-        return subject
-
-    def trials(self, subject: str) -> list[Trial]:
-        return [
-            self._trial(subject, 10, 2.0 + 6 * (i >= N_TRIALS // 2), i) for i in range(N_TRIALS)
-        ]
-
-    def rests(self, subject: str) -> list[Trial]:
-        return [self._trial(subject, 40, 5.0, 0)]
-
-    def _trial(self, subject: str, seconds: int, arousal: float, index: int) -> Trial:
-        eeg = np.ones((len(CAP), seconds * 10), np.float32)
-        return Trial(eeg, 10.0, CAP, subject, "one", "", ratings={"arousal": arousal}, index=index)
+def corpus(n_people: int) -> Corpus:
+    """People of `test_person_fit`, twelve trials each, as a corpus of one session a person."""
+    features = people(n_people, seed=0)
+    names = tuple(f"p{i}" for i in range(n_people))
+    n_trials = len(features)
+    return Corpus(
+        features,
+        build_catalogue(features),
+        names,
+        tuple((name, "1") for name in names),
+        (),
+        (CAPS["epoc"],),
+        np.arange(n_trials, dtype=np.float32)[:, None, None] * np.ones((14, 14), np.float32),
+        np.zeros((n_people, 2), np.float32),
+        np.ones((n_people, 2), np.float32),
+    )
 
 
 def test_each_state_is_a_session_in_an_order_of_each_persons_own() -> None:
-    orders = set()
-    for seed in range(4):
-        changed = OwnSittings(Recorded(), 5.0, seed)
-        for subject in changed.subjects:
-            trials = changed.trials(subject)
-            assert [trial.index for trial in trials] == list(range(N_TRIALS))
-            by_session: dict[str, set[float]] = {}
-            for trial in trials:
-                by_session.setdefault(trial.session, set()).add(trial.ratings["arousal"])
-            assert sorted(map(len, by_session.values())) == [1, 1]
-            orders.add((subject, trials[0].ratings["arousal"]))
-            again = [trial.session for trial in OwnSittings(Recorded(), 5.0, seed).trials(subject)]
-            assert again == [trial.session for trial in trials]
-    assert len(orders) == 6, "both orders occur in every person"
-    keys = {OwnSittings(Recorded(), 5.0, seed).content_key("a") for seed in range(3)}
-    assert len(keys | {"a"}) == 4
+    base = corpus(6)
+    begins_high = set()
+    for seed in range(3):
+        own = with_own_sittings(base, seed)
+        features, before = own.features, base.features
+        assert features.person is not None
+        assert before.person is not None
+        assert (np.diff(features.trial) >= 0).all()
+        assert len(own.sessions) == 12
+        for subject in range(6):
+            rows = np.flatnonzero(features.subject == subject)
+            high = features.labels[rows, 1]
+            assert len(np.unique(features.session[rows])) == 2
+            for session in np.unique(features.session[rows]):
+                assert len(np.unique(high[features.session[rows] == session])) == 1
+                assert own.sessions[session][0] == own.subjects[subject]
+            begins_high.add((subject, bool(high[0])))
+        # Every trial keeps its windows and its covariance.
+        for row in range(len(features)):
+            was = int(own.covariance[features.trial[row], 0, 0])
+            np.testing.assert_array_equal(features.person.sums[row], before.person.sums[was])
+            assert features.labels[row, 1] == before.labels[was, 1]
+    assert len(begins_high) > 6, "orders differ between people and seeds"
 
 
 def test_gain_walks_from_rest_into_the_trials() -> None:
-    walks = []
-    for seed in range(30):
-        changed = DriftingGain(Recorded(), 3.0, seed)
-        (rest,) = changed.rests("a")
-        gain = [rest.eeg[:, at] for at in (0, 150, 300)]
-        gain += [trial.eeg[:, 0] for trial in changed.trials("a")]
-        assert all((trial.eeg == trial.eeg[:, :1]).all() for trial in changed.trials("a"))
-        walks.append(20 * np.log10(gain))
-    db = np.array(walks)  # (n_seeds, n_steps, n_channels)
-    assert 2.7 < db.std() < 3.3
-    assert abs(db.mean()) < 0.3
-    steps = np.corrcoef(db[:, 2].ravel(), db[:, 3].ravel())[0, 1]
-    assert 0.7 < steps < 0.9, "the last step of rest and the first trial adjoin"
+    base = corpus(40)
+    before = base.features.person
+    after = with_drifting_gain(base, base.features, 3.0, seed=0).person
+    assert before is not None
+    assert after is not None
+
+    def db(new: np.ndarray, old: np.ndarray) -> np.ndarray:
+        ratio = np.diagonal(unpack(new / old)[:, 0], axis1=1, axis2=2)
+        return 10 * np.log10(ratio)  # (n_windows, n_channels)
+
+    trials = db(after.sums, before.sums).reshape(40, 12, 14)
+    rest = np.stack([db(new, old) for new, old in
+                     zip(after.rest_sums, before.rest_sums, strict=True)])  # fmt: skip
+    assert 2.7 < trials.std() < 3.3
+    assert 2.7 < rest.std() < 3.3
+    np.testing.assert_allclose(rest[:, 0], rest[:, 4], atol=1e-4)
+    for one, other in ((rest[:, 0], rest[:, 5]), (rest[:, 7], trials[:, 0])):
+        assert 0.7 < np.corrcoef(one.ravel(), other.ravel())[0, 1] < 0.9
+    assert abs(np.corrcoef(trials[:, 0].ravel(), trials[:, 11].ravel())[0, 1]) < 0.25
 
 
 def test_electrodes_of_headsets_are_the_nearest_ones() -> None:

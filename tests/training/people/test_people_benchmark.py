@@ -159,6 +159,9 @@ def test_every_condition_and_ablation(tmp_path: Path):
     for name in ("each state a sitting of its own", "gain drifts by 3 dB"):
         assert mean(rows[name]) > 0.7
         assert rows[name]["trials"] == 4 * TRIALS
+    assert (
+        rows["each state a sitting of its own"]["by_person"] == rows["all electrodes"]["by_person"]
+    )
     without = {name: row for name, row in rows.items() if row["group"] == "ablation"}
     assert {name.split(",")[0] for name in without} >= {
         "without covariance",
