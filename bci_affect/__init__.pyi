@@ -19,6 +19,7 @@ from .session import LiveSession as LiveSession
 from .streams import LslSource as LslSource
 from .streams import XdfSource as XdfSource
 from .streams import find_streams as find_streams
+from .streams import make_source as make_source
 from .streams import read_xdf as read_xdf
 from .training import AffectClassifier as AffectClassifier
 from .training import Corpus as Corpus
@@ -57,6 +58,7 @@ __all__ = [
     "load_corpus",
     "load_model",
     "make_montage",
+    "make_source",
     "open_dataset",
     "process",
     "read_xdf",

@@ -35,6 +35,7 @@ COMMANDS = {
     "live": "Run a live session on an LSL stream of EEG.",
     "music": "Music library: add folders, list, search, like and ban.",
     "play": "Republish a recording over LSL with its original timing.",
+    "plugins": "List the plug-ins of other packages and test that each loads.",
     "process": "Write the estimates of a recording, as a live session makes them.",
     "profile": "Profiles of listeners: list, show, export, import, undo, delete.",
     "record": "Record LSL streams to a crash-safe file.",

@@ -8,6 +8,7 @@ from typing import Literal, Protocol, get_args, runtime_checkable
 
 from bci_affect.datasets.trial import Trial
 from bci_affect.errors import BciAffectError
+from bci_affect.plugins import find_plugins
 
 DatasetName = Literal["deap", "dreamer", "bids", "recorded", "simulated"]
 
@@ -50,8 +51,8 @@ def open_dataset(name: str, root: Path, subjects: Sequence[str] | None = None) -
 
     Parameters
     ----------
-    name : {"deap", "dreamer", "bids", "recorded", "simulated"}
-        Layout of `root`.
+    name : str
+        Layout of `root`: "deap", "dreamer", "bids", "recorded", "simulated", or a plug-in's.
     root : Path
         Folder of the data; for ``dreamer`` also the file itself, for ``simulated`` a TOML file of
         `SimulationSettings`.
@@ -67,12 +68,16 @@ def open_dataset(name: str, root: Path, subjects: Sequence[str] | None = None) -
     --------
     See `bci_affect.load_corpus`.
     """
-    if name not in get_args(DatasetName):
-        raise BciAffectError(
-            f"Unknown data set '{name}'; choose one of {', '.join(get_args(DatasetName))}."
-        )
+    own = get_args(DatasetName)
+    found = {} if name in own else find_plugins("datasets")
+    if name not in own and name not in found:
+        choices = ", ".join((*own, *found))
+        raise BciAffectError(f"Unknown data set '{name}'; choose one of {choices}.")
     if not root.exists():
         raise BciAffectError(f"{root} does not exist; give the folder of the data set.")
+    if name in found:
+        dataset: Dataset = found[name].call(root, subjects)
+        return dataset
     if name == "deap":
         from bci_affect.datasets.deap import Deap
 

@@ -20,6 +20,7 @@ from .losses import domain_loss as domain_loss
 from .losses import emotion_loss as emotion_loss
 from .predictor import Predictor as Predictor
 from .registry import ENCODERS as ENCODERS
+from .registry import find_encoder as find_encoder
 from .registry import register_encoder as register_encoder
 from .settings import ModelSettings as ModelSettings
 from .streaming import StreamingEncoder as StreamingEncoder
@@ -46,6 +47,7 @@ __all__ = [
     "contrastive_targets",
     "domain_loss",
     "emotion_loss",
+    "find_encoder",
     "load_model",
     "register_encoder",
     "reversal_strength",

@@ -10,6 +10,7 @@ from bci_affect.model.encoder import Encoder
 from bci_affect.model.paper import PaperEncoder
 from bci_affect.model.settings import ModelSettings
 from bci_affect.model.streaming import StreamingEncoder
+from bci_affect.plugins import find_plugins
 
 ENCODERS: dict[str, type[Encoder]] = {
     "paper": PaperEncoder,
@@ -29,6 +30,26 @@ def register_encoder(name: str) -> Callable[[type[Encoder]], type[Encoder]]:
     return add
 
 
+def find_encoder(name: str) -> type[Encoder]:
+    """Return the class of an encoder, of this program or of a plug-in.
+
+    Raises
+    ------
+    BciAffectError
+        If no encoder has that name, or the plug-in cannot be used.
+    """
+    if name in ENCODERS:
+        return ENCODERS[name]
+    found = find_plugins("encoders")
+    if name not in found:
+        choices = ", ".join(sorted({*ENCODERS, *found}))
+        raise BciAffectError(f"There is no encoder '{name}'; choose one of {choices}.")
+    cls = found[name].load()
+    if not (isinstance(cls, type) and issubclass(cls, Encoder)):
+        raise found[name].failure("is no encoder", "it does not inherit from model.Encoder")
+    return cls
+
+
 def build_encoder(settings: ModelSettings) -> Encoder:
     """Build the encoder named in the settings.
 
@@ -37,9 +58,4 @@ def build_encoder(settings: ModelSettings) -> Encoder:
     BciAffectError
         If no encoder has that name.
     """
-    if settings.encoder not in ENCODERS:
-        raise BciAffectError(
-            f"There is no encoder '{settings.encoder}'; choose one of "
-            f"{', '.join(sorted(ENCODERS))}."
-        )
-    return ENCODERS[settings.encoder](settings)
+    return find_encoder(settings.encoder)(settings)

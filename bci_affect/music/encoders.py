@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bci_affect.errors import BciAffectError
 from bci_affect.music import frontend
+from bci_affect.plugins import find_plugins
 
 CancelCheck = Callable[[], bool]
 """Function that returns True to cancel the work on a file; called several times per second."""
@@ -142,7 +143,7 @@ class OnnxEncoder:
 
 
 def load_encoder(name: str = "tagger") -> MusicEncoder:
-    """Return an encoder: ``"tagger"``, ``"logmel"``, or the path of an ONNX file.
+    """Return an encoder: ``"tagger"``, ``"logmel"``, a plug-in's, or the path of an ONNX file.
 
     Raises
     ------
@@ -157,4 +158,9 @@ def load_encoder(name: str = "tagger") -> MusicEncoder:
         return LogMelEncoder()
     if name.endswith(".onnx"):
         return OnnxEncoder(Path(name))
-    raise BciAffectError(f"No encoder '{name}': use 'tagger', 'logmel' or a file ending in .onnx.")
+    found = find_plugins("music_encoders")
+    if name in found:
+        encoder: MusicEncoder = found[name].call()
+        return encoder
+    names = ", ".join(("tagger", "logmel", *found))
+    raise BciAffectError(f"No encoder '{name}': use one of {names}, or a file ending in .onnx.")

@@ -19,6 +19,7 @@ from bci_affect.eeg import CAPS, make_montage
 from bci_affect.errors import BciAffectError
 from bci_affect.event_log import TimedEvent
 from bci_affect.events import RestStart, RestStop, SelfReport, TrackStart, TrackStop
+from bci_affect.plugins import PlugIn, find_plugins
 from bci_affect.simulation.simulator import (
     Activity,
     Artifacts,
@@ -349,13 +350,23 @@ def cap_channels(name_or_labels: str) -> tuple[str, ...]:
     """Return the electrodes of a headset, or of a list separated by commas."""
     if name_or_labels in CAPS:
         return CAPS[name_or_labels]
+    plug_ins = find_plugins("headsets")
+    if name_or_labels in plug_ins:
+        return _plugged_in(plug_ins[name_or_labels])
     labels = tuple(label.strip() for label in name_or_labels.split(",") if label.strip())
     if len(labels) < 2:
         raise BciAffectError(
-            f"'{name_or_labels}' is no headset that can be simulated ({', '.join(CAPS)}) and no "
-            "list of electrodes such as Fp1,Fp2,C3,C4."
+            f"'{name_or_labels}' is no headset that can be simulated "
+            f"({', '.join((*CAPS, *plug_ins))}) and no list of electrodes such as Fp1,Fp2,C3,C4."
         )
     return labels
+
+
+def _plugged_in(plug_in: PlugIn) -> tuple[str, ...]:
+    names = plug_in.load()
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise plug_in.failure("is no headset", "it is no sequence of electrode names")
+    return tuple(names)
 
 
 def parse_faults(

@@ -20,6 +20,7 @@ from .lsl.outlet import EventOutlet as EventOutlet
 from .lsl.outlet import FloatOutlet as FloatOutlet
 from .lsl.outlet import RawOutlet as RawOutlet
 from .lsl.recognition import accompanies as accompanies
+from .plugin_source import make_source as make_source
 from .record import record_streams as record_streams
 from .source import ConnectionState as ConnectionState
 from .source import EndOfStream as EndOfStream
@@ -74,6 +75,7 @@ __all__ = [
     "inspect_xdf",
     "is_event_stream",
     "local_clock",
+    "make_source",
     "new_session_id",
     "read_to_end",
     "read_xdf",

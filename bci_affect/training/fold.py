@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from bci_affect.model import ENCODERS, AffectModel
+from bci_affect.model import AffectModel, find_encoder
 from bci_affect.storage import unique_name
 from bci_affect.training.corpus import Corpus, MusicCatalogue
 from bci_affect.training.features import FeatureSet
@@ -150,8 +150,7 @@ def fit_to_data(settings: TrainSettings, corpus: Corpus) -> TrainSettings:
     shape = {"n_steps": n_steps, "n_bands": n_bands}
     if corpus.features.music.shape[1]:
         shape["music_dim"] = corpus.features.music.shape[1]
-    encoder = ENCODERS.get(settings.model.encoder)
-    if encoder is not None and not encoder.any_montage:
+    if not find_encoder(settings.model.encoder).any_montage:
         shape["n_channels"] = n_channels
     model = settings.model.model_copy(update=shape)
     return settings.model_copy(update={"model": model})

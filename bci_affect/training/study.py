@@ -14,7 +14,7 @@ import numpy as np
 
 from bci_affect.datasets import open_dataset
 from bci_affect.errors import BciAffectError
-from bci_affect.model import ENCODERS, AffectModel, ModelCard, save_model
+from bci_affect.model import AffectModel, ModelCard, find_encoder, save_model
 from bci_affect.music import save_emotion_head
 from bci_affect.storage import write_atomically
 from bci_affect.training.baselines import baseline_names, run_baseline
@@ -88,11 +88,7 @@ def prepare_study(
     """
     for variant in config.variant_names:
         encoder = config.training(variant).model.encoder
-        if encoder not in ENCODERS:
-            raise BciAffectError(
-                f"There is no encoder '{encoder}'; choose one of {', '.join(sorted(ENCODERS))}."
-            )
-        if ENCODERS[encoder].needs_person and not config.signal.covariance:
+        if find_encoder(encoder).needs_person and not config.signal.covariance:
             raise BciAffectError(
                 f"The encoder '{encoder}' needs the covariance between electrodes; set "
                 "signal.covariance = true."

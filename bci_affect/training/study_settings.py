@@ -23,7 +23,6 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from bci_affect.config import Section, SignalSettings, load_toml
-from bci_affect.datasets import DatasetName
 from bci_affect.errors import BciAffectError
 from bci_affect.resources import shipped
 from bci_affect.training.extract import ExtractionSettings
@@ -37,7 +36,8 @@ TARGETS: tuple[Target, ...] = ("valence", "arousal")
 class DatasetSettings(Section):
     """Data set and subjects."""
 
-    name: DatasetName = "deap"
+    name: str = "deap"
+    """Data set of this program or of a plug-in; see `datasets.open_dataset`."""
     subjects: tuple[str, ...] | None = None
     """Subjects to use, for example "s01"; by default all."""
 

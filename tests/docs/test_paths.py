@@ -19,8 +19,9 @@ FILES = [
         for path in top.rglob("*.py")
     ),
 ]
-NO_MODULES = {"estimate", "embedding", "events", "truth", "checksums"}
-"""Names of our streams and XML elements, which look like modules."""
+GROUPS = {"encoders", "sources", "headsets", "music_encoders"}
+NO_MODULES = {"estimate", "embedding", "events", "truth", "checksums"} | GROUPS
+"""Names of our streams, XML elements and groups of entry points, which look like modules."""
 TOPS = {path.name for top in (ROOT, PACKAGE) for path in top.iterdir() if path.is_dir()}
 
 
