@@ -31,6 +31,7 @@ from bci_affect.events import (
     DeviceFound,
     DeviceLost,
     Mark,
+    MarkRemoved,
     MusicChoice,
     MusicCommand,
     MusicPaused,
@@ -52,7 +53,7 @@ from bci_affect.events import (
     TrackStop,
     encode,
 )
-from bci_affect.gui.notes import NoteKind, make_note
+from bci_affect.gui.notes import KINDS, NoteKind, make_note
 from bci_affect.music import Library
 from bci_affect.profiles import starting_state
 from bci_affect.session.dj.sham import yoke
@@ -82,6 +83,8 @@ SCENARIO: list[TimedEvent] = [
     (15.0, SessionPause()),
     (17.0, SessionResume()),
     (18.0, Mark("a door")),
+    (18.5, Mark("a bell")),
+    (18.6, MarkRemoved(18.5)),
     (20.0, TrackStop(**A)),
     (21.0, SelfReport(8, 8)),
     (22.0, MusicCommand(command="policy", policy="manual")),
@@ -169,9 +172,7 @@ READERS: dict[str, tuple[Callable[[XdfRecording], Any], Kinds]] = {
     "sham": (sham, {SessionStart, MusicChoice, TrackStart, SessionStop}),
     "window": (
         window,
-        set(EVENTS.values())
-        - {SessionStart, SessionStop, RecordingStart, Normalisation, ChannelUse, RestStop}
-        - {TrackStop, MusicChoice, MusicCommand},
+        {kind for kind in EVENTS.values() if KINDS[kind] is not NoteKind.HIDDEN},
     ),
 }
 

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_affect.config import WindowSettings
-from bci_affect.eeg.montage import Montage
 from bci_affect.eeg.ring import SampleRing
 
 GAUSS = float(0.5 * np.log(2 * np.pi * np.e))
@@ -91,50 +90,3 @@ def entropy(variance_uv2: NDArray[np.float64]) -> NDArray[np.float64]:
     nats *= 0.5
     nats += GAUSS
     return nats
-
-
-def relative_power(bands: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Share of each band in the power of all bands, for display.
-
-    Parameters
-    ----------
-    bands : ndarray of float32, shape (..., n_bands)
-        Differential entropies, as in `FeatureWindow.bands`.
-
-    Returns
-    -------
-    ndarray of float32, shape (..., n_bands)
-        Sums to 1 over the bands.
-    """
-    power = np.exp(2.0 * (bands - bands.max(axis=-1, keepdims=True)))
-    share: NDArray[np.float32] = power / power.sum(axis=-1, keepdims=True)
-    return share
-
-
-def asymmetry(bands: NDArray[np.float32], montage: Montage) -> dict[str, NDArray[np.float32]]:
-    """Log power right minus left for each pair of mirrored electrodes, for display.
-
-    Parameters
-    ----------
-    bands : ndarray of float32, shape (..., n_channels, n_bands)
-        Differential entropies, as in `FeatureWindow.bands`.
-    montage : Montage
-        Their channels.
-
-    Returns
-    -------
-    dict of str to ndarray of float32, shape (..., n_bands)
-        Keyed by pair ("F4-F3"); ``ln(power right / power left)``, positive with more power on the
-        right.
-    """
-    rows = {name.casefold(): row for row, name in enumerate(montage.names)}
-    found = {}
-    for name, row in rows.items():
-        stem = name.rstrip("0123456789")
-        number = name[len(stem) :]
-        if number and int(number) % 2 == 1:
-            twin = rows.get(f"{stem}{int(number) + 1}")
-            if twin is not None and montage.is_eeg[row] and montage.is_eeg[twin]:
-                pair = f"{montage.names[twin]}-{montage.names[row]}"
-                found[pair] = 2.0 * (bands[..., twin, :] - bands[..., row, :])
-    return found

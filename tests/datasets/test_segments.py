@@ -23,6 +23,7 @@ from bci_affect.events import (
     DeviceFound,
     DeviceLost,
     Mark,
+    MarkRemoved,
     MusicChoice,
     MusicCommand,
     MusicPaused,
@@ -193,7 +194,7 @@ def test_every_event_has_a_role_or_ends_nothing() -> None:
     assert set(EVENTS.values()) - set(ROLES) == {
         *(CalibrationStart, CalibrationDone, ContactSkipped, SilenceStart),
         *(SessionStart, SessionPause, SessionResume, RecordingStart, Normalisation),
-        *(Mark, ChannelUse, MusicChoice, MusicCommand),
+        *(Mark, MarkRemoved, ChannelUse, MusicChoice, MusicCommand),
         *(MusicPaused, MusicResumed, MusicSought, DeviceLost, DeviceFound, PlaybackError),
     }
 
