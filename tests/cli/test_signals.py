@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from bci_affect.affect.estimate_csv import COLUMNS
 from bci_affect.music import Library
 from bci_affect.resources import shipped
 from bci_affect.streams import read_xdf
@@ -93,6 +94,12 @@ def test_a_session_is_finished_by_a_signal_and_by_a_closed_pipe(
     )
     estimates = tmp_path / "e.csv"
     wait_until(process, lambda: estimates.exists() and estimates.stat().st_size > 500)
+    if number is not None:  # the machine sleeps, or the person presses Ctrl-Z
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(3.0)
+        process.send_signal(signal.SIGCONT)
+        size = estimates.stat().st_size
+        wait_until(process, lambda: estimates.stat().st_size > size + 1000)
     if number is None:
         assert process.stdout is not None
         process.stdout.close()
@@ -101,13 +108,17 @@ def test_a_session_is_finished_by_a_signal_and_by_a_closed_pipe(
         assert "Nothing is published" in messages
     else:
         status, _, messages = finish(process, number)
+        assert "The program was suspended for" in messages
+        assert "sends nothing" not in messages
     assert status == (1 if number is None else 0)
     (path,) = (tmp_path / "r").rglob("*.xdf")
     recording = read_xdf(path)
     assert not recording.damage
     assert all(stream.footer for stream in recording.streams)
+    numbers = recording.find_eeg(name).samples()[:, 0]
+    assert (numbers[1:] - numbers[:-1] == 1).all(), "nothing was lost, and nothing invented"
     with estimates.open() as file:
-        assert all(len(row) == 9 for row in csv.reader(file))
+        assert all(len(row) == len(COLUMNS) for row in csv.reader(file))
     assert {p.stat().st_mode & 0o777 for p in (path, estimates)} == {0o600}
 
 

@@ -59,6 +59,8 @@ STALL_S = 0.5
 STALL_CHUNKS = 5.0
 SEARCH_AFTER_S = 1.0
 GONE_AFTER_S = 2.0
+SUSPENDED_S = 2.0
+"""Seconds that the watchdog did not run, after which the program was suspended."""
 QUIET_S = 2.0
 """Longest wait in seconds for the first sample; the announced rate is then used unchecked."""
 FIRST_S = 3 * MEASURE_S
@@ -308,6 +310,7 @@ class LslSource(ManagedSource):
         link = self._link
         assert link is not None
         self._arrived_at, self._typical = time.monotonic(), 0.0
+        turn = self._arrived_at
         while not self._stop.is_set():
             if time.monotonic() - self._read_at < READER_S and self._streams():
                 self._wake.wait(PULL_S)  # the reader pulls
@@ -315,6 +318,13 @@ class LslSource(ManagedSource):
             else:
                 with self._pulling:
                     self._pull(link, PULL_S)
+            last, turn = turn, time.monotonic()
+            if turn - last > SUSPENDED_S:
+                self._arrived_at = turn
+                logger.warning(
+                    "The program was suspended for %.1f s; what was buffered is read now.",
+                    turn - last,
+                )
             if self._broken(link):
                 return
             silent = time.monotonic() - self._arrived_at
