@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
@@ -25,6 +26,7 @@ from bci_affect.streams.lsl import discovery as lsl
 from bci_affect.streams.lsl.discovery import FoundStream
 from bci_affect.streams.lsl.validation import (
     MAX_STREAMS,
+    TextRate,
     buffer_length,
     check_agreement,
     check_limits,
@@ -46,6 +48,8 @@ LOOK_EVERY_S = 0.5
 OFFSET_EVERY_S = 5.0
 PATIENCE_S = 3.0
 MAX_SAMPLES = 1024
+MAX_TEXTS = 128
+"""Most texts of one pull: about half a millisecond of Python."""
 FAR_S = 60.0
 """Distance of a stream's first stamp from the present that is another clock than LSL's."""
 MAX_PULLS = 16  # of one stream in a turn: a fast one may not delay the others
@@ -78,6 +82,7 @@ class _Taken:
         self.codes = [math.nan] * header.n_channels  # newest of a regular stream of codes
         self.news = True  # the offset has not been passed on yet
         self.received = 0
+        self.text_rate = TextRate()
         self.began = math.nan  # stamp of the first sample
 
     @property
@@ -144,11 +149,17 @@ class Collector:
         Returns True for a stream to receive.
     tap : callable
         Returns the `RawTap` that receives all data, or None.
+    hold_s : callable, optional
+        Returns the seconds to wait before the next pull, because the EEG is about to be processed.
     """
 
     def __init__(
-        self, accept: Callable[[FoundStream], bool], tap: Callable[[], RawTap | None]
+        self,
+        accept: Callable[[FoundStream], bool],
+        tap: Callable[[], RawTap | None],
+        hold_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        self._hold_s = hold_s
         self._accept = accept
         self._tap = tap
         self._lock = threading.Lock()
@@ -285,9 +296,12 @@ class Collector:
 
     def _pull(self, uid: str, key: str, taken: _Taken, *, all_of_it: bool) -> None:
         """Pull what liblsl has buffered; the rest of a fast stream in the next turn."""
-        for _ in range(LAST_PULLS if all_of_it else MAX_PULLS):
+        most = MAX_TEXTS if taken.header.is_text else MAX_SAMPLES
+        for _ in range((LAST_PULLS if all_of_it else MAX_PULLS) * MAX_SAMPLES // most):
+            if not all_of_it and (wait := self._hold_s()) > 0:
+                time.sleep(wait)
             try:
-                raw, stamps = taken.inlet.pull_chunk(timeout=0.0, max_samples=MAX_SAMPLES)
+                raw, stamps = taken.inlet.pull_chunk(timeout=0.0, max_samples=most)
             except RuntimeError:  # lost; a restarted sender has a new uid
                 logger.warning("Stream '%s' has ended.", taken.header.name)
                 with self._lock:
@@ -323,6 +337,7 @@ class Collector:
             # Strings may hold any bytes; text that is not UTF-8 must not end the thread.
             rows = [[decode_text(value) for value in row] for row in raw]
             check_texts(taken.header.name, rows)
+            taken.text_rate.push(taken.header.name, len(rows), lsl.local_clock())
             if tap is not None:
                 tap.texts(key, rows, stamps)
             with self._lock:

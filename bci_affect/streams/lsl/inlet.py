@@ -59,6 +59,8 @@ STALL_S = 0.5
 STALL_CHUNKS = 5.0
 SEARCH_AFTER_S = 1.0
 GONE_AFTER_S = 2.0
+BEFORE_S, USE_S = 0.002, 0.012
+"""Seconds before and after the expected arrival of the awaited sample that belong to the EEG."""
 SUSPENDED_S = 2.0
 """Seconds that the watchdog did not run, after which the program was suspended."""
 QUIET_S = 2.0
@@ -147,7 +149,7 @@ class LslSource(ManagedSource):
         self._left_out = tuple(left_out)
         self._seen: set[str] = set()  # uids that were visible a moment ago
         self._others: set[str] = set()  # uids that are not the device: it sent while they did
-        self._markers = Collector(self._accompanies, lambda: self.tap)
+        self._markers = Collector(self._accompanies, lambda: self.tap, self._hold_s)
         self._port = (
             None
             if markers_udp is None
@@ -340,6 +342,14 @@ class LslSource(ManagedSource):
             return True
         kept = self._keep_sides and not is_named(found, self._left_out)
         return kept and accompanies(self._known, found)
+
+    def _hold_s(self) -> float:
+        """Return how long other streams wait: from just before the awaited sample until it is used.
+
+        Else a peer that sends much would compete with the EEG for the interpreter.
+        """
+        left = self.due - lsl.local_clock()
+        return left + USE_S if -USE_S < left < BEFORE_S else 0.0  # 0 for an unknown time
 
     def _streams(self) -> bool:
         return self._health.state is ConnectionState.STREAMING

@@ -25,6 +25,8 @@ MAX_TEXT_BYTES = 1 << 20
 """Longest text of one sample."""
 MAX_TEXT_BYTES_PER_PULL = 16 << 20
 """Most text of one stream in one pull (20 per second)."""
+MAX_TEXTS_PER_S = 2000
+"""Most texts of one stream in a second; more would delay the EEG."""
 BUFFER_S = 360
 """Longest time in seconds that liblsl buffers for a program that does not pull."""
 _BUFFER_BYTES = 256e6
@@ -107,6 +109,28 @@ def check_texts(name: str, rows: list[list[str]]) -> None:
         raise _refused(name, f"sends a text of more than {MAX_TEXT_BYTES >> 20} MB")
     if sum(sizes) > MAX_TEXT_BYTES_PER_PULL:
         raise _refused(name, "sends more text than the computer can process")
+
+
+class TextRate:
+    """Limit of the texts that one stream may send per second."""
+
+    def __init__(self) -> None:
+        self._since = math.nan
+        self._count = 0
+
+    def push(self, name: str, count: int, now: float) -> None:
+        """Add texts of a stream that were received at `now`.
+
+        Raises
+        ------
+        BciAffectError
+            If they exceed the limit.
+        """
+        if not now - self._since < 1.0:  # also before the first
+            self._since, self._count = now, 0
+        self._count += count
+        if self._count > MAX_TEXTS_PER_S:
+            raise _refused(name, f"sends more than {MAX_TEXTS_PER_S:,} texts a second")
 
 
 def _sample_bytes(found: FoundStream) -> int:

@@ -18,6 +18,7 @@ KINDS = {
     "not-numbers": (1, pylsl.cf_float32, {"channel_format": "string"}),
     "honest": (4, pylsl.cf_float32, {}),
     "long-text": (1, pylsl.cf_string, {}),
+    "many-texts": (1, pylsl.cf_string, {}),
 }
 
 
@@ -32,6 +33,8 @@ def main() -> None:
     while time.monotonic() < end:
         if kind == "long-text":
             outlet.push_sample(["x" * (2 << 20)])
+        elif kind == "many-texts":
+            outlet.push_chunk([["x"]] * 500)
         elif fmt == pylsl.cf_string:
             outlet.push_sample(["mark"])
         else:

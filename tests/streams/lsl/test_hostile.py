@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ import pytest
 from bci_affect.errors import BciAffectError
 from bci_affect.streams import FoundStream, Recorder, build_header, read_xdf, record_streams
 from bci_affect.streams.lsl.validation import buffer_length, check_agreement, check_limits
-from tests.streams.lsl.live import ROOT, end, spawn
+from tests.streams.lsl.live import ROOT, end, now, opened, publisher, spawn
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +113,20 @@ def test_a_stream_that_floods_the_disk_is_dropped_and_the_eeg_stays(tmp_path, mo
     streams = {stream.header.name: stream for stream in read_xdf(tmp_path / "a.xdf").streams}
     assert len(streams["eeg"]) == 1000
     assert "flood" not in streams or len(streams["flood"]) < 100_000
+
+
+def test_a_flood_of_texts_costs_its_stream_and_no_sample_of_the_eeg(caplog):
+    caplog.set_level(logging.WARNING)
+    publisher("Calm", "calm-1", now())
+    hostile("Flood", "many-texts")
+    reader = opened("Calm")
+    words = "sends more than 2,000 texts a second"
+    assert reader.wait_for(lambda: any(words in r.message for r in caplog.records), 30)
+    count = reader.numbers.size
+    assert reader.wait_for(lambda: reader.numbers.size > count + 100, 10)
+    reader.finish()
+    assert (np.diff(reader.numbers) == 1).all()
+    assert "Flood" not in {side.name for side in reader.source.side_streams()}
 
 
 def found(n_channels: int, rate_hz: float, fmt: str) -> FoundStream:
