@@ -19,7 +19,7 @@ from bci_affect import __version__
 from bci_affect.affect import DIMENSIONS
 from bci_affect.app.session_record import Heard, SessionRecord, heard
 from bci_affect.event_log import marks
-from bci_affect.events import MusicChoice, MusicCommand, SessionStart
+from bci_affect.events import MusicChoice, MusicCommand, SelfReport, SessionStart
 from bci_affect.storage import write_atomically
 from bci_affect.training import (
     GREY,
@@ -34,6 +34,8 @@ from bci_affect.training import (
     topography_figure,
 )
 
+MOST_MARKERS = 200
+"""Markers of other programs that a page lists; the others are counted."""
 POLICIES = {
     "follow": "music that fits the EEG of the moment",
     "steer": "a path from the present mood to a target",
@@ -82,19 +84,41 @@ def render(record: SessionRecord, calibration: Mapping[str, Any] | None = None) 
         record=record,
         version=__version__,
         made=dt.datetime.fromtimestamp(time.time()).strftime("%Y-%m-%d %H:%M"),
-        minutes=f"{(record.time[-1] - start) / 60:.1f}",
-        readings=f"{record.ok.mean():.0%}",
-        quality=f"{np.mean(record.quality):.0%}",
+        began=_date(record.began),
+        length=minutes(float(record.time[-1]) - start),
+        readings=f"{100 * record.ok.mean():.0f} %",
+        quality=f"{100 * np.mean(record.quality):.0f} %",
         reveal=reveal(record, tracks),
         verdicts=_verdicts(calibration),
         tracks=[_row(one, start) for one in tracks],
         trajectories=_trajectories(record, tracks),
         agreement=_agreement(tracks),
+        reports=_reports(record, start),
+        markers=[(minutes(at - start), text) for at, text in record.markers[:MOST_MARKERS]],
+        n_markers=len(record.markers),
+        has_eeg=bool(np.isfinite(record.eeg[record.ok]).any()),
+        has_music=bool(np.isfinite(record.music[record.ok]).any()),
         n_reports=sum(math.isfinite(one.reported[0]) for one in tracks),
         quality_figure=quality_figure(record.time, record.quality),
         topography_figure=topography_figure(record.channels, record.positions, record.attention),
         marks=[(minutes(at - start), event.note) for at, event in marks(record.events)],
     )
+
+
+def _date(unix_s: float) -> str:
+    """Return the local date and time of a Unix time; "" if it is unknown."""
+    if not math.isfinite(unix_s):
+        return ""
+    return dt.datetime.fromtimestamp(unix_s).strftime("%Y-%m-%d %H:%M")
+
+
+def _reports(record: SessionRecord, start: float) -> list[tuple[str, str, str]]:
+    """Return time, valence and arousal of every self-report, with music or without."""
+    return [
+        (minutes(at - start), f"{event.valence:.1f}", f"{event.arousal:.1f}")
+        for at, event in record.events
+        if isinstance(event, SelfReport)
+    ]
 
 
 def minutes(seconds: float) -> str:
@@ -159,7 +183,7 @@ def _row(one: Heard, start: float) -> dict[str, str]:
         return " / ".join(form.format(value) for value in values)
 
     return {
-        "at": f"{(one.start - start) / 60:.1f}",
+        "at": minutes(one.start - start),
         "seconds": f"{one.stop - one.start:.0f}",
         "title": one.title,
         "policy": one.policy,
@@ -168,7 +192,7 @@ def _row(one: Heard, start: float) -> dict[str, str]:
         "music": places(one.music, "{:.0%}"),
         "eeg": places(one.eeg, "{:.0%}"),
         "fused": places(one.fused, "{:.0%}"),
-        "reported": places(one.reported, "{:g}"),
+        "reported": places(one.reported, "{:.1f}"),
     }
 
 
@@ -179,15 +203,11 @@ def _trajectories(record: SessionRecord, tracks: Sequence[Heard]) -> str:
         axes.sharex(panels[0])
     start = float(record.time[0])
     rows = np.flatnonzero(record.ok)[:: max(1, int(record.ok.sum()) // MAX_POINTS)]
-    minutes = (record.time[rows] - start) / 60
+    x = (record.time[rows] - start) / 60
     for j, (axes, name) in enumerate(zip(panels[:2], DIMENSIONS, strict=True)):
         for i, one in enumerate(tracks):
             edges = ((one.start - start) / 60, (one.stop - start) / 60)
             axes.axvspan(*edges, color=GREY, alpha=0.06 + 0.08 * (i % 2), linewidth=0)
-            report = one.reported[j]
-            if math.isfinite(report):
-                colour = GREY if report == 5 else (LOW, HIGH)[report > 5]
-                axes.plot(edges[1], (report - 1) / 8, "o", color=colour, markersize=6, zorder=4)
         for values, colour, width, word in (
             (
                 record.music,
@@ -199,8 +219,17 @@ def _trajectories(record: SessionRecord, tracks: Sequence[Heard]) -> str:
             (record.eeg, "black", 1.0, "EEG"),
         ):
             if len(rows) and np.isfinite(values[rows, j]).any():
-                line = break_at_gaps(minutes, values[rows, j])
+                line = break_at_gaps(x, values[rows, j])
                 axes.plot(*line, color=colour, linewidth=width, label=word)
+        for at, event in record.events:
+            if isinstance(event, SelfReport):
+                report = (event.valence, event.arousal)[j]
+                colour = GREY if report == 5 else (LOW, HIGH)[report > 5]
+                place = ((at - start) / 60, (report - 1) / 8)
+                axes.plot(*place, "o", color=colour, markersize=6, zorder=4)
+        lines = [at for at, _ in marks(record.events)] + [at for at, _ in record.markers]
+        for at in lines[:MOST_MARKERS]:
+            axes.axvline((at - start) / 60, color=GREY, linewidth=0.7, linestyle="--")
         axes.axhline(0.5, color=GREY, linewidth=0.8)
         axes.set(ylim=(-0.03, 1.03), ylabel=f"P(high {name})")
         axes.tick_params(labelbottom=False)  # minutes are below the lowest one
@@ -208,7 +237,7 @@ def _trajectories(record: SessionRecord, tracks: Sequence[Heard]) -> str:
         panels[0].legend(
             frameon=False, fontsize=8, ncols=3, loc="lower right", bbox_to_anchor=(1, 1)
         )
-        panels[2].plot(*break_at_gaps(minutes, record.confidence[rows]), color=LOW, linewidth=1)
+        panels[2].plot(*break_at_gaps(x, record.confidence[rows]), color=LOW, linewidth=1)
     panels[2].set(ylim=(0, 1), ylabel="confidence", xlabel="minutes")
     return to_svg(figure)
 

@@ -6,10 +6,13 @@ predictions of music and EEG (each alone, and fused), and the listener's reports
 
 from __future__ import annotations
 
+import datetime as dt
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import time as unix_time
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +53,10 @@ class SessionRecord:
         LSL time and event, in order.
     source : Path or None
         The recording.
+    markers : tuple of (float, str)
+        LSL time and text of the markers of other programs, in order.
+    began : float
+        Unix time of the session; NaN where it is unknown.
     """
 
     name: str
@@ -68,6 +75,8 @@ class SessionRecord:
     attention: Array
     events: tuple[TimedEvent, ...]
     source: Path | None = None
+    markers: tuple[tuple[float, str], ...] = ()
+    began: float = _NAN
 
 
 def of_session(control: SessionControl) -> SessionRecord:
@@ -90,6 +99,8 @@ def of_session(control: SessionControl) -> SessionRecord:
         profile=snapshot.model.profile,
         model=snapshot.model.name,
         source=Path(recording.path) if recording is not None else None,
+        markers=[(marker.time, marker.text) for marker in control.markers()],
+        began=unix_time() - (snapshot.clock.time - float(estimates.time[0])),
     )
 
 
@@ -129,8 +140,11 @@ def of_recording(
     begin = next((at for at, event in events if isinstance(event, SessionStart)), -math.inf)
     music = PlayedMusic()
     estimates = EstimateLog()
+    markers: list[tuple[float, str]] = []
     for chunk in read_to_end(source):
-        timed = [(m.time, m.event) for m in source.markers() if m.event is not None]
+        arrived = source.markers()
+        markers += [(m.time, m.text) for m in arrived if m.event is None]
+        timed = [(m.time, m.event) for m in arrived if m.event is not None]
         for piece, now in _pieces(chunk, timed):
             for time, event in now:
                 music.push(time, event)
@@ -142,7 +156,16 @@ def of_recording(
     source.close()
     if not len(estimates):
         raise BciAffectError(f"{path.name} is too short to hold one window of EEG.")
-    return _record(info, estimates, events, profile=profile, model=model, source=path)
+    return _record(
+        info,
+        estimates,
+        events,
+        profile=profile,
+        model=model,
+        source=path,
+        markers=markers,
+        began=file_date(source.recording.file_header),
+    )
 
 
 def _record(
@@ -153,6 +176,8 @@ def _record(
     profile: str,
     model: str,
     source: Path | None,
+    markers: Iterable[tuple[float, str]] = (),
+    began: float = _NAN,
 ) -> SessionRecord:
     return SessionRecord(
         name=source.name if source else info.name,
@@ -171,7 +196,24 @@ def _record(
         attention=estimates.attention,
         events=tuple(sorted(events, key=lambda pair: pair[0])),
         source=source,
+        markers=tuple(sorted(markers)),
+        began=began,
     )
+
+
+def file_date(header: str) -> float:
+    """Return the Unix time in an XDF file's header; NaN if it has none that can be read.
+
+    Examples
+    --------
+    >>> file_date("<info><datetime>1970-01-02T00:00:00+0000</datetime></info>")
+    86400.0
+    """
+    found = re.search(r"<datetime>\s*([^<]{1,40}?)\s*</datetime>", header)
+    try:
+        return dt.datetime.fromisoformat(found[1]).timestamp() if found else _NAN
+    except ValueError:
+        return _NAN
 
 
 def _pieces(chunk: Chunk, events: Sequence[TimedEvent]) -> Iterator[tuple[Chunk, list[TimedEvent]]]:

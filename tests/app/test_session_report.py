@@ -169,3 +169,22 @@ def test_a_page_is_never_overwritten(record: SessionRecord, tmp_path: Path) -> N
     write_session_report(path, record)
     with pytest.raises(BciAffectError, match="exists already"):
         write_session_report(path, record)
+
+
+def test_reports_and_markers_have_their_own_time(record: SessionRecord) -> None:
+    """Self-reports count without music too; markers of other programs are listed and drawn."""
+    assert ("a foreign marker" in [text for _, text in record.markers])
+    assert len(record.markers) == 4
+    quiet = replace(
+        record,
+        events=((record.time[0] + 65.0, SelfReport(6.25, 3)),),
+        music=np.full_like(record.music, np.nan),
+        began=86400.0 * 365,
+    )
+    page = render(quiet)
+    assert "<td>1:05</td><td>6.2</td><td>3.0</td>" in page
+    assert "a foreign marker" in page
+    assert "Dashed: marks and markers." in page
+    assert "Shaded: tracks" not in page, "captions are of what there is"
+    assert "by the playing music" not in page
+    assert "1970-12-31" in page or "1971-01-01" in page

@@ -92,7 +92,7 @@ class BandsPanel(Panel):
             p.drawText(where, flag.AlignLeft | flag.AlignVCenter, f"{round(value, 1) + 0.0:+.1f}")
         p.setFont(font(self, 10))
         p.setPen(colour(t.muted))
-        words = tr("SD from the baseline, good electrodes, last 2 s")
+        words = tr("standard deviations from your rest, good electrodes, last 2 s")
         if s.baseline.left_s > 0:
             words = tr("new baseline: {s:.0f} s to go", s=s.baseline.left_s)
         p.drawText(QtCore.QRectF(4, bottom + 15, self.width() - 8, 14), flag.AlignHCenter, words)

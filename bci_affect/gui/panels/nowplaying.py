@@ -212,9 +212,9 @@ def why_words(why: Suggestion | None) -> str:
     """Return the reason of a choice in words, with named figures."""
     if why is None:
         return tr("Chosen by hand")
-    parts = [tr("Why: {rule}", rule=why.rule or tr("nearest"))]
+    parts = [tr("Why: {rule}", rule=why.rule or tr("best match"))]
     if math.isfinite(why.score):  # a manual choice was not compared
-        parts.append(tr("similarity {score:.2f}", score=why.score))
+        parts.append(tr("similarity {score:.2f} of 1", score=why.score))
         parts.append(tr("best match from {at}", at=clock(why.segment_s)))
     tags = why.shared_tags or tuple(name for name, _ in why.track.tags[:3])
     if tags:
