@@ -173,7 +173,7 @@ def test_a_page_is_never_overwritten(record: SessionRecord, tmp_path: Path) -> N
 
 def test_reports_and_markers_have_their_own_time(record: SessionRecord) -> None:
     """Self-reports count without music too; markers of other programs are listed and drawn."""
-    assert ("a foreign marker" in [text for _, text in record.markers])
+    assert "a foreign marker" in [text for _, text in record.markers]
     assert len(record.markers) == 4
     quiet = replace(
         record,
