@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ MUSE = MONTAGES["4"]
 START = 1000.0
 
 
-def eeg(seconds: float = 14.0, seed: int = 0, names: tuple[str, ...] = MUSE) -> np.ndarray:
-    site = Site(names, round(seconds * RATE_HZ), np.random.default_rng(seed))
-    return site.eeg().T
+@cache
+def eeg(seconds: float = 14.0) -> np.ndarray:
+    return Site(MUSE, round(seconds * RATE_HZ), np.random.default_rng(0)).eeg().T
 
 
 def record(
