@@ -94,9 +94,13 @@ class TrainingLoop:
         """Return the loss terms of non-zero weight for one batch."""
         objective = self.settings.objective
         bands, mask, positions = data.eeg(index)
-        if train:
+        person = data.person_of(index)
+        if train and data.sets is not None:  # features of a real set instead of random dropout
+            person, chosen = data.draw_set(index, self.augmentation)
+            mask = mask & chosen
+        elif train:
             bands, mask = augment(bands, mask, self.settings, self.augmentation)
-        eeg = self.model(bands, mask, positions, data.person_of(index))
+        eeg = self.model(bands, mask, positions, person)
         terms = {}
         if objective.emotion_eeg:
             terms["emotion_eeg"] = emotion_loss(eeg.logits, data.labels[index], self.weights)

@@ -36,9 +36,6 @@ from bci_affect.training.settings import TrainSettings
 
 Floats = NDArray[np.float64]
 
-PENALTY_MANY, PENALTY_FEW = 300.0, 30.0
-"""Ridge penalties for more than, and up to, `FEW_ELECTRODES` electrodes."""
-
 SIZES = (4, 8, 14)
 """Numbers of electrodes with a threshold of their own, besides all of a montage."""
 
@@ -70,6 +67,8 @@ class ElectrodeSetRows:
         High (1) or low (0); NaN if missing.
     trial : ndarray of int64, shape (n,)
         Trial of each window.
+    chosen : ndarray of bool, shape (n_channels,)
+        Electrodes of the set.
     """
 
     subject: int
@@ -79,6 +78,7 @@ class ElectrodeSetRows:
     rest: NDArray[np.float32]
     labels: NDArray[np.float32]
     trial: NDArray[np.int64]
+    chosen: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -201,9 +201,9 @@ def initialise_person_path(
         if not gram:
             continue
         total, moment = _sum(gram), _sum(moments)
-        for k, penalty in enumerate((PENALTY_FEW, PENALTY_MANY)):
+        for k, penalty in enumerate((settings.penalty_few, settings.penalty_many)):
             weights[k, target] = _solve(total, moment, penalty)
-        tables[target] = _thresholds(rows, scale, target, gram, moments)
+        tables[target] = _thresholds(rows, scale, target, gram, moments, settings)
     with torch.no_grad():
         if population is not None:
             encoder.population.copy_(torch.from_numpy(population))
@@ -267,9 +267,34 @@ def draw_electrode_sets(train: FeatureSet, settings: TrainSettings, seed: int) -
                     reference.rest_features(chosen).astype(np.float32),
                     train.labels[own],
                     train.trial[own],
+                    chosen,
                 )
             )
     return ElectrodeSets(tuple(rows), None if prior is None else prior.covariance)
+
+
+def windows_by_set(
+    sets: ElectrodeSets, train: FeatureSet
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the features of all windows for each set of their person, for the joint fit.
+
+    Returns
+    -------
+    vectors : ndarray of float32, shape (n_sets, n, n_features)
+    chosen : ndarray of bool, shape (n_sets, n, n_channels)
+    """
+    by_person: dict[int, list[ElectrodeSetRows]] = {}
+    for row in sets.rows:
+        by_person.setdefault(row.subject, []).append(row)
+    n_sets = max(len(rows) for rows in by_person.values())
+    vectors = np.zeros((n_sets, len(train), sets.rows[0].x.shape[1]), np.float32)
+    chosen = np.zeros((n_sets, *train.mask.shape), np.bool_)
+    for subject, rows in by_person.items():
+        own = train.subject == subject
+        for number in range(n_sets):
+            row = rows[number % len(rows)]
+            vectors[number, own], chosen[number, own] = row.x, row.chosen
+    return vectors, chosen
 
 
 def _block_scale(rows: Sequence[ElectrodeSetRows], half: int, blocks: Sequence[str]) -> Floats:
@@ -347,6 +372,7 @@ def _thresholds(
     target: int,
     gram: dict[int, Floats],
     moments: dict[int, Floats],
+    settings: TrainSettings,
 ) -> list[tuple[float, float]]:
     """Return threshold and slope for each of `SIZES`, and for all electrodes, by inner folds."""
     people = sorted(gram)
@@ -360,7 +386,7 @@ def _thresholds(
             _sum({p: one for p, one in parts.items() if p not in away}) for parts in (gram, moments)
         )
         fitted = {
-            few: _solve(left[0], left[1], PENALTY_FEW if few else PENALTY_MANY)
+            few: _solve(left[0], left[1], settings.penalty_few if few else settings.penalty_many)
             for few in (True, False)
         }
         for row in rows:

@@ -61,6 +61,11 @@ class TrainSettings(Section):
     electrode_sets: int = Field(10, ge=1)
     """Electrode sets per person in the linear start of `covariance`: all electrodes, then random
     sets, half of which are those of real headsets."""
+    penalty_many: float = Field(300.0, gt=0)
+    """Ridge penalty of the linear start of `covariance` for more than 8 electrodes: smaller where
+    people have many trials."""
+    penalty_few: float = Field(30.0, gt=0)
+    """The same for up to 8 electrodes."""
     person_blocks: tuple[Literal["covariance", "power"], ...] = ("covariance", "power")
     """Blocks of person features that the linear start of `covariance` uses."""
     paired_fit: bool = True

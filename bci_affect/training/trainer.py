@@ -37,8 +37,10 @@ from bci_affect.training.metrics import per_trial
 from bci_affect.training.person_fit import (
     ElectrodeSets,
     PersonGroup,
+    draw_electrode_sets,
     grouped_vectors,
     initialise_person_path,
+    windows_by_set,
 )
 from bci_affect.training.settings import TrainSettings
 from bci_affect.training.windows import WindowTensors, has_music
@@ -143,10 +145,14 @@ def fit(
         calibration: tuple[RestCalibration, ...] = ()
         if model.needs_person and train.person is not None:
             initialised = True
+            if sets is None and not (settings.linear_only and start is not None):
+                sets = draw_electrode_sets(train, settings, seed)
             if start is None:
                 calibration = initialise_person_path(model.cpu(), train, settings, seed, sets)
                 model.to(device)
             if not settings.linear_only:
+                assert sets is not None
+                loop.data.set_electrode_sets(*windows_by_set(sets, train))
                 loop.data.set_person(_person_features(model, train)[0])
                 if held_out is not None and valid is not None:
                     held_out.set_person(_person_features(model, valid)[0])

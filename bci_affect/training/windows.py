@@ -43,6 +43,8 @@ class WindowTensors:
         self.has_music = put(has_music(features))
         self.music = put(np.nan_to_num(features.music))
         self.person: Tensor | None = None
+        self.sets: Tensor | None = None
+        self.chosen: Tensor | None = None
         self.device = device
 
     def __len__(self) -> int:
@@ -62,6 +64,29 @@ class WindowTensors:
     def person_of(self, index: Tensor) -> Tensor | None:
         """Return the person features of these windows; None for models without."""
         return None if self.person is None else self.person[index]
+
+    def set_electrode_sets(
+        self, vectors: NDArray[np.float32], chosen: NDArray[np.bool_]
+    ) -> None:
+        """Set the person features for several sets of electrodes, for training.
+
+        Parameters
+        ----------
+        vectors : ndarray of float32, shape (n_sets, n, n_bands * 316)
+        chosen : ndarray of bool, shape (n_sets, n, n_channels)
+            Electrodes of each set.
+        """
+        self.sets = torch.from_numpy(vectors).to(self.device)
+        self.chosen = torch.from_numpy(chosen).to(self.device)
+
+    def draw_set(self, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw a set of electrodes for each window: person features and electrodes of the set."""
+        assert self.sets is not None
+        assert self.chosen is not None
+        which = torch.randint(
+            len(self.sets), (len(index),), generator=generator, device=self.device
+        )
+        return self.sets[which, index], self.chosen[which, index]
 
     def batches(self, size: int = EVALUATION_BATCH) -> Iterator[Tensor]:
         """Yield the indices of all windows in order, in batches."""

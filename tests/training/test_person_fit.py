@@ -7,11 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bci_affect.eeg import CAPS, make_montage
+from bci_affect.eeg import CAPS, PopulationPrior, make_montage
 from bci_affect.model import N_TANGENT, ModelSettings
 from bci_affect.training.features import FeatureSet
 from bci_affect.training.person import PersonWindows, draw_electrodes, pack, unpack
-from bci_affect.training.person_fit import draw_electrode_sets
+from bci_affect.training.person_fit import (
+    draw_electrode_sets,
+    grouped_vectors,
+    windows_by_set,
+)
 from bci_affect.training.settings import ObjectiveSettings, TrainSettings
 from bci_affect.training.trainer import fit, predict
 
@@ -144,3 +148,33 @@ def test_ablations_share_the_electrode_sets_of_the_complete_fit():
     result = fit(turned, None, SETTINGS, seed=0, sets=sets.with_labels(turned))
     prediction = predict(result.model, test, result.rest_calibration)
     assert balanced(prediction.logits, 1 - test.labels) > 0.75
+
+
+def test_the_joint_fit_sees_the_features_of_the_electrodes_it_masks():
+    """Every window is trained with the electrodes of a set, and with features of these alone."""
+    train = people(3, seed=6)
+    sets = draw_electrode_sets(train, SETTINGS, seed=0)
+    vectors, chosen = windows_by_set(sets, train)
+    prior = PopulationPrior(sets.population)
+    for number, electrodes in enumerate(chosen):
+        only = replace(train, mask=train.mask & electrodes)
+        np.testing.assert_allclose(vectors[number], grouped_vectors(only, prior)[0], atol=1e-5)
+    assert chosen[0].all()
+    assert not chosen[1:].all()
+
+
+def test_the_joint_fit_is_kept_only_if_it_is_better_on_validation_people():
+    train, valid, test = people(8, seed=4), people(3, seed=7), people(5, seed=5)
+    settings = SETTINGS.model_copy(update={"linear_only": False, "epochs": 3})
+    linear = fit(train, valid, SETTINGS, seed=0)
+    joint = fit(train, valid, settings, seed=0)
+    assert len(joint.history) == 3
+    assert all(np.isfinite(record.valid_loss) for record in joint.history)
+    logits = {
+        name: predict(one.model, test, one.rest_calibration).logits
+        for name, one in (("linear", linear), ("joint", joint))
+    }
+    found = {name: balanced(value, test.labels) for name, value in logits.items()}
+    assert found["joint"] > 0.85
+    if joint.best_epoch == 0:
+        np.testing.assert_allclose(logits["joint"], logits["linear"], atol=1e-5)

@@ -13,7 +13,7 @@ from bci_affect.training.fold import run_fold
 from bci_affect.training.study import prepare_study
 from bci_affect.training.study_settings import StudyConfig, load_study
 
-PRESETS = ("ablation", "eeg-only", "paper", "streaming")
+PRESETS = ("ablation", "deap", "eeg-only", "paper", "streaming")
 
 
 @pytest.fixture(scope="module")
