@@ -71,11 +71,14 @@ class ClipWindows:
         Valid electrodes.
     positions : ndarray, shape (n_channels, 3)
         Electrode positions in metres.
+    person : ndarray of float32, shape (n, n_bands * 316), or None
+        Covariance and power against the person's rest, for models that need them.
     """
 
     bands: NDArray[np.float32]
     mask: NDArray[np.bool_]
     positions: NDArray[np.float32]
+    person: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ personal head would be fitted to clips used for tuning), it must outperform the 
 the personal head by more than `TUNING_MARGIN_SE` standard errors of the squared error. The verdict
 on chance remains that of the frozen encoder, whose permutation test repeats the complete procedure;
 fine-tuning is too slow for that.
+
+Models that read EEG against the person's rest are tuned on the person features as well: covariance
+and power against the rest of the clip's session.
 """
 
 from __future__ import annotations
@@ -187,12 +190,13 @@ def _folds(table: ClipTable, seed: int, folds: int) -> Index:
     return fold
 
 
-def _batch(clip: ClipWindows) -> tuple[Tensor, Tensor, Tensor]:
+def _batch(clip: ClipWindows) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
     keep = np.linspace(0, len(clip.bands) - 1, min(_MAX_WINDOWS, len(clip.bands))).astype(int)
     return (
         torch.from_numpy(np.ascontiguousarray(clip.bands[keep])),
         torch.from_numpy(np.ascontiguousarray(clip.mask[keep])),
         torch.from_numpy(np.asarray(clip.positions, np.float32))[None],
+        None if clip.person is None else torch.from_numpy(clip.person[keep]),
     )
 
 
@@ -206,13 +210,15 @@ def _loss(
     total = torch.zeros(())
     for members in by_size.values():
         parts = [_batch(clips[row]) for row in members]
-        n = [len(bands) for bands, _, _ in parts]
+        n = [len(bands) for bands, _, _, _ in parts]
+        people = [one for _, _, _, one in parts if one is not None]
         logits = model(
-            torch.cat([bands for bands, _, _ in parts]),
-            torch.cat([mask for _, mask, _ in parts]),
+            torch.cat([bands for bands, _, _, _ in parts]),
+            torch.cat([mask for _, mask, _, _ in parts]),
             torch.cat(
-                [xyz.expand(count, -1, -1) for (_, _, xyz), count in zip(parts, n, strict=True)]
+                [xyz.expand(count, -1, -1) for (_, _, xyz, _), count in zip(parts, n, strict=True)]
             ),
+            torch.cat(people) if len(people) == len(parts) else None,
         ).logits  # (windows, 2)
         known = np.isfinite(high[members])
         share = weight[members] / (known.sum(axis=1) * np.array(n))[:, None]
@@ -272,7 +278,7 @@ def _predict_clips(predictor: Predictor, clips: Sequence[ClipWindows]) -> tuple[
     """Return the mean embedding, (n_clips, d), and log-odds, (n_clips, 2), of each clip."""
     embedding, logit = [], []
     for clip in clips:
-        out = predictor.predict_many(clip.bands, clip.mask, clip.positions)
+        out = predictor.predict_many(clip.bands, clip.mask, clip.positions, clip.person)
         embedding.append(out.embedding.mean(axis=0))
         logit.append(out.logits.mean(axis=0))
     return np.array(embedding, np.float64), np.array(logit, np.float64)

@@ -152,11 +152,13 @@ class _ClipReadings:
 
 def _windows(row: _ClipReadings, run: Run) -> ClipWindows:
     """Return the recorded encoder windows of a clip's readings."""
-    times = sorted(set(row.times.tolist()) & run.kept.keys())
+    kept = [run.kept[time] for time in sorted(set(row.times.tolist()) & run.kept.keys())]
+    people = [one.person for one in kept if one.person is not None]
     return ClipWindows(
-        bands=np.array([run.kept[time][0] for time in times], np.float32),
-        mask=np.array([run.kept[time][1] for time in times], np.bool_),
+        bands=np.array([one.bands for one in kept], np.float32),
+        mask=np.array([one.mask for one in kept], np.bool_),
         positions=run.positions,
+        person=np.array(people, np.float32) if people and len(people) == len(kept) else None,
     )
 
 

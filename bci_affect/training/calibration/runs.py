@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +31,19 @@ EVERY_S = 0.5
 """Interval in seconds at which readings and windows of a clip are stored."""
 
 
+class EncoderInput(NamedTuple):
+    """Input of the encoder for one window: bands, valid electrodes, and person features if used."""
+
+    bands: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    person: NDArray[np.float32] | None
+
+
 class _KeptWindows:
     """Encoder input of one window every `EVERY_S` within time spans."""
 
     def __init__(self, spans: Sequence[tuple[float, float]]) -> None:
-        self.windows: dict[float, tuple[NDArray[np.float32], NDArray[np.bool_]]] = {}
+        self.windows: dict[float, EncoderInput] = {}
         self._spans = spans
         self._last = -np.inf
 
@@ -45,7 +53,7 @@ class _KeptWindows:
         inside = any(start <= window.time <= stop for start, stop in self._spans)
         if inside and window.state is State.OK and window.time - self._last >= EVERY_S - 1e-3:
             self._last = window.time
-            self.windows[window.time] = (step.bands, window.mask)
+            self.windows[window.time] = EncoderInput(step.bands, window.mask, step.person)
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,7 @@ class Run:
         Increase of log alpha power with closed eyes in nats; NaN unless both rests were recorded.
     messages : tuple of str
         Messages of the signal path.
-    kept : dict of float to (bands, mask)
+    kept : dict of float to EncoderInput
         Stored encoder input by LSL time.
     """
 
@@ -91,9 +99,7 @@ class Run:
     segments: list[Segment]
     alpha_rise: float
     messages: tuple[str, ...]
-    kept: dict[float, tuple[NDArray[np.float32], NDArray[np.bool_]]] = field(
-        default_factory=dict, repr=False
-    )
+    kept: dict[float, EncoderInput] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 
 from bci_affect.eeg import make_montage
 from bci_affect.errors import BciAffectError
-from bci_affect.model import AffectModel, ModelSettings, Predictor
+from bci_affect.model import N_PERSON, AffectModel, ModelCard, ModelSettings, Predictor
 from bci_affect.training.calibration.clips import ClipTable, ClipWindows
 from bci_affect.training.calibration.finetune import compare_encoders, fine_tune, has_enough_data
 from bci_affect.training.calibration.simulation import SimulatedListener, simulate_clips
@@ -78,3 +78,39 @@ def test_minimum_clips_and_sessions_of_fine_tuning() -> None:
 def test_weights_of_another_model_are_refused(predictor: Predictor) -> None:
     with pytest.raises(BciAffectError, match="do not fit"):
         predictor.with_weights({"encoder.nothing": np.zeros(3, np.float32)})
+
+
+def test_person_features_are_tuned_too() -> None:
+    """Only the covariance against rest holds the emotion; bands are noise."""
+    rng = np.random.default_rng(3)
+    table = simulate_clips(SimulatedListener(eeg=0.5), N_CLIPS, seed=3, n_sessions=N_SESSIONS)
+    side = np.where(table.ratings > 5, 1.0, -1.0)
+    settings = ModelSettings(encoder="covariance", n_bands=1, n_steps=2, width=8, hidden=8)
+    n_features = N_PERSON
+    pattern = rng.standard_normal((2, n_features))
+    positions = make_montage(ELECTRODES).positions
+    n = len(ELECTRODES)
+    clips = [
+        ClipWindows(
+            rng.standard_normal((2, 2, n, 1)).astype(np.float32),
+            np.ones((2, n), np.bool_),
+            positions,
+            (row @ pattern + 0.5 * rng.standard_normal((2, n_features))).astype(np.float32),
+        )
+        for row in side
+    ]
+    torch.manual_seed(0)
+    card = ModelCard("m", "m", True, {"alpha": (8.0, 13.0)}, 1.0, 0.5, 0.25, (), ())
+    predictor = Predictor((AffectModel(settings).eval(), card))
+    train, test = np.arange(0, N_CLIPS, 2), np.arange(1, N_CLIPS, 2)
+    tuned = predictor.with_weights(fine_tune(predictor, clips, table, train, 0).weights)
+    right = {}
+    for name, one in (("before", predictor), ("after", tuned)):
+        logits = np.array(
+            [
+                one.predict_many(c.bands, c.mask, c.positions, c.person).logits.mean(axis=0)
+                for c in clips
+            ]
+        )
+        right[name] = ((logits[test] > 0) == (side[test] > 0)).mean()
+    assert right["after"] > 0.9 > right["before"]
