@@ -65,9 +65,7 @@ class WindowTensors:
         """Return the person features of these windows; None for models without."""
         return None if self.person is None else self.person[index]
 
-    def set_electrode_sets(
-        self, vectors: NDArray[np.float32], chosen: NDArray[np.bool_]
-    ) -> None:
+    def set_electrode_sets(self, vectors: NDArray[np.float32], chosen: NDArray[np.bool_]) -> None:
         """Set the person features for several sets of electrodes, for training.
 
         Parameters
