@@ -117,6 +117,7 @@ def first_start(camera: Camera, starter: Any) -> tuple[Any, Any]:
         camera.wait(12.0)
         camera.save(window, f"start-contact-{theme}")
         window._given = True
+        started.control.begin()
         window.close()
     assert started is not None
     return started.control, started.services
@@ -201,14 +202,14 @@ def ending(camera: Camera, control: Any, services: Any) -> None:
 
 def replay(camera: Camera, control: Any, services: Any) -> None:
     """Capture a replayed recording with its transport bar."""
-    from bci_affect.app.demo import RECORDING
+    from bci_affect.app.demo import DEMO_RECORDING
     from bci_affect.config import LiveSettings
     from bci_affect.gui.services import Services
     from bci_affect.resources import shipped
     from bci_affect.session import LiveSession, load_predictor, path_factory
     from bci_affect.streams import XdfSource
 
-    source = XdfSource(shipped(RECORDING), start_s=20.0)
+    source = XdfSource(shipped(DEMO_RECORDING), start_s=20.0)
     predictor = load_predictor(None)
     made = LiveSession(
         source,
@@ -257,6 +258,7 @@ def calibration(camera: Camera, control: Any, services: Any) -> None:
                 camera.wait(0.2)
             choice = StartChoice(found[0], music=False, profile="Ada", record_dir=recordings())
             started = starter.start(choice, print)
+            started.control.begin()
             camera.wait(8.0)
             _calibrate(camera, started)
     finally:

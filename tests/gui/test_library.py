@@ -45,6 +45,7 @@ def test_tracks_are_searched_sorted_liked_banned_and_removed(
     assert page.table.rowCount() == 6
     assert "1 files are missing" in page.status.text()
     assert page.table.item(row_of(page, "Title 2"), 7).text() == "missing"
+    assert page.table.item(0, 0).text() == "Title 0", "sorted by title at first"
     page.search.setText("title 4")
     hidden = [page.table.isRowHidden(i) for i in range(6)]
     assert hidden.count(False) == 1

@@ -77,6 +77,7 @@ class LibraryPage(QtWidgets.QWidget):
         self.table.setAlternatingRowColors(True)
         self.table.setTabKeyNavigation(False)
         self.table.setSortingEnabled(True)
+        self.table.sortByColumn(0, QtCore.Qt.SortOrder.AscendingOrder)
         self.table.itemSelectionChanged.connect(self._update)
         self.table.doubleClicked.connect(lambda _: self._play())
         self.status = Caption("")
