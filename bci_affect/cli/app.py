@@ -28,6 +28,7 @@ COMMANDS = {
     "demo": "Run a complete session without hardware.",
     "doctor": "Check this machine and suggest fixes.",
     "evaluate": "Recompute the metrics of a run without training.",
+    "export-model": "Write the EEG encoder of a model as an ONNX file with its card.",
     "filters": "Show the filter of each band: edges, gain, delay, warm-up.",
     "home": "Open the home page of the window.",
     "inspect": "Show the content of a recording and its defects.",

@@ -18,6 +18,7 @@ from .losses import contrastive_loss as contrastive_loss
 from .losses import contrastive_targets as contrastive_targets
 from .losses import domain_loss as domain_loss
 from .losses import emotion_loss as emotion_loss
+from .onnx_export import export_onnx as export_onnx
 from .predictor import Predictor as Predictor
 from .registry import ENCODERS as ENCODERS
 from .registry import find_encoder as find_encoder
@@ -47,6 +48,7 @@ __all__ = [
     "contrastive_targets",
     "domain_loss",
     "emotion_loss",
+    "export_onnx",
     "find_encoder",
     "load_model",
     "register_encoder",
