@@ -108,8 +108,9 @@ def _solve(matrix: Any, right: Any, left: bool = True, check_errors: bool = Fals
     By Gauss-Jordan elimination without pivoting; the further outputs of torch's operator, its
     factors, are not used.
     """
-    from onnxscript import opset18 as op
+    from onnxscript import opset18
 
+    op: Any = opset18  # its types refuse plain numbers
     rows = op.Concat(matrix, right, axis=-1)
     size = int(matrix.shape[-1])
     for k in range(size):
