@@ -123,13 +123,14 @@ def test_a_session_is_finished_by_a_signal_and_by_a_closed_pipe(
 
 
 def test_a_stopped_process_leaves_no_half_file(tmp_path: Path) -> None:
-    out = tmp_path / "e.csv"
-    process = begin("process", shipped("recordings/demo.xdf"), "--out", out)
-    wait_until(process, lambda: any(tmp_path.iterdir()))
+    folder = tmp_path / "out"
+    folder.mkdir()
+    process = begin("process", shipped("recordings/demo.xdf"), "--out", folder / "e.csv")
+    wait_until(process, lambda: any(folder.iterdir()))
     status, _, messages = finish(process, signal.SIGTERM)
     assert status == 128 + signal.SIGTERM
     assert stopped_line(messages, signal.SIGTERM)
-    assert not any(tmp_path.iterdir())
+    assert not any(folder.iterdir())
 
 
 def test_a_stopped_scan_keeps_its_tracks(tmp_path: Path) -> None:
