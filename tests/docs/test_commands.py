@@ -160,7 +160,7 @@ def runnable(page: Path) -> Iterator[list[str]]:
 def test_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In one scratch home, page after page; a line that was run before is not run again."""
     home = tmp_path / "home"
-    home.mkdir()
+    home.mkdir(exist_ok=True)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(tmp_path)
     place(home)
