@@ -255,6 +255,7 @@ def test_live_sessions_use_the_profile_which_survives_kill_9(
         "--stream",
         "Sim",
         "--headless",
+        "--accept-notice",
         "--no-music",
         "--wait",
         "60",
