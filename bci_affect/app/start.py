@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from bci_affect.app.demo import DEMO_RECORDING, demo_library, publisher
+from bci_affect.app.headset import Headsets
 from bci_affect.app.run import window_services
 from bci_affect.app.scan import FolderScan
 from bci_affect.errors import BciAffectError
@@ -34,6 +35,11 @@ class SessionStarter:
         Options of the command line; the user's choice overrides them.
     wait_s : float
         Timeout of a chosen stream.
+
+    Attributes
+    ----------
+    headsets : Headsets
+        Headsets that are connected without another program.
     """
 
     def __init__(self, options: SessionOptions, wait_s: float) -> None:
@@ -41,12 +47,16 @@ class SessionStarter:
         self._wait_s = wait_s
         self._stack = ExitStack()
         self._found: list[FoundStream] = []
+        self.headsets = Headsets()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        try:
+            self._stack.close()
+        finally:
+            self.headsets.close()
 
     def end(self) -> None:
         """End the session that was started, with all of its resources (slow)."""
@@ -125,6 +135,12 @@ class SessionStarter:
             record_dir=folder,
         )
 
+    def _headset_of(self, choice: StartChoice) -> Headsets | None:
+        """Return the connected headset if the session receives it."""
+        status = self.headsets.status()
+        chosen = choice.stream.source_id if choice.stream is not None else ""
+        return self.headsets if status is not None and status.source_id == chosen else None
+
     def _run(
         self,
         source: Source,
@@ -149,7 +165,7 @@ class SessionStarter:
         progress("Connecting to the headset")
         session.start(self._wait_s, record=record, begin=False)
         services = window_services(session, built, predictor, stack, source, person=options.profile)
-        services = replace(services, scan=scan, can_leave=True)
+        services = replace(services, scan=scan, can_leave=True, headset=self._headset_of(choice))
         self._stack.close()  # an earlier session and its demonstration
         self._stack = stack.pop_all()
         return Started(session, services)

@@ -6,6 +6,7 @@ from .desktop import write_desktop_entry as write_desktop_entry
 from .display import check_display as check_display
 from .display import has_display as has_display
 from .services import CalibrationResult as CalibrationResult
+from .services import HeadsetStatus as HeadsetStatus
 from .services import PastSession as PastSession
 from .services import ProfileSummary as ProfileSummary
 from .services import ScanStatus as ScanStatus
@@ -18,6 +19,7 @@ from .window import MainWindow as MainWindow
 __all__ = [
     "THEMES",
     "CalibrationResult",
+    "HeadsetStatus",
     "MainWindow",
     "PastSession",
     "ProfileSummary",

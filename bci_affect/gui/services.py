@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from bci_affect.music import Track
 from bci_affect.session import GuidedCalibration, SessionControl
-from bci_affect.streams import FoundStream
+from bci_affect.streams import BoardSettings, ConnectionState, FoundStream, ScanResult
 
 
 class MusicView(Protocol):
@@ -201,6 +201,63 @@ class ScanView(Protocol):
         """Ask the scan to end; it keeps its results and ends within a second."""
 
 
+@dataclass(frozen=True, slots=True)
+class HeadsetStatus:
+    """State of a headset that the program connects itself.
+
+    Attributes
+    ----------
+    name : str
+        BrainFlow's name of the board.
+    source_id : str
+        Source id of its EEG stream on LSL.
+    state : ConnectionState
+        State of its bridge.
+    reason : str
+        Cause of a problem and what to do about it; "" without one.
+    battery : float
+        Percent; NaN if unknown.
+    missed : float
+        Share of radio packages that were lost; NaN if unknown.
+    """
+
+    name: str
+    source_id: str
+    state: ConnectionState
+    reason: str = ""
+    battery: float = float("nan")
+    missed: float = float("nan")
+
+
+class HeadsetView(Protocol):
+    """Connected headset as the top bar shows it."""
+
+    def status(self) -> HeadsetStatus | None:
+        """Return its state; None without a headset."""
+
+
+class HeadsetService(HeadsetView, Protocol):
+    """Search for headsets that need no other program, and their connection."""
+
+    def missing(self) -> str:
+        """Return the packages that have to be installed first, or ""."""
+
+    def install_command(self) -> str:
+        """Return the command that installs them."""
+
+    def boards(self) -> list[str]:
+        """Return the names of all supported boards (slow)."""
+
+    def scan(self) -> ScanResult:
+        """Search over Bluetooth and at serial ports (slow)."""
+
+    def connect(self, settings: BoardSettings) -> str:
+        """Start to connect a headset; return the source id of its EEG stream (slow)."""
+
+    def close(self) -> None:
+        """Disconnect the headset (slow)."""
+
+
 @dataclass(frozen=True)
 class Services:
     """All services of a window; None hides the controls that need the service.
@@ -215,6 +272,7 @@ class Services:
     calibration: CalibrationService | None = None
     scan: ScanView | None = None
     library: LibraryService | None = None
+    headset: HeadsetView | None = None
     can_leave: bool = False
     marks: Mapping[str, str] = field(default_factory=dict)
 
@@ -263,6 +321,10 @@ class Started:
 
 class StartService(Protocol):
     """Search for streams, and start of sessions."""
+
+    @property
+    def headsets(self) -> HeadsetService | None:
+        """Headsets that are connected without another program; None hides them."""
 
     def find(self) -> list[FoundStream]:
         """Return the visible EEG streams (slow: about a second)."""

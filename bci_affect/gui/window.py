@@ -122,7 +122,7 @@ class MainWindow(QtWidgets.QMainWindow):
 
     def _make_panels(self) -> None:
         vm, music = self.vm, self.services.music
-        self.topbar = TopBar(vm, self.services.replay)
+        self.topbar = TopBar(vm, self.services.replay, self.services.headset)
         self.sessionbar = SessionBar(vm)
         replay = self.services.replay
         self.transport = TransportBar(vm, replay) if replay is not None else None

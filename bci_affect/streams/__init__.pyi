@@ -1,4 +1,8 @@
 from .bridge.board import BoardSettings as BoardSettings
+from .bridge.board import board_names as board_names
+from .bridge.feeds import board_source_id as board_source_id
+from .bridge.scan import FoundDevice as FoundDevice
+from .bridge.scan import ScanResult as ScanResult
 from .bridge.scan import scan_devices as scan_devices
 from .bridge.service import Bridge as Bridge
 from .bridge.service import BridgeOptions as BridgeOptions
@@ -54,6 +58,7 @@ __all__ = [
     "EndOfStream",
     "EventOutlet",
     "FloatOutlet",
+    "FoundDevice",
     "FoundStream",
     "Health",
     "LslSource",
@@ -61,6 +66,7 @@ __all__ = [
     "RawOutlet",
     "RawTap",
     "Recorder",
+    "ScanResult",
     "SideStream",
     "Source",
     "StreamHeader",
@@ -69,6 +75,8 @@ __all__ = [
     "XdfSource",
     "XdfWriter",
     "accompanies",
+    "board_names",
+    "board_source_id",
     "build_header",
     "event_header",
     "find_streams",

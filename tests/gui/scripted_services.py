@@ -12,6 +12,7 @@ from bci_affect.app.library_editor import LibraryEditor
 from bci_affect.errors import BciAffectError
 from bci_affect.gui.services import (
     CalibrationResult,
+    HeadsetService,
     LibraryService,
     PastSession,
     ProfileSummary,
@@ -50,6 +51,7 @@ class ScriptedStart:
         self.released = threading.Event()  # a search ends when this is set
         self.released.set()
         self.refuse = ""
+        self.headsets: HeadsetService | None = None
         self.names = ["P01", "P02"]
         self.past: list[PastSession] = []
         self.opened: list[Path] = []

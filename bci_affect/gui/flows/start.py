@@ -13,6 +13,7 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from bci_affect.errors import BciAffectError
 from bci_affect.gui.aside import run_aside
+from bci_affect.gui.flows.headset import HeadsetBox, state_words
 from bci_affect.gui.flows.preferences import Preferences
 from bci_affect.gui.flows.streampicker import StreamPicker
 from bci_affect.gui.panels.base import Caption, Choice, label
@@ -24,6 +25,7 @@ from bci_affect.gui.theme import THEMES, style_sheet
 from bci_affect.gui.viewmodel import ViewModel
 from bci_affect.profiles import NOTICE, has_consented, store_consent
 from bci_affect.resources import user_home
+from bci_affect.streams import ConnectionState
 
 logger = logging.getLogger(__name__)
 GOOD_SHARE = 0.75
@@ -130,7 +132,13 @@ class StartWindow(QtWidgets.QDialog):
     def _eeg(self) -> QtWidgets.QWidget:
         self.picker = StreamPicker(self._service)
         self.picker.picked.connect(self._update_buttons)
-        return self._page(tr("Where does the EEG come from?"), self.picker)
+        parts: list[QtWidgets.QWidget] = [self.picker]
+        self.headset: HeadsetBox | None = None
+        if self._service.headsets is not None:
+            self.headset = HeadsetBox(self._service.headsets)
+            self.headset.connected.connect(self.picker.prefer)
+            parts.append(self.headset)
+        return self._page(tr("Where does the EEG come from?"), *parts)
 
     def _music(self) -> QtWidgets.QWidget:
         self.with_folder = QtWidgets.QRadioButton(tr("Music from a folder"))
@@ -185,6 +193,7 @@ class StartWindow(QtWidgets.QDialog):
 
     def _contact(self) -> QtWidgets.QWidget:
         self._contact_words = label("", "title")
+        self._contact_words.setWordWrap(True)
         self._contact_hint = Caption(
             tr(
                 "Part the hair under each electrode, press it gently, moisten it where that is "
@@ -214,7 +223,9 @@ class StartWindow(QtWidgets.QDialog):
             tone = self.theme.text if i == index else self.theme.muted
             weight = 700 if i == index else 400
             step.setStyleSheet(f"font-size: 14px; color: {tone}; font-weight: {weight};")
-        (self.picker.begin if index == 1 else self.picker.end)()
+        for search in (self.picker, self.headset):
+            if search is not None:
+                (search.begin if index == 1 else search.end)()
         self.status.setText("")
         self._update_buttons()
 
@@ -436,6 +447,10 @@ class StartWindow(QtWidgets.QDialog):
             words = tr("✓ Good enough to start")
         else:
             words = tr("▲ Not good yet: you can continue, but fewer estimates will be readings")
+        headset = self._running.services.headset if self._running is not None else None
+        status = headset.status() if headset is not None else None
+        if status is not None and status.state is not ConnectionState.STREAMING:
+            known, words = [], state_words(status)
         self._contact_words.setText(words)
         tone = self.theme.good if share >= GOOD_SHARE else self.theme.fair
         self._contact_words.setStyleSheet(f"color: {tone if known else self.theme.muted};")
@@ -443,6 +458,8 @@ class StartWindow(QtWidgets.QDialog):
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:
         self._timer.stop()
         self.picker.end()
+        if self.headset is not None:
+            self.headset.end()
         if self._running is not None and not self._given:
             run_aside(self, self._service.end, lambda _: None)
         self._abandoned = True

@@ -91,6 +91,7 @@ class StreamPicker(QtWidgets.QWidget):
         self._service = service
         self._busy = False
         self._ever_chosen = False
+        self._preferred = ""  # source id to choose once it is found
         self._streams: dict[Identity, FoundStream] = {}
         self._missed: dict[Identity, int] = {}
         self._seen: dict[str, int] = {}  # searches in a row, by uid
@@ -125,6 +126,12 @@ class StreamPicker(QtWidgets.QWidget):
         if not self._busy:
             self._busy = True
             run_aside(self, self._service.find, self._found, self._failed)
+
+    def prefer(self, source_id: str) -> None:
+        """Choose a stream as soon as it is found; a later choice of the user stands."""
+        self._preferred = source_id
+        self._show()
+        self.search()
 
     def _choose(self) -> None:
         self._ever_chosen = self._ever_chosen or self.chosen
@@ -193,7 +200,11 @@ class StreamPicker(QtWidgets.QWidget):
         self.list.clear()
         for key in self._rows:
             self.list.addItem(QtWidgets.QListWidgetItem(self._text(key)))
-        if chosen is not None and present in self._rows:
+        preferred = [key for key, s in self._streams.items() if s.source_id == self._preferred]
+        if self._preferred and preferred:
+            self._preferred, self._ever_chosen = "", True
+            self.list.setCurrentRow(self._rows.index(preferred[0]))
+        elif chosen is not None and present in self._rows:
             self.list.setCurrentRow(self._rows.index(present))
         elif not self._ever_chosen and len(self._streams) == 1:
             self._ever_chosen = True

@@ -9,7 +9,8 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 from bci_affect.affect import ReferenceKind
 from bci_affect.gui.icons import icon
 from bci_affect.gui.panels.base import Panel, colour, label, set_text, set_tip
-from bci_affect.gui.services import Replay
+from bci_affect.gui.panels.headset import HeadsetBadge
+from bci_affect.gui.services import HeadsetView, Replay
 from bci_affect.gui.texts import clock, size, tr
 from bci_affect.gui.theme import Theme
 from bci_affect.gui.viewmodel import ViewModel
@@ -76,7 +77,9 @@ class TopBar(Panel):
     key = "topbar"
     divisor = 10
 
-    def __init__(self, vm: ViewModel, replay: Replay | None = None) -> None:
+    def __init__(
+        self, vm: ViewModel, replay: Replay | None = None, headset: HeadsetView | None = None
+    ) -> None:
         super().__init__(vm)
         self._replay = replay
         self.setObjectName("bar")
@@ -87,6 +90,7 @@ class TopBar(Panel):
         self._rate = label("", "", tr("Effective and nominal sampling rate"))
         self._loss = label("", "", tr("Share of samples that never came"))
         self._latency = label("")
+        self.headset = HeadsetBadge(vm, headset) if headset is not None else None
         self._reference = Elided("muted", hugging=True)
         self._model = QtWidgets.QToolButton()
         self._model.setObjectName("flat")
@@ -100,8 +104,9 @@ class TopBar(Panel):
         row.setSpacing(12)
         row.addWidget(self._badge)
         row.addWidget(self._source, 50)
-        for widget in (self._state, self._rate, self._loss, self._latency):
-            row.addWidget(widget)
+        for widget in (self._state, self.headset, self._rate, self._loss, self._latency):
+            if widget is not None:
+                row.addWidget(widget)
         row.addWidget(self._profile, 40)
         row.addWidget(self._reference, 30)
         row.addWidget(self._model)
@@ -125,6 +130,8 @@ class TopBar(Panel):
             n = int(info.montage.is_eeg.sum())
             self._source.show_text(tr("{name} · {n} ch", name=info.name, n=n))
         self._show_health(health)
+        if self.headset is not None:
+            self.headset.show_state(self.theme)
         streaming = health is not None and health.state in _GOOD
         set_text(self._latency, _latency(s) if streaming else tr("latency -"))
         set_tip(self._latency, _latency_tip(s))
