@@ -179,7 +179,7 @@ class _Link:
         return said or f"exit status {process.returncode}"
 
     def _follow(self, lines: Queue[str | None]) -> str:
-        """Take over the state from the bridge's lines until they end; return why it is killed."""
+        """Apply the state from the bridge's lines until they end; return why it is killed."""
         heard_at = time.monotonic()
         while not self._stop.is_set():
             try:

@@ -61,7 +61,7 @@ class HeadsetBox(QtWidgets.QWidget):
         self.search.clicked.connect(self.scan)
         self.other = QtWidgets.QPushButton(tr("Another headset"))
         self.other.clicked.connect(self._ask_settings)
-        self.explain = QtWidgets.QPushButton(tr("Why is this switched off?"))
+        self.explain = QtWidgets.QPushButton(tr("What is missing?"))
         self.explain.clicked.connect(self._explain)
         self.list = QtWidgets.QListWidget()
         self.list.setObjectName("streams")
@@ -86,7 +86,7 @@ class HeadsetBox(QtWidgets.QWidget):
 
     def _lay_out(self) -> None:
         head = QtWidgets.QHBoxLayout()
-        head.addWidget(label(tr("Headset without a program of its own"), "title"))
+        head.addWidget(label(tr("Connect a headset directly"), "title"))
         head.addStretch(1)
         for button in (self.explain, self.search, self.other):
             head.addWidget(button)
@@ -247,6 +247,7 @@ class BoardDialog(QtWidgets.QDialog):
     def __init__(self, boards: list[str], parent: QtWidgets.QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Another headset"))
+        self.setMinimumWidth(440)
         self.board = Choice()
         self.board.setAccessibleName(tr("Board"))
         for name in boards:
@@ -285,7 +286,7 @@ class MissingDialog(QtWidgets.QDialog):
         text = Caption(
             tr(
                 "Muse, OpenBCI and other headsets can be connected without another program. This "
-                "needs the packages {missing} (the extra 'headset', about 60 MB), which are not "
+                "needs the packages {missing} (the extra 'headset', about 90 MB), which are not "
                 "installed. Run this command in a terminal, then start bci-affect again:",
                 missing=service.missing(),
             )

@@ -128,7 +128,7 @@ class StreamPicker(QtWidgets.QWidget):
             run_aside(self, self._service.find, self._found, self._failed)
 
     def prefer(self, source_id: str) -> None:
-        """Choose a stream as soon as it is found; a later choice of the user stands."""
+        """Choose a stream as soon as it is found."""
         self._preferred = source_id
         self._show()
         self.search()
