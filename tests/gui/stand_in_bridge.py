@@ -25,9 +25,11 @@ def follow(folder: Path, headset: Headset) -> None:
 
 
 if __name__ == "__main__":
-    headset = Headset()
+    headset = Headset()  # type: ignore[no-untyped-call]
     folder = Path(sys.argv.pop(1))
-    Bridge.__init__.__kwdefaults__["make_board"] = headset.board  # type: ignore[attr-defined]
+    defaults = Bridge.__init__.__kwdefaults__
+    assert defaults is not None
+    defaults["make_board"] = headset.board
     threading.Thread(target=follow, args=(folder, headset), daemon=True).start()
     time.sleep(0.1)
     main()
