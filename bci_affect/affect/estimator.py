@@ -141,7 +141,7 @@ class AffectEstimator:
             self._scores.clear()
         key = window.mask.tobytes()
         if (found := self._scores.get(key)) is None:
-            rest = normaliser.rest_features(window.mask).astype(np.float32)
+            rest = normaliser.rest_features(window.mask)
             n = len(rest)
             logits: NDArray[np.float32] = np.zeros((0, 2), np.float32)
             if n:

@@ -155,8 +155,8 @@ class RestNormaliser:
         self._finish(window.time)
         return self._against_rest(window)
 
-    def rest_features(self, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Return the features of the windows of rest, (n_windows, n_bands * 316)."""
+    def rest_features(self, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Return the features of windows of rest, (n_windows, n_bands * 316)."""
         return self._rest.reference.rest_features(mask)
 
     def state(self) -> dict[str, NDArray[Any]]:

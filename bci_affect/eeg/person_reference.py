@@ -38,8 +38,12 @@ from bci_affect.errors import BciAffectError
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-MAX_WINDOWS = 24
-"""Rest windows that are kept; later ones are ignored."""
+MAX_WINDOWS = 48
+"""Rest windows that are kept; a longer rest keeps every second, fourth, ... window of it."""
+
+SCORED_WINDOWS = 12
+"""Rest windows, spread over the rest, that `PersonReference.rest_features` returns at most: bounds
+the cost of a new set of electrodes."""
 
 MIN_REST_WINDOWS = 3
 """Rest windows in which all valid electrodes must be present for only those to be used."""
@@ -214,6 +218,7 @@ class PersonReference:
         self.kappa, self.prior_windows, self.overlap = kappa, prior_windows, overlap
         self._n_channels, self._n_bands = len(montage), n_bands
         self._rest: list[ChannelCovariance] = []
+        self._received, self._stride = 0, 1  # windows of rest so far; every stride-th is kept
         self._log_scale = np.zeros(n_bands)
         self._scale_weight = 0.0
         self._cache: OrderedDict[bytes, RestStatistics] = OrderedDict()
@@ -234,11 +239,24 @@ class PersonReference:
         return tuple(self._rest)
 
     def add_rest(self, window: ChannelCovariance) -> None:
-        """Add a window of rest; ignored once `MAX_WINDOWS` are kept or if it has no samples."""
+        """Add a window of rest; ignored if it has no samples.
+
+        Once `MAX_WINDOWS` are kept, every second of them is dropped, and from then on every second
+        window is kept, so that the reference covers the complete rest.
+        """
         self._check(window)
-        if len(self._rest) < MAX_WINDOWS and window.samples.any():
-            self._rest.append(window)
-            self._cache.clear()
+        if not window.samples.any():
+            return
+        number, self._received = self._received, self._received + 1
+        if number % self._stride:
+            return
+        if len(self._rest) == MAX_WINDOWS:
+            del self._rest[1::2]
+            self._stride *= 2
+            if number % self._stride:
+                return
+        self._rest.append(window)
+        self._cache.clear()
 
     def observe(self, window: ChannelCovariance, mask: Bools) -> None:
         """Follow the scale of the EEG while no rest is known; no effect afterwards."""
@@ -294,22 +312,53 @@ class PersonReference:
         """
         self._check(window)
         rest = self.statistics(mask & present(window))
-        covariance, gain = remove_gain(
-            window.matrix(rest.projection.electrodes),
-            rest.log_power,
-            rest.projection.rough,
-            rest.gain_noise,
-        )
-        sites = site_covariance(covariance, rest.projection, rest.scale_uv2, self.kappa)
-        logs = spd_log(rest.whitener @ sites @ rest.whitener)
-        away = (log_power(covariance) - rest.log_power) / 2
-        power = away @ rest.projection.field.T
-        return PersonFeatures(tangent_vector(logs), power, gain, away, rest.projection)
+        covariance = window.matrix(rest.projection.electrodes)
+        return PersonFeatures(*self._against(covariance, rest), rest.projection)
 
-    def rest_features(self, mask: Bools) -> Floats:
-        """Return the features of the rest windows themselves, (n_windows, n_bands * 316).
+    def vectors(
+        self, sums: Floats, samples: NDArray[np.int64], mask: Bools
+    ) -> NDArray[np.float32]:
+        """Return the features of many windows at once; 0 where too few electrodes are valid.
 
-        Windows in which too few of the electrodes are present are left out.
+        Parameters
+        ----------
+        sums : ndarray, shape (n_windows, n_bands, n_channels, n_channels)
+            `ChannelCovariance.sums`.
+        samples : ndarray of int64, shape (n_windows, n_channels)
+            `ChannelCovariance.samples`.
+        mask : ndarray of bool, shape (n_windows, n_channels)
+            Valid electrodes.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_windows, n_bands * 316)
+            `PersonFeatures.vector` of each window.
+        """
+        n = len(sums)
+        vectors = np.zeros((n, self._n_bands * (N_TANGENT + N_HARMONICS)), np.float32)
+        most = samples.max(axis=1, keepdims=True, initial=0)
+        valid = mask & self.sites.placed & (samples > 0) & (2 * samples >= most)
+        sets, which = np.unique(valid, axis=0, return_inverse=True)
+        for number, electrodes in enumerate(sets):
+            if not self.sites.usable(electrodes):
+                continue
+            rows = np.flatnonzero(which.ravel() == number)
+            rest = self.statistics(electrodes)
+            chosen = rest.projection.electrodes
+            weight = 1.0 / np.sqrt(np.maximum(samples[rows[:, None], chosen], 1))  # (n_rows, n)
+            part = sums[rows[:, None, None], :, chosen[:, None], chosen]  # bands last
+            part = np.moveaxis(part, -1, 1) * weight[:, None, :, None] * weight[:, None, None, :]
+            covariance, power, _, _ = self._against(centred(part), rest)
+            vectors[rows] = np.concatenate(
+                [covariance.reshape(len(rows), -1), power.reshape(len(rows), -1)], axis=1
+            )
+        return vectors
+
+    def rest_features(self, mask: Bools) -> NDArray[np.float32]:
+        """Return the features of windows of the rest itself, (n_windows, n_bands * 316).
+
+        At most `SCORED_WINDOWS`, spread over the rest. Windows in which too few of the electrodes
+        are present are left out.
 
         Parameters
         ----------
@@ -317,8 +366,15 @@ class PersonReference:
             Valid electrodes.
         """
         usable = [one for one in self._rest if self.sites.usable(mask & present(one))]
-        rows = [self.features(one, mask).vector for one in usable] if self.has_rest else []
-        return np.array(rows).reshape(len(rows), self._n_bands * (N_TANGENT + N_HARMONICS))
+        if not usable or not self.has_rest:
+            return np.zeros((0, self._n_bands * (N_TANGENT + N_HARMONICS)), np.float32)
+        rows = np.linspace(0, len(usable) - 1, min(SCORED_WINDOWS, len(usable))).round().astype(int)
+        chosen = [usable[row] for row in rows]
+        return self.vectors(
+            np.stack([one.sums for one in chosen]),
+            np.stack([one.samples for one in chosen]),
+            np.tile(mask, (len(chosen), 1)),
+        )
 
     def normalised_log(self) -> Floats:
         """Return the mean log site covariance of rest at mean power 1, without the prior.
@@ -377,8 +433,21 @@ class PersonReference:
         sums = np.empty((n, bands, channels, channels))
         sums[..., rows, columns] = sums[..., columns, rows] = upper
         self._rest = [ChannelCovariance(*pair) for pair in zip(sums, samples, strict=True)]
+        self._received, self._stride = n, 1
         self._scale_weight, self._log_scale = float(scale[0]), scale[1:].copy()
         self._cache.clear()
+
+    def _against(
+        self, covariance: Floats, rest: RestStatistics
+    ) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return tangent vectors, harmonics of power, gain and amplitude of (..., bands, n, n)."""
+        covariance, gain = remove_gain(
+            covariance, rest.log_power, rest.projection.rough, rest.gain_noise
+        )
+        sites = site_covariance(covariance, rest.projection, rest.scale_uv2, self.kappa)
+        logs = spd_log(rest.whitener @ sites @ rest.whitener)
+        away = (log_power(covariance) - rest.log_power) / 2
+        return tangent_vector(logs), away @ rest.projection.field.T, gain, away
 
     def _check(self, window: ChannelCovariance) -> None:
         if window.sums.shape != (self._n_bands, self._n_channels, self._n_channels):
@@ -451,8 +520,8 @@ def remove_gain(
 
     Parameters
     ----------
-    covariance : ndarray of float64, shape (n_bands, n, n)
-        Of one window.
+    covariance : ndarray of float64, shape (..., n_bands, n, n)
+        Of one window, or of several.
     rest_log_power : ndarray of float64, shape (n_bands, n)
         Mean log power at rest.
     rough : ndarray of float64, shape (n, n)
@@ -462,9 +531,9 @@ def remove_gain(
 
     Returns
     -------
-    covariance : ndarray of float64, shape (n_bands, n, n)
+    covariance : ndarray of float64, shape (..., n_bands, n, n)
         At the gain of rest, centred.
-    gain : ndarray of float64, shape (n,)
+    gain : ndarray of float64, shape (..., n)
         Log amplitude that was removed, in nats; its mean over electrodes is 0.
 
     Examples
@@ -475,14 +544,14 @@ def remove_gain(
     >>> gain.round(3).tolist()
     [0.462, -0.231, -0.231]
     """
-    change = (log_power(covariance) - rest_log_power).mean(axis=0) / 2
-    gain = change - change.mean()
-    gain = gain * gain_share(rough @ gain, noise)
-    factor = np.exp(-gain)
-    return centred(covariance * factor[:, None] * factor), gain
+    change = (log_power(covariance) - rest_log_power).mean(axis=-2) / 2
+    gain = change - change.mean(axis=-1, keepdims=True)
+    gain = gain * gain_share(gain @ rough.T, noise)[..., None]
+    factor = np.exp(-gain)[..., None, :]  # (..., 1, n): the same in all bands
+    return centred(covariance * factor[..., None] * factor[..., None, :]), gain
 
 
-def gain_share(rough_gain: Floats, noise: float) -> float:
+def gain_share(rough_gain: Floats, noise: float) -> Floats:
     """Return the share of the apparent gain that is attributed to contacts, 0 to 1.
 
     Contacts drift independently, whereas the EEG of neighbouring electrodes changes together. Gain
@@ -491,21 +560,24 @@ def gain_share(rough_gain: Floats, noise: float) -> float:
 
     Parameters
     ----------
-    rough_gain : ndarray of float64, shape (n,)
+    rough_gain : ndarray of float64, shape (..., n)
         Rough part of the apparent gain, in nats.
     noise : float
         Variance of the rough part at rest.
 
+    Returns
+    -------
+    ndarray of float64, shape (...)
+
     Examples
     --------
     >>> import numpy as np
-    >>> gain_share(np.full(4, 0.1), noise=0.01), gain_share(np.full(4, 0.4), noise=0.01)
-    (0.0, 0.875)
+    >>> gain_share(np.array([[0.1] * 4, [0.4] * 4]), noise=0.01).round(3).tolist()
+    [0.0, 0.875]
     """
-    variance = float(np.mean(rough_gain**2))
-    if not variance:
-        return 0.0
-    return max(0.0, 1.0 - GAIN_NOISE_FACTOR * noise / variance)
+    variance = np.maximum(np.mean(rough_gain**2, axis=-1), 1e-30)
+    share: Floats = np.maximum(0.0, 1.0 - GAIN_NOISE_FACTOR * noise / variance)
+    return share
 
 
 def _gain_noise(windows: list[ChannelCovariance], projection: Projection) -> float:

@@ -18,7 +18,7 @@ from bci_affect.training.corpus import Corpus
 from bci_affect.training.features import FeatureSet
 from bci_affect.training.fold import FoldTask, PhaseResult
 from bci_affect.training.interpretability import within_track_variance
-from bci_affect.training.metrics import classification, per_trial
+from bci_affect.training.metrics import calibration_error, classification, per_trial
 from bci_affect.training.retrieval import (
     chance_level,
     cosine,
@@ -71,6 +71,9 @@ def evaluate(
             results[variant][phase] = {
                 **_summarise(table),
                 "p": _p_values(folder, config, corpus, tasks, variant, phase),
+                "pooled_ece": _pooled_calibration_errors(
+                    folder, config, corpus, tasks, variant, phase
+                ),
                 "insight": _mean_of_numbers(extra[phase]),
                 "modality_probe": _modality_probe(folds_of[phase]),
                 "seeds": {
@@ -286,17 +289,17 @@ def _modality_probe(seeds: list[list[PhaseResult]]) -> dict[str, Any]:
     return bootstrap_mean([_nanmean(values) for values in by_fold]).as_dict()
 
 
-def _p_values(
+def _trials(
     folder: RunFolder,
     config: StudyConfig,
     corpus: Corpus,
     tasks: Sequence[FoldTask],
     variant: str,
     phase: str,
-) -> dict[str, float]:
-    """Return the one-sided p-value of the trial-level balanced accuracy, averaged over people.
+) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]]:
+    """Return label, probability and person of every rated trial, by target.
 
-    Labels are permuted within people; probabilities are averaged over seeds first.
+    Probabilities are averaged over seeds, then over the windows of a trial.
     """
     total = np.zeros((len(corpus.features), 2))
     count = np.zeros(len(corpus.features))
@@ -312,18 +315,54 @@ def _p_values(
     features = corpus.features
     trials = features.trial[tested]
     _, person_of = per_trial(features.subject[tested], trials)
-    result: dict[str, float] = {}
+    result = {}
     for target in config.study.targets:
         column = TARGETS.index(target)
         _, pair = per_trial(
             np.stack([features.labels[tested, column], probability[:, column]], axis=1), trials
         )
-
         rated = np.isfinite(pair).all(axis=1)
-        people = person_of[rated]
+        result[target] = (pair[rated, 0], pair[rated, 1], person_of[rated])
+    return result
+
+
+def _pooled_calibration_errors(
+    folder: RunFolder,
+    config: StudyConfig,
+    corpus: Corpus,
+    tasks: Sequence[FoldTask],
+    variant: str,
+    phase: str,
+) -> dict[str, float]:
+    """Return the calibration error over the trials of all people together, by target.
+
+    The mean over people, ``ece``, is biased upwards by their few trials.
+    """
+    trials = _trials(folder, config, corpus, tasks, variant, phase)
+    return {
+        target: calibration_error(labels, probability)
+        for target, (labels, probability, _) in trials.items()
+    }
+
+
+def _p_values(
+    folder: RunFolder,
+    config: StudyConfig,
+    corpus: Corpus,
+    tasks: Sequence[FoldTask],
+    variant: str,
+    phase: str,
+) -> dict[str, float]:
+    """Return the one-sided p-value of the trial-level balanced accuracy, averaged over people.
+
+    Labels are permuted within people; probabilities are averaged over seeds first.
+    """
+    result: dict[str, float] = {}
+    trials = _trials(folder, config, corpus, tasks, variant, phase)
+    for target, (labels, probability, people) in trials.items():
         result[target] = permutation_p(
-            pair[rated, 0],
-            pair[rated, 1],
+            labels,
+            probability,
             partial(mean_balanced_accuracy, np.unique(people, return_inverse=True)[1]),
             groups=people,
             n_permutations=config.study.permutations,

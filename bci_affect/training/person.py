@@ -118,12 +118,7 @@ def person_vectors(
     rows : ndarray of int64, shape (n,)
         Windows.
     """
-    vectors = np.zeros((len(rows), person.sums.shape[1] * N_PERSON), np.float32)
-    for i, row in enumerate(rows):
-        window = person.window(int(row))
-        if reference.usable(window, mask[i]):
-            vectors[i] = reference.features(window, mask[i]).vector
-    return vectors
+    return reference.vectors(unpack(person.sums[rows]), person.samples[rows], mask)
 
 
 def draw_electrodes(positions: Floats, fewest: int, rng: np.random.Generator) -> Bools:

@@ -149,7 +149,7 @@ def grouped_vectors(
         for number, mask in enumerate(sets):
             rows = own[which.ravel() == number]
             if reference.sites.usable(mask):
-                rest = reference.rest_features(mask).astype(np.float32)
+                rest = reference.rest_features(mask)
                 groups.append(PersonGroup(rows, mask, rest))
                 vectors[rows] = person_vectors(
                     reference, person, np.tile(mask, (len(rows), 1)), rows
@@ -264,7 +264,7 @@ def draw_electrode_sets(train: FeatureSet, settings: TrainSettings, seed: int) -
                     int(chosen.sum()),
                     number == 0,
                     person_vectors(reference, person, mask, own),
-                    reference.rest_features(chosen).astype(np.float32),
+                    reference.rest_features(chosen),
                     train.labels[own],
                     train.trial[own],
                     chosen,
@@ -323,8 +323,8 @@ def _moments(
     rows: Sequence[ElectrodeSetRows], scale: Floats, target: int, low_at_rest: bool, paired: bool
 ) -> tuple[dict[int, Floats], dict[int, Floats]]:
     """Return the Gram matrix and the moments of each person with both classes."""
-    gram: dict[int, Floats] = {}
-    moments: dict[int, Floats] = {}
+    inputs: dict[int, list[NDArray[np.float32]]] = {}
+    targets: dict[int, list[Floats]] = {}
     sets = np.bincount([row.subject for row in rows])
     weight_full = np.maximum(1.0, sets * _FULL_SHARE)
     for row in rows:
@@ -337,18 +337,23 @@ def _moments(
         share = weight_full[row.subject] if row.full else 1.0
         share /= sets[row.subject] - 1 + weight_full[row.subject]
         known = high | low
-        inputs, sign = x[known] - middle, 2.0 * y[known] - 1.0
+        one, sign = x[known] - middle, 2.0 * y[known] - 1.0
         weight = share * np.where(y[known] == 1, 4.0 / high.sum(), 4.0 / low.sum())
         if low_at_rest and len(row.rest):
             rest = (row.rest / scale).mean(axis=0, keepdims=True) - middle
-            inputs = np.concatenate([inputs, rest])
+            one = np.concatenate([one, rest])
             sign, weight = np.append(sign, -1.0), np.append(weight, share)
         root = np.sqrt(weight)
-        bias = np.full((len(inputs), 1), _BIAS)
-        inputs = (np.hstack([inputs, bias]) * root[:, None]).astype(np.float32)
-        one, moment = inputs.T @ inputs, inputs.T @ (sign * root).astype(np.float32)
-        gram[row.subject] = gram.get(row.subject, 0.0) + one
-        moments[row.subject] = moments.get(row.subject, 0.0) + moment
+        bias = np.full((len(one), 1), _BIAS)
+        one = (np.hstack([one, bias]) * root[:, None]).astype(np.float32)
+        inputs.setdefault(row.subject, []).append(one)
+        targets.setdefault(row.subject, []).append(sign * root)
+    gram: dict[int, Floats] = {}
+    moments: dict[int, Floats] = {}
+    for subject, parts in inputs.items():
+        joined = np.concatenate(parts)
+        gram[subject] = joined.T @ joined
+        moments[subject] = joined.T @ np.concatenate(targets[subject]).astype(np.float32)
     return gram, moments
 
 

@@ -51,16 +51,17 @@ class TrainSettings(Section):
     """Zero of the predictions for people held out: their rest, or the mean of their earlier trials
     (causal; for protocols of many short trials, where states do not last)."""
     linear_only: bool = False
-    """Keep the linear initialisation: no gradient descent."""
+    """Keep the linear initialisation: no gradient descent. Nothing is then chosen on validation
+    windows, so that they are part of the training of a study."""
     patience: int = Field(6, ge=1)
     """Early stopping: epochs without a lower validation loss."""
     electrode_dropout: float = Field(0.5, ge=0, lt=1)
     """Maximum share of electrodes dropped per window in training; the share is drawn uniformly."""
     min_electrodes: int = Field(4, ge=1)
     """Minimum number of electrodes left by dropout."""
-    electrode_sets: int = Field(10, ge=1)
+    electrode_sets: int = Field(24, ge=1)
     """Electrode sets per person in the linear start of `covariance`: all electrodes, then random
-    sets, half of which are those of real headsets."""
+    sets, half of which are those of real headsets. With few, the result depends on the draw."""
     penalty_many: float = Field(300.0, gt=0)
     """Ridge penalty of the linear start of `covariance` for more than 8 electrodes: smaller where
     people have many trials."""

@@ -14,6 +14,7 @@ from bci_affect.eeg.attribution import electrode_contributions
 from bci_affect.eeg.covariance import ChannelCovariance
 from bci_affect.eeg.person_reference import (
     MAX_WINDOWS,
+    SCORED_WINDOWS,
     PersonReference,
     PopulationPrior,
     remove_gain,
@@ -181,7 +182,7 @@ def test_damaged_or_foreign_rest_is_refused():
 
 
 def test_rest_is_bounded_and_so_is_the_cost():
-    reference = rested(MAX_WINDOWS + 20)
+    reference = rested(MAX_WINDOWS)
     assert reference.n_rest == MAX_WINDOWS
     now = window(1)
     reference.features(now, ALL)
@@ -226,6 +227,33 @@ def test_contributions_of_electrodes_add_up_to_a_linear_score():
 def test_the_features_of_rest_itself_lie_around_zero():
     reference = rested(prior_windows=1e-9)
     rest = reference.rest_features(ALL)
-    assert rest.shape == (20, N_BANDS * 316)
+    assert rest.shape == (SCORED_WINDOWS, N_BANDS * 316)
     assert np.linalg.norm(rest.mean(axis=0)) < 0.5 * np.linalg.norm(rest, axis=1).mean()
     assert len(PersonReference(MONTAGE, N_BANDS).rest_features(ALL)) == 0
+
+
+def test_a_long_rest_is_covered_from_its_beginning_to_its_end():
+    reference = PersonReference(MONTAGE, N_BANDS)
+    windows = [window(seed) for seed in range(4 * MAX_WINDOWS + 3)]
+    for one in windows:
+        reference.add_rest(one)
+    assert MAX_WINDOWS // 2 <= reference.n_rest <= MAX_WINDOWS
+    numbers = [next(i for i, one in enumerate(windows) if one is kept) for kept in reference.windows]
+    steps = np.diff(numbers)
+    assert numbers[0] == 0
+    assert numbers[-1] >= len(windows) - 2 * steps[0]
+    assert set(steps) == {steps[0]}  # evenly spread
+
+
+def test_features_of_many_windows_are_those_of_each():
+    reference = rested()
+    windows = [window(300 + seed) for seed in range(4)]
+    sums, samples = np.stack([w.sums for w in windows]), np.stack([w.samples for w in windows])
+    mask = np.tile(ALL, (4, 1))
+    mask[1, 3] = mask[3] = False  # one electrode fails; too few are left
+    samples[2, 0] = 0
+    many = reference.vectors(sums, samples, mask)
+    for i in range(3):
+        one = reference.features(ChannelCovariance(sums[i], samples[i]), mask[i])
+        np.testing.assert_allclose(many[i], one.vector, atol=1e-5)
+    assert not many[3].any()

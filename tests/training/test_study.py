@@ -109,6 +109,12 @@ def test_every_subject_is_tested_by_models_trained_on_others(
     assert sorted(np.concatenate(tested)) == list(range(len(features)))
 
 
+def test_calibration_error_is_also_that_of_all_people_together(serial: Path) -> None:
+    results = json.loads((serial / "metrics.json").read_text())["results"]["streaming"]["cotrain"]
+    of_people = results["valence"]["trial"]["ece"]["mean"]  # of six trials each: biased upwards
+    assert 0 <= results["pooled_ece"]["valence"] < of_people
+
+
 def test_final_model_and_its_card(serial: Path) -> None:
     model, card = load_model(serial / "model.safetensors")
     assert card.simulated
