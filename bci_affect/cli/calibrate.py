@@ -24,7 +24,7 @@ def calibrate(
     ] = None,
     profile: Annotated[str, typer.Option(help="Profile to write to; created if it is new.")] = "",
     model: Annotated[
-        Path | None, typer.Option(help="Model file; default: the shipped one.")
+        Path | None, typer.Option(help="Model file, or base; default: the shipped demo.")
     ] = None,
     stream: Annotated[str | None, typer.Option(help="Name of the EEG stream.")] = None,
     source_id: Annotated[

@@ -44,7 +44,7 @@ AcceptNotice = Annotated[
 ]
 # Options that `live` and `demo` share, in the form that Typer takes.
 Profile = Annotated[str, typer.Option(help="Name of a calibrated profile.")]
-Model = Annotated[Path | None, typer.Option(help="Model file; default: the shipped one.")]
+Model = Annotated[Path | None, typer.Option(help="Model file, or base; default: the shipped demo.")]
 PolicyOption = Annotated[
     str,
     typer.Option(callback=parse_policy, help="How music is chosen: " + ", ".join(POLICIES) + "."),

@@ -21,7 +21,7 @@ def process(
     ] = None,
     profile: Annotated[str, typer.Option(help="Name of a calibrated profile.")] = "",
     model: Annotated[
-        Path | None, typer.Option(help="Model file; default: the shipped one.")
+        Path | None, typer.Option(help="Model file, or base; default: the shipped demo.")
     ] = None,
     align: Annotated[
         bool,

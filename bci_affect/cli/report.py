@@ -31,7 +31,8 @@ def report(
         str, typer.Option(help="Profile of the session; default: the one in the recording.")
     ] = "",
     model: Annotated[
-        Path | None, typer.Option(help="Model file for a session; default: the shipped one.")
+        Path | None,
+        typer.Option(help="Model file for a session, or base; default: the shipped demo."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the page's path as JSON.")] = False,
 ) -> None:

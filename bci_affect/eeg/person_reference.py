@@ -315,9 +315,7 @@ class PersonReference:
         covariance = window.matrix(rest.projection.electrodes)
         return PersonFeatures(*self._against(covariance, rest), rest.projection)
 
-    def vectors(
-        self, sums: Floats, samples: NDArray[np.int64], mask: Bools
-    ) -> NDArray[np.float32]:
+    def vectors(self, sums: Floats, samples: NDArray[np.int64], mask: Bools) -> NDArray[np.float32]:
         """Return the features of many windows at once; 0 where too few electrodes are valid.
 
         Parameters

@@ -29,6 +29,9 @@ from bci_affect.streams import Source, StreamInfo, local_clock, new_session_id
 
 DEFAULT_MODEL = "models/demo.safetensors"
 
+SHIPPED_MODELS = ("demo", "base")
+"""Names of shipped models, accepted in place of a path."""
+
 
 @dataclass(frozen=True)
 class SessionOptions:
@@ -104,7 +107,9 @@ def load_predictor(model: Path | None = None, *, one_thread: bool = True) -> Pre
 
 
 def model_path(model: Path | None) -> Path:
-    """Return the path of a model file, by default the shipped one."""
+    """Return the path of a model file: by default the shipped one; `SHIPPED_MODELS` by name."""
+    if model is not None and str(model) in SHIPPED_MODELS and not model.exists():
+        return shipped(f"models/{model}.safetensors")
     return model or shipped(DEFAULT_MODEL)
 
 

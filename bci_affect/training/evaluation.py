@@ -296,7 +296,7 @@ def _trials(
     tasks: Sequence[FoldTask],
     variant: str,
     phase: str,
-) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]]:
+) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]]:
     """Return label, probability and person of every rated trial, by target.
 
     Probabilities are averaged over seeds, then over the windows of a trial.
@@ -315,7 +315,7 @@ def _trials(
     features = corpus.features
     trials = features.trial[tested]
     _, person_of = per_trial(features.subject[tested], trials)
-    result = {}
+    result: dict[str, tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]] = {}
     for target in config.study.targets:
         column = TARGETS.index(target)
         _, pair = per_trial(

@@ -21,7 +21,6 @@ from bci_affect.eeg import (
     PopulationPrior,
     make_montage,
 )
-from bci_affect.model import N_PERSON
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]

@@ -9,7 +9,7 @@ not see, one for each size of montage.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,6 +35,7 @@ from bci_affect.training.person import (
 from bci_affect.training.settings import TrainSettings
 
 Floats = NDArray[np.float64]
+AnyFloats = NDArray[np.floating]
 
 SIZES = (4, 8, 14)
 """Numbers of electrodes with a threshold of their own, besides all of a montage."""
@@ -42,8 +43,13 @@ SIZES = (4, 8, 14)
 _FULL_SHARE = 1 / 3
 """Least weight of all electrodes among the electrode sets of a person."""
 
+BIAS = 10.0
+"""Constant feature of the intercept: large, so that the penalty hardly shrinks it."""
+
+NOISE_WEIGHT = 2.4
+"""Weight of each unlabelled person in `noise_gram`."""
+
 _INNER_FOLDS = 4
-_BIAS = 10.0
 _TARGETS = ("valence", "arousal")
 
 
@@ -157,6 +163,42 @@ def grouped_vectors(
     return vectors, groups
 
 
+@dataclass(frozen=True)
+class PersonFit:
+    """Linear map of scaled person features to valence and arousal.
+
+    Attributes
+    ----------
+    scale : ndarray of float64, shape (n_features,)
+        Divisor of the person features.
+    weights : ndarray of float64, shape (2, 2, n_features + 1)
+        By electrodes (few, many) and target; the last weight is of the constant `BIAS`.
+    calibration : tuple of RestCalibration
+        Log-odds of scores against rest, by number of electrodes.
+    """
+
+    scale: Floats
+    weights: Floats
+    calibration: tuple[RestCalibration, ...]
+
+    def write(self, model: AffectModel, population: Floats | None) -> None:
+        """Set the linear map, the scales and the population's rest of a covariance model."""
+        encoder = model.encoder
+        assert isinstance(encoder, CovarianceEncoder)
+        with torch.no_grad():
+            if population is not None:
+                encoder.population.copy_(torch.from_numpy(population))
+            encoder.feature_scale.copy_(torch.from_numpy(self.scale))
+            for layer, fitted in zip((encoder.few, encoder.many), self.weights, strict=True):
+                layer.weight[:2] = torch.from_numpy(fitted[:, :-1])
+                layer.bias[:2] = torch.from_numpy(BIAS * fitted[:, -1])
+            encoder.gate.zero_()
+            for layer in (model.shared, model.heads):
+                layer.weight[:2] = 0.0
+                layer.weight[[0, 1], [0, 1]] = 1.0
+                layer.bias[:2] = 0.0
+
+
 def initialise_person_path(
     model: AffectModel,
     train: FeatureSet,
@@ -185,40 +227,53 @@ def initialise_person_path(
     tuple of RestCalibration
         Log-odds of scores against rest, by number of electrodes.
     """
-    encoder = model.encoder
-    assert isinstance(encoder, CovarianceEncoder)
     if sets is None:
         sets = draw_electrode_sets(train, settings, seed)
-    rows, population = sets.rows, sets.population
-    half = encoder.population.shape[0] * N_TANGENT
-    scale = _block_scale(rows, half, settings.person_blocks)
-    weights = np.zeros((2, 2, len(scale) + 1))  # (penalty, target, feature): few electrodes first
+    scale = block_scale(sets.rows, settings.person_blocks)
+    by_target = [
+        moments(sets.rows, scale, target, name in settings.rest_low, settings.paired_fit)
+        for target, name in enumerate(_TARGETS)
+    ]
+    fitted = fit_people(sets.rows, scale, by_target, settings)
+    fitted.write(model, sets.population)
+    return fitted.calibration
+
+
+def fit_people(
+    rows: Sequence[ElectrodeSetRows],
+    scale: Floats,
+    by_target: Sequence[tuple[Mapping[int, AnyFloats], Mapping[int, AnyFloats]]],
+    settings: TrainSettings,
+    noise: AnyFloats | float = 0.0,
+) -> PersonFit:
+    """Fit the linear map and the thresholds to people.
+
+    Parameters
+    ----------
+    rows : sequence of ElectrodeSetRows
+        Training people.
+    scale : ndarray of float64, shape (n_features,)
+        `block_scale`.
+    by_target : sequence
+        `moments` of valence and of arousal.
+    settings : TrainSettings
+        Penalties.
+    noise : ndarray, shape (n_features + 1, n_features + 1), optional
+        `noise_gram` of unlabelled people: directions to avoid.
+    """
+    weights = np.zeros((2, 2, len(scale) + 1))
     tables: list[list[tuple[float, float]]] = []
-    for target, name in enumerate(_TARGETS):
-        low_at_rest = name in settings.rest_low
-        gram, moments = _moments(rows, scale, target, low_at_rest, settings.paired_fit)
+    for target, (gram, moment_of) in enumerate(by_target):
         tables.append([(0.0, 1.0)] * (len(SIZES) + 1))
         if not gram:
             continue
-        total, moment = _sum(gram), _sum(moments)
+        total, moment = _sum(gram) + noise, _sum(moment_of)
         for k, penalty in enumerate((settings.penalty_few, settings.penalty_many)):
             weights[k, target] = _solve(total, moment, penalty)
-        tables[target] = _thresholds(rows, scale, target, gram, moments, settings)
-    with torch.no_grad():
-        if population is not None:
-            encoder.population.copy_(torch.from_numpy(population))
-        encoder.feature_scale.copy_(torch.from_numpy(scale))
-        for layer, fitted in zip((encoder.few, encoder.many), weights, strict=True):
-            layer.weight[:2] = torch.from_numpy(fitted[:, :-1])
-            layer.bias[:2] = torch.from_numpy(_BIAS * fitted[:, -1])
-        encoder.gate.zero_()
-        for layer in (model.shared, model.heads):
-            layer.weight[:2] = 0.0
-            layer.weight[[0, 1], [0, 1]] = 1.0
-            layer.bias[:2] = 0.0
+        tables[target] = _thresholds(rows, scale, target, gram, moment_of, settings, noise)
     most = max(row.n_electrodes for row in rows)
     sizes = [*[size for size in SIZES if size < most], most]
-    return tuple(
+    calibration = tuple(
         RestCalibration(
             size,
             (tables[0][i if size < most else -1][0], tables[1][i if size < most else -1][0]),
@@ -226,9 +281,15 @@ def initialise_person_path(
         )
         for i, size in enumerate(sizes)
     )
+    return PersonFit(scale, weights, calibration)
 
 
-def draw_electrode_sets(train: FeatureSet, settings: TrainSettings, seed: int) -> ElectrodeSets:
+def draw_electrode_sets(
+    train: FeatureSet,
+    settings: TrainSettings,
+    seed: int,
+    population: PopulationPrior | None = None,
+) -> ElectrodeSets:
     """Return the person features of all people for all electrodes and for random sets of them.
 
     Parameters
@@ -239,18 +300,20 @@ def draw_electrode_sets(train: FeatureSet, settings: TrainSettings, seed: int) -
         Number and size of electrode sets.
     seed : int
         Seed of the electrode sets.
+    population : PopulationPrior, optional
+        Mean rest; by default that of these people.
     """
     person = train.person
     assert person is not None
     subjects = [int(subject) for subject in np.unique(train.subject)]
     positions = {s: train.positions[train.montage[train.subject == s][0]] for s in subjects}
-    alone = [person.reference(s, positions[s]) for s in subjects]
-    prior = population_prior(alone)
+    if population is None:
+        population = population_prior([person.reference(s, positions[s]) for s in subjects])
     rng = np.random.default_rng(seed)
     rows = []
     for subject in subjects:
         own = np.flatnonzero(train.subject == subject)
-        reference = person.reference(subject, positions[subject], prior)
+        reference = person.reference(subject, positions[subject], population)
         placed = np.isfinite(positions[subject]).all(axis=1)
         sets = [placed] + [
             draw_electrodes(positions[subject], settings.min_electrodes, rng)
@@ -270,7 +333,7 @@ def draw_electrode_sets(train: FeatureSet, settings: TrainSettings, seed: int) -
                     chosen,
                 )
             )
-    return ElectrodeSets(tuple(rows), None if prior is None else prior.covariance)
+    return ElectrodeSets(tuple(rows), None if population is None else population.covariance)
 
 
 def windows_by_set(
@@ -297,7 +360,40 @@ def windows_by_set(
     return vectors, chosen
 
 
-def _block_scale(rows: Sequence[ElectrodeSetRows], half: int, blocks: Sequence[str]) -> Floats:
+def noise_gram(rows: Sequence[ElectrodeSetRows], scale: Floats) -> AnyFloats:
+    """Return the Gram matrix of what should not matter, from people without labels.
+
+    It holds the differences between electrode sets of one trial, and between windows of one
+    trial or of rest. Added to the Gram matrix of a fit, it is the closed form of pre-training by
+    agreement: a score shall not depend on the electrode set or on the moment.
+
+    Returns
+    -------
+    ndarray, shape (n_features + 1, n_features + 1)
+    """
+    total = np.zeros((len(scale) + 1,) * 2, np.float32)
+    for subject in sorted({row.subject for row in rows}):
+        own = [row for row in rows if row.subject == subject]
+        trials = np.unique(own[0].trial)
+        means = np.stack(
+            [[row.x[row.trial == trial].mean(axis=0) for trial in trials] for row in own]
+        )  # (n_sets, n_trials, n_features)
+        apart = (means - means.mean(axis=0)).reshape(-1, means.shape[-1])
+        parts = [apart / np.sqrt(len(apart))]
+        for row, mean in zip(own, means, strict=True):
+            within = row.x - mean[np.searchsorted(trials, row.trial)]
+            if len(row.rest):
+                within = np.concatenate([within, row.rest - row.rest.mean(axis=0)])
+            parts.append(within / np.sqrt(len(within) * len(own)))
+        joined = (np.concatenate(parts) / scale).astype(np.float32)
+        total[:-1, :-1] += joined.T @ joined
+    weighted: AnyFloats = NOISE_WEIGHT * total
+    return weighted
+
+
+def block_scale(
+    rows: Sequence[ElectrodeSetRows], blocks: Sequence[str] = ("covariance", "power")
+) -> Floats:
     """Return one scale for covariance and one for power: both weigh the same in the fit.
 
     A block that is not among `blocks` has an infinite scale, so that its features are 0.
@@ -309,6 +405,7 @@ def _block_scale(rows: Sequence[ElectrodeSetRows], half: int, blocks: Sequence[s
         ]
     )
     n = means.shape[1]
+    half = n // N_PERSON * N_TANGENT
     parts = [
         np.full(size, (block.std() * np.sqrt(size / 100) or 1.0) if name in blocks else np.inf)
         for name, size, block in (
@@ -319,10 +416,28 @@ def _block_scale(rows: Sequence[ElectrodeSetRows], half: int, blocks: Sequence[s
     return np.concatenate(parts)
 
 
-def _moments(
-    rows: Sequence[ElectrodeSetRows], scale: Floats, target: int, low_at_rest: bool, paired: bool
-) -> tuple[dict[int, Floats], dict[int, Floats]]:
-    """Return the Gram matrix and the moments of each person with both classes."""
+def moments(
+    rows: Sequence[ElectrodeSetRows],
+    scale: Floats,
+    target: int,
+    low_at_rest: bool,
+    paired: bool = True,
+) -> tuple[dict[int, AnyFloats], dict[int, AnyFloats]]:
+    """Return the Gram matrix and the moments of each person with both classes.
+
+    Parameters
+    ----------
+    rows : sequence of ElectrodeSetRows
+        All electrode sets of each person.
+    scale : ndarray of float64, shape (n_features,)
+        `block_scale`.
+    target : int
+        0 for valence, 1 for arousal.
+    low_at_rest : bool
+        Add rest as one more trial of the low class.
+    paired : bool
+        Subtract each person's midpoint between the classes.
+    """
     inputs: dict[int, list[NDArray[np.float32]]] = {}
     targets: dict[int, list[Floats]] = {}
     sets = np.bincount([row.subject for row in rows])
@@ -344,25 +459,25 @@ def _moments(
             one = np.concatenate([one, rest])
             sign, weight = np.append(sign, -1.0), np.append(weight, share)
         root = np.sqrt(weight)
-        bias = np.full((len(one), 1), _BIAS)
+        bias = np.full((len(one), 1), BIAS)
         one = (np.hstack([one, bias]) * root[:, None]).astype(np.float32)
         inputs.setdefault(row.subject, []).append(one)
         targets.setdefault(row.subject, []).append(sign * root)
-    gram: dict[int, Floats] = {}
-    moments: dict[int, Floats] = {}
+    gram: dict[int, AnyFloats] = {}
+    moment_of: dict[int, AnyFloats] = {}
     for subject, parts in inputs.items():
         joined = np.concatenate(parts)
         gram[subject] = joined.T @ joined
-        moments[subject] = joined.T @ np.concatenate(targets[subject]).astype(np.float32)
-    return gram, moments
+        moment_of[subject] = joined.T @ np.concatenate(targets[subject]).astype(np.float32)
+    return gram, moment_of
 
 
-def _sum(parts: dict[int, Floats]) -> Floats:
-    total: Floats = np.add.reduce(list(parts.values()))
+def _sum(parts: Mapping[int, AnyFloats]) -> AnyFloats:
+    total: AnyFloats = np.add.reduce(list(parts.values()))
     return total
 
 
-def _solve(gram: Floats, moment: Floats, penalty: float) -> Floats:
+def _solve(gram: AnyFloats, moment: AnyFloats, penalty: float) -> Floats:
     from scipy.linalg import cho_factor, cho_solve
 
     regular = gram.astype(np.float64)
@@ -375,9 +490,10 @@ def _thresholds(
     rows: Sequence[ElectrodeSetRows],
     scale: Floats,
     target: int,
-    gram: dict[int, Floats],
-    moments: dict[int, Floats],
+    gram: Mapping[int, AnyFloats],
+    moment_of: Mapping[int, AnyFloats],
     settings: TrainSettings,
+    noise: AnyFloats | float,
 ) -> list[tuple[float, float]]:
     """Return threshold and slope for each of `SIZES`, and for all electrodes, by inner folds."""
     people = sorted(gram)
@@ -387,11 +503,14 @@ def _thresholds(
         return [(0.0, 1.0)] * (len(SIZES) + 1)
     for fold in range(folds):
         away = people[fold::folds]
-        left = tuple(
-            _sum({p: one for p, one in parts.items() if p not in away}) for parts in (gram, moments)
+        left, moment = (
+            _sum({p: one for p, one in parts.items() if p not in away})
+            for parts in (gram, moment_of)
         )
         fitted = {
-            few: _solve(left[0], left[1], settings.penalty_few if few else settings.penalty_many)
+            few: _solve(
+                left + noise, moment, settings.penalty_few if few else settings.penalty_many
+            )
             for few in (True, False)
         }
         for row in rows:

@@ -248,8 +248,9 @@ def open_study(
 def write_final_model(study: Study, metrics: dict[str, Any]) -> Path:
     """Train the first variant on all subjects and write it with its card, unless it exists.
 
-    The validation part of the first split is used for early stopping, if there is any. The model is not evaluated:
-    its card states the held-out metrics of the study, of models trained on fewer subjects.
+    The validation part of the first split is used for early stopping, if there is any. The model is
+    not evaluated: its card states the held-out metrics of the study, of models trained on fewer
+    subjects.
     """
     path = study.folder.path / "model.safetensors"
     if path.is_file():

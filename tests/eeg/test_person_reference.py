@@ -238,7 +238,9 @@ def test_a_long_rest_is_covered_from_its_beginning_to_its_end():
     for one in windows:
         reference.add_rest(one)
     assert MAX_WINDOWS // 2 <= reference.n_rest <= MAX_WINDOWS
-    numbers = [next(i for i, one in enumerate(windows) if one is kept) for kept in reference.windows]
+    numbers = [
+        next(i for i, one in enumerate(windows) if one is kept) for kept in reference.windows
+    ]
     steps = np.diff(numbers)
     assert numbers[0] == 0
     assert numbers[-1] >= len(windows) - 2 * steps[0]
