@@ -104,11 +104,9 @@ def evaluate(ready: Ingredients, *, use_noise: bool = True) -> dict[str, Any]:
     scores: dict[str, list[tuple[int, NDArray[np.float64]]]] = {name: [] for name in masks}
     for person in sorted(gram):
         kept = [row for row in rows if row.subject != person]
-        others = tuple(
-            {p: one for p, one in part.items() if p != person} for part in (gram, moment)
-        )
+        others = (_without(gram, person), _without(moment, person))
         noise = ready.noise if use_noise else 0.0
-        fitted = fit_people(kept, ready.scale, [({}, {}), (others[0], others[1])], noise)
+        fitted = fit_people(kept, ready.scale, [({}, {}), others], ready.settings, noise)
         model = _model(ready.settings, fitted, ready.population)
         own = features.select(features.subject == person)
         for name, mask in masks.items():
