@@ -67,7 +67,7 @@ _FAILING = 5
 
 @dataclass(frozen=True)
 class Ingredients:
-    """Everything that a fit needs, computed once."""
+    """Features and moments of a fit, computed once."""
 
     settings: TrainSettings
     corpora: Mapping[str, Corpus]

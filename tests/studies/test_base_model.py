@@ -69,7 +69,7 @@ def test_what_differs_between_electrode_sets_is_noise() -> None:
     rows = []
     for number in range(2):
         x = state.copy()
-        x[:, 0] += 3.0 * number  # an artefact of the electrode set
+        x[:, 0] += 3.0 * number  # an artifact of the electrode set
         labels = np.full((len(x), 2), np.nan, np.float32)
         none = np.zeros((0, n), np.float32)
         x = x.astype(np.float32)
