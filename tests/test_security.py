@@ -42,6 +42,7 @@ NO_IMPORT = {
 MAY_IMPORT = {
     ("datasets/arrays.py", "pickle"),  # the unpickler that knows three names
     ("training/executors.py", "socket"),  # asks whether a cluster's head answers
+    ("streams/bridge/surroundings.py", "asyncio"),  # Bluetooth scan of bleak; opens no port
     ("streams/marker_port.py", "socket"),  # --markers-udp: opens on request, see below
 }
 NO_CALL = {

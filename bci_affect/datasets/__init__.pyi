@@ -1,5 +1,6 @@
 from .catalogue import Dataset as Dataset
 from .catalogue import DatasetName as DatasetName
+from .catalogue import check_dataset_name as check_dataset_name
 from .catalogue import open_dataset as open_dataset
 from .catalogue import rests_of as rests_of
 from .deap import CHANNELS as CHANNELS
@@ -23,6 +24,7 @@ __all__ = [
     "Segment",
     "SimulationSettings",
     "Trial",
+    "check_dataset_name",
     "find_segments",
     "format_marker_names",
     "open_dataset",

@@ -46,6 +46,23 @@ def rests_of(dataset: Dataset, subject: str) -> list[Trial]:
     return dataset.rests(subject) if isinstance(dataset, HasRests) else []
 
 
+def check_dataset_name(name: str) -> None:
+    """Refuse a name that is neither a data set of this program nor of a plug-in.
+
+    Raises
+    ------
+    BciAffectError
+        With the names to choose from.
+    """
+    own = get_args(DatasetName)
+    if name in own:
+        return
+    found = find_plugins("datasets")
+    if name not in found:
+        choices = ", ".join((*own, *found))
+        raise BciAffectError(f"Unknown data set '{name}'; choose one of {choices}.")
+
+
 def open_dataset(name: str, root: Path, subjects: Sequence[str] | None = None) -> Dataset:
     """Open a data set.
 
@@ -68,15 +85,11 @@ def open_dataset(name: str, root: Path, subjects: Sequence[str] | None = None) -
     --------
     See `bci_affect.load_corpus`.
     """
-    own = get_args(DatasetName)
-    found = {} if name in own else find_plugins("datasets")
-    if name not in own and name not in found:
-        choices = ", ".join((*own, *found))
-        raise BciAffectError(f"Unknown data set '{name}'; choose one of {choices}.")
+    check_dataset_name(name)
     if not root.exists():
         raise BciAffectError(f"{root} does not exist; give the folder of the data set.")
-    if name in found:
-        dataset: Dataset = found[name].call(root, subjects)
+    if name not in get_args(DatasetName):
+        dataset: Dataset = find_plugins("datasets")[name].call(root, subjects)
         return dataset
     if name == "deap":
         from bci_affect.datasets.deap import Deap

@@ -20,9 +20,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from bci_affect.config import Section, SignalSettings, load_toml
+from bci_affect.datasets import check_dataset_name
 from bci_affect.errors import BciAffectError
 from bci_affect.resources import shipped
 from bci_affect.training.extract import ExtractionSettings
@@ -40,6 +41,15 @@ class DatasetSettings(Section):
     """Data set of this program or of a plug-in; see `datasets.open_dataset`."""
     subjects: tuple[str, ...] | None = None
     """Subjects to use, for example "s01"; by default all."""
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            check_dataset_name(name)
+        except BciAffectError as error:
+            raise ValueError(str(error)) from None
+        return name
 
 
 class StudySettings(Section):
