@@ -105,6 +105,20 @@ def test_a_bridge_that_forms_during_the_session_is_found() -> None:
     assert out - 30 < 30
 
 
+def test_trigger_codes_under_an_electrode_s_name_are_excluded() -> None:
+    names = MONTAGES["8"]
+    eeg = Site(names, round(24 * RATE_HZ), np.random.default_rng(1)).eeg()
+    eeg[2] = 0.0
+    for i in range(8):
+        at = round((2 + 2 * i) * RATE_HZ)
+        eeg[2, at : at + 20] = 1 + i % 2
+    pipeline = Pipeline(SignalSettings(), RATE_HZ, make_montage(names))
+    windows = pipeline.push(Chunk(eeg.astype(np.float32), np.arange(eeg.shape[1]) / RATE_HZ))
+    judged = [window for window in windows if window.state is not State.WARMING]
+    assert judged
+    assert all(window.mask.tolist() == [i != 2 for i in range(8)] for window in judged)
+
+
 def test_a_reversed_and_two_swapped_electrodes_of_a_cap_are_found() -> None:
     names = MONTAGES["32"]
     eeg = Site(names, round(24 * RATE_HZ), np.random.default_rng(1)).eeg()

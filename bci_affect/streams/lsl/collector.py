@@ -242,7 +242,7 @@ class Collector:
             return
         if not self._accept(lsl.describe(info)):
             return
-        if len(self._taken) >= MAX_STREAMS:
+        if len(self._taken) + len(self._connecting) >= MAX_STREAMS:
             self._failed.add(uid)
             logger.warning(
                 "Stream '%s' is not received: %d streams are the most.", info.name(), MAX_STREAMS

@@ -21,7 +21,13 @@ from bci_affect.datasets import Labels, Segment
 from bci_affect.errors import BciAffectError
 from bci_affect.model import Predictor
 from bci_affect.training.calibration.clips import ClipTable, ClipWindows, binary_labels
-from bci_affect.training.calibration.runs import EVERY_S, Run, open_recording, process_recording
+from bci_affect.training.calibration.runs import (
+    EVERY_S,
+    OpenedRecording,
+    Run,
+    open_recording,
+    process_recording,
+)
 
 MIN_CLEAN_S = 3.0
 """Minimum duration of clean EEG of a clip, after the window has filled."""
@@ -71,7 +77,7 @@ def load_clips(
     ----------
     paths : sequence of Path
         Recordings in chronological order. One that contains only a rest is the reference of those
-        after it.
+        after it; if none precedes the clips, it is read first.
     labels : Labels, or a sequence of them
         Labels of the markers in all files, or in each file.
     predictor : Predictor
@@ -106,6 +112,7 @@ def load_clips(
             "The recordings contain rests and no clip; add a recording with rated clips after them."
         )
     _check_ratings(clips)
+    recordings = _with_rest_first(recordings)
     runs: list[Run] = []
     states: dict[str, dict[str, NDArray[Any]]] = {}
     smoothing_s = 0.0
@@ -125,6 +132,20 @@ def load_clips(
         )
     windows = [_windows(row, runs[row.run]) for row in rows]
     return PersonClips(_table(rows), runs, kept, dropped, states, windows)
+
+
+def _with_rest_first(recordings: list[OpenedRecording]) -> list[OpenedRecording]:
+    """Move recordings of rest alone to the front, unless one already precedes the first clip.
+
+    Files are often named in alphabetical order, in which "rest" follows "clips".
+    """
+
+    def has_clips(recording: OpenedRecording) -> bool:
+        return any(not segment.rest for segment in recording.segments)
+
+    if not has_clips(recordings[0]):
+        return recordings
+    return sorted(recordings, key=has_clips)  # stable: all others keep their order
 
 
 def _check_ratings(clips: list[Segment]) -> None:

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from bci_affect.streams.lsl import collector
+from bci_affect.streams.record import record_streams
 from bci_affect.streams.xdf.inspection import inspect_xdf
 from bci_affect.streams.xdf.reader import read_xdf
 from bci_affect.streams.xdf.recorder import Recorder
@@ -45,3 +47,14 @@ def test_side_streams_are_recorded_unless_unwanted(tmp_path, kept, left_out):
     wanted = [("Sided", "ACC", "side stream"), ("Sided", "EEG", "EEG")]
     assert sorted(found) == wanted[not kept :]
     assert read_xdf(tmp_path / "s.xdf").find_eeg("Sided").header.type == "EEG"
+
+
+def test_streams_beyond_the_limit_are_not_received(tmp_path, monkeypatch, caplog):
+    base = now()
+    names = ["Many-1", "Many-2", "Many-3"]
+    for name in names:
+        publisher(name, name, base)
+    monkeypatch.setattr(collector, "MAX_STREAMS", 2)
+    done = record_streams(tmp_path / "m.xdf", wanted=names, duration_s=2, timeout_s=30)
+    assert len(done["samples"]) == 2
+    assert caplog.text.count("2 streams are the most") == 1

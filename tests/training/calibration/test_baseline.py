@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from bci_affect.config import load_toml
 from bci_affect.datasets import Labels
@@ -35,6 +36,8 @@ def test_baseline_is_the_reference_of_the_recording_after_it(
     assert len(after.table.names) == len(alone.table.names) == 8
     assert [len(run.segments) for run in after.runs] == [1, 9]
     assert np.abs(after.table.embedding - alone.table.embedding).max() > 1e-6
+    swapped = load_clips([rated, rest], labels, predictor, model="m")
+    assert_array_equal(swapped.table.embedding, after.table.embedding)
 
 
 def test_baseline_alone_is_refused_with_a_reason(model_file: Path, tmp_path: Path) -> None:
