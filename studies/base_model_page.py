@@ -39,8 +39,8 @@ are of 95 % over people. The calibration error is that of all trials together.
 |---|---|---|---|---|---|
 {table}
 
-{people} people, {trials} trials. Figures of even and odd people were both seen while choosing, and in
-earlier work. Only other people can confirm the figures.
+{people} people, {trials} trials. Figures of even and odd people were both seen while choosing, and
+in earlier work. Only other people can confirm the figures.
 """
 
 
