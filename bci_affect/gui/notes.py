@@ -39,12 +39,14 @@ from bci_affect.events import (
     TrackStop,
     UnknownEvent,
 )
+from bci_affect.streams import Marker
 
 
 class NoteKind(Enum):
     """Appearance of a note."""
 
     MARK = auto()
+    MARKER = auto()  # of another program
     TRACK = auto()
     REPORT = auto()
     BASELINE = auto()
@@ -85,18 +87,21 @@ class Note:
     ----------
     time : float
         LSL time.
-    event : SessionEvent
+    event : SessionEvent or Marker
+        Event of the session, or marker of another program.
     text : str
         Text next to it.
     """
 
     time: float
-    event: SessionEvent
+    event: SessionEvent | Marker
     text: str
 
     @property
     def kind(self) -> NoteKind:
         """Appearance."""
+        if isinstance(self.event, Marker):
+            return NoteKind.MARKER
         return KINDS[type(self.event)]
 
     @property
@@ -111,6 +116,11 @@ class Note:
 def make_note(time: float, event: SessionEvent) -> Note:
     """Return the note of an event."""
     return Note(time, event, _text(event))
+
+
+def make_marker_note(marker: Marker) -> Note:
+    """Return the note of another program's marker."""
+    return Note(marker.time, marker, marker.text.replace("\t", " "))
 
 
 def _text(event: SessionEvent) -> str:

@@ -16,7 +16,7 @@ from bci_affect.affect import AffectEstimate
 from bci_affect.eeg import State
 from bci_affect.event_log import PlayedMusic
 from bci_affect.events import Mark, MarkRemoved, SessionPause
-from bci_affect.gui.notes import Note, make_note
+from bci_affect.gui.notes import Note, make_marker_note, make_note
 from bci_affect.gui.reading import Reading, classify, is_sure
 from bci_affect.gui.texts import tr
 from bci_affect.music import PlayerState, Track
@@ -219,7 +219,7 @@ class ViewModel:
             self._add_note(make_note(time, event))
         for marker in self.control.markers(self._n_markers):
             self._n_markers += 1
-            self._add_note(make_note(marker.time, Mark(marker.text.replace("\t", " "))))
+            self._add_note(make_marker_note(marker))
 
     def _add_note(self, note: Note) -> None:
         self.notes.append(note)

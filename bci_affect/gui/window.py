@@ -531,4 +531,4 @@ class MainWindow(QtWidgets.QMainWindow):
         self.settings.setValue("geometry", self.saveGeometry())
         self.settings.setValue("state", self.saveState(_STATE_VERSION))
         event.accept()
-        QtCore.QTimer.singleShot(0, partial(self.left.emit, self.place_after))
+        QtCore.QTimer.singleShot(0, lambda: self.left.emit(self.place_after))

@@ -60,7 +60,7 @@ def test_a_mark_carries_the_note_that_was_written_before(
     assert window.vm.notes[-1].text == "moves Space and N too"
 
 
-def test_digits_and_markers_of_other_programs_are_marks(
+def test_digits_are_marks_and_markers_of_other_programs_are_shown(
     session: ScriptedSession, open_window: Open
 ) -> None:
     window = open_window(session, services=Services(marks={"3": "sad"}))
@@ -70,10 +70,12 @@ def test_digits_and_markers_of_other_programs_are_marks(
     assert session.commands[-2:] == [("mark", "sad"), ("mark", "7")]
     session.foreign.append(Marker(session.now, "/marker\thappy", "UDP markers"))
     tick(window, session, 2)
-    texts = [note.text for note in window.vm.notes if note.kind is NoteKind.MARK]
-    assert sorted(texts) == ["/marker happy", "7", "sad"]
+    shown = {kind: [n.text for n in window.vm.notes if n.kind is kind] for kind in NoteKind}
+    assert sorted(shown[NoteKind.MARK]) == ["7", "sad"]
+    assert shown[NoteKind.MARKER] == ["/marker happy"]
     tick(window, session, 2)
-    assert len([note for note in window.vm.notes if note.kind is NoteKind.MARK]) == 3
+    kinds = [note.kind for note in window.vm.notes]
+    assert (kinds.count(NoteKind.MARK), kinds.count(NoteKind.MARKER)) == (2, 1)
 
 
 def test_a_self_report_needs_both_scales_and_suggests_nothing(

@@ -250,7 +250,7 @@ class TimelinePanel(Panel):
                 for lane, value in enumerate(note.rating):
                     y = area.top() + lane * half + (half - 3) / 2 * (1 - value)
                     p.drawRect(QtCore.QRectF(x - 4, y - 4, 8, 8))
-            elif note.kind in (NoteKind.MARK, NoteKind.BASELINE):
+            elif note.kind in (NoteKind.MARK, NoteKind.MARKER, NoteKind.BASELINE):
                 p.setPen(QtGui.QPen(colour(t.mark), 1, QtCore.Qt.PenStyle.DashLine))
                 p.drawLine(QtCore.QPointF(x, area.top()), QtCore.QPointF(x, area.bottom()))
                 p.setFont(font(self, 10))

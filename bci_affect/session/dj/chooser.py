@@ -273,7 +273,7 @@ class MusicChooser:
         best, drawn = draw(self._rules, found, self._rng)
         choice = best[drawn]
         if drawn:
-            choice = replace(choice, rule="drawn at random among the best matches")
+            choice = replace(choice, rule="one of several close matches")
         self._picked[choice.track.id] = choice
         self._write(
             MusicChoice(
