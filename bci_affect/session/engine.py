@@ -140,7 +140,7 @@ class LiveSession:
     >>> import bci_affect as ba
     >>> from bci_affect.resources import shipped
     >>> with ba.live(ba.XdfSource(shipped("recordings/demo.xdf"), speed=50.0)) as session:
-    ...     session.mark("a note")
+    ...     _ = session.mark("a note")
     ...     estimate = next(session.estimates(timeout_s=10.0))
     >>> session.snapshot().clock.ended
     True

@@ -95,10 +95,14 @@ def test_programs_that_migrate_at_once_do_it_once(tmp_path: Path) -> None:
 
 def test_threads_write_at_once_and_their_connections_are_closed(tmp_path: Path) -> None:
     with Database(tmp_path / "notes.sqlite", NOTES) as database:
-        threads = [
-            threading.Thread(target=lambda n=n: [add(database, f"{n}-{i}") for i in range(10)])
-            for n in range(4)
-        ]
+        together = threading.Barrier(4, timeout=30)
+
+        def write(n: int) -> None:
+            for i in range(10):
+                add(database, f"{n}-{i}")
+            together.wait()  # a thread that ends before another begins loses its connection
+
+        threads = [threading.Thread(target=write, args=(n,)) for n in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
